@@ -1,0 +1,100 @@
+// Files: the file system as Holdfast needs it: whole reads with a bound, durable atomic writes,
+// read-only maps, exclusive locks. Real in posix/, in memory (with crashes) in testing/.
+//
+// Paths are UTF-8, absolute or relative to the working directory. Errors: NOT_FOUND,
+// PERMISSION_DENIED, RESOURCE_EXHAUSTED (disk full, or larger than the caller's bound),
+// ALREADY_EXISTS, else INTERNAL; each names the path and what the operating system said.
+//
+// Thread-safety: implementations may be called from any thread.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+namespace hf::env {
+
+// A read-only mapping of a whole regular file; unmapped on destruction.
+class MappedFile {
+public:
+    virtual ~MappedFile() = default;
+    virtual ByteView bytes() const = 0;  // page-aligned start
+};
+
+// A file being written under a temporary name in the target's folder. Nothing shows under the final
+// name until commit(); destruction without commit removes the temporary file.
+class FileWriter {
+public:
+    virtual ~FileWriter() = default;
+    virtual Status append(ByteView bytes) = 0;
+
+    // Syncs the data, renames over the target, syncs the folder. After OK the file survives power
+    // loss.
+    virtual Status commit() = 0;
+};
+
+// Held until destroyed.
+class FileLock {
+public:
+    virtual ~FileLock() = default;
+};
+
+enum class FileKind : unsigned char { kRegular, kDirectory, kSymlink, kOther };
+
+struct FileInfo {
+    FileKind kind = FileKind::kOther;
+    std::uint64_t size_bytes = 0;
+    std::uint64_t link_count = 0;
+};
+
+struct DirectoryEntry {
+    std::string name;  // without the folder
+    FileKind kind = FileKind::kOther;
+};
+
+// Who may read what is written.
+enum class Access : unsigned char {
+    kShared,   // the process's umask decides
+    kPrivate,  // owner only: keys, tokens
+};
+
+class Files {
+public:
+    virtual ~Files() = default;
+
+    // The whole file. RESOURCE_EXHAUSTED when larger than max_bytes.
+    virtual Result<Bytes> read(std::string_view path, std::uint64_t max_bytes) = 0;
+
+    // Regular files only; a symbolic link at the last component is refused when no_follow.
+    virtual Result<std::unique_ptr<MappedFile>> map(std::string_view path, bool no_follow) = 0;
+
+    virtual Result<std::unique_ptr<FileWriter>> create(std::string_view path, Access access) = 0;
+
+    // Does not follow a symbolic link at the last component.
+    virtual Result<FileInfo> info(std::string_view path) = 0;
+
+    // Sorted by name. Without "." and "..".
+    virtual Result<std::vector<DirectoryEntry>> list(std::string_view path) = 0;
+
+    virtual Status create_directories(std::string_view path) = 0;
+
+    // A file or an empty folder. OK when it was not there.
+    virtual Status remove(std::string_view path) = 0;
+
+    // Takes an advisory exclusive lock on path, creating the file; UNAVAILABLE when another process
+    // holds it.
+    virtual Result<std::unique_ptr<FileLock>> lock(std::string_view path) = 0;
+
+    // create + append + commit.
+    Status write(std::string_view path, ByteView bytes, Access access = Access::kShared);
+
+    bool exists(std::string_view path) { return info(path).ok(); }
+};
+
+}  // namespace hf::env

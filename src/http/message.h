@@ -1,0 +1,66 @@
+// HTTP requests and responses as values; no library type shows.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+
+namespace hf::http {
+
+// In order of arrival; names compare without regard to ASCII case.
+class Headers final {
+public:
+    void add(std::string name, std::string value);
+    void set(std::string name, std::string value);  // replaces all of that name
+
+    // The first value of that name, or nullopt.
+    std::optional<std::string_view> get(std::string_view name) const;
+
+    const std::vector<std::pair<std::string, std::string>>& all() const { return entries_; }
+
+private:
+    std::vector<std::pair<std::string, std::string>> entries_;
+};
+
+struct Request {
+    std::string method;  // upper case
+    std::string target;  // as sent: path and query
+    std::string path;    // percent-decoded, normalised; always starts with "/"
+    std::vector<std::pair<std::string, std::string>> query;            // decoded, in order
+    std::vector<std::pair<std::string, std::string>> path_parameters;  // by the route's pattern
+    Headers headers;
+    Bytes body;
+    std::string peer;  // "127.0.0.1:50123"
+
+    std::optional<std::string_view> query_value(std::string_view name) const;
+
+    // The part of the path that matched `{name}` in the route. Empty when the route has no such
+    // part.
+    std::string_view path_parameter(std::string_view name) const;
+};
+
+struct Response {
+    int status = 200;
+    Headers headers;
+    Bytes body;
+
+    static Response text(int status, std::string_view body);
+    static Response json(int status, std::string_view body);
+};
+
+// The HTTP status that a Code answers with: INVALID_ARGUMENT 400, UNAUTHENTICATED 401,
+// PERMISSION_DENIED 403, NOT_FOUND 404, ALREADY_EXISTS and ABORTED 409, FAILED_PRECONDITION 412,
+// OUT_OF_RANGE 410, RESOURCE_EXHAUSTED 429, CANCELLED 499, UNIMPLEMENTED 501, UNAVAILABLE 503,
+// DEADLINE_EXCEEDED 504, else 500.
+int http_status(Code code);
+
+// The nearest Code for a status a server gave; kOk below 400.
+Code code_of_http_status(int status);
+
+}  // namespace hf::http
