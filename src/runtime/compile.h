@@ -1,0 +1,64 @@
+// From a graph to something that runs: passes, then a device. And the plan file: a compiled model
+// on disk.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "env/files.h"
+#include "graph/graph.h"
+#include "runtime/model.h"
+
+namespace hf::runtime {
+
+struct CompileOptions {
+    std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
+    int threads = 1;
+    std::vector<std::string> disabled_passes;
+
+    // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
+    // them fixed. Empty: an input with unknown extents makes "auto" choose ref.
+    std::vector<std::pair<std::string, Shape>> input_shapes;
+};
+
+// What happened to each part of the graph, for `holdfast compile` and `inspect`.
+struct CompileReport {
+    struct PassRow {
+        std::string name;
+        double milliseconds = 0;
+        bool changed = false;
+        bool disabled = false;
+    };
+    struct NodeRow {
+        std::string node;
+        std::string kernel;   // "simd.conv2d_nhwc", "onednn.conv", "ref.TopK"
+        std::string refused;  // why faster kernels did not take it; empty when none declined
+    };
+    std::vector<PassRow> passes;
+    std::vector<NodeRow> nodes;
+    std::string device;
+    std::string device_refusal;  // why "auto" did not choose cpu; empty when it did
+    std::uint64_t arena_bytes = 0;
+    std::uint64_t weight_bytes = 0;
+    std::uint64_t macs = 0;
+};
+
+// INVALID_ARGUMENT or UNIMPLEMENTED name the node. `report` may be null.
+Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
+                                                     const CompileOptions& options,
+                                                     CompileReport* report);
+
+// The plan file, version 1 (docs/reference/plan-file.md). Only "cpu" models have one.
+Result<Bytes> write_plan(const CompiledModel& model);
+bool is_plan(ByteView bytes);
+
+// Checks header, op list, bounds and digest before use. Weights are used from the mapping, which
+// the model keeps alive. DATA_LOSS names what is wrong; FAILED_PRECONDITION when made for another
+// version.
+Result<std::shared_ptr<const CompiledModel>> open_plan(std::shared_ptr<env::MappedFile> file);
+
+}  // namespace hf::runtime

@@ -1,0 +1,9 @@
+#include "runtime/ref/families.h"
+
+namespace hf::runtime::ref {
+
+std::vector<OpRow> math_rows() {
+    return {};
+}
+
+}  // namespace hf::runtime::ref
