@@ -1,0 +1,88 @@
+import unittest
+
+import layers
+import tidy
+
+
+def rules_of(text, path='src/base/thing.cpp'):
+    return [rule for rule, _, _ in tidy.check_text(path, text)]
+
+
+class Banned(unittest.TestCase):
+    def test_each_rule_fires_on_its_offence(self):
+        for rule, code in {
+                'new': 'auto* p = new Thing;',
+                'throw': 'throw 1;',
+                'print': 'std::cout << 1;',
+                'clock': 'auto t = std::chrono::system_clock::now();',
+                'random': 'std::mt19937 generator;',
+                'environment': 'std::getenv("HOME");',
+                'thread': 'std::thread worker;',
+                'detach': 'worker.detach();',
+                'sleep': 'std::this_thread::sleep_for(1s);',
+                'fixme': '// FIXME later',
+                'todo': '// TODO: later',
+                'using-namespace': 'using namespace std;',
+                'exit': 'std::abort();',
+        }.items():
+            self.assertEqual(rules_of(code + '\n'), [rule], code)
+
+    def test_strings_and_comments_are_not_code(self):
+        self.assertEqual(rules_of('return "throw new Thing"; // delete this\n'), [])
+
+    def test_lookalikes_pass(self):
+        for code in ['Thing(const Thing&) = delete;', 'node.time(3);', 'renew (x);',
+                     '// TODO(soon): read the tail.']:
+            self.assertEqual(rules_of(code + '\n'), [], code)
+
+    def test_shells_may_print(self):
+        self.assertEqual(rules_of('std::cout << 1;\n', 'src/cli/run.cpp'), [])
+
+
+class Limits(unittest.TestCase):
+    def body(self, lines):
+        return 'int f(int a) {\n' + '    a += 1;\n' * lines + '}\n'
+
+    def test_function_length(self):
+        self.assertEqual(rules_of(self.body(68)), [])
+        self.assertEqual(rules_of(self.body(69)), ['function-length'])
+
+    def test_line_and_file_length(self):
+        self.assertEqual(rules_of('x' * 101 + '\n'), ['line-length'])
+        self.assertEqual(rules_of('int a;\n' * 501), ['file-length'])
+
+    def test_parameters(self):
+        four = 'int f(int a, std::map<int, int> b, int c, int d) {\n    return 1;\n}\n'
+        self.assertEqual(rules_of(four), [])
+        self.assertEqual(rules_of(four.replace('int d', 'int d, int e')), ['parameters'])
+
+    def test_head_over_several_lines(self):
+        text = 'int f(int a, int b,\n      int c, int d, int e) {\n    return 1;\n}\n'
+        self.assertEqual(rules_of(text), ['parameters'])
+
+
+class Layers(unittest.TestCase):
+    MAP = '0 base pure - | fmt | x\n1 env effect base | - | x\n1 obs effect base | - | x\n'
+
+    def violations(self, text, path='env/a.cpp', module='env'):
+        modules = layers.read_map(self.MAP)
+        return list(layers.check_source(path, text, modules[module], modules))
+
+    def test_down_is_allowed_sideways_is_not(self):
+        self.assertEqual(self.violations('#include "base/status.h"\n'), [])
+        self.assertEqual(len(self.violations('#include "obs/log.h"\n')), 1)
+
+    def test_testing_is_for_tests(self):
+        self.assertEqual(self.violations('#include "testing/script.h"\n', 'env/a_test.cpp'), [])
+        self.assertEqual(len(self.violations('#include "testing/script.h"\n')), 1)
+
+    def test_foreign_headers_belong_to_their_module(self):
+        self.assertEqual(len(self.violations('#include <openssl/evp.h>\n')), 1)
+
+    def test_the_map_may_not_point_up_or_sideways(self):
+        modules = layers.read_map('1 a pure b | - | x\n1 b pure - | - | x\n')
+        self.assertEqual(len(list(layers.check_map(modules))), 1)
+
+
+if __name__ == '__main__':
+    unittest.main()
