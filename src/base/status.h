@@ -124,6 +124,12 @@ public:
 
     Result(T value)
         : value_(std::move(value)) {}  // NOLINT: implicit, so that functions `return x;`
+    template <typename U>  // NOLINTNEXTLINE: implicit, so that a unique_ptr<Derived> may be
+                           // returned
+    requires(std::is_convertible_v<U, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Status> &&
+             !std::is_same_v<std::remove_cvref_t<U>, Result>) Result(U&& value)
+        : value_(std::forward<U>(value)) {}
     Result(Status status) : status_(std::move(status)) {  // NOLINT: implicit, as above
         HF_CHECK(!status_.ok(), "a Result without a value needs an error");
     }

@@ -1,0 +1,235 @@
+#include "posix/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "base/text.h"
+#include "posix/errors.h"
+
+namespace hf::posix {
+namespace {
+
+// An open file descriptor, closed on destruction.
+class Descriptor final {
+public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor& operator=(Descriptor&&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    int get() const { return fd_; }
+
+private:
+    int fd_;
+};
+
+Result<Descriptor> open_file(const std::string& path, int flags, mode_t mode) {
+    for (;;) {
+        const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+        if (fd >= 0) return Descriptor(fd);
+        if (errno != EINTR) return errno_status(errno, "open", path);
+    }
+}
+
+Result<struct stat> stat_regular(const Descriptor& file, const std::string& path) {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) return errno_status(errno, "stat", path);
+    if (!S_ISREG(status.st_mode)) return failed_precondition("{} is not a regular file", path);
+    return status;
+}
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+Status sync_folder(const std::string& path) {
+    const Descriptor folder = HF_TRY(open_file(path, O_RDONLY | O_DIRECTORY, 0));
+    if (::fsync(folder.get()) != 0) return errno_status(errno, "sync folder", path);
+    return {};
+}
+
+env::FileKind kind_of(mode_t mode) {
+    if (S_ISREG(mode)) return env::FileKind::kRegular;
+    if (S_ISDIR(mode)) return env::FileKind::kDirectory;
+    if (S_ISLNK(mode)) return env::FileKind::kSymlink;
+    return env::FileKind::kOther;
+}
+
+class Map final : public env::MappedFile {
+public:
+    Map(void* start, std::size_t size) : start_(start), size_(size) {}
+    ~Map() override {
+        if (size_ > 0) ::munmap(start_, size_);
+    }
+    ByteView bytes() const override { return {static_cast<const std::uint8_t*>(start_), size_}; }
+
+private:
+    void* start_;
+    std::size_t size_;
+};
+
+class Writer final : public env::FileWriter {
+public:
+    Writer(Descriptor file, std::string temporary, std::string target)
+        : file_(std::move(file)), temporary_(std::move(temporary)), target_(std::move(target)) {}
+    ~Writer() override {
+        if (!committed_) ::unlink(temporary_.c_str());
+    }
+
+    Status append(ByteView bytes) override {
+        while (!bytes.empty()) {
+            const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
+            if (written < 0 && errno == EINTR) continue;
+            if (written < 0) return errno_status(errno, "write", target_);
+            bytes = bytes.subspan(static_cast<std::size_t>(written));
+        }
+        return {};
+    }
+
+    Status commit() override {
+        if (::fsync(file_.get()) != 0) return errno_status(errno, "sync", target_);
+        if (::rename(temporary_.c_str(), target_.c_str()) != 0) {
+            return errno_status(errno, "rename to", target_);
+        }
+        committed_ = true;
+        return sync_folder(folder_of(target_));
+    }
+
+private:
+    Descriptor file_;
+    std::string temporary_;
+    std::string target_;
+    bool committed_ = false;
+};
+
+class Lock final : public env::FileLock {
+public:
+    explicit Lock(Descriptor file) : file_(std::move(file)) {}
+
+private:
+    Descriptor file_;  // closing it gives the lock back
+};
+
+}  // namespace
+
+Result<Bytes> RealFiles::read(std::string_view path_view, std::uint64_t max_bytes) {
+    const std::string path(path_view);
+    const Descriptor file = HF_TRY(open_file(path, O_RDONLY, 0));
+    const struct stat status = HF_TRY(stat_regular(file, path));
+    const auto size = static_cast<std::uint64_t>(status.st_size);
+    if (size > max_bytes) {
+        return resource_exhausted("{} has {}, more than the limit of {} here", path,
+                                  format_bytes(size), format_bytes(max_bytes));
+    }
+    Bytes bytes(size);
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        const ssize_t count = ::read(file.get(), bytes.data() + at, bytes.size() - at);
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno_status(errno, "read", path);
+        if (count == 0) break;
+        at += static_cast<std::size_t>(count);
+    }
+    bytes.resize(at);
+    return bytes;
+}
+
+Result<std::unique_ptr<env::MappedFile>> RealFiles::map(std::string_view path_view,
+                                                        bool no_follow) {
+    const std::string path(path_view);
+    const Descriptor file =
+        HF_TRY(open_file(path, O_RDONLY | O_NONBLOCK | (no_follow ? O_NOFOLLOW : 0), 0));
+    const struct stat status = HF_TRY(stat_regular(file, path));
+    const auto size = static_cast<std::size_t>(status.st_size);
+    if (size == 0) return std::make_unique<Map>(nullptr, 0);
+    void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (start == MAP_FAILED) return errno_status(errno, "map", path);
+    return std::make_unique<Map>(start, size);
+}
+
+Result<std::unique_ptr<env::FileWriter>> RealFiles::create(std::string_view path_view,
+                                                           env::Access access) {
+    const std::string path(path_view);
+    std::uint64_t random = 0;
+    if (::getrandom(&random, sizeof random, 0) != sizeof random) {
+        return errno_status(errno, "random name for", path);
+    }
+    const std::string temporary = fmt::format("{}.tmp-{:016x}", path, random);
+    const mode_t mode = access == env::Access::kPrivate ? 0600 : 0666;
+    Descriptor file = HF_TRY(open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode));
+    return std::make_unique<Writer>(std::move(file), temporary, path);
+}
+
+Result<env::FileInfo> RealFiles::info(std::string_view path_view) {
+    const std::string path(path_view);
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return errno_status(errno, "stat", path);
+    return env::FileInfo{kind_of(status.st_mode), static_cast<std::uint64_t>(status.st_size),
+                         static_cast<std::uint64_t>(status.st_nlink)};
+}
+
+Result<std::vector<env::DirectoryEntry>> RealFiles::list(std::string_view path_view) {
+    const std::string path(path_view);
+    const std::unique_ptr<DIR, int (*)(DIR*)> folder(::opendir(path.c_str()), ::closedir);
+    if (!folder) return errno_status(errno, "list", path);
+    std::vector<env::DirectoryEntry> entries;
+    while (const dirent* entry = ::readdir(folder.get())) {
+        const std::string name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        const Result<env::FileInfo> found = info(path + "/" + name);
+        if (found.ok()) entries.push_back({name, found->kind});
+    }
+    std::sort(entries.begin(), entries.end(),
+              [](const auto& a, const auto& b) { return a.name < b.name; });
+    return entries;
+}
+
+Status RealFiles::create_directories(std::string_view path_view) {
+    const std::string path(path_view);
+    for (std::size_t at = 1; at <= path.size(); ++at) {
+        if (at != path.size() && path[at] != '/') continue;
+        const std::string prefix = path.substr(0, at);
+        if (::mkdir(prefix.c_str(), 0777) == 0) {
+            HF_TRY(sync_folder(folder_of(prefix)));
+        } else if (errno != EEXIST) {
+            return errno_status(errno, "create folder", prefix);
+        }
+    }
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0) return errno_status(errno, "stat", path);
+    if (!S_ISDIR(status.st_mode)) return failed_precondition("{} is not a folder", path);
+    return {};
+}
+
+Status RealFiles::remove(std::string_view path_view) {
+    const std::string path(path_view);
+    if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
+    if ((errno == EISDIR || errno == EPERM) && ::rmdir(path.c_str()) == 0) return {};
+    return errno_status(errno, "remove", path);
+}
+
+Result<std::unique_ptr<env::FileLock>> RealFiles::lock(std::string_view path_view) {
+    const std::string path(path_view);
+    Descriptor file = HF_TRY(open_file(path, O_RDWR | O_CREAT, 0600));
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            return unavailable("{} is locked: another Holdfast runs on this folder; stop it first",
+                               path);
+        }
+        return errno_status(errno, "lock", path);
+    }
+    return std::make_unique<Lock>(std::move(file));
+}
+
+}  // namespace hf::posix

@@ -1,0 +1,25 @@
+// env::Files on a real machine. Atomic writes go to "<name>.tmp-<random>" in the same folder, are
+// synced, renamed over the target, and the folder is synced (the rename is durable only then).
+//
+// Thread-safety: stateless; any thread.
+
+#pragma once
+
+#include "env/files.h"
+
+namespace hf::posix {
+
+class RealFiles final : public env::Files {
+public:
+    Result<Bytes> read(std::string_view path, std::uint64_t max_bytes) override;
+    Result<std::unique_ptr<env::MappedFile>> map(std::string_view path, bool no_follow) override;
+    Result<std::unique_ptr<env::FileWriter>> create(std::string_view path,
+                                                    env::Access access) override;
+    Result<env::FileInfo> info(std::string_view path) override;
+    Result<std::vector<env::DirectoryEntry>> list(std::string_view path) override;
+    Status create_directories(std::string_view path) override;
+    Status remove(std::string_view path) override;
+    Result<std::unique_ptr<env::FileLock>> lock(std::string_view path) override;
+};
+
+}  // namespace hf::posix
