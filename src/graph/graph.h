@@ -40,7 +40,11 @@ struct Quantization {
     std::size_t axis = 0;
 };
 
+// Sequences and optionals of tensors exist at the edges of a few ONNX operators.
+enum class ValueKind : unsigned char { kTensor, kSequence, kOptional, kMap };
+
 struct Value {
+    ValueKind kind = ValueKind::kTensor;
     std::string name;  // unique in its graph, never empty
     std::optional<DType> dtype;
     std::optional<Shape> shape;  // extents may be Shape::kUnknown; nullopt: rank unknown
@@ -90,6 +94,9 @@ struct Graph {
     std::vector<Node> nodes;
     std::vector<ValueId> inputs;  // without initializers: what a caller must give
     std::vector<ValueId> outputs;
+
+    // In the body of If, Loop or Scan: values of an enclosing graph, found there by name.
+    std::vector<ValueId> captures;
     std::map<std::string, std::string> metadata;  // producer, licence and the like, for people
 
     Value& value(ValueId id) { return values[id.value()]; }

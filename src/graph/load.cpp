@@ -1,0 +1,37 @@
+#include "graph/load.h"
+
+#include "graph/onnx/import.h"
+
+namespace hf::graph {
+
+ExternalData no_external_data() {
+    return [](std::string_view path) -> Result<ExternalBytes> {
+        return invalid_argument("external data '{}' is not allowed here; embed the weights", path);
+    };
+}
+
+std::string_view format_name(Format format) {
+    switch (format) {
+        case Format::kUnknown: return "unknown";
+        case Format::kOnnx: return "onnx";
+        case Format::kTflite: return "tflite";
+    }
+    return "unknown";
+}
+
+Format detect_format(ByteView bytes) {
+    if (bytes.size() >= 8 && as_text(bytes.subspan(4, 4)) == "TFL3") return Format::kTflite;
+    if (!bytes.empty() && onnx::looks_like_model(bytes)) return Format::kOnnx;
+    return Format::kUnknown;
+}
+
+Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
+    switch (detect_format(bytes)) {
+        case Format::kOnnx: return onnx::import_model(bytes, external_data);
+        case Format::kTflite: return unimplemented("TFLite models");
+        case Format::kUnknown: break;
+    }
+    return invalid_argument("neither an ONNX nor a TFLite model; convert it to one of them");
+}
+
+}  // namespace hf::graph
