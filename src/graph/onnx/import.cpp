@@ -1,8 +1,9 @@
 #include "graph/onnx/import.h"
 
+#include <set>
 #include <unordered_map>
 
-#include <protozero/pbf_reader.hpp>
+#include "graph/onnx/wire.h"
 
 #include "graph/onnx/tensor_proto.h"
 
@@ -72,6 +73,62 @@ Result<TypeInfo> read_type(Reader message) {
     return info;
 }
 
+// A NodeProto whose values are still names.
+struct ParsedNode {
+    Node node;
+    std::vector<std::string> inputs;
+    std::vector<std::string> outputs;
+
+    // What must be computed before: the inputs, and what subgraphs take from around them.
+    std::vector<std::string> needs() const {
+        std::vector<std::string> names = inputs;
+        for (const auto& [key, attribute] : node.attributes) {
+            if (const SubgraphPtr* body = std::get_if<SubgraphPtr>(&attribute)) {
+                for (ValueId id : (*body)->captures) names.push_back((*body)->value(id).name);
+            }
+        }
+        return names;
+    }
+};
+
+// Topological order, the file's own where that is one already: some exporters write nodes out of
+// order.
+Result<std::vector<std::size_t>> execution_order(const std::vector<ParsedNode>& nodes) {
+    std::unordered_map<std::string, std::size_t> producers;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        for (const std::string& output : nodes[i].outputs) producers.emplace(output, i);
+    }
+    std::vector<std::size_t> missing(nodes.size(), 0);
+    std::vector<std::vector<std::size_t>> consumers(nodes.size());
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        for (const std::string& name : nodes[i].needs()) {
+            const auto producer = producers.find(name);
+            if (name.empty() || producer == producers.end()) continue;
+            ++missing[i];
+            consumers[producer->second].push_back(i);
+        }
+    }
+    std::set<std::size_t> ready;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        if (missing[i] == 0) ready.insert(i);
+    }
+    std::vector<std::size_t> order;
+    while (!ready.empty()) {
+        const std::size_t next = *ready.begin();
+        ready.erase(ready.begin());
+        order.push_back(next);
+        for (std::size_t consumer : consumers[next]) {
+            if (--missing[consumer] == 0) ready.insert(consumer);
+        }
+    }
+    for (std::size_t i = 0; i < nodes.size() && order.size() < nodes.size(); ++i) {
+        if (missing[i] > 0) {
+            return invalid_argument("{} depends on its own output", nodes[i].node.describe());
+        }
+    }
+    return order;
+}
+
 // Imports one GraphProto; bodies of If, Loop and Scan by recursion.
 class GraphImporter {
 public:
@@ -96,7 +153,11 @@ public:
             }
         }
         for (ByteView input : inputs) HF_TRY(add_input(input));
-        for (ByteView node : nodes) HF_TRY(add_node(node));
+        std::vector<ParsedNode> parsed;
+        for (ByteView node : nodes) parsed.push_back(HF_TRY(parse_node(node)));
+        for (std::size_t index : HF_TRY(execution_order(parsed))) {
+            HF_TRY(connect(std::move(parsed[index])));
+        }
         for (ByteView output : outputs) HF_TRY(add_output(output));
         for (ByteView info : infos) HF_TRY(add_info(info));
         return std::move(graph_);
@@ -195,15 +256,15 @@ private:
         return id;
     }
 
-    Status add_node(ByteView bytes) {
-        Node node;
-        std::vector<std::string> inputs, outputs;
+    Result<ParsedNode> parse_node(ByteView bytes) {
+        ParsedNode parsed;
+        Node& node = parsed.node;
         std::vector<ByteView> attributes;
         Reader message = reader(bytes);
         while (message.next()) {
             switch (message.tag()) {
-                case 1: inputs.push_back(message.get_string()); break;
-                case 2: outputs.push_back(message.get_string()); break;
+                case 1: parsed.inputs.push_back(message.get_string()); break;
+                case 2: parsed.outputs.push_back(message.get_string()); break;
                 case 3: node.name = message.get_string(); break;
                 case 4: node.op = message.get_string(); break;
                 case 5: attributes.push_back(to_view(message.get_view())); break;
@@ -219,19 +280,19 @@ private:
         for (ByteView attribute : attributes) {
             HF_TRY(add_attribute(node, attribute).context("{}", node.describe()));
         }
-        return connect(std::move(node), inputs, outputs);
+        return parsed;
     }
 
-    Status connect(Node node, const std::vector<std::string>& inputs,
-                   const std::vector<std::string>& outputs) {
-        if (node.domain.empty() && node.op == "Constant" && outputs.size() == 1) {
-            return add_constant_node(node, outputs[0]);
+    Status connect(ParsedNode parsed) {
+        Node& node = parsed.node;
+        if (node.domain.empty() && node.op == "Constant" && parsed.outputs.size() == 1) {
+            return add_constant_node(node, parsed.outputs[0]);
         }
-        for (const std::string& name : inputs) {
+        for (const std::string& name : parsed.inputs) {
             node.inputs.push_back(
                 name.empty() ? kNoValue : HF_TRY(lookup(name).context("{}", node.describe())));
         }
-        for (const std::string& name : outputs) {
+        for (const std::string& name : parsed.outputs) {
             Value value;
             value.name = name;
             node.outputs.push_back(
@@ -456,7 +517,7 @@ Result<Graph> import_model(ByteView bytes, const ExternalData& external_data) {
         Graph graph = HF_TRY(GraphImporter(context, 0).import(*fields.graph));
         graph.metadata = std::move(fields.metadata);
         return graph;
-    } catch (const protozero::exception& error) {
+    } catch (const std::exception& error) {
         return invalid_argument("malformed or truncated ONNX file: {}", error.what());
     }
 }
@@ -464,7 +525,7 @@ Result<Graph> import_model(ByteView bytes, const ExternalData& external_data) {
 bool looks_like_model(ByteView bytes) {
     try {
         return read_model(bytes).graph.has_value();
-    } catch (const protozero::exception&) {
+    } catch (const std::exception&) {
         return false;
     }
 }

@@ -3,7 +3,7 @@
 #include <array>
 #include <bit>
 
-#include <protozero/pbf_reader.hpp>
+#include "graph/onnx/wire.h"
 
 #include "base/text.h"
 
@@ -229,7 +229,7 @@ Result<NamedTensor> parse_tensor_proto(ByteView bytes, const ExternalData& exter
     Fields fields;
     try {
         fields = read_fields(bytes);
-    } catch (const protozero::exception& error) {
+    } catch (const std::exception& error) {
         return invalid_argument("malformed TensorProto: {}", error.what());
     }
     HF_TRY(dtype_of(fields.element_type).status().context("tensor '{}'", fields.name));

@@ -1,0 +1,24 @@
+// protozero, set up for hostile input: where its assertions expect a wire type that the file does
+// not have, it throws instead of ending the process. The one place that includes it; callers catch
+// std::exception.
+
+#pragma once
+
+#include <exception>
+
+namespace hf::graph::onnx {
+
+struct WireTypeError final : std::exception {
+    const char* what() const noexcept override { return "a field has the wrong wire type"; }
+};
+
+[[noreturn]] inline void throw_wire_type_error() {
+    throw WireTypeError();
+}
+
+}  // namespace hf::graph::onnx
+
+#define protozero_assert(condition) \
+    ((condition) ? static_cast<void>(0) : ::hf::graph::onnx::throw_wire_type_error())
+
+#include <protozero/pbf_reader.hpp>
