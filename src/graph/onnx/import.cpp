@@ -185,6 +185,16 @@ private:
     }
 
     Status define_constant(NamedTensor named, std::string_view by) {
+        // Some exporters write one constant as initializer and as node.
+        if (const auto known = ids_.find(named.name); known != ids_.end()) {
+            const std::optional<Tensor>& other = graph_.value(known->second).constant;
+            const Tensor& tensor = named.tensor;
+            if (other && other->dtype() == tensor.dtype() && other->shape() == tensor.shape() &&
+                as_text(other->bytes()) == as_text(tensor.bytes()) &&
+                tensor.dtype() != DType::kString) {
+                return {};
+            }
+        }
         Value value;
         value.name = std::move(named.name);
         value.dtype = named.tensor.dtype();
