@@ -77,7 +77,9 @@ TEST(OnnxImport, ReadsEveryRealModel) {
     if (testing::data_dir().empty()) GTEST_SKIP() << testing::kNoData;
     for (const auto& path : models_below(testing::data_dir() + "/models")) {
         const Result<Graph> graph = load(read_file(path), no_external_data());
-        EXPECT_TRUE(graph.ok()) << path << ": " << graph.status().to_string();
+        // This file gives one name to two constants of different value: a contradiction is refused.
+        const bool contradicts = path.filename() == "gpt2_past.onnx";
+        EXPECT_EQ(graph.ok(), !contradicts) << path << ": " << graph.status().to_string();
     }
 }
 
