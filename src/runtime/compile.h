@@ -52,13 +52,4 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
                                                      const CompileOptions& options,
                                                      CompileReport* report);
 
-// The plan file, version 1 (docs/reference/plan-file.md). Only "cpu" models have one.
-Result<Bytes> write_plan(const CompiledModel& model);
-bool is_plan(ByteView bytes);
-
-// Checks header, op list, bounds and digest before use. Weights are used from the mapping, which
-// the model keeps alive. DATA_LOSS names what is wrong; FAILED_PRECONDITION when made for another
-// version.
-Result<std::shared_ptr<const CompiledModel>> open_plan(std::shared_ptr<env::MappedFile> file);
-
 }  // namespace hf::runtime

@@ -1,0 +1,13 @@
+#include "cli/commands.h"
+
+namespace hf::cli {
+
+const std::vector<Command>& all_commands() {
+    static const std::vector<Command> commands{
+        inspect_command(),      run_command(),     bench_command(),
+        conform_onnx_command(), version_command(),
+    };
+    return commands;
+}
+
+}  // namespace hf::cli

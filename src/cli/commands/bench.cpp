@@ -1,0 +1,106 @@
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "cli/tensor_file.h"
+
+namespace hf::cli {
+namespace {
+
+constexpr std::size_t kMaxRuns = 10'000'000;
+
+double microseconds(Duration duration) {
+    return std::chrono::duration<double, std::micro>(duration).count();
+}
+
+struct Timings {
+    double first_us = 0;
+    std::vector<double> sorted_us;
+    double quantile(double q) const {
+        const auto last = static_cast<double>(sorted_us.size() - 1);
+        return sorted_us[static_cast<std::size_t>(q * last)];
+    }
+};
+
+Result<Timings> measure(World& world, runtime::Session& session, std::span<const Tensor> inputs,
+                        Duration length) {
+    const auto once = [&]() -> Result<double> {
+        const Duration start = world.clock.monotonic();
+        HF_TRY(session.run(inputs));
+        return microseconds(world.clock.monotonic() - start);
+    };
+    Timings timings;
+    timings.first_us = HF_TRY(once());
+    const Duration end = world.clock.monotonic() + length;
+    do {
+        timings.sorted_us.push_back(HF_TRY(once()));
+    } while (world.clock.monotonic() < end && timings.sorted_us.size() < kMaxRuns);
+    std::sort(timings.sorted_us.begin(), timings.sorted_us.end());
+    return timings;
+}
+
+// VmHWM of /proc/self/status; 0 where there is no such file.
+std::uint64_t peak_rss_bytes(World& world) {
+    const Result<std::string> status = world.process_status();
+    const std::size_t at = status.ok() ? status->find("VmHWM:") : std::string::npos;
+    if (at == std::string::npos) return 0;
+    const std::size_t digits = status->find_first_of("0123456789", at);
+    const std::size_t end = status->find_first_not_of("0123456789", digits);
+    const Result<std::int64_t> kib = parse_int(status->substr(digits, end - digits));
+    return kib.ok() ? static_cast<std::uint64_t>(*kib) * 1024 : 0;
+}
+
+Status run(World& world, const Arguments& arguments) {
+    const std::string path = arguments.get("FILE");
+    const double seconds = HF_TRY(parse_double(arguments.get("seconds")).context("--seconds"));
+    if (!(seconds > 0 && seconds <= 3600)) return invalid_argument("--seconds: want 0 to 3600");
+    const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
+    const std::vector<Tensor> inputs =
+        HF_TRY(read_inputs(world, loaded.model->signature(), arguments.all("input"), "random"));
+    const std::unique_ptr<runtime::Session> session = HF_TRY(loaded.model->new_session());
+    const auto length =
+        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+    const Timings timings = HF_TRY(measure(world, *session, inputs, length));
+    const std::size_t runs = timings.sorted_us.size();
+    if (arguments.flag("json")) {
+        json::Object row{{"model", path},
+                         {"device", std::string(loaded.model->device())},
+                         {"threads", HF_TRY(parse_int(arguments.get("threads")))},
+                         {"runs", runs},
+                         {"min_us", timings.sorted_us.front()},
+                         {"p50_us", timings.quantile(0.5)},
+                         {"p99_us", timings.quantile(0.99)},
+                         {"load_ms", loaded.load_ms},
+                         {"first_us", timings.first_us},
+                         {"peak_rss_bytes", peak_rss_bytes(world)},
+                         {"how", "measured"}};
+        world.out(json::write(row) + "\n");
+        return {};
+    }
+    world.out(fmt::format(
+        "{} on {}: {} runs, min {:.1f} us, p50 {:.1f} us, p99 {:.1f} us; load "
+        "{:.2f} ms, first run {:.1f} us (measured)\n",
+        path, loaded.model->device(), runs, timings.sorted_us.front(), timings.quantile(0.5),
+        timings.quantile(0.99), loaded.load_ms, timings.first_us));
+    return {};
+}
+
+}  // namespace
+
+Command bench_command() {
+    std::vector<Option> options{
+        {"--seconds", "how long to measure", "S", "2"},
+        {"-i,--input", "as for run; random by default", "NAME=SOURCE", "", true}};
+    for (Option& option : device_options()) options.push_back(std::move(option));
+    options.push_back({"--json", "as JSON", ""});
+    return {"bench",
+            "Measures the latency of a model on this machine",
+            {{"FILE", "an ONNX model"}},
+            std::move(options),
+            {"holdfast bench model.onnx --seconds 5", "holdfast bench model.onnx --json"},
+            run};
+}
+
+}  // namespace hf::cli

@@ -1,0 +1,97 @@
+#include <map>
+
+#include "base/json.h"
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "graph/load.h"
+
+namespace hf::cli {
+namespace {
+
+json::Value describe_values(const graph::Graph& graph, const std::vector<graph::ValueId>& ids) {
+    json::Array ports;
+    for (graph::ValueId id : ids) {
+        const graph::Value& value = graph.value(id);
+        json::Object port;
+        port["name"] = value.name;
+        port["dtype"] = value.dtype ? std::string(dtype_name(*value.dtype)) : "unknown";
+        port["shape"] = value.shape ? value.shape->to_string() : "unknown";
+        ports.push_back(std::move(port));
+    }
+    return ports;
+}
+
+std::map<std::string, int> count_operators(const graph::Graph& graph) {
+    std::map<std::string, int> counts;
+    for (const graph::Node& node : graph.nodes) {
+        ++counts[node.domain.empty() ? node.op : node.domain + "." + node.op];
+    }
+    return counts;
+}
+
+json::Object describe_graph(const graph::Graph& graph, graph::Format format) {
+    json::Object summary;
+    summary["format"] = std::string(graph::format_name(format));
+    summary["name"] = graph.name;
+    summary["inputs"] = describe_values(graph, graph.inputs);
+    summary["outputs"] = describe_values(graph, graph.outputs);
+    summary["nodes"] = graph.nodes.size();
+    std::uint64_t weight_bytes = 0;
+    for (const graph::Value& value : graph.values) {
+        if (value.constant) weight_bytes += value.constant->bytes().size();
+    }
+    summary["weightBytes"] = weight_bytes;
+    json::Object operators;
+    for (const auto& [name, count] : count_operators(graph)) operators[name] = count;
+    summary["operators"] = std::move(operators);
+    json::Object metadata;
+    for (const auto& [key, text] : graph.metadata) metadata[key] = text;
+    summary["metadata"] = std::move(metadata);
+    return summary;
+}
+
+void print_ports(World& world, std::string_view title, const json::Value& ports) {
+    for (const json::Value& port : ports.as_array()) {
+        world.out(fmt::format("{:8} {} {}[{}]\n", title, json::get_string(port, "name"),
+                              json::get_string(port, "dtype"), json::get_string(port, "shape")));
+    }
+}
+
+void print_summary(World& world, const json::Object& summary) {
+    world.out(fmt::format("format   {}\n", json::get_string(summary, "format")));
+    print_ports(world, "input", *summary.if_contains("inputs"));
+    print_ports(world, "output", *summary.if_contains("outputs"));
+    world.out(fmt::format("nodes    {}\nweights  {} bytes\noperators\n",
+                          json::get_int(summary, "nodes"),
+                          summary.if_contains("weightBytes")->to_number<std::uint64_t>()));
+    for (const auto& operator_count : summary.if_contains("operators")->as_object()) {
+        world.out(fmt::format("  {:6} {}\n", operator_count.value().as_int64(),
+                              json::as_view(operator_count.key())));
+    }
+}
+
+Status run(World& world, const Arguments& arguments) {
+    const std::string path = arguments.get("FILE");
+    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    const graph::Graph graph = HF_TRY(load_graph(world, path));
+    const json::Object summary = describe_graph(graph, graph::detect_format(file->bytes()));
+    if (arguments.flag("json")) {
+        world.out(json::write(summary) + "\n");
+    } else {
+        print_summary(world, summary);
+    }
+    return {};
+}
+
+}  // namespace
+
+Command inspect_command() {
+    return {"inspect",
+            "Shows what is in a model file: inputs, outputs, operators, weights",
+            {{"FILE", "an ONNX or TFLite model"}},
+            {{"--json", "as JSON", ""}},
+            {"holdfast inspect model.onnx", "holdfast inspect model.tflite --json"},
+            run};
+}
+
+}  // namespace hf::cli

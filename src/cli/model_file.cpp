@@ -1,0 +1,83 @@
+#include "cli/model_file.h"
+
+#include <limits>
+
+#include "base/text.h"
+#include "graph/load.h"
+
+namespace hf::cli {
+namespace {
+
+std::string folder_of(const std::string& path) {
+    const std::size_t slash = path.rfind('/');
+    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
+}
+
+// External data beside a model: every component must be a folder and the last a regular file with
+// one name, so that neither a symbolic nor a hard link leads outside.
+graph::ExternalData data_beside(World& world, const std::string& model_path) {
+    return [&world, folder = folder_of(model_path)](
+               std::string_view relative) -> Result<graph::ExternalBytes> {
+        std::string path = folder;
+        for (std::string_view part : split(relative, '/')) {
+            path += "/" + std::string(part);
+            const env::FileInfo info = HF_TRY(world.files.info(path).context("external data"));
+            const bool file = info.kind == env::FileKind::kRegular && info.link_count == 1;
+            if (!file && info.kind != env::FileKind::kDirectory) {
+                return invalid_argument(
+                    "external data '{}' is a link or has several names; copy it beside the model",
+                    relative);
+            }
+        }
+        std::shared_ptr<env::MappedFile> map =
+            HF_TRY(world.files.map(path, true).context("external data '{}'", relative));
+        return graph::ExternalBytes{map->bytes(), map};
+    };
+}
+
+double milliseconds_since(World& world, Duration start) {
+    return std::chrono::duration<double, std::milli>(world.clock.monotonic() - start).count();
+}
+
+Result<runtime::CompileOptions> compile_options(const Arguments& arguments) {
+    runtime::CompileOptions options;
+    options.device = arguments.get("device");
+    if (options.device != "ref" && options.device != "cpu" && options.device != "auto") {
+        return invalid_argument("--device: want ref, cpu or auto, got '{}'", options.device);
+    }
+    options.threads = static_cast<int>(HF_TRY(arguments.integer("threads", 1, 256)));
+    options.disabled_passes = arguments.all("disable-pass");
+    return options;
+}
+
+}  // namespace
+
+std::vector<Option> device_options() {
+    return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
+            {"--threads", "kernel threads", "N", "1"},
+            {"--disable-pass", "leave this graph pass out", "NAME", "", true}};
+}
+
+Result<graph::Graph> load_graph(World& world, const std::string& path) {
+    std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    return graph::load(file->bytes(), data_beside(world, path)).context("{}", path);
+}
+
+Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments) {
+    const runtime::CompileOptions options = HF_TRY(compile_options(arguments));
+    const Duration start = world.clock.monotonic();
+    LoadedModel loaded;
+    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    graph::Graph graph =
+        HF_TRY(graph::load(file->bytes(), data_beside(world, path)).context("{}", path));
+    loaded.model =
+        HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
+    loaded.load_ms = milliseconds_since(world, start);
+    return loaded;
+}
+
+std::string describe_port(const runtime::Port& port) {
+    return fmt::format("{}[{}]", dtype_name(port.dtype), port.shape.to_string());
+}
+
+}  // namespace hf::cli

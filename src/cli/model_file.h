@@ -1,0 +1,33 @@
+// Model files as commands take them: a plan, or an ONNX or TFLite model that is imported and
+// compiled.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "cli/command.h"
+#include "graph/graph.h"
+#include "runtime/compile.h"
+
+namespace hf::cli {
+
+// The options that every command with a device shares: --device, --threads.
+std::vector<Option> device_options();
+
+// Maps and imports FILE; external data is read only from the file's own folder, without links.
+Result<graph::Graph> load_graph(World& world, const std::string& path);
+
+struct LoadedModel {
+    std::shared_ptr<const runtime::CompiledModel> model;
+    runtime::CompileReport report;
+    double load_ms = 0;  // reading, importing and compiling
+};
+
+Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments);
+
+// "f32[1x3x224x224]".
+std::string describe_port(const runtime::Port& port);
+
+}  // namespace hf::cli

@@ -1,0 +1,36 @@
+// What a command may touch: the file system, clocks, entropy, its output. Built once by
+// app/main.cpp; commands get it by reference and so run in tests against a world of the test's
+// making.
+//
+// Thread-safety: owned by the main thread; the interfaces inside say their own.
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "env/clock.h"
+#include "env/entropy.h"
+#include "env/files.h"
+
+namespace hf::cli {
+
+struct World {
+    env::Files& files;
+    env::Clock& clock;
+    env::Entropy& entropy;
+    std::function<void(std::string_view)> out;   // standard output: results
+    std::function<void(std::string_view)> note;  // standard error: progress, remarks
+    std::function<std::optional<std::string>(const std::string&)> environment;
+
+    // Waits until SIGINT or SIGTERM came, or the duration passed. True when a signal came.
+    std::function<bool(std::optional<Duration>)> wait_for_signal;
+
+    // What the kernel says of this process, as /proc/self/status does.
+    std::function<Result<std::string>()> process_status;
+};
+
+}  // namespace hf::cli
