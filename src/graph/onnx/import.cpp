@@ -1,10 +1,10 @@
 #include "graph/onnx/import.h"
 
-#include <set>
 #include <unordered_map>
 
 #include "graph/onnx/wire.h"
 
+#include "graph/onnx/order.h"
 #include "graph/onnx/tensor_proto.h"
 
 namespace hf::graph::onnx {
@@ -71,62 +71,6 @@ Result<TypeInfo> read_type(Reader message) {
         message.skip();
     }
     return info;
-}
-
-// A NodeProto whose values are still names.
-struct ParsedNode {
-    Node node;
-    std::vector<std::string> inputs;
-    std::vector<std::string> outputs;
-
-    // What must be computed before: the inputs, and what subgraphs take from around them.
-    std::vector<std::string> needs() const {
-        std::vector<std::string> names = inputs;
-        for (const auto& [key, attribute] : node.attributes) {
-            if (const SubgraphPtr* body = std::get_if<SubgraphPtr>(&attribute)) {
-                for (ValueId id : (*body)->captures) names.push_back((*body)->value(id).name);
-            }
-        }
-        return names;
-    }
-};
-
-// Topological order, the file's own where that is one already: some exporters write nodes out of
-// order.
-Result<std::vector<std::size_t>> execution_order(const std::vector<ParsedNode>& nodes) {
-    std::unordered_map<std::string, std::size_t> producers;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        for (const std::string& output : nodes[i].outputs) producers.emplace(output, i);
-    }
-    std::vector<std::size_t> missing(nodes.size(), 0);
-    std::vector<std::vector<std::size_t>> consumers(nodes.size());
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        for (const std::string& name : nodes[i].needs()) {
-            const auto producer = producers.find(name);
-            if (name.empty() || producer == producers.end()) continue;
-            ++missing[i];
-            consumers[producer->second].push_back(i);
-        }
-    }
-    std::set<std::size_t> ready;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        if (missing[i] == 0) ready.insert(i);
-    }
-    std::vector<std::size_t> order;
-    while (!ready.empty()) {
-        const std::size_t next = *ready.begin();
-        ready.erase(ready.begin());
-        order.push_back(next);
-        for (std::size_t consumer : consumers[next]) {
-            if (--missing[consumer] == 0) ready.insert(consumer);
-        }
-    }
-    for (std::size_t i = 0; i < nodes.size() && order.size() < nodes.size(); ++i) {
-        if (missing[i] > 0) {
-            return invalid_argument("{} depends on its own output", nodes[i].node.describe());
-        }
-    }
-    return order;
 }
 
 // Imports one GraphProto; bodies of If, Loop and Scan by recursion.

@@ -51,7 +51,15 @@ void add_plane(const T* in, const T* weights, T* out, const Window& w) {
 }
 
 template <typename T>
-void convolve(const ConvShape& s, const Window& w, const T* in, const T* weights, T* out) {
+struct ConvData {
+    const T* in;
+    const T* weights;
+    T* out;
+};
+
+template <typename T>
+void convolve(const ConvShape& s, const Window& w, const ConvData<T>& data) {
+    const auto [in, weights, out] = data;
     const std::int64_t in_per_group = s.channels / s.groups;
     const std::int64_t out_per_group = s.filters / s.groups;
     for (std::int64_t n = 0; n < s.batch; ++n) {
@@ -113,8 +121,9 @@ Outputs conv_of(const OpContext& context, const Tensor& x, const Tensor& weights
     HF_TRY(visit_real(x.dtype(), [&](auto zero) -> Status {
         using T = decltype(zero);
         if (out.elements() == 0) return {};
-        convolve(s, w, x.values<T>().data(), weights.values<T>().data(),
-                 out.mutable_values<T>().data());
+        convolve<T>(
+            s, w,
+            {x.values<T>().data(), weights.values<T>().data(), out.mutable_values<T>().data()});
         return context.node.op == "Conv" ? add_bias<T>(context.input(2), out) : Status();
     }));
     return one(std::move(out));

@@ -33,25 +33,35 @@ Result<Reduction> plan_reduction(const OpContext& context, const Shape& shape) {
     return plan;
 }
 
-// One accumulator an output element: `step` folds an element in, `finish` turns it into the result.
+// One accumulator an output element, from `start`: `step` folds an element in, `finish` turns it
+// into the result.
 template <typename T, typename Step, typename Finish>
-Result<Tensor> fold(const Tensor& input, const Reduction& plan, T start, Step step, Finish finish) {
+struct Folding {
+    T start;
+    Step step;
+    Finish finish;
+};
+template <typename T, typename Step, typename Finish>
+Folding(T, Step, Finish) -> Folding<T, Step, Finish>;
+
+template <typename T, typename Step, typename Finish>
+Result<Tensor> fold(const Tensor& input, const Reduction& plan, Folding<T, Step, Finish> folding) {
     Tensor out = HF_TRY(make_tensor(input.dtype(), plan.out));
-    std::vector<T> sums(static_cast<std::size_t>(out.elements()), start);
+    std::vector<T> sums(static_cast<std::size_t>(out.elements()), folding.start);
     const std::vector<std::int64_t> strides = broadcast_strides(plan.kept, input.shape());
     const auto values = input.values<T>();
     std::vector<std::int64_t> at(input.shape().rank(), 0);
     std::int64_t folded = 0;
     for (std::size_t i = 0; i < values.size(); ++i) {
         T& sum = sums[static_cast<std::size_t>(dot(at, strides))];
-        sum = step(sum, values[i]);
+        sum = folding.step(sum, values[i]);
         ++folded;
         next_coordinate(input.shape(), at);
     }
     const double each =
         sums.empty() ? 0 : static_cast<double>(folded) / static_cast<double>(sums.size());
     for (std::size_t i = 0; i < sums.size(); ++i) {
-        out.mutable_values<T>()[i] = static_cast<T>(finish(sums[i], each));
+        out.mutable_values<T>()[i] = static_cast<T>(folding.finish(sums[i], each));
     }
     return out;
 }
@@ -65,10 +75,11 @@ template <typename T>
 Result<Tensor> reduce(const std::string& op, const Tensor& input, const Reduction& plan) {
     const auto same = [](T sum, double) { return sum; };
     const auto add = [](T a, T x) { return static_cast<T>(a + x); };
-    if (op == "ReduceSum") return fold<T>(input, plan, T{}, add, same);
+    if (op == "ReduceSum") return fold(input, plan, Folding{T{}, add, same});
     if (op == "ReduceMean") {
-        return fold<T>(input, plan, T{}, add,
-                       [](T sum, double count) { return static_cast<double>(sum) / count; });
+        return fold(input, plan, Folding{T{}, add, [](T sum, double count) {
+                                             return static_cast<double>(sum) / count;
+                                         }});
     }
     if (op == "ReduceMax") {
         const T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
@@ -91,14 +102,16 @@ Result<Tensor> reduce(const std::string& op, const Tensor& input, const Reductio
             input, plan, T{}, [](T a, T x) { return static_cast<T>(a + magnitude(x)); }, same);
     }
     const auto add_square = [](T a, T x) { return static_cast<T>(a + x * x); };
-    if (op == "ReduceSumSquare") return fold<T>(input, plan, T{}, add_square, same);
+    if (op == "ReduceSumSquare") return fold(input, plan, Folding{T{}, add_square, same});
     if (op == "ReduceL2") {
-        return fold<T>(input, plan, T{}, add_square,
-                       [](T sum, double) { return std::sqrt(static_cast<double>(sum)); });
+        return fold(input, plan, Folding{T{}, add_square, [](T sum, double) {
+                                             return std::sqrt(static_cast<double>(sum));
+                                         }});
     }
     if (op == "ReduceLogSum") {
-        return fold<T>(input, plan, T{}, add,
-                       [](T sum, double) { return std::log(static_cast<double>(sum)); });
+        return fold(input, plan, Folding{T{}, add, [](T sum, double) {
+                                             return std::log(static_cast<double>(sum));
+                                         }});
     }
     return HF_BUG("{} is no reduction", op);
 }

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# The command line as a whole: exit statuses, messages with a remedy, hostile files, another locale, no permission.
+set -uo pipefail
+holdfast=${HF_BUILD_DIR:?}/holdfast
+cases=/usr/include/onnx/backend/test/data
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+# expect STATUS PATTERN COMMAND...: runs it and checks exit status and combined output.
+expect() {
+    local status=$1 pattern=$2
+    shift 2
+    local output
+    output=$("$@" 2>&1)
+    local got=$?
+    if [ $got -ne "$status" ] || ! grep -qE -- "$pattern" <<<"$output"; then
+        printf 'FAILED: %s\n  status %s, want %s; want output like: %s\n  %s\n' \
+            "$*" "$got" "$status" "$pattern" "$output"
+        failures=$((failures + 1))
+    fi
+}
+
+cp $cases/node/test_add/model.onnx add.onnx
+expect 0 'Commands:' "$holdfast" help
+expect 0 'Usage: holdfast run' "$holdfast" run --help
+expect 2 "did you mean 'inspect'" "$holdfast" inspct
+expect 2 'needs a second word' "$holdfast" conform
+expect 2 'FILE is missing' "$holdfast" run
+expect 2 'unexpected argument' "$holdfast" inspect add.onnx more
+expect 1 'none.onnx: No such file' "$holdfast" inspect none.onnx
+expect 1 'not a regular file' "$holdfast" inspect .
+expect 0 'Add' "$holdfast" inspect add.onnx
+expect 0 '"operators":\{"Add":1\}' "$holdfast" inspect add.onnx --json
+expect 1 "input 'x' is not given" "$holdfast" run add.onnx
+expect 1 'one of these names: x y' "$holdfast" run add.onnx --input z=random
+expect 0 'sum f32\[3x4x5\]' "$holdfast" run add.onnx --input x=random --input y=zeros
+expect 0 '' "$holdfast" run add.onnx --input x=random --input y=zeros --output out
+expect 0 'sum' "$holdfast" run add.onnx --input x=out/sum.npy --input y=out/sum.npy
+expect 0 '"how":"measured"' "$holdfast" bench add.onnx --seconds 0.1 --json
+expect 1 '--seconds: want' "$holdfast" bench add.onnx --seconds -1
+expect 1 'want ref, cpu or auto' "$holdfast" run add.onnx --device gpu --input x=zeros --input y=zeros
+
+head -c 60 add.onnx >cut.onnx
+expect 1 'cut.onnx: (malformed|neither)' "$holdfast" inspect cut.onnx
+head -c 5000 /dev/urandom >noise.onnx
+expect 1 'noise.onnx' "$holdfast" inspect noise.onnx
+printf '[1,2,3]' >short.json
+expect 1 '3 elements where shape 3x4x5 needs 60' "$holdfast" run add.onnx --input x=short.json --input y=zeros
+printf '\x93NUMPY\x01\x00\xff\xff' >cut.npy
+expect 1 'truncated' "$holdfast" run add.onnx --input x=cut.npy --input y=zeros
+mkdir sealed && chmod 500 sealed
+if [ "$(id -u)" -ne 0 ]; then
+    expect 1 'Permission denied' "$holdfast" run add.onnx --input x=zeros --input y=zeros --output sealed/out
+fi
+expect 1 'No space left|write' bash -c "ulimit -f 0; trap '' XFSZ; '$holdfast' run add.onnx --input x=zeros --input y=zeros --output full"
+[ -z "$(ls -A full 2>/dev/null)" ] || { echo "FAILED: a half-written file stayed"; failures=$((failures + 1)); }
+expect 0 '"p50_us":[0-9]+\.' env LC_ALL=de_DE.UTF-8 LANG=de_DE.UTF-8 "$holdfast" bench add.onnx --seconds 0.1 --json
+
+[ $failures -eq 0 ] && echo "all commands behaved"
+exit $((failures > 0))
