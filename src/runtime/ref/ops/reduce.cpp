@@ -84,22 +84,20 @@ Result<Tensor> reduce(const std::string& op, const Tensor& input, const Reductio
     if (op == "ReduceMax") {
         const T lowest = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
                                                               : std::numeric_limits<T>::lowest();
-        return fold<T>(
-            input, plan, lowest, [](T a, T x) { return x > a ? x : a; }, same);
+        return fold(input, plan, Folding{lowest, [](T a, T x) { return x > a ? x : a; }, same});
     }
     if (op == "ReduceMin") {
         const T highest = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
                                                                : std::numeric_limits<T>::max();
-        return fold<T>(
-            input, plan, highest, [](T a, T x) { return x < a ? x : a; }, same);
+        return fold(input, plan, Folding{highest, [](T a, T x) { return x < a ? x : a; }, same});
     }
     if (op == "ReduceProd") {
-        return fold<T>(
-            input, plan, T{1}, [](T a, T x) { return static_cast<T>(a * x); }, same);
+        return fold(input, plan,
+                    Folding{T{1}, [](T a, T x) { return static_cast<T>(a * x); }, same});
     }
     if (op == "ReduceL1") {
-        return fold<T>(
-            input, plan, T{}, [](T a, T x) { return static_cast<T>(a + magnitude(x)); }, same);
+        return fold(input, plan,
+                    Folding{T{}, [](T a, T x) { return static_cast<T>(a + magnitude(x)); }, same});
     }
     const auto add_square = [](T a, T x) { return static_cast<T>(a + x * x); };
     if (op == "ReduceSumSquare") return fold(input, plan, Folding{T{}, add_square, same});
