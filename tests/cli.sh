@@ -58,5 +58,31 @@ expect 1 'No space left|write' bash -c "ulimit -f 0; trap '' XFSZ; '$holdfast' r
 [ -z "$(ls -A full 2>/dev/null)" ] || { echo "FAILED: a half-written file stayed"; failures=$((failures + 1)); }
 expect 0 '"p50_us":[0-9]+\.' env LC_ALL=de_DE.UTF-8 LANG=de_DE.UTF-8 "$holdfast" bench add.onnx --seconds 0.1 --json
 
+# Signing: what was signed verifies; any change, addition, loss, link or foreign key does not.
+mkdir -p model/weights && cp add.onnx model/ && echo w >model/weights/a.bin
+expect 0 'fingerprint sha256:' "$holdfast" keygen release.key
+expect 1 'never overwritten' "$holdfast" keygen release.key
+expect 0 'fingerprint' "$holdfast" keygen other.key
+[ "$(stat -c %a release.key)" = 600 ] || { echo "FAILED: the private key is readable by others"; failures=$((failures + 1)); }
+expect 2 '--key is missing' "$holdfast" sign model
+expect 1 'not a PEM private key' "$holdfast" sign model --key release.key.pub
+expect 0 'signed 2 files' "$holdfast" sign model --key release.key
+expect 0 'verified: 2 files' "$holdfast" verify model --key release.key.pub
+expect 0 '"verified":true' "$holdfast" verify model/ --signature model.sig --key release.key.pub --json
+expect 1 'say whom to trust' "$holdfast" verify model
+expect 1 'untrusted-key' "$holdfast" verify model --key other.key.pub
+touch model/extra && expect 1 "extra-file. 'extra'" "$holdfast" verify model --key release.key.pub
+rm model/extra && echo x >>model/weights/a.bin
+expect 1 "changed-file. 'weights/a.bin'" "$holdfast" verify model --key release.key.pub
+rm model/weights/a.bin && expect 1 'missing-file' "$holdfast" verify model --key release.key.pub
+ln -s /etc/passwd model/weights/a.bin
+expect 1 'is a link' "$holdfast" verify model --key release.key.pub
+expect 0 'signed 1 file ' "$holdfast" sign model --key release.key --signature model/own.sig --ignore-path weights/a.bin
+expect 0 'verified: 1 file' "$holdfast" verify model --key release.key.pub --signature model/own.sig
+openssl ecparam -name secp384r1 -genkey -noout -out p384.key 2>/dev/null
+openssl ec -in p384.key -pubout -out p384.pub 2>/dev/null
+expect 0 'signed' "$holdfast" sign add.onnx --key p384.key
+expect 0 'verified' "$holdfast" verify add.onnx --key p384.pub
+
 [ $failures -eq 0 ] && echo "all commands behaved"
 exit $((failures > 0))

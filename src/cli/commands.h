@@ -7,25 +7,12 @@
 namespace hf::cli {
 
 Command inspect_command();
-Command compile_command();
 Command run_command();
 Command bench_command();
 Command conform_onnx_command();
-Command push_command();
-Command pull_command();
 Command keygen_command();
 Command sign_command();
 Command verify_command();
-Command up_command();
-Command apply_command();
-Command get_command();
-Command describe_command();
-Command delete_command();
-Command wait_command();
-Command infer_command();
-Command serve_command();
-Command receipt_verify_command();
-Command fit_anomaly_command();
 Command version_command();
 
 }  // namespace hf::cli

@@ -5,11 +5,8 @@
 
 #include <gtest/gtest.h>
 
-#include "graph/load.h"
-#include "graph/onnx/tensor_proto.h"
 #include "runtime/compile.h"
 #include "testing/disk_files.h"
-#include "testing/script.h"
 
 namespace hf::runtime {
 namespace {
@@ -52,37 +49,6 @@ TEST(Conform, AnEmptyFolderIsAnErrorNotAPass) {
     EXPECT_EQ(run_conformance(files, "/proc/self/fdinfo", "", compile_auto).status().code(),
               Code::kNotFound);
 }
-
-// The nine light topologies, with the input that the ONNX runner gives them: arange(n) / n.
-class LightNet : public ::testing::TestWithParam<const char*> {};
-
-TEST_P(LightNet, ReproducesItsStoredOutput) {
-    if (testing::data_dir().empty()) GTEST_SKIP() << testing::kNoData;
-    testing::DiskFiles files;
-    const std::string stem = testing::data_dir() + "/models/onnx-light/light_" + GetParam();
-    const Bytes bytes = *files.read(stem + ".onnx", 1u << 30);
-    auto model = compile_auto(*graph::load(bytes, graph::no_external_data()));
-    ASSERT_TRUE(model.ok()) << model.status().to_string();
-    const Port& port = (*model)->signature().inputs.at(0);
-    Tensor input(DType::kF32, port.shape);
-    const auto count = static_cast<float>(input.elements());
-    float next = 0;
-    for (float& value : input.mutable_values<float>()) value = next++ / count;
-    const auto session = (*model)->new_session();
-    const auto outputs = (*session)->run(std::span(&input, 1));
-    ASSERT_TRUE(outputs.ok()) << outputs.status().to_string();
-    const Bytes stored = *files.read(stem + "_output_0.pb", 1u << 20);
-    Tolerance tolerance;
-    if (std::string_view(GetParam()) == "densenet121") tolerance.relative = 2e-3;
-    const Status same =
-        same_tensor(outputs->at(0), *graph::onnx::parse_tensor_proto(stored), tolerance);
-    EXPECT_TRUE(same.ok()) << same.to_string();
-}
-
-INSTANTIATE_TEST_SUITE_P(Onnx, LightNet,
-                         ::testing::Values("bvlc_alexnet", "densenet121", "inception_v1",
-                                           "inception_v2", "resnet50", "shufflenet", "squeezenet",
-                                           "vgg19", "zfnet512"));
 
 }  // namespace
 }  // namespace hf::runtime
