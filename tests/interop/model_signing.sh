@@ -5,7 +5,7 @@ set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 venv=${HF_MODEL_SIGNING_VENV:-$HF_BUILD_DIR/venv-model-signing}
 if [ ! -x "$venv/bin/model_signing" ]; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q model-signing==1.1.1 || {
+    python3 -m venv "$venv" && "$venv/bin/pip" install -q model-signing==1.1.1 pyopenssl || {
         echo "skipped: the package model-signing cannot be installed here"
         rm -rf "$venv"
         exit 77
@@ -31,15 +31,15 @@ openssl ec -in key -pubout -out key.pub 2>/dev/null
 mkdir -p model/sub && echo one >model/one.bin && echo two >model/sub/two.bin
 
 check 0 "$holdfast" sign model --key key --signature ours.sig
-check 0 "$theirs" verify key model --signature ours.sig --public-key key.pub
-check 0 "$theirs" sign key model --private-key key --signature theirs.sig
+check 0 "$theirs" verify key model --signature ours.sig --public_key key.pub
+check 0 "$theirs" sign key model --private_key key --signature theirs.sig
 check 0 "$holdfast" verify model --key key.pub --signature theirs.sig
 
 for change in 'echo x >>model/one.bin' 'rm model/sub/two.bin' 'touch model/extra'; do
     cp -r model saved
     eval "$change"
     for signature in ours.sig theirs.sig; do
-        check 1 "$theirs" verify key model --signature $signature --public-key key.pub
+        check 1 "$theirs" verify key model --signature $signature --public_key key.pub
         check 1 "$holdfast" verify model --key key.pub --signature $signature
     done
     rm -rf model && mv saved model
