@@ -4,12 +4,8 @@
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(fmt REQUIRED)
-find_package(spdlog REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(SQLite3 REQUIRED)
-find_package(yaml-cpp REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(Boost 1.81 REQUIRED COMPONENTS json url)
+find_package(Boost 1.81 REQUIRED COMPONENTS json)
 find_package(GTest REQUIRED)
 
 function(hf_foreign name)
@@ -19,13 +15,7 @@ endfunction()
 
 hf_foreign(fmt fmt::fmt)
 hf_foreign(boost_json Boost::json)
-hf_foreign(boost Boost::headers Boost::url Threads::Threads)
+hf_foreign(boost Boost::headers Threads::Threads)
 hf_foreign(openssl OpenSSL::SSL OpenSSL::Crypto)
-hf_foreign(spdlog spdlog::spdlog)
-hf_foreign(zlib ZLIB::ZLIB)
-hf_foreign(sqlite SQLite::SQLite3)
-hf_foreign(yaml yaml-cpp)
 hf_foreign(cli11 CLI11::CLI11)
 hf_foreign(protozero)                     # headers only
-hf_foreign(hwy hwy)
-hf_foreign(onednn ${CMAKE_DL_LIBS})       # headers only: the library is opened at run time

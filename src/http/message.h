@@ -52,6 +52,10 @@ struct Response {
 
     static Response text(int status, std::string_view body);
     static Response json(int status, std::string_view body);
+
+    // {"error": message}; from a Status with the HTTP status of its code.
+    static Response error(int status, std::string_view message);
+    static Response error(const Status& status);
 };
 
 // The HTTP status that a Code answers with: INVALID_ARGUMENT 400, UNAUTHENTICATED 401,
@@ -59,8 +63,5 @@ struct Response {
 // OUT_OF_RANGE 410, RESOURCE_EXHAUSTED 429, CANCELLED 499, UNIMPLEMENTED 501, UNAVAILABLE 503,
 // DEADLINE_EXCEEDED 504, else 500.
 int http_status(Code code);
-
-// The nearest Code for a status a server gave; kOk below 400.
-Code code_of_http_status(int status);
 
 }  // namespace hf::http

@@ -1,15 +1,17 @@
-// An HTTP/1.1 server: routes, bounded bodies, keep-alive, streamed answers, graceful drain; TLS
-// when given a certificate. Over Boost.Beast; no Boost type shows here.
+// An HTTP/1.1 server: routes, bounded bodies, keep-alive, graceful drain. Over Boost.Beast; no
+// Boost type shows here. Plain HTTP: it is for loopback addresses until TLS is built, and start()
+// refuses others.
 //
-// Threads: one named event loop thread owns all sockets; handlers run on a bounded pool of named
-// worker threads, so they may block for a while. When the pool's queue is full the server answers
-// 503 itself. Responder and Stream may be used from any thread.
+// Threads: one event loop thread ("hf-http-loop") owns all sockets; handlers run on worker threads
+// ("hf-http-N"), so they may compute for a while. More than Limits::queued_requests at a time are
+// answered 503 with Retry-After.
 
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,39 +22,13 @@
 
 namespace hf::http {
 
-// A chunked answer under way. write() copies and queues; it answers UNAVAILABLE once the client is
-// gone or when more than Limits::stream_queue_bytes wait (the stream is then closed: slow readers
-// list again).
-class Stream {
-public:
-    virtual ~Stream() = default;
-    virtual Status write(std::string_view chunk) = 0;
-    virtual void close() = 0;  // idempotent; the destructor closes
-    virtual bool is_open() const = 0;
-};
-
-// The right to answer one request, exactly once. Dropped without an answer, it answers 500.
-class Responder {
-public:
-    virtual ~Responder() = default;
-    virtual void send(Response response) = 0;
-
-    // Sends status and headers now; the body follows through the stream.
-    virtual std::shared_ptr<Stream> stream(Response head) = 0;
-};
-
-using Handler = std::function<void(const Request& request, std::unique_ptr<Responder> responder)>;
-
-// Runs before routing, on the worker; returns a response to stop there (authentication), or
-// nullopt.
-using Filter = std::function<std::optional<Response>(const Request& request)>;
+// Called on any worker thread, by several at a time. Must not throw.
+using Handler = std::function<Response(const Request& request)>;
 
 class Router final {
 public:
-    // Pattern: "/v2/models/{name}/infer"; a part in braces matches one path part, "{rest...}" at
-    // the end matches all that is left (may be empty). Literal parts win over parameters. An
-    // unknown path answers 404, a known path with another method 405 with Allow; HEAD is served by
-    // GET.
+    // Pattern: "/v2/models/{name}/infer"; a part in braces matches one path part. Literal parts win
+    // over parameters. HEAD is served by GET.
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
     struct Match {
@@ -76,10 +52,9 @@ struct Limits {
     std::size_t body_bytes = 64u << 20;
     std::size_t connections = 1024;
     std::size_t queued_requests = 256;
-    std::size_t stream_queue_bytes = 4u << 20;
     Duration idle_timeout = std::chrono::seconds(75);
-    Duration header_timeout = std::chrono::seconds(10);
-    Duration body_timeout = std::chrono::seconds(60);
+    Duration request_timeout =
+        std::chrono::seconds(60);  // to receive one request, to send one answer
 };
 
 struct ServerOptions {
@@ -87,9 +62,6 @@ struct ServerOptions {
     std::uint16_t port = 0;  // 0: the system chooses
     std::size_t workers = 4;
     Limits limits;
-    std::string certificate_pem;  // both empty: plain HTTP
-    std::string private_key_pem;
-    std::vector<Filter> filters;
 };
 
 class Server {
@@ -101,9 +73,13 @@ public:
 
     virtual std::uint16_t port() const = 0;
 
-    // Stops accepting, answers what is in flight with Connection: close, ends streams; returns when
-    // all connections have ended or after `grace`. True when none had to be cut.
+    // Stops accepting and answers what is in flight with Connection: close; returns when all
+    // connections have ended or after `grace`. True when none had to be cut.
     virtual bool drain(Duration grace) = 0;
 };
+
+// What the server does before and after a handler, as a function: percent-decodes and checks the
+// path, finds the route, calls the handler, and answers 400, 404 and 405 itself.
+Response dispatch(const Router& router, Request request);
 
 }  // namespace hf::http

@@ -1,0 +1,75 @@
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "graph/load.h"
+#include "http/server.h"
+#include "serve/oip.h"
+
+namespace hf::cli {
+namespace {
+
+constexpr auto kDrainGrace = std::chrono::seconds(30);
+
+Result<http::ServerOptions> listen_options(const std::string& listen) {
+    const std::size_t colon = listen.rfind(':');
+    if (colon == std::string::npos) {
+        return invalid_argument("--listen: want ADDRESS:PORT such as 127.0.0.1:8080");
+    }
+    http::ServerOptions options;
+    options.address = listen.substr(0, colon);
+    if (options.address.starts_with('[') && options.address.ends_with(']')) {
+        options.address = options.address.substr(1, options.address.size() - 2);
+    }
+    const std::int64_t port = HF_TRY(parse_int(listen.substr(colon + 1)).context("--listen"));
+    if (port < 0 || port > 65535) return invalid_argument("--listen: port {} is none", port);
+    options.port = static_cast<std::uint16_t>(port);
+    return options;
+}
+
+// "pump" of "models/pump.onnx".
+std::string stem_of(const std::string& path) {
+    const std::string file = path.substr(path.rfind('/') + 1);
+    return file.substr(0, file.rfind('.'));
+}
+
+Status run(World& world, const Arguments& arguments) {
+    const std::string path = arguments.get("FILE");
+    http::ServerOptions options = HF_TRY(listen_options(arguments.get("listen")));
+    options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
+    const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
+    const std::string name = arguments.has("name") ? arguments.get("name") : stem_of(path);
+    serve::ModelHost host({name, "1", "onnx"}, loaded.model, world.clock);
+    http::Router router;
+    serve::add_oip_routes(router, host);
+    const std::string address = options.address;
+    const std::unique_ptr<http::Server> server =
+        HF_TRY(http::Server::start(std::move(options), std::move(router)));
+    world.out(
+        fmt::format("serving {} on http://{}:{}/v2/models/{} ({} device, loaded in {:.1f} ms)\n",
+                    path, address, server->port(), name, host.device(), loaded.load_ms));
+    world.wait_for_signal(std::nullopt);
+    host.set_ready(false);
+    const bool clean = server->drain(kDrainGrace);
+    world.note(clean ? "drained, every request answered\n" : "stopped with requests unanswered\n");
+    return {};
+}
+
+}  // namespace
+
+Command serve_command() {
+    std::vector<Option> options{
+        {"--listen", "a loopback address; port 0 lets the system choose", "ADDR:PORT",
+         "127.0.0.1:8080"},
+        {"--name", "the model's name; the file's stem unless given", "NAME"},
+        {"--workers", "requests computed at a time", "N", "2"}};
+    for (Option& option : device_options()) options.push_back(std::move(option));
+    return {"serve",
+            "Serves one model over the Open Inference Protocol until SIGTERM, then drains",
+            {{"FILE", "an ONNX model"}},
+            std::move(options),
+            {"holdfast serve model.onnx --listen 127.0.0.1:8080",
+             "curl localhost:8080/v2/models/model"},
+            run};
+}
+
+}  // namespace hf::cli

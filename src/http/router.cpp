@@ -1,0 +1,127 @@
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/server.h"
+
+namespace hf::http {
+namespace {
+
+std::vector<std::string> parts_of(std::string_view path) {
+    std::vector<std::string> parts;
+    for (std::string_view part : split(path.substr(path.starts_with('/')), '/')) {
+        parts.emplace_back(part);
+    }
+    return parts;
+}
+
+bool is_parameter(const std::string& part) {
+    return part.size() > 2 && part.front() == '{';
+}
+
+// How many literal parts match, or nothing when the pattern does not fit.
+std::optional<std::size_t> fit(const std::vector<std::string>& pattern,
+                               const std::vector<std::string>& parts) {
+    if (pattern.size() != parts.size()) return std::nullopt;
+    std::size_t literal = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (is_parameter(pattern[i])) {
+            if (parts[i].empty()) return std::nullopt;
+        } else if (pattern[i] == parts[i]) {
+            ++literal;
+        } else {
+            return std::nullopt;
+        }
+    }
+    return literal;
+}
+
+Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        if (text[i] == '%') {
+            const Result<Bytes> byte = from_hex(text.substr(i + 1, 2));
+            if (!byte.ok() || byte->size() != 1) return invalid_argument("bad percent-escape");
+            out.push_back(static_cast<char>((*byte)[0]));
+            i += 2;
+        } else {
+            out.push_back(text[i] == '+' && plus_is_space ? ' ' : text[i]);
+        }
+    }
+    return out;
+}
+
+// Each part of the path is decoded by itself, so that an escaped "/" stays inside its part and is
+// refused.
+Status decode_target(Request& request) {
+    const std::string_view target = request.target;
+    const std::size_t question = target.find('?');
+    const std::string_view path = target.substr(0, question);
+    if (!path.starts_with('/')) return invalid_argument("the request target must begin with /");
+    request.path.clear();
+    for (std::string_view raw : split(path.substr(1), '/')) {
+        const std::string part = HF_TRY(percent_decode(raw, false));
+        const bool bad = part == "." || part == ".." || part.find('/') != std::string::npos ||
+                         part.find('\0') != std::string::npos || !is_utf8(part);
+        if (bad) return invalid_argument("the path has a part that is not a plain UTF-8 name");
+        request.path += "/" + part;
+    }
+    if (question == std::string_view::npos) return {};
+    for (std::string_view pair : split(target.substr(question + 1), '&')) {
+        const std::size_t equals = std::min(pair.find('='), pair.size());
+        std::string key = HF_TRY(percent_decode(pair.substr(0, equals), true));
+        std::string value =
+            HF_TRY(percent_decode(pair.substr(std::min(equals + 1, pair.size())), true));
+        if (!key.empty()) request.query.emplace_back(std::move(key), std::move(value));
+    }
+    return {};
+}
+
+}  // namespace
+
+void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
+    routes_.push_back({std::string(method), parts_of(pattern), std::move(handler)});
+}
+
+Router::Match Router::match(std::string_view method, std::string_view path) const {
+    const std::string_view wanted = method == "HEAD" ? "GET" : method;
+    const std::vector<std::string> parts = parts_of(path);
+    Match best;
+    const Route* chosen = nullptr;
+    std::size_t most = 0;
+    for (const Route& route : routes_) {
+        const std::optional<std::size_t> literal = fit(route.parts, parts);
+        if (!literal) continue;
+        best.allow.push_back(route.method);
+        if (route.method == wanted && (!chosen || *literal > most)) {
+            chosen = &route;
+            most = *literal;
+        }
+    }
+    if (!chosen) return best;
+    best.handler = &chosen->handler;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        const std::string& part = chosen->parts[i];
+        if (is_parameter(part))
+            best.parameters.emplace_back(part.substr(1, part.size() - 2), parts[i]);
+    }
+    return best;
+}
+
+Response dispatch(const Router& router, Request request) {
+    if (const Status status = decode_target(request); !status.ok()) return Response::error(status);
+    Router::Match match = router.match(request.method, request.path);
+    if (!match.handler && match.allow.empty()) {
+        return Response::error(404, fmt::format("nothing is at {}; see GET /v2", request.path));
+    }
+    if (!match.handler) {
+        Response response =
+            Response::error(405, fmt::format("{} is not allowed at {}; use {}", request.method,
+                                             request.path, join(match.allow, ", ")));
+        response.headers.set("Allow", join(match.allow, ", "));
+        return response;
+    }
+    request.path_parameters = std::move(match.parameters);
+    return (*match.handler)(request);
+}
+
+}  // namespace hf::http

@@ -1,0 +1,48 @@
+// An inference request and its response as the Open Inference Protocol writes them (REST, version
+// 2, with the binary tensor data extension). Pure: bytes to tensors and back; every error names the
+// place in the request as a JSON pointer.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "runtime/model.h"
+
+namespace hf::serve {
+
+struct InferRequest {
+    std::string id;              // echoed; empty when the client gave none
+    std::vector<Tensor> inputs;  // in signature order
+
+    struct Wanted {
+        std::size_t output;  // index in the signature
+        bool binary = false;
+    };
+    std::vector<Wanted> outputs;  // all when the client named none
+};
+
+// `json_bytes` is the header Inference-Header-Content-Length: how much of the body is JSON; the
+// rest is binary tensor data. Nullopt: all of it is JSON.
+Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
+                                         const runtime::Signature& signature);
+
+struct InferBody {
+    Bytes bytes;
+    std::optional<std::size_t> json_bytes;  // set when binary data follows the JSON
+};
+
+struct Answer {
+    std::string model_name;
+    std::string model_version;
+    std::vector<Tensor> outputs;  // in signature order
+};
+
+Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,
+                                       const runtime::Signature& signature);
+
+}  // namespace hf::serve

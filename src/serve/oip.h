@@ -1,0 +1,14 @@
+// The Open Inference Protocol over HTTP (KServe v2 REST): server and model metadata, health, infer,
+// and /metrics. Errors are {"error": text} with the place in the request and what to do.
+
+#pragma once
+
+#include "http/server.h"
+#include "serve/model_host.h"
+
+namespace hf::serve {
+
+// REQUIRES: host outlives the server that the router goes into.
+void add_oip_routes(http::Router& router, ModelHost& host);
+
+}  // namespace hf::serve
