@@ -188,19 +188,22 @@ private:
             const ErrorCode error = co_await read(connection, buffer, parser);
             if (error) {
                 if (auto answer = answer_to(error, options_.limits)) {
-                    co_await write(stream, to_message(std::move(*answer), 11, false));
+                    beast::http::response<Body> message = to_message(std::move(*answer), 11, false);
+                    co_await write(stream, std::move(message));
                 }
                 break;
             }
             const bool head = parser.get().method() == beast::http::verb::head;
             const unsigned version = parser.get().version();
             keep_alive = parser.get().keep_alive();
-            Response response = co_await handle(to_request(parser.release(), peer_text));
+            Request request = to_request(parser.release(), peer_text);
+            Response response = co_await handle(std::move(request));
             keep_alive = keep_alive && !draining_;
             beast::http::response<Body> message =
                 to_message(std::move(response), version, keep_alive);
             if (head) message.body().clear();
-            if (!co_await write(stream, std::move(message))) break;
+            const bool written = co_await write(stream, std::move(message));
+            if (!written) break;
             connection.busy = false;
         }
         stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
@@ -237,6 +240,12 @@ private:
         co_return !error;
     }
 
+    // Runs on a worker. Arguments of awaited calls are named variables in this file: GCC 12
+    // destroys temporaries in such expressions twice.
+    asio::awaitable<Response> compute(Request request) {
+        co_return dispatch(router_, std::move(request));
+    }
+
     asio::awaitable<Response> handle(Request request) {
         if (in_flight_ >= options_.limits.queued_requests) {
             Response response = Response::error(503, "too many requests are waiting; try again");
@@ -244,12 +253,9 @@ private:
             co_return response;
         }
         ++in_flight_;
-        Response response = co_await asio::co_spawn(
-            work_,
-            [this, request = std::move(request)]() mutable -> asio::awaitable<Response> {
-                co_return dispatch(router_, std::move(request));
-            },
-            asio::use_awaitable);
+        asio::awaitable<Response> computing = compute(std::move(request));
+        Response response =
+            co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
         --in_flight_;
         co_return response;
     }
