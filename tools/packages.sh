@@ -2,10 +2,14 @@
 
 # What a build of the program needs.
 HF_BUILD_PACKAGES=(
-    g++ cmake ninja-build ccache git ca-certificates python3
+    g++ cmake ninja-build pkg-config ccache git ca-certificates python3
     libboost1.81-dev libboost-json1.81-dev libssl-dev libcli11-dev libfmt-dev libprotozero-dev
+    libsqlite3-dev libhwy-dev libdnnl-dev zlib1g-dev libyaml-cpp-dev
     libgtest-dev
 )
 
 # What tests and checks need besides.
-HF_TEST_PACKAGES=(clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv)
+HF_TEST_PACKAGES=(
+    clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv
+    docker-registry skopeo
+)

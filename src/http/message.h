@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -36,7 +38,8 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> path_parameters;  // by the route's pattern
     Headers headers;
     Bytes body;
-    std::string peer;  // "127.0.0.1:50123"
+    std::string peer;         // "127.0.0.1:50123"
+    std::string client_name;  // of a verified client certificate; empty without one
 
     std::optional<std::string_view> query_value(std::string_view name) const;
 
@@ -45,10 +48,24 @@ struct Request {
     std::string_view path_parameter(std::string_view name) const;
 };
 
+// A body that comes to be over time, sent in HTTP/1.1 chunks as it does: watches, event streams.
+// The server calls start() once and next() from its event loop, so neither may block.
+class BodyStream {
+public:
+    virtual ~BodyStream() = default;
+
+    // `wake` may be called from any thread, any number of times, also after this object is gone.
+    virtual void start(std::function<void()> wake) = 0;
+
+    // What there is now. Empty: nothing yet, call again after wake(). nullopt: the end.
+    virtual std::optional<Bytes> next() = 0;
+};
+
 struct Response {
     int status = 200;
     Headers headers;
     Bytes body;
+    std::shared_ptr<BodyStream> stream;  // when set, it is sent instead of `body`
 
     static Response text(int status, std::string_view body);
     static Response json(int status, std::string_view body);

@@ -1,5 +1,5 @@
-// An HTTP/1.1 server: routes, bounded bodies, keep-alive, graceful drain. Over Boost.Beast; no
-// Boost type shows here. Plain HTTP: it is for loopback addresses until TLS is built, and start()
+// An HTTP/1.1 server: routes, bounded bodies, keep-alive, streams, TLS, graceful drain. Over
+// Boost.Beast; no Boost type shows here. Without TLS it is for loopback addresses only, and start()
 // refuses others.
 //
 // Threads: one event loop thread ("hf-http-loop") owns all sockets; handlers run on worker threads
@@ -57,11 +57,20 @@ struct Limits {
         std::chrono::seconds(60);  // to receive one request, to send one answer
 };
 
+// TLS 1.2 and 1.3. With `client_ca_pem`, a client may show a certificate; one that does not verify
+// ends the handshake, and a good one's subject common name is Request::client_name.
+struct Tls {
+    std::string certificate_pem;  // the leaf first, then its chain
+    std::string key_pem;
+    std::string client_ca_pem;
+};
+
 struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system chooses
     std::size_t workers = 4;
     Limits limits;
+    std::optional<Tls> tls;
 };
 
 class Server {

@@ -1,0 +1,53 @@
+// A blocking HTTP/1.1 client with TLS, time-outs and bounded bodies. One connection is kept alive a
+// host. Not thread-safe: one client a thread. Never follows a redirect to another scheme downwards
+// (https to http), and drops Authorization when the host changes.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/status.h"
+#include "base/time.h"
+#include "http/message.h"
+
+namespace hf::http {
+
+struct ClientOptions {
+    Duration connect_timeout = std::chrono::seconds(10);
+    Duration read_timeout = std::chrono::seconds(60);
+    std::size_t body_bytes_max = 64u << 20;
+    std::size_t redirects_max = 5;
+    std::string ca_pem;  // trusted in addition to the system's; empty: system only
+};
+
+struct ClientRequest {
+    std::string method = "GET";
+    std::string url;  // http:// or https://
+    Headers headers;
+    Bytes body;
+
+    // When set, a 2xx body is handed over in pieces instead of collected; an error stops the
+    // transfer.
+    std::function<Status(ByteView)> sink;
+
+    // When set, the body is this many bytes, pulled in pieces from the source (empty: end) instead
+    // of taken from `body`.
+    std::uint64_t source_bytes = 0;
+    std::function<Result<Bytes>()> source;
+};
+
+class Client {
+public:
+    virtual ~Client() = default;
+    static Result<std::unique_ptr<Client>> create(ClientOptions options);
+
+    // Any status is an answer; errors are transport failures: UNAVAILABLE (refused, reset, name
+    // unknown), DEADLINE_EXCEEDED, UNAUTHENTICATED (certificate), RESOURCE_EXHAUSTED (body too
+    // large).
+    virtual Result<Response> send(const ClientRequest& request) = 0;
+};
+
+}  // namespace hf::http
