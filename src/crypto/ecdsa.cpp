@@ -7,6 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/hash.h"
+#include "crypto/openssl.h"
 
 namespace hf::crypto {
 
@@ -22,25 +23,13 @@ struct Key {
 
 namespace {
 
-template <typename T, void (*Free)(T*)>
-struct Freer {
-    void operator()(T* p) const { Free(p); }
-};
-using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
-
-Bio view_of(std::string_view text) {
-    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-std::string text_of(const Bio& bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio.get(), &data);
-    return std::string(data, static_cast<std::size_t>(size));
-}
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::DigestContext;
+using openssl::Store;
+using openssl::StoreContext;
+using openssl::text_of;
+using openssl::view_of;
 
 // The hash that goes with the key's curve, or nullptr for keys of other kinds.
 const EVP_MD* hash_for(EVP_PKEY* key) {

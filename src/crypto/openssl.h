@@ -1,0 +1,44 @@
+// Owning pointers for what OpenSSL hands out, and its memory streams as text. For the .cpp files of
+// this module only: no other header includes it, so no OpenSSL type shows outside.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include <openssl/bio.h>
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/x509v3.h>
+
+namespace hf::crypto::openssl {
+
+template <typename T, void (*Free)(T*)>
+struct Freer {
+    void operator()(T* p) const { Free(p); }
+};
+
+using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
+using BigNumber = std::unique_ptr<BIGNUM, Freer<BIGNUM, BN_free>>;
+using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
+using Extension = std::unique_ptr<X509_EXTENSION, Freer<X509_EXTENSION, X509_EXTENSION_free>>;
+using GeneralName = std::unique_ptr<GENERAL_NAME, Freer<GENERAL_NAME, GENERAL_NAME_free>>;
+using GeneralNames = std::unique_ptr<GENERAL_NAMES, Freer<GENERAL_NAMES, GENERAL_NAMES_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freer<EVP_PKEY, EVP_PKEY_free>>;
+using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
+using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
+
+// Reads `text` in place, which must outlive it.
+inline Bio view_of(std::string_view text) {
+    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+inline std::string text_of(const Bio& bio) {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(bio.get(), &data);
+    return std::string(data, static_cast<std::size_t>(size));
+}
+
+}  // namespace hf::crypto::openssl
