@@ -1,6 +1,7 @@
 #include "graph/load.h"
 
 #include "graph/onnx/import.h"
+#include "graph/verify.h"
 
 namespace hf::graph {
 
@@ -25,13 +26,23 @@ Format detect_format(ByteView bytes) {
     return Format::kUnknown;
 }
 
-Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
+namespace {
+
+Result<Graph> import(ByteView bytes, const ExternalData& external_data) {
     switch (detect_format(bytes)) {
         case Format::kOnnx: return onnx::import_model(bytes, external_data);
         case Format::kTflite: return unimplemented("TFLite models");
         case Format::kUnknown: break;
     }
     return invalid_argument("neither an ONNX nor a TFLite model; convert it to one of them");
+}
+
+}  // namespace
+
+Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
+    Graph graph = HF_TRY(import(bytes, external_data));
+    HF_TRY(verify(graph));
+    return graph;
 }
 
 }  // namespace hf::graph
