@@ -11,18 +11,9 @@
 
 namespace hf::crypto {
 
-namespace detail {
-struct Key {
-    explicit Key(EVP_PKEY* taken) : handle(taken) {}
-    ~Key() { EVP_PKEY_free(handle); }
-    Key(const Key&) = delete;
-    Key& operator=(const Key&) = delete;
-    EVP_PKEY* handle;
-};
-}  // namespace detail
-
 namespace {
 
+<<<<<<< HEAD
 using openssl::Bio;
 using openssl::Certificate;
 using openssl::DigestContext;
@@ -30,6 +21,17 @@ using openssl::Store;
 using openssl::StoreContext;
 using openssl::text_of;
 using openssl::view_of;
+=======
+using detail::Bio;
+using detail::DigestContext;
+using detail::Freer;
+using detail::kMaxPemBytes;
+using detail::text_of;
+using detail::view_of;
+using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
+using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
+using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
+>>>>>>> receipts
 
 // The hash that goes with the key's curve, or nullptr for keys of other kinds.
 const EVP_MD* hash_for(EVP_PKEY* key) {
@@ -52,7 +54,6 @@ Result<std::shared_ptr<const detail::Key>> checked(EVP_PKEY* key, std::string_vi
     return owned;
 }
 
-constexpr std::size_t kMaxPemBytes = 64u << 10;
 constexpr std::size_t kMaxChain = 10;
 
 Status add_roots(X509_STORE* store, const std::vector<std::string>& pems) {
@@ -153,10 +154,8 @@ PrivateKey PrivateKey::generate() {
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
     const Bio bio = view_of(pem);
-    // An empty password instead of OpenSSL's prompt on the terminal.
-    const auto no_password = [](char*, int, int, void*) { return 0; };
-    return PrivateKey(HF_TRY(
-        checked(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), "private")));
+    return PrivateKey(HF_TRY(checked(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_password, nullptr), "private")));
 }
 
 std::string PrivateKey::pem() const {
