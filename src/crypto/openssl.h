@@ -1,11 +1,6 @@
-<<<<<<< HEAD
 // Owning pointers for what OpenSSL hands out, and its memory streams as text. For the .cpp files of
-// this module only: no other header includes it, so no OpenSSL type shows outside.
-=======
-// What the adapters around OpenSSL in this folder share: owners of its objects, and PEM in memory.
-// Used by the .cpp files of crypto/ only. Thread-safety: as OpenSSL's objects: a Key may be read
-// from any thread, the others belong to one.
->>>>>>> receipts
+// this module only: no other header includes it, so no OpenSSL type shows outside. Thread-safety:
+// as OpenSSL's objects: a key may be read from any thread, the others belong to one.
 
 #pragma once
 
@@ -14,17 +9,13 @@
 #include <string_view>
 
 #include <openssl/bio.h>
-<<<<<<< HEAD
 #include <openssl/bn.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
-namespace hf::crypto::openssl {
-=======
-#include <openssl/evp.h>
-
 namespace hf::crypto::detail {
 
+// What the classes PublicKey, PrivateKey and their Ed25519 kin share between copies.
 struct Key {
     explicit Key(EVP_PKEY* taken) : handle(taken) {}
     ~Key() { EVP_PKEY_free(handle); }
@@ -32,13 +23,17 @@ struct Key {
     Key& operator=(const Key&) = delete;
     EVP_PKEY* handle;
 };
->>>>>>> receipts
+
+}  // namespace hf::crypto::detail
+
+namespace hf::crypto::openssl {
+
+constexpr std::size_t kMaxPemBytes = 64u << 10;
 
 template <typename T, void (*Free)(T*)>
 struct Freer {
     void operator()(T* p) const { Free(p); }
 };
-<<<<<<< HEAD
 
 using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
 using BigNumber = std::unique_ptr<BIGNUM, Freer<BIGNUM, BN_free>>;
@@ -52,13 +47,6 @@ using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
 
 // Reads `text` in place, which must outlive it.
-=======
-using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
-
-constexpr std::size_t kMaxPemBytes = 64u << 10;
-
->>>>>>> receipts
 inline Bio view_of(std::string_view text) {
     return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
@@ -69,13 +57,9 @@ inline std::string text_of(const Bio& bio) {
     return std::string(data, static_cast<std::size_t>(size));
 }
 
-<<<<<<< HEAD
-}  // namespace hf::crypto::openssl
-=======
 // For OpenSSL's password callback: an empty password instead of a prompt on the terminal.
 inline int no_password(char*, int, int, void*) {
     return 0;
 }
 
-}  // namespace hf::crypto::detail
->>>>>>> receipts
+}  // namespace hf::crypto::openssl
