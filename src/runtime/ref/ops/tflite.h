@@ -1,7 +1,7 @@
 // What the reference operators of the "tflite" domain share: the quantisation of a node's values,
 // activation bounds, and typed access. The arithmetic is that of TensorFlow Lite's builtin integer
-// kernels, bit by bit: 32-bit accumulators, kernels/fixed_point.h for every rescaling, saturation to
-// the activation's range. Internal to runtime/ref.
+// kernels, bit by bit: 32-bit accumulators, kernels/fixed_point.h for every rescaling, saturation
+// to the activation's range. Internal to runtime/ref.
 
 #pragma once
 

@@ -123,8 +123,8 @@ Outputs integer_sums(const OpContext& context, const Geometry& g, const Shape& s
     for_sums<std::uint32_t>(
         g, x.data(), w.data(), [&](std::int64_t index, std::int64_t filter, std::uint32_t sum) {
             if (offsets) sum += static_cast<std::uint32_t>(offsets[filter]);
-            const std::int64_t scaled = kernels::scale_by(static_cast<std::int32_t>(sum),
-                                                          factors[static_cast<std::size_t>(filter)]);
+            const std::int64_t scaled = kernels::scale_by(
+                static_cast<std::int32_t>(sum), factors[static_cast<std::size_t>(filter)]);
             values[static_cast<std::size_t>(index)] = static_cast<std::int32_t>(
                 std::clamp<std::int64_t>(scaled + output.zero, bounds.low, bounds.high));
         });
@@ -150,7 +150,11 @@ Outputs convolution(const OpContext& context) {
                                 w.to_string());
     }
     const graph::Node& node = context.node;
-    Geometry g{.batch = x[0], .in_h = x[1], .in_w = x[2], .in_c = x[3], .kernel_h = w[1],
+    Geometry g{.batch = x[0],
+               .in_h = x[1],
+               .in_w = x[2],
+               .in_c = x[3],
+               .kernel_h = w[1],
                .kernel_w = w[2]};
     g.stride_h = node.int_or("stride_h", 1);
     g.stride_w = node.int_or("stride_w", 1);
@@ -169,9 +173,10 @@ Outputs convolution(const OpContext& context) {
     } else {
         g.out_c = w[0];
         if (w[3] != x[3]) {
-            return invalid_argument("weights {} do not fit {} channels (grouped convolution is not "
-                                    "supported)",
-                                    w.to_string(), x[3]);
+            return invalid_argument(
+                "weights {} do not fit {} channels (grouped convolution is not "
+                "supported)",
+                w.to_string(), x[3]);
         }
     }
     return sums(context, g, g.out());
