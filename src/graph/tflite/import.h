@@ -18,7 +18,7 @@
 //   MEAN               keep_dims 0|1 (the axes are input 1)
 //   RESHAPE            new_shape, where the file has it (else the shape is input 1)
 //   SQUEEZE            squeeze_dims, where the file has it
-//   RESIZE_*           align_corners 0|1, half_pixel_centers 0|1 (the size is input 1)
+//   RESIZE_NEAREST_NEIGHBOR  align_corners 0|1, half_pixel_centers 0|1 (the size is input 1)
 //
 // DEQUANTIZE, LOGISTIC, PAD, PADV2, QUANTIZE, RELU, RELU6 and TRANSPOSE have none. Every other
 // operator, and every custom one, is UNIMPLEMENTED with the node's name.

@@ -29,7 +29,6 @@ constexpr Option kArithmetic[] = {{0, "fused_activation", kActivation}};
 constexpr Option kReshape[] = {{0, "new_shape", kInts}};
 constexpr Option kReducer[] = {{0, "keep_dims", kBool}};
 constexpr Option kSqueeze[] = {{0, "squeeze_dims", kInts}};
-constexpr Option kBilinear[] = {{2, "align_corners", kBool}, {3, "half_pixel_centers", kBool}};
 constexpr Option kNearest[] = {{0, "align_corners", kBool}, {1, "half_pixel_centers", kBool}};
 
 // In the order of their codes.
@@ -47,7 +46,6 @@ constexpr Builtin kBuiltins[] = {
     {19, "RELU", 0, {}, 1, 1},
     {21, "RELU6", 0, {}, 1, 1},
     {22, "RESHAPE", 17, kReshape, 1, 2},
-    {23, "RESIZE_BILINEAR", 15, kBilinear, 2, 2},
     {25, "SOFTMAX", 9, kSoftmax, 1, 1},
     {34, "PAD", 0, {}, 2, 2},
     {39, "TRANSPOSE", 0, {}, 2, 2},

@@ -23,10 +23,6 @@ Result<Affine8> affine_of(const OpContext& context, graph::ValueId id) {
     return Affine8{found->scales[0], static_cast<std::int32_t>(found->zero_points[0])};
 }
 
-Bounds type_bounds(DType dtype) {
-    return dtype == DType::kU8 ? Bounds{0, 255} : Bounds{-128, 127};
-}
-
 }  // namespace
 
 Result<Affine8> input_affine(const OpContext& context, std::size_t index) {
@@ -84,14 +80,6 @@ Result<std::vector<std::int32_t>> centered(const Tensor& tensor, std::int32_t ze
         value -= zero;
     }
     return values;
-}
-
-Result<Tensor> narrow(const std::vector<std::int32_t>& values, const Shape& shape, DType dtype) {
-    Tensor out = HF_TRY(make_tensor(dtype, shape));
-    HF_CHECK(values.size() == out.bytes().size() && dtype_size(dtype) == 1);
-    std::uint8_t* to = out.mutable_bytes().data();
-    for (std::int32_t value : values) *to++ = static_cast<std::uint8_t>(value);
-    return out;
 }
 
 Result<DType> output_dtype(const OpContext& context) {

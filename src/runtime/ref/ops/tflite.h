@@ -32,7 +32,17 @@ Result<std::vector<float>> input_scales(const OpContext& context, std::size_t in
 struct Bounds {
     std::int32_t low = 0;
     std::int32_t high = 0;
+
+    // The byte of an i8 or u8 value, saturated.
+    std::uint8_t stored(std::int64_t value) const {
+        return static_cast<std::uint8_t>(value < low ? low : value > high ? high : value);
+    }
 };
+
+// All that the type can hold. REQUIRES: i8 or u8.
+inline Bounds type_bounds(DType dtype) {
+    return dtype == DType::kU8 ? Bounds{0, 255} : Bounds{-128, 127};
+}
 
 // Where a stored output may lie after the node's fused activation. REQUIRES: dtype is i8 or u8.
 Result<Bounds> quantized_bounds(const std::string& activation, const Affine8& output, DType dtype);
@@ -52,9 +62,6 @@ inline bool is_quantized(const Tensor& tensor) {
 
 // The elements of an i8 or u8 tensor, less the zero point.
 Result<std::vector<std::int32_t>> centered(const Tensor& tensor, std::int32_t zero);
-
-// An i8 or u8 tensor from values within its range.
-Result<Tensor> narrow(const std::vector<std::int32_t>& values, const Shape& shape, DType dtype);
 
 // The type that the file declares for the output.
 Result<DType> output_dtype(const OpContext& context);

@@ -1,6 +1,7 @@
 // TFLite's CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED, in f32 and in integers.
 
 #include <algorithm>
+#include <array>
 
 #include "runtime/ref/ops/tflite.h"
 
@@ -35,11 +36,14 @@ A accumulate(const Geometry& g, const X* x, const W* w, const std::array<std::in
             const X* from = x + (iy * g.in_w + ix) * g.in_c;
             const std::int64_t tap = ky * g.kernel_w + kx;
             if (g.multiplier != 0) {
-                sum += A{from[f / g.multiplier]} * A{w[tap * g.out_c + f]};
+                sum +=
+                    static_cast<A>(from[f / g.multiplier]) * static_cast<A>(w[tap * g.out_c + f]);
                 continue;
             }
             const W* row = w + (f * g.kernel_h * g.kernel_w + tap) * g.in_c;
-            for (std::int64_t c = 0; c < g.in_c; ++c) sum += A{from[c]} * A{row[c]};
+            for (std::int64_t c = 0; c < g.in_c; ++c) {
+                sum += static_cast<A>(from[c]) * static_cast<A>(row[c]);
+            }
         }
     }
     return sum;
@@ -117,18 +121,17 @@ Outputs integer_sums(const OpContext& context, const Geometry& g, const Shape& s
         return invalid_argument("the bias must be i32[{}]", g.out_c);
     }
     const std::int32_t* offsets = bias ? bias->values<std::int32_t>().data() : nullptr;
-    HF_TRY(shape.check());
-    std::vector<std::int32_t> values(static_cast<std::size_t>(shape.elements()));
+    Tensor out = HF_TRY(make_tensor(dtype, shape));
+    std::uint8_t* to = out.mutable_bytes().data();
     // Unsigned: a hostile file may make the sum wrap around, which must stay defined.
     for_sums<std::uint32_t>(
         g, x.data(), w.data(), [&](std::int64_t index, std::int64_t filter, std::uint32_t sum) {
             if (offsets) sum += static_cast<std::uint32_t>(offsets[filter]);
             const std::int64_t scaled = kernels::scale_by(
                 static_cast<std::int32_t>(sum), factors[static_cast<std::size_t>(filter)]);
-            values[static_cast<std::size_t>(index)] = static_cast<std::int32_t>(
-                std::clamp<std::int64_t>(scaled + output.zero, bounds.low, bounds.high));
+            to[index] = bounds.stored(scaled + output.zero);
         });
-    return declared(context, HF_TRY(narrow(values, shape, dtype)));
+    return declared(context, std::move(out));
 }
 
 Outputs sums(const OpContext& context, const Geometry& g, const Shape& shape) {
