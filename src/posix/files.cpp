@@ -147,8 +147,8 @@ public:
         Bytes bytes(size);
         std::size_t at = 0;
         while (at < size) {
-            const ssize_t count = ::pread(file_.get(), bytes.data() + at, size - at,
-                                          static_cast<off_t>(offset + at));
+            const ssize_t count =
+                ::pread(file_.get(), bytes.data() + at, size - at, static_cast<off_t>(offset + at));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) return errno_status(errno, "read", path_);
             if (count == 0) return data_loss("{} is shorter than it was", path_);
