@@ -1,6 +1,7 @@
 #include "graph/load.h"
 
 #include "graph/onnx/import.h"
+#include "graph/tflite/import.h"
 
 namespace hf::graph {
 
@@ -25,10 +26,11 @@ Format detect_format(ByteView bytes) {
     return Format::kUnknown;
 }
 
-Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
+Result<Graph> load(ByteView bytes, const ExternalData& external_data,
+                   const std::shared_ptr<const void>& owner) {
     switch (detect_format(bytes)) {
         case Format::kOnnx: return onnx::import_model(bytes, external_data);
-        case Format::kTflite: return unimplemented("TFLite models");
+        case Format::kTflite: return tflite::import_model(bytes, owner);
         case Format::kUnknown: break;
     }
     return invalid_argument("neither an ONNX nor a TFLite model; convert it to one of them");
