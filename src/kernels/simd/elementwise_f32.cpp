@@ -1,6 +1,7 @@
 #include "kernels/simd/elementwise_f32.h"
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/simd/targets.h"
 
@@ -25,16 +26,25 @@ HWY_INLINE V clamp(V value, V low, V high) {
     return hn::Min(high, hn::Max(low, value));
 }
 
+// Highway's Exp knows neither large arguments nor NaN.
+HWY_INLINE V exponential(V x) {
+    const D d;
+    const V top = hn::Set(d, 88.72283f);
+    const V infinite = hn::Set(d, std::numeric_limits<float>::infinity());
+    const V y = hn::IfThenElse(hn::Gt(x, top), infinite, hn::Exp(d, hn::Min(x, top)));
+    return hn::IfThenElse(hn::IsNaN(x), x, y);
+}
+
 template <Unary kFunction>
 HWY_INLINE V apply(V x, V low, V high) {
     const D d;
     const V one = hn::Set(d, 1.0f), zero = hn::Zero(d);
     if constexpr (kFunction == Unary::kClamp) return clamp(x, low, high);
     if constexpr (kFunction == Unary::kSigmoid) {
-        return hn::Div(one, hn::Add(one, hn::Exp(d, hn::Neg(x))));
+        return hn::Div(one, hn::Add(one, exponential(hn::Neg(x))));
     }
-    if constexpr (kFunction == Unary::kTanh) return hn::Tanh(d, x);
-    if constexpr (kFunction == Unary::kExp) return hn::Exp(d, x);
+    if constexpr (kFunction == Unary::kTanh) return hn::IfThenElse(hn::IsNaN(x), x, hn::Tanh(d, x));
+    if constexpr (kFunction == Unary::kExp) return exponential(x);
     if constexpr (kFunction == Unary::kSqrt) return hn::Sqrt(x);
     if constexpr (kFunction == Unary::kAbs) return hn::Abs(x);
     if constexpr (kFunction == Unary::kNegate) return hn::Neg(x);
