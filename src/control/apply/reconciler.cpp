@@ -1,0 +1,126 @@
+#include "control/apply/reconciler.h"
+
+#include <pthread.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include "api/conditions.h"
+#include "control/reconcile/assign.h"
+#include "resources/mirror.h"
+
+namespace hf::control {
+namespace {
+
+// How long at most between two rounds: leases end and failed writes are tried again.
+constexpr Duration kRound = std::chrono::seconds(2);
+
+resources::ObjectKey service_key(const std::string& key) {
+    const std::size_t slash = key.find('/');
+    return {&api::service_kind(), key.substr(0, slash), key.substr(slash + 1)};
+}
+
+class RealReconciler final : public Reconciler {
+public:
+    explicit RealReconciler(resources::Resources& resources)
+        : resources_(resources),
+          nodes_(resources, api::node_kind(), [this] { wake(); }),
+          services_(resources, api::service_kind(), [this] { wake(); }) {
+        options_.who = api::Identity::of_system("reconciler");
+        thread_ = std::thread([this] {
+            pthread_setname_np(pthread_self(), "hf-reconcile");
+            run();
+        });
+    }
+
+    ~RealReconciler() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        changed_.notify_all();
+        thread_.join();
+    }
+
+private:
+    void wake() {
+        {
+            const std::lock_guard lock(mutex_);
+            news_ = true;
+        }
+        changed_.notify_all();
+    }
+
+    void run() {
+        std::unique_lock lock(mutex_);
+        while (!stopping_) {
+            news_ = false;
+            lock.unlock();
+            // What fails now is found again in the next round.
+            Status ignored = assign();
+            ignored = resources_.store().expire_leases();
+            ignored = resources_.maintain();
+            (void)ignored;
+            lock.lock();
+            changed_.wait_for(lock, kRound, [&] { return stopping_ || news_; });
+        }
+    }
+
+    Status assign() {
+        HF_TRY(nodes_.update());
+        HF_TRY(services_.update());
+        std::vector<NodeFacts> nodes;
+        for (const auto& [key, node] : nodes_.objects()) {
+            nodes.push_back({key, api::is_true(node, "Ready") && !node.being_removed()});
+        }
+        std::vector<ServiceFacts> services;
+        for (const auto& [key, service] : services_.objects()) {
+            services.push_back({key, std::string(json::get_string(service.status(), "node")),
+                                service.being_removed()});
+        }
+        for (const Assignment& change : assign_services(nodes, services)) HF_TRY(write(change));
+        return {};
+    }
+
+    Status write(const Assignment& change) {
+        const Result<api::Object> written = resources_.modify_status(
+            service_key(change.service), options_, [&](api::Object& service) -> Status {
+                json::Object& status = service.edit_status();
+                if (change.node.empty()) {
+                    status.erase("node");
+                } else {
+                    status["node"] = change.node;
+                }
+                return {};
+            });
+        if (written.status().code() == Code::kNotFound) return {};
+        HF_TRY(written.status());
+        resources::EventNote note;
+        note.reason = change.node.empty() ? "Unassigned" : "Assigned";
+        note.type = change.node.empty() ? "Warning" : "Normal";
+        note.message = change.why;
+        note.component = "reconciler";
+        return resources_.record_event(*written, note);
+    }
+
+    resources::Resources& resources_;
+    resources::WriteOptions options_;
+    resources::Mirror nodes_;     // the thread's
+    resources::Mirror services_;  // the thread's
+
+    std::mutex mutex_;  // guards what follows
+    std::condition_variable changed_;
+    bool stopping_ = false;
+    bool news_ = false;
+
+    std::thread thread_;
+};
+
+}  // namespace
+
+std::unique_ptr<Reconciler> Reconciler::start(resources::Resources& resources) {
+    return std::make_unique<RealReconciler>(resources);
+}
+
+}  // namespace hf::control

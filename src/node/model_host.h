@@ -1,0 +1,37 @@
+// What a node needs of whoever answers requests: take a compiled model, let go of one. app/ and
+// cli/ put serve/ behind it.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/digest.h"
+#include "base/status.h"
+#include "runtime/model.h"
+
+namespace hf::node {
+
+struct Activation {
+    std::string service;  // "namespace/name"
+    std::string version;  // the tag, or the digest's beginning
+    std::string format;   // "onnx", "tflite"
+    Digest digest;        // of the model's manifest
+    std::string signer;   // empty when the policy did not ask for a signature
+    std::shared_ptr<const runtime::CompiledModel> model;
+};
+
+// Called from one thread at a time.
+class ModelHost {
+public:
+    virtual ~ModelHost() = default;
+
+    // From the return on, requests for the service get this model; those under way keep the one
+    // they have. The service's address.
+    virtual Result<std::string> activate(const Activation& activation) = 0;
+
+    // The service answers no more. No effect when it did not.
+    virtual void retire(const std::string& service) = 0;
+};
+
+}  // namespace hf::node

@@ -1,0 +1,185 @@
+#include "node/steps.h"
+
+#include <algorithm>
+
+#include "api/kinds.h"
+#include "graph/load.h"
+#include "node/trust_check.h"
+#include "vault/golden.h"
+
+namespace hf::node {
+namespace {
+
+// External data of an ONNX model comes from the same manifest, and from nowhere else.
+graph::ExternalData data_from(const vault::OpenModel& model) {
+    return [&model](std::string_view path) -> Result<graph::ExternalBytes> {
+        const auto map = model.find(path);
+        if (!map) return not_found("external data '{}' is not among the model's files", path);
+        return graph::ExternalBytes{map->bytes(), map};
+    };
+}
+
+std::string version_of(const Wish& wish, const std::string& digest) {
+    const Result<vault::Reference> reference = vault::parse_reference(wish.reference);
+    if (reference.ok() && !reference->tag.empty()) return reference->tag;
+    constexpr std::size_t kPrefix = std::string_view("sha256:").size();
+    return digest.substr(kPrefix, 12);
+}
+
+const Tensor* input_named(const vault::GoldenSample& sample, const std::string& name) {
+    for (const vault::GoldenInput& input : sample.inputs) {
+        if (input.name == name) return &input.tensor;
+    }
+    return nullptr;
+}
+
+Status check_sample(runtime::Session& session, const runtime::Signature& signature,
+                    const vault::GoldenSample& sample) {
+    std::vector<Tensor> inputs;
+    for (const runtime::Port& port : signature.inputs) {
+        const Tensor* tensor = input_named(sample, port.name);
+        if (!tensor) return failed_precondition("there is no golden input '{}'", port.name);
+        inputs.push_back(*tensor);
+    }
+    const std::vector<Tensor> outputs = HF_TRY(session.run(inputs));
+    for (const vault::GoldenOutput& want : sample.outputs) {
+        const auto port = std::find_if(
+            signature.outputs.begin(), signature.outputs.end(),
+            [&](const runtime::Port& candidate) { return candidate.name == want.name; });
+        if (port == signature.outputs.end()) {
+            return failed_precondition("the model has no output '{}'", want.name);
+        }
+        const auto index = static_cast<std::size_t>(port - signature.outputs.begin());
+        HF_TRY(vault::check_reproduced(want, outputs[index]));
+    }
+    return {};
+}
+
+}  // namespace
+
+Status check_golden(const runtime::CompiledModel& model, ByteView golden) {
+    const vault::Golden parsed = HF_TRY(vault::parse_golden(golden));
+    if (parsed.samples.empty()) return failed_precondition("there are no golden samples");
+    const std::unique_ptr<runtime::Session> session = HF_TRY(model.new_session());
+    for (std::size_t i = 0; i < parsed.samples.size(); ++i) {
+        HF_TRY(check_sample(*session, model.signature(), parsed.samples[i])
+                   .context("golden sample {}", i));
+    }
+    return {};
+}
+
+Done Steps::perform(const Action& action) {
+    Done done{action.service, action.step, action.run, {}, action.digest};
+    if (action.step == Step::kResolve) {
+        Result<std::string> digest = resolve(action.wish);
+        done.status = digest.status();
+        if (digest.ok()) done.digest = *digest;
+        return done;
+    }
+    if (action.step == Step::kPull) {
+        done.status = pull(action);
+        return done;
+    }
+    const auto found = candidates_.find(action.service);
+    if (found == candidates_.end() || found->second.digest != action.digest) {
+        done.status = HF_BUG("step {} of {} without a pull of {}", condition_of(action.step),
+                             action.service, action.digest);
+        return done;
+    }
+    Candidate& candidate = found->second;
+    switch (action.step) {
+        case Step::kVerify: done.status = verify(action.wish, candidate); break;
+        case Step::kCompile: done.status = compile(action.wish, candidate); break;
+        case Step::kReproduce: done.status = reproduce(candidate); break;
+        case Step::kActivate: done.status = activate(action.wish, candidate); break;
+        case Step::kResolve:
+        case Step::kPull: break;
+    }
+    return done;
+}
+
+void Steps::retire(const std::string& service) {
+    world_.host.retire(service);
+    candidates_.erase(service);
+}
+
+const Steps::Candidate* Steps::candidate(const std::string& service) const {
+    const auto found = candidates_.find(service);
+    return found == candidates_.end() ? nullptr : &found->second;
+}
+
+Result<std::string> Steps::resolve(const Wish& wish) const {
+    const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
+    Result<vault::Descriptor> manifest = world_.vault.resolve(reference);
+    if (manifest.status().code() == Code::kNotFound) {
+        return not_found("there is no model {} in {}; push it: holdfast push FILE {}",
+                         wish.reference, world_.vault.folder(), wish.reference);
+    }
+    return HF_TRY(std::move(manifest)).digest.to_string();
+}
+
+Status Steps::pull(const Action& action) {
+    Candidate candidate;
+    candidate.digest = action.digest;
+    vault::Reference reference;
+    reference.digest = HF_TRY(Digest::parse(action.digest));
+    candidate.packed = HF_TRY(vault::read_model(world_.vault, reference));
+    candidate.files = HF_TRY(vault::open_model(world_.vault, candidate.packed));
+    candidates_.insert_or_assign(action.service, std::move(candidate));
+    return {};
+}
+
+Status Steps::verify(const Wish& wish, Candidate& candidate) const {
+    const Result<api::Object> policy =
+        world_.resources.get({&api::trust_policy_kind(), "", wish.policy});
+    if (policy.status().code() == Code::kNotFound) {
+        return not_found(
+            "there is no TrustPolicy '{}'; create it, or name another one in "
+            "spec.trustPolicy",
+            wish.policy);
+    }
+    HF_TRY(policy.status());
+    const ModelEvidence evidence{world_.vault, candidate.packed, candidate.files,
+                                 world_.clock.now()};
+    candidate.signer = HF_TRY(check_trust(*policy, evidence));
+    return {};
+}
+
+Status Steps::compile(const Wish& wish, Candidate& candidate) const {
+    const auto entry = candidate.files.find(candidate.packed.entry);
+    if (!entry) {
+        return invalid_argument(
+            "the manifest does not tell which file to load; push the model "
+            "with `holdfast push`");
+    }
+    graph::Graph graph = HF_TRY(graph::load(entry->bytes(), data_from(candidate.files), entry)
+                                    .context("{}", candidate.packed.entry));
+    runtime::CompileOptions options;
+    options.device = wish.device.empty() ? "auto" : wish.device;
+    candidate.model = HF_TRY(runtime::compile(std::move(graph), options, nullptr));
+    return {};
+}
+
+Status Steps::reproduce(const Candidate& candidate) const {
+    if (!candidate.packed.golden) {
+        return failed_precondition(
+            "the model has no golden samples to reproduce; push it with "
+            "`holdfast push`, which makes them");
+    }
+    const auto golden = HF_TRY(world_.vault.open_blob(*candidate.packed.golden, "golden samples"));
+    return check_golden(*candidate.model, golden->bytes());
+}
+
+Status Steps::activate(const Wish& wish, Candidate& candidate) const {
+    Activation activation;
+    activation.service = wish.service;
+    activation.version = version_of(wish, candidate.digest);
+    activation.format = candidate.packed.format;
+    activation.digest = candidate.packed.manifest;
+    activation.signer = candidate.signer;
+    activation.model = candidate.model;
+    candidate.url = HF_TRY(world_.host.activate(activation));
+    return {};
+}
+
+}  // namespace hf::node

@@ -1,0 +1,67 @@
+// The steps of lifecycle.h, done for real: against the vault, the trust policies and the devices of
+// this machine. What one step finds out is kept for the next, a service at a time.
+//
+// Owned by one thread (the agent's worker).
+
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "node/lifecycle.h"
+#include "node/model_host.h"
+#include "resources/resources.h"
+#include "runtime/compile.h"
+#include "trust/oms.h"
+#include "vault/model_pack.h"
+
+namespace hf::node {
+
+inline constexpr std::uint64_t kMaxBundleFileBytes = trust::kMaxBundleBytes;
+
+class Steps final {
+public:
+    struct World {
+        resources::Resources& resources;  // for trust policies
+        vault::Vault& vault;
+        ModelHost& host;
+        env::Clock& clock;
+    };
+
+    explicit Steps(World world) : world_(world) {}
+
+    // REQUIRES: action.kind is kRun.
+    Done perform(const Action& action);
+
+    void retire(const std::string& service);
+
+    // What became known of a service's candidate so far; nullptr before kPull.
+    struct Candidate {
+        std::string digest;
+        vault::PackedModel packed;
+        vault::OpenModel files;
+        std::string signer;
+        std::shared_ptr<const runtime::CompiledModel> model;
+        std::string url;  // once it is active
+    };
+    const Candidate* candidate(const std::string& service) const;
+
+private:
+    Result<std::string> resolve(const Wish& wish) const;
+    Status pull(const Action& action);
+    Status verify(const Wish& wish, Candidate& candidate) const;
+    Status compile(const Wish& wish, Candidate& candidate) const;
+    Status reproduce(const Candidate& candidate) const;
+    Status activate(const Wish& wish, Candidate& candidate) const;
+
+    World world_;
+    std::map<std::string, Candidate> candidates_;  // by service
+};
+
+// OK when `model` answers the stored samples within their tolerances. FAILED_PRECONDITION names the
+// sample and output that differs.
+Status check_golden(const runtime::CompiledModel& model, ByteView golden);
+
+}  // namespace hf::node

@@ -1,0 +1,21 @@
+// What this machine is, as its kernel tells.
+
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace hf::posix {
+
+struct Machine {
+    std::string host_name;
+    std::string architecture;  // "x86_64"
+    std::int64_t cpus = 0;     // that this process may use
+    std::int64_t memory_bytes = 0;
+    std::vector<std::string> instruction_sets;  // "avx2", "avx512f", ... in the kernel's words
+};
+
+Machine describe_machine();
+
+}  // namespace hf::posix
