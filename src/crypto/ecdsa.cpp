@@ -13,15 +13,14 @@ namespace hf::crypto {
 
 namespace {
 
-using detail::Bio;
-using detail::DigestContext;
-using detail::Freer;
-using detail::kMaxPemBytes;
-using detail::text_of;
-using detail::view_of;
-using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::DigestContext;
+using openssl::kMaxPemBytes;
+using openssl::Store;
+using openssl::StoreContext;
+using openssl::text_of;
+using openssl::view_of;
 
 // The hash that goes with the key's curve, or nullptr for keys of other kinds.
 const EVP_MD* hash_for(EVP_PKEY* key) {
@@ -145,7 +144,7 @@ Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
     const Bio bio = view_of(pem);
     return PrivateKey(HF_TRY(checked(
-        PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_password, nullptr), "private")));
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, openssl::no_password, nullptr), "private")));
 }
 
 std::string PrivateKey::pem() const {

@@ -8,8 +8,8 @@
 namespace hf::crypto {
 namespace {
 
-using detail::Bio;
-using detail::DigestContext;
+using openssl::Bio;
+using openssl::DigestContext;
 
 Result<std::shared_ptr<const detail::Key>> checked(EVP_PKEY* key, std::string_view what) {
     ERR_clear_error();
@@ -24,8 +24,9 @@ Result<std::shared_ptr<const detail::Key>> checked(EVP_PKEY* key, std::string_vi
 }  // namespace
 
 Result<Ed25519PublicKey> Ed25519PublicKey::from_pem(std::string_view pem) {
-    if (pem.size() > detail::kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
-    const Bio bio = detail::view_of(pem);
+    if (pem.size() > openssl::kMaxPemBytes)
+        return invalid_argument("a key of {} bytes", pem.size());
+    const Bio bio = openssl::view_of(pem);
     return Ed25519PublicKey(
         HF_TRY(checked(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr), "public")));
 }
@@ -42,7 +43,7 @@ Result<Ed25519PublicKey> Ed25519PublicKey::from_raw(ByteView raw) {
 std::string Ed25519PublicKey::pem() const {
     const Bio bio(BIO_new(BIO_s_mem()));
     HF_CHECK(PEM_write_bio_PUBKEY(bio.get(), key_->handle) == 1);
-    return detail::text_of(bio);
+    return openssl::text_of(bio);
 }
 
 Bytes Ed25519PublicKey::raw() const {
@@ -69,10 +70,11 @@ Ed25519PrivateKey Ed25519PrivateKey::generate() {
 }
 
 Result<Ed25519PrivateKey> Ed25519PrivateKey::from_pem(std::string_view pem) {
-    if (pem.size() > detail::kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
-    const Bio bio = detail::view_of(pem);
+    if (pem.size() > openssl::kMaxPemBytes)
+        return invalid_argument("a key of {} bytes", pem.size());
+    const Bio bio = openssl::view_of(pem);
     return Ed25519PrivateKey(HF_TRY(checked(
-        PEM_read_bio_PrivateKey(bio.get(), nullptr, detail::no_password, nullptr), "private")));
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, openssl::no_password, nullptr), "private")));
 }
 
 Result<Ed25519PrivateKey> Ed25519PrivateKey::from_seed(ByteView seed) {
@@ -88,7 +90,7 @@ std::string Ed25519PrivateKey::pem() const {
     const Bio bio(BIO_new(BIO_s_secmem()));
     HF_CHECK(PEM_write_bio_PKCS8PrivateKey(bio.get(), key_->handle, nullptr, nullptr, 0, nullptr,
                                            nullptr) == 1);
-    return detail::text_of(bio);
+    return openssl::text_of(bio);
 }
 
 Ed25519PublicKey Ed25519PrivateKey::public_key() const {

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/time.h"
 
 namespace hf::env {
 
@@ -117,6 +118,10 @@ public:
     // Takes an advisory exclusive lock on path, creating the file; UNAVAILABLE when another process
     // holds it.
     virtual Result<std::unique_ptr<FileLock>> lock(std::string_view path) = 0;
+
+    // As lock(), but waits while another holds it. UNAVAILABLE when that lasts longer than
+    // `patience`. Worlds in which nobody else runs need not wait: that is what this one does.
+    virtual Result<std::unique_ptr<FileLock>> lock_within(std::string_view path, Duration patience);
 
     // create + append + commit.
     Status write(std::string_view path, ByteView bytes, Access access = Access::kShared);

@@ -11,6 +11,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 
 #include "base/text.h"
 #include "posix/errors.h"
@@ -313,6 +315,18 @@ Result<std::unique_ptr<env::FileLock>> RealFiles::lock(std::string_view path_vie
         return errno_status(errno, "lock", path);
     }
     return std::make_unique<Lock>(std::move(file));
+}
+
+Result<std::unique_ptr<env::FileLock>> RealFiles::lock_within(std::string_view path,
+                                                              Duration patience) {
+    constexpr Duration kPause = std::chrono::milliseconds(5);
+    const auto end = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        Result<std::unique_ptr<env::FileLock>> held = lock(path);
+        const bool busy = !held.ok() && held.status().code() == Code::kUnavailable;
+        if (!busy || std::chrono::steady_clock::now() >= end) return held;
+        std::this_thread::sleep_for(kPause);  // flock(2) can wait, but not for a limited time
+    }
 }
 
 }  // namespace hf::posix

@@ -22,6 +22,8 @@ public:
     Status create_directories(std::string_view path) override;
     Status remove(std::string_view path) override;
     Result<std::unique_ptr<env::FileLock>> lock(std::string_view path) override;
+    Result<std::unique_ptr<env::FileLock>> lock_within(std::string_view path,
+                                                       Duration patience) override;
 };
 
 }  // namespace hf::posix

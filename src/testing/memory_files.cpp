@@ -16,12 +16,18 @@ struct MemoryFiles::Disk {
     std::set<std::string, std::less<>> locks;
     std::uint64_t changes = 0;
     std::uint64_t dies_at = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t full_at = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t lives = 0;  // how often the process started again
+    std::uint64_t temporaries = 0;
+
+    bool is_dead() const { return changes > dies_at; }
 
     // Counts a change. `last`: the one that the process dies in.
     Status change(bool* last = nullptr) {
         if (last) *last = changes == dies_at;
-        if (changes++ < dies_at) return {};
-        return unavailable("the process was killed here");
+        const std::uint64_t now = changes++;
+        if (now >= dies_at) return unavailable("the process was killed here");
+        return now == full_at ? resource_exhausted("no space left on the device") : Status();
     }
 
     Result<std::shared_ptr<File>> find(std::string_view path) {
@@ -52,25 +58,41 @@ private:
 class MemoryFiles::Writer final : public env::FileWriter {
 public:
     Writer(std::shared_ptr<Disk> disk, std::string_view path)
-        : disk_(std::move(disk)), path_(path) {}
+        : disk_(std::move(disk)), path_(path), life_(disk_->lives) {
+        temporary_ = fmt::format("{}.tmp-{}", path, ++disk_->temporaries);
+        disk_->files[temporary_] = std::make_shared<Disk::File>();
+    }
+
+    ~Writer() override {
+        const std::lock_guard lock(disk_->mutex);
+        if (disk_->lives == life_ && !disk_->is_dead()) disk_->files.erase(temporary_);
+    }
 
     Status append(ByteView bytes) override {
-        bytes_.insert(bytes_.end(), bytes.begin(), bytes.end());
-        return {};
+        const std::lock_guard lock(disk_->mutex);
+        bool last = false;
+        const Status status = disk_->change(&last);
+        if (last) bytes = bytes.first(bytes.size() / 2);
+        Bytes& to = disk_->files[temporary_]->bytes;
+        if (status.ok() || last) to.insert(to.end(), bytes.begin(), bytes.end());
+        return status;
     }
 
     Status commit() override {
         const std::lock_guard lock(disk_->mutex);
         HF_TRY(disk_->change());
-        const std::size_t size = bytes_.size();
-        disk_->files[path_] = std::make_shared<Disk::File>(Disk::File{std::move(bytes_), size});
+        const auto file = disk_->files.find(temporary_);
+        file->second->synced = file->second->bytes.size();
+        disk_->files[path_] = file->second;
+        disk_->files.erase(file);
         return {};
     }
 
 private:
     std::shared_ptr<Disk> disk_;
-    std::string path_;
-    Bytes bytes_;
+    const std::string path_;
+    std::string temporary_;
+    const std::uint64_t life_;
 };
 
 class MemoryFiles::Appender final : public env::AppendFile {
@@ -148,6 +170,18 @@ void MemoryFiles::die_after(std::uint64_t changes) {
     disk_->dies_at = disk_->changes + changes;
 }
 
+void MemoryFiles::fill_after(std::uint64_t changes) {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->full_at = disk_->changes + changes;
+}
+
+std::vector<std::string> MemoryFiles::paths() const {
+    const std::lock_guard lock(disk_->mutex);
+    std::vector<std::string> paths;
+    for (const auto& [path, file] : disk_->files) paths.push_back(path);
+    return paths;
+}
+
 std::uint64_t MemoryFiles::changes() const {
     const std::lock_guard lock(disk_->mutex);
     return disk_->changes;
@@ -155,7 +189,8 @@ std::uint64_t MemoryFiles::changes() const {
 
 void MemoryFiles::restart() {
     const std::lock_guard lock(disk_->mutex);
-    disk_->dies_at = std::numeric_limits<std::uint64_t>::max();
+    disk_->dies_at = disk_->full_at = std::numeric_limits<std::uint64_t>::max();
+    ++disk_->lives;
     disk_->locks.clear();
 }
 
@@ -189,6 +224,7 @@ Result<std::unique_ptr<env::MappedFile>> MemoryFiles::map(std::string_view path,
 Result<std::unique_ptr<env::FileWriter>> MemoryFiles::create(std::string_view path, env::Access) {
     const std::lock_guard lock(disk_->mutex);
     if (!disk_->has_folder_of(path)) return not_found("open {}: no such folder", path);
+    HF_TRY(disk_->change());
     return std::make_unique<Writer>(disk_, path);
 }
 
@@ -227,6 +263,8 @@ Result<std::vector<env::DirectoryEntry>> MemoryFiles::list(std::string_view path
 
 Status MemoryFiles::create_directories(std::string_view path) {
     const std::lock_guard lock(disk_->mutex);
+    if (disk_->folders.contains(path)) return {};
+    HF_TRY(disk_->change());
     for (std::size_t at = 1; at <= path.size(); ++at) {
         if (at == path.size() || path[at] == '/') disk_->folders.emplace(path.substr(0, at));
     }
@@ -246,6 +284,8 @@ Status MemoryFiles::remove(std::string_view path) {
 Result<std::unique_ptr<env::FileLock>> MemoryFiles::lock(std::string_view path) {
     const std::lock_guard lock(disk_->mutex);
     if (!disk_->locks.emplace(path).second) return unavailable("{} is locked", path);
+    std::shared_ptr<Disk::File>& file = disk_->files[std::string(path)];
+    if (!file) file = std::make_shared<Disk::File>();
     return std::make_unique<Lock>(disk_, std::string(path));
 }
 

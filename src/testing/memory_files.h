@@ -12,6 +12,7 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/rng.h"
 #include "env/files.h"
@@ -21,14 +22,22 @@ namespace hf::testing {
 class MemoryFiles final : public env::Files {
 public:
     // `changes` more succeed. The next one fails with UNAVAILABLE, an append after half of its
-    // bytes, and all after it fail without effect: the process was killed there.
+    // bytes, and all after it fail without effect: the process was killed there, and what it was
+    // writing stays under its temporary name.
     void die_after(std::uint64_t changes);
 
-    // How many changes (appends, commits, syncs, truncations, removals) were asked for so far.
+    // `changes` more succeed. The next one fails with RESOURCE_EXHAUSTED; those after it succeed.
+    void fill_after(std::uint64_t changes);
+
+    // How many changes (creations, appends, commits, syncs, truncations, removals, new folders)
+    // were asked for so far.
     std::uint64_t changes() const;
 
     // The process starts again: changes succeed, locks are free.
     void restart();
+
+    // Of every file, temporary ones too; sorted.
+    std::vector<std::string> paths() const;
 
     // Of every file's unsynced end, some beginning is left.
     void lose_power(Rng& rng);
