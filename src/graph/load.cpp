@@ -1,5 +1,6 @@
 #include "graph/load.h"
 
+#include "graph/infer.h"
 #include "graph/onnx/import.h"
 #include "graph/verify.h"
 
@@ -42,6 +43,7 @@ Result<Graph> import(ByteView bytes, const ExternalData& external_data) {
 Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
     Graph graph = HF_TRY(import(bytes, external_data));
     HF_TRY(verify(graph));
+    HF_TRY(infer_shapes(graph));
     return graph;
 }
 
