@@ -1,6 +1,7 @@
 // Elementwise operators: unary, binary with broadcasting, comparisons, casts.
 
 #include <algorithm>
+#include <array>
 #include <functional>
 
 #include "graph/infer/rows.h"
@@ -198,85 +199,84 @@ Status bernoulli(Context& context) {
     return unary(context);
 }
 
+// Operators whose output is like input 0.
+constexpr std::array<std::string_view, 49> kUnary{"Acos",
+                                                  "Acosh",
+                                                  "Asin",
+                                                  "Asinh",
+                                                  "Atan",
+                                                  "Atanh",
+                                                  "BitwiseNot",
+                                                  "Celu",
+                                                  "Clip",
+                                                  "Cos",
+                                                  "Cosh",
+                                                  "CumSum",
+                                                  "Elu",
+                                                  "Erf",
+                                                  "Exp",
+                                                  "Gelu",
+                                                  "GroupNormalization",
+                                                  "HardSigmoid",
+                                                  "HardSwish",
+                                                  "Hardmax",
+                                                  "InstanceNormalization",
+                                                  "LRN",
+                                                  "LeakyRelu",
+                                                  "Log",
+                                                  "LogSoftmax",
+                                                  "LpNormalization",
+                                                  "MeanVarianceNormalization",
+                                                  "Mish",
+                                                  "PRelu",
+                                                  "Reciprocal",
+                                                  "Relu",
+                                                  "ReverseSequence",
+                                                  "Round",
+                                                  "Scatter",
+                                                  "ScatterElements",
+                                                  "ScatterND",
+                                                  "Selu",
+                                                  "Shrink",
+                                                  "Sigmoid",
+                                                  "Sign",
+                                                  "Sin",
+                                                  "Sinh",
+                                                  "Softmax",
+                                                  "Softplus",
+                                                  "Softsign",
+                                                  "Tan",
+                                                  "Tanh",
+                                                  "ThresholdedRelu",
+                                                  "Trilu"};
+
 }  // namespace
 
 std::vector<Row> elementwise_rows() {
-    std::vector<Row> rows;
-    for (std::string_view op : {"Add", "Sub", "Mul", "Div", "Mod", "Pow", "BitwiseAnd", "BitwiseOr",
-                                "BitwiseXor", "BitShift"}) {
-        rows.push_back({"", op, binary});
-    }
-    for (std::string_view op :
-         {"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"}) {
-        rows.push_back({"", op, comparison});
-    }
-    for (std::string_view op : {"Max", "Min", "Sum", "Mean"}) rows.push_back({"", op, variadic});
-    for (std::string_view op : {"Acos",
-                                "Acosh",
-                                "Asin",
-                                "Asinh",
-                                "Atan",
-                                "Atanh",
-                                "BitwiseNot",
-                                "Celu",
-                                "Clip",
-                                "Cos",
-                                "Cosh",
-                                "Elu",
-                                "Erf",
-                                "Exp",
-                                "Gelu",
-                                "HardSigmoid",
-                                "HardSwish",
-                                "LeakyRelu",
-                                "Log",
-                                "Mish",
-                                "PRelu",
-                                "Reciprocal",
-                                "Relu",
-                                "Round",
-                                "Selu",
-                                "Shrink",
-                                "Sigmoid",
-                                "Sign",
-                                "Sin",
-                                "Sinh",
-                                "Softplus",
-                                "Softsign",
-                                "Tan",
-                                "Tanh",
-                                "ThresholdedRelu",
-                                "Hardmax",
-                                "LogSoftmax",
-                                "LpNormalization",
-                                "LRN",
-                                "Softmax",
-                                "MeanVarianceNormalization",
-                                "Trilu",
-                                "InstanceNormalization",
-                                "GroupNormalization",
-                                "CumSum",
-                                "ReverseSequence",
-                                "Scatter",
-                                "ScatterElements",
-                                "ScatterND"}) {
-        rows.push_back({"", op, unary});
-    }
-    rows.push_back({"com.microsoft", "Gelu", unary});
-    rows.push_back({"com.microsoft", "SkipLayerNormalization", unary});
-    for (std::string_view op : {"IsNaN", "IsInf"}) rows.push_back({"", op, unary_bool});
-    for (std::string_view op : {"Neg", "Abs", "Ceil", "Floor", "Sqrt"}) {
-        rows.push_back({"", op, followed_unary});
-    }
-    rows.push_back({"", "Not", logical_not});
-    rows.push_back({"", "Cast", cast});
-    rows.push_back({"", "CastLike", cast});
-    rows.push_back({"", "Where", where});
-    rows.push_back({"", "Identity", same_as_input});
-    rows.push_back({"", "Dropout", dropout});
-    rows.push_back({"", "Bernoulli", bernoulli});
-    rows.push_back({"", "RandomNormalLike", bernoulli});
-    rows.push_back({"", "RandomUniformLike", bernoulli});
+    std::vector<Row> rows{{"com.microsoft", "Gelu", unary},
+                          {"com.microsoft", "SkipLayerNormalization", unary},
+                          {"", "IsNaN", unary_bool},
+                          {"", "IsInf", unary_bool},
+                          {"", "Not", logical_not},
+                          {"", "Cast", cast},
+                          {"", "CastLike", cast},
+                          {"", "Where", where},
+                          {"", "Identity", same_as_input},
+                          {"", "Dropout", dropout},
+                          {"", "Bernoulli", bernoulli},
+                          {"", "RandomNormalLike", bernoulli},
+                          {"", "RandomUniformLike", bernoulli}};
+    const auto add = [&](std::initializer_list<std::string_view> ops, Rule rule) {
+        for (std::string_view op : ops) rows.push_back({"", op, rule});
+    };
+    add({"Add", "Sub", "Mul", "Div", "Mod", "Pow", "BitwiseAnd", "BitwiseOr", "BitwiseXor",
+         "BitShift"},
+        binary);
+    add({"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or", "Xor"},
+        comparison);
+    add({"Max", "Min", "Sum", "Mean"}, variadic);
+    add({"Neg", "Abs", "Ceil", "Floor", "Sqrt"}, followed_unary);
+    for (std::string_view op : kUnary) rows.push_back({"", op, unary});
     return rows;
 }
 
