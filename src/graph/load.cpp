@@ -2,6 +2,7 @@
 
 #include "graph/infer.h"
 #include "graph/onnx/import.h"
+#include "graph/tflite/import.h"
 #include "graph/verify.h"
 
 namespace hf::graph {
@@ -29,10 +30,11 @@ Format detect_format(ByteView bytes) {
 
 namespace {
 
-Result<Graph> import(ByteView bytes, const ExternalData& external_data) {
+Result<Graph> import(ByteView bytes, const ExternalData& external_data,
+                     const std::shared_ptr<const void>& owner) {
     switch (detect_format(bytes)) {
         case Format::kOnnx: return onnx::import_model(bytes, external_data);
-        case Format::kTflite: return unimplemented("TFLite models");
+        case Format::kTflite: return tflite::import_model(bytes, owner);
         case Format::kUnknown: break;
     }
     return invalid_argument("neither an ONNX nor a TFLite model; convert it to one of them");
@@ -40,8 +42,9 @@ Result<Graph> import(ByteView bytes, const ExternalData& external_data) {
 
 }  // namespace
 
-Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
-    Graph graph = HF_TRY(import(bytes, external_data));
+Result<Graph> load(ByteView bytes, const ExternalData& external_data,
+                   const std::shared_ptr<const void>& owner) {
+    Graph graph = HF_TRY(import(bytes, external_data, owner));
     HF_TRY(verify(graph));
     HF_TRY(infer_shapes(graph));
     return graph;
