@@ -7,6 +7,7 @@
 namespace hf::cli {
 
 Command inspect_command();
+Command receipt_verify_command();
 Command run_command();
 Command bench_command();
 Command conform_onnx_command();

@@ -14,7 +14,6 @@ namespace {
 
 using openssl::view_of;
 
-constexpr std::size_t kMaxPemBytes = 64u << 10;
 constexpr std::size_t kMaxNames = 100;
 constexpr std::size_t kMaxCommonNameBytes = 64;  // RFC 5280, ub-common-name
 constexpr std::size_t kMaxDnsNameBytes = 253;    // RFC 1035
@@ -186,9 +185,9 @@ Result<Credential> sign_draft(const Draft& draft, const Issuer& issuer) {
 }
 
 Result<openssl::Certificate> parse(std::string_view pem) {
-    if (pem.size() > kMaxPemBytes) {
+    if (pem.size() > openssl::kMaxPemBytes) {
         return invalid_argument("a certificate of {} bytes; the limit is {}", pem.size(),
-                                kMaxPemBytes);
+                                openssl::kMaxPemBytes);
     }
     openssl::Certificate certificate(
         PEM_read_bio_X509(view_of(pem).get(), nullptr, nullptr, nullptr));

@@ -11,21 +11,12 @@
 
 namespace hf::crypto {
 
-namespace detail {
-struct Key {
-    explicit Key(EVP_PKEY* taken) : handle(taken) {}
-    ~Key() { EVP_PKEY_free(handle); }
-    Key(const Key&) = delete;
-    Key& operator=(const Key&) = delete;
-    EVP_PKEY* handle;
-};
-}  // namespace detail
-
 namespace {
 
 using openssl::Bio;
 using openssl::Certificate;
 using openssl::DigestContext;
+using openssl::kMaxPemBytes;
 using openssl::Store;
 using openssl::StoreContext;
 using openssl::text_of;
@@ -52,7 +43,6 @@ Result<std::shared_ptr<const detail::Key>> checked(EVP_PKEY* key, std::string_vi
     return owned;
 }
 
-constexpr std::size_t kMaxPemBytes = 64u << 10;
 constexpr std::size_t kMaxChain = 10;
 
 Status add_roots(X509_STORE* store, const std::vector<std::string>& pems) {
@@ -153,10 +143,8 @@ PrivateKey PrivateKey::generate() {
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
     const Bio bio = view_of(pem);
-    // An empty password instead of OpenSSL's prompt on the terminal.
-    const auto no_password = [](char*, int, int, void*) { return 0; };
-    return PrivateKey(HF_TRY(
-        checked(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), "private")));
+    return PrivateKey(HF_TRY(checked(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, openssl::no_password, nullptr), "private")));
 }
 
 std::string PrivateKey::pem() const {

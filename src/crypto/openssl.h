@@ -1,5 +1,6 @@
 // Owning pointers for what OpenSSL hands out, and its memory streams as text. For the .cpp files of
-// this module only: no other header includes it, so no OpenSSL type shows outside.
+// this module only: no other header includes it, so no OpenSSL type shows outside. Thread-safety:
+// as OpenSSL's objects: a key may be read from any thread, the others belong to one.
 
 #pragma once
 
@@ -12,7 +13,22 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
+namespace hf::crypto::detail {
+
+// What the classes PublicKey, PrivateKey and their Ed25519 kin share between copies.
+struct Key {
+    explicit Key(EVP_PKEY* taken) : handle(taken) {}
+    ~Key() { EVP_PKEY_free(handle); }
+    Key(const Key&) = delete;
+    Key& operator=(const Key&) = delete;
+    EVP_PKEY* handle;
+};
+
+}  // namespace hf::crypto::detail
+
 namespace hf::crypto::openssl {
+
+constexpr std::size_t kMaxPemBytes = 64u << 10;
 
 template <typename T, void (*Free)(T*)>
 struct Freer {
@@ -39,6 +55,11 @@ inline std::string text_of(const Bio& bio) {
     char* data = nullptr;
     const long size = BIO_get_mem_data(bio.get(), &data);
     return std::string(data, static_cast<std::size_t>(size));
+}
+
+// For OpenSSL's password callback: an empty password instead of a prompt on the terminal.
+inline int no_password(char*, int, int, void*) {
+    return 0;
 }
 
 }  // namespace hf::crypto::openssl
