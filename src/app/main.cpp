@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "posix/clock.h"
 #include "posix/files.h"
+#include "posix/machine.h"
 #include "posix/process.h"
 #include "posix/signals.h"
 
@@ -28,6 +29,8 @@ int main(int argc, char** argv) {
             return value ? std::optional<std::string>(value) : std::nullopt;
         },
         [&](std::optional<hf::Duration> patience) { return signals.wait(patience); },
-        [] { return hf::posix::process_status(); }};
+        [] { return hf::posix::process_status(); },
+        [] { return hf::posix::describe_machine(); },
+        argc > 0 ? argv[0] : "holdfast"};
     return hf::cli::run_command_line(world, {argv + 1, argv + argc}, hf::cli::all_commands());
 }

@@ -15,6 +15,7 @@
 #include "env/clock.h"
 #include "env/entropy.h"
 #include "env/files.h"
+#include "env/machine.h"
 
 namespace hf::cli {
 
@@ -31,6 +32,10 @@ struct World {
 
     // What the kernel says of this process, as /proc/self/status does.
     std::function<Result<std::string>()> process_status;
+
+    std::function<env::Machine()> describe_machine;
+
+    std::string program;  // how the user called this program: "holdfast", "./build/holdfast"
 };
 
 }  // namespace hf::cli

@@ -36,8 +36,8 @@ std::vector<std::string> instruction_sets() {
 
 }  // namespace
 
-Machine describe_machine() {
-    Machine machine;
+env::Machine describe_machine() {
+    env::Machine machine;
     utsname names{};
     if (uname(&names) == 0) {
         machine.host_name = names.nodename;

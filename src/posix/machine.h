@@ -1,21 +1,11 @@
-// What this machine is, as its kernel tells.
+// This machine. Never fails: what the kernel does not tell stays empty or zero.
 
 #pragma once
 
-#include <cstdint>
-#include <string>
-#include <vector>
+#include "env/machine.h"
 
 namespace hf::posix {
 
-struct Machine {
-    std::string host_name;
-    std::string architecture;  // "x86_64"
-    std::int64_t cpus = 0;     // that this process may use
-    std::int64_t memory_bytes = 0;
-    std::vector<std::string> instruction_sets;  // "avx2", "avx512f", ... in the kernel's words
-};
-
-Machine describe_machine();
+env::Machine describe_machine();
 
 }  // namespace hf::posix

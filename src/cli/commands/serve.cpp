@@ -1,5 +1,5 @@
-#include "base/text.h"
 #include "cli/commands.h"
+#include "cli/listen.h"
 #include "cli/model_file.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
@@ -10,22 +10,6 @@ namespace hf::cli {
 namespace {
 
 constexpr auto kDrainGrace = std::chrono::seconds(30);
-
-Result<http::ServerOptions> listen_options(const std::string& listen) {
-    const std::size_t colon = listen.rfind(':');
-    if (colon == std::string::npos) {
-        return invalid_argument("--listen: want ADDRESS:PORT such as 127.0.0.1:8080");
-    }
-    http::ServerOptions options;
-    options.address = listen.substr(0, colon);
-    if (options.address.starts_with('[') && options.address.ends_with(']')) {
-        options.address = options.address.substr(1, options.address.size() - 2);
-    }
-    const std::int64_t port = HF_TRY(parse_int(listen.substr(colon + 1)).context("--listen"));
-    if (port < 0 || port > 65535) return invalid_argument("--listen: port {} is none", port);
-    options.port = static_cast<std::uint16_t>(port);
-    return options;
-}
 
 // "pump" of "models/pump.onnx".
 std::string stem_of(const std::string& path) {
@@ -55,7 +39,7 @@ Result<std::unique_ptr<serve::Receipts>> open_receipts(World& world, const Argum
 
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
-    http::ServerOptions options = HF_TRY(listen_options(arguments.get("listen")));
+    http::ServerOptions options = HF_TRY(parse_listen("listen", arguments.get("listen")));
     options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     serve::ModelHost::Identity identity = HF_TRY(identify(world, path, arguments));
