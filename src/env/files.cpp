@@ -8,4 +8,8 @@ Status Files::write(std::string_view path, ByteView bytes, Access access) {
     return writer->commit();
 }
 
+Result<std::unique_ptr<FileLock>> Files::lock_within(std::string_view path, Duration) {
+    return lock(path);
+}
+
 }  // namespace hf::env

@@ -17,6 +17,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "base/time.h"
 
 namespace hf::env {
 
@@ -37,6 +38,28 @@ public:
     // Syncs the data, renames over the target, syncs the folder. After OK the file survives power
     // loss.
     virtual Status commit() = 0;
+};
+
+// A file that grows at its end and may be read anywhere. After sync() OK, what was appended before
+// survives power loss; without it, a crash of the machine may leave any beginning of the unsynced
+// bytes, and a crash of the process alone loses nothing.
+//
+// One thread at a time appends and truncates; read, size and sync may go on beside it.
+class AppendFile {
+public:
+    virtual ~AppendFile() = default;
+    virtual std::uint64_t size() const = 0;
+
+    // All of the bytes or, after an error, none.
+    virtual Status append(ByteView bytes) = 0;
+
+    // Exactly `size` bytes from `offset` on; OUT_OF_RANGE beyond the end.
+    virtual Result<Bytes> read(std::uint64_t offset, std::size_t size) const = 0;
+
+    virtual Status sync() = 0;
+
+    // Cuts the end off, durably. REQUIRES: size <= this->size().
+    virtual Status truncate(std::uint64_t size) = 0;
 };
 
 // Held until destroyed.
@@ -76,6 +99,11 @@ public:
 
     virtual Result<std::unique_ptr<FileWriter>> create(std::string_view path, Access access) = 0;
 
+    // Opens the file, or makes an empty one whose name survives power loss. Regular files only;
+    // symbolic links at the last component are refused.
+    virtual Result<std::unique_ptr<AppendFile>> open_append(std::string_view path,
+                                                            Access access) = 0;
+
     // Does not follow a symbolic link at the last component.
     virtual Result<FileInfo> info(std::string_view path) = 0;
 
@@ -90,6 +118,10 @@ public:
     // Takes an advisory exclusive lock on path, creating the file; UNAVAILABLE when another process
     // holds it.
     virtual Result<std::unique_ptr<FileLock>> lock(std::string_view path) = 0;
+
+    // As lock(), but waits while another holds it. UNAVAILABLE when that lasts longer than
+    // `patience`. Worlds in which nobody else runs need not wait: that is what this one does.
+    virtual Result<std::unique_ptr<FileLock>> lock_within(std::string_view path, Duration patience);
 
     // create + append + commit.
     Status write(std::string_view path, ByteView bytes, Access access = Access::kShared);

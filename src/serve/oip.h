@@ -1,14 +1,17 @@
 // The Open Inference Protocol over HTTP (KServe v2 REST): server and model metadata, health, infer,
-// and /metrics. Errors are {"error": text} with the place in the request and what to do.
+// and /metrics. Errors are {"error": text} with the place in the request and what to do; see
+// docs/reference/inference.md.
 
 #pragma once
 
 #include "http/server.h"
-#include "serve/model_host.h"
+#include "serve/models.h"
+#include "serve/receipts.h"
 
 namespace hf::serve {
 
-// REQUIRES: host outlives the server that the router goes into.
-void add_oip_routes(http::Router& router, ModelHost& host);
+// With receipts, every inference has one (header "holdfast-receipt"), and /v2/receipts/ID gives it.
+// REQUIRES: models and receipts outlive the server that the router goes into.
+void add_oip_routes(http::Router& router, Models& models, Receipts* receipts = nullptr);
 
 }  // namespace hf::serve

@@ -1,0 +1,70 @@
+// env::Files in memory, with the crashes of a real machine: the process dies between or in the
+// middle of two changes, or the power goes and what was not synced is lost in part. Tests run code
+// up to every such point, start it again on what is left, and ask whether it kept its promises.
+//
+// Thread-safety: any thread. Handles that are open at a crash stay usable but must not be used.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/rng.h"
+#include "env/files.h"
+
+namespace hf::testing {
+
+class MemoryFiles final : public env::Files {
+public:
+    // `changes` more succeed. The next one fails with UNAVAILABLE, an append after half of its
+    // bytes, and all after it fail without effect: the process was killed there, and what it was
+    // writing stays under its temporary name.
+    void die_after(std::uint64_t changes);
+
+    // `changes` more succeed. The next one fails with RESOURCE_EXHAUSTED; those after it succeed.
+    void fill_after(std::uint64_t changes);
+
+    // How many changes (creations, appends, commits, syncs, truncations, removals, new folders)
+    // were asked for so far.
+    std::uint64_t changes() const;
+
+    // The process starts again: changes succeed, locks are free.
+    void restart();
+
+    // Of every file, temporary ones too; sorted.
+    std::vector<std::string> paths() const;
+
+    // Of every file's unsynced end, some beginning is left.
+    void lose_power(Rng& rng);
+
+    // For tests that damage a file. The file is created when it is not there.
+    void overwrite(std::string_view path, Bytes bytes);
+
+    Result<Bytes> read(std::string_view path, std::uint64_t max_bytes) override;
+    Result<std::unique_ptr<env::MappedFile>> map(std::string_view path, bool no_follow) override;
+    Result<std::unique_ptr<env::FileWriter>> create(std::string_view path,
+                                                    env::Access access) override;
+    Result<std::unique_ptr<env::AppendFile>> open_append(std::string_view path,
+                                                         env::Access access) override;
+    Result<env::FileInfo> info(std::string_view path) override;
+    Result<std::vector<env::DirectoryEntry>> list(std::string_view path) override;
+    Status create_directories(std::string_view path) override;
+    Status remove(std::string_view path) override;
+    Result<std::unique_ptr<env::FileLock>> lock(std::string_view path) override;
+
+private:
+    struct Disk;
+    class Writer;
+    class Appender;
+    class Lock;
+
+    std::shared_ptr<Disk> disk_ = make_disk();
+    static std::shared_ptr<Disk> make_disk();
+};
+
+}  // namespace hf::testing
