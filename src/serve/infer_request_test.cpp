@@ -49,7 +49,8 @@ TEST(InferRequest, FlatAndNestedDataAreTheSame) {
 
 TEST(InferRequest, AnyOrderUnknownFieldsAndEmptyOutputsAreFine) {
     const auto request = parse(
-        R"({"future":[1],"outputs":[],"inputs":[{"name":"n","datatype":"INT64","shape":[1],"data":[5],)"
+        R"({"future":[1],"outputs":[],"inputs":[{"name":"n","datatype":"INT64","shape":[1],)"
+        R"("data":[5],)"
         R"("more":{}},{"name":"x","datatype":"FP32","shape":[0,2],"data":[]}],"id":"a\u00e9"})");
     ASSERT_TRUE(request.ok()) << request.status().to_string();
     EXPECT_EQ(request->id, "aé");
@@ -67,12 +68,13 @@ TEST(InferRequest, NullIsNaN) {
 TEST(InferRequest, BinaryDataFollowsTheJsonInItsOrder) {
     const float values[] = {1.5f, -2.0f};
     const std::string bytes(reinterpret_cast<const char*>(values), sizeof values);
-    const auto request = parse(
-        R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}},)"
-        R"({"name":"n","datatype":"INT64","shape":[1],"parameters":{"binary_data_size":8}}],)"
-        R"("parameters":{"binary_data_output":true},)"
-        R"("outputs":[{"name":"label","parameters":{"binary_data":false}},{"name":"y"}]})",
-        bytes + std::string("\x07\0\0\0\0\0\0\0", 8));
+    const auto request =
+        parse(R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],)"
+              R"("parameters":{"binary_data_size":8}},)"
+              R"({"name":"n","datatype":"INT64","shape":[1],"parameters":{"binary_data_size":8}}],)"
+              R"("parameters":{"binary_data_output":true},)"
+              R"("outputs":[{"name":"label","parameters":{"binary_data":false}},{"name":"y"}]})",
+              bytes + std::string("\x07\0\0\0\0\0\0\0", 8));
     ASSERT_TRUE(request.ok()) << request.status().to_string();
     EXPECT_EQ(floats(request->inputs[0]), (std::vector<float>{1.5f, -2.0f}));
     EXPECT_EQ(request->inputs[1].values<std::int64_t>()[0], 7);
@@ -247,9 +249,9 @@ TEST(InferRequest, EveryRefusalOfOutputsNamesThePlace) {
 }
 
 TEST(InferRequest, BinaryDataOfAnotherSizeIsRefused) {
-    const std::string json =
-        R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],"parameters":{"binary_data_size":8}},)"
-        R"({"name":"n","datatype":"INT64","shape":[1],"data":[5]}]})";
+    const std::string json = R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1,2],)"
+                             R"("parameters":{"binary_data_size":8}},)"
+                             R"({"name":"n","datatype":"INT64","shape":[1],"data":[5]}]})";
     EXPECT_TRUE(parse(json, "12345678").ok());
     for (std::size_t size : {1u, 4u, 7u}) EXPECT_FALSE(parse(json, std::string(size, 'x')).ok());
     EXPECT_EQ(parse(json, "123456789").status().message(),

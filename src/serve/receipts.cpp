@@ -113,10 +113,8 @@ Result<std::unique_ptr<Receipts>> Receipts::open(World world, Options options) {
 }
 
 Receipts::Receipts(Private, World world, Options options, std::unique_ptr<MerkleLog> log)
-    : world_(world),
-      options_(std::move(options)),
-      log_(std::move(log)),
-      quoted_node_(quoted(options_.node)) {
+    : world_(world), options_(std::move(options)), log_(std::move(log)) {
+    quoted_node_ = quoted(options_.node);
     if (options_.checkpoint_interval > Duration::zero()) {
         signer_ = std::thread([this] { sign_until_stopped(); });
     }

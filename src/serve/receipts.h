@@ -88,7 +88,7 @@ private:
     World world_;
     const Options options_;
     const std::unique_ptr<MerkleLog> log_;
-    const std::string quoted_node_;  // as JSON
+    std::string quoted_node_;  // as JSON
 
     std::mutex entropy_mutex_;  // guards the next two
     Bytes entropy_;
