@@ -11,6 +11,7 @@ Command run_command();
 Command bench_command();
 Command conform_onnx_command();
 Command keygen_command();
+Command scan_command();
 Command serve_command();
 Command sign_command();
 Command verify_command();
