@@ -138,8 +138,8 @@ TEST(Scan, ExternalDataStaysBelowTheModel) {
     };
     const std::string data(16, '\1');
     EXPECT_EQ(with(external("w"), data), "accepted");
-    for (const std::string path :
-         {"../w", "a/../../w", "/w", "a\\..\\w", "C:\\w", "", ".", "a//w", "./w", "w\0x"s}) {
+    for (const std::string& path : std::vector<std::string>{
+             "../w", "a/../../w", "/w", "a\\..\\w", "C:\\w", "", ".", "a//w", "./w", "w\0x"s}) {
         EXPECT_EQ(scan_one(model(external(path))), "external-data-path") << path;
     }
     EXPECT_EQ(scan_one(model(external("*/_ORT_MEM_ADDR_/*"))), "external-data-address");
