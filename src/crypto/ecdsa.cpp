@@ -7,40 +7,20 @@
 #include <openssl/x509v3.h>
 
 #include "crypto/hash.h"
+#include "crypto/openssl.h"
 
 namespace hf::crypto {
 
-namespace detail {
-struct Key {
-    explicit Key(EVP_PKEY* taken) : handle(taken) {}
-    ~Key() { EVP_PKEY_free(handle); }
-    Key(const Key&) = delete;
-    Key& operator=(const Key&) = delete;
-    EVP_PKEY* handle;
-};
-}  // namespace detail
-
 namespace {
 
-template <typename T, void (*Free)(T*)>
-struct Freer {
-    void operator()(T* p) const { Free(p); }
-};
-using Bio = std::unique_ptr<BIO, Freer<BIO, BIO_free_all>>;
-using DigestContext = std::unique_ptr<EVP_MD_CTX, Freer<EVP_MD_CTX, EVP_MD_CTX_free>>;
-using Certificate = std::unique_ptr<X509, Freer<X509, X509_free>>;
-using Store = std::unique_ptr<X509_STORE, Freer<X509_STORE, X509_STORE_free>>;
-using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<X509_STORE_CTX, X509_STORE_CTX_free>>;
-
-Bio view_of(std::string_view text) {
-    return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
-}
-
-std::string text_of(const Bio& bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(bio.get(), &data);
-    return std::string(data, static_cast<std::size_t>(size));
-}
+using openssl::Bio;
+using openssl::Certificate;
+using openssl::DigestContext;
+using openssl::kMaxPemBytes;
+using openssl::Store;
+using openssl::StoreContext;
+using openssl::text_of;
+using openssl::view_of;
 
 // The hash that goes with the key's curve, or nullptr for keys of other kinds.
 const EVP_MD* hash_for(EVP_PKEY* key) {
@@ -63,7 +43,6 @@ Result<std::shared_ptr<const detail::Key>> checked(EVP_PKEY* key, std::string_vi
     return owned;
 }
 
-constexpr std::size_t kMaxPemBytes = 64u << 10;
 constexpr std::size_t kMaxChain = 10;
 
 Status add_roots(X509_STORE* store, const std::vector<std::string>& pems) {
@@ -164,10 +143,8 @@ PrivateKey PrivateKey::generate() {
 Result<PrivateKey> PrivateKey::from_pem(std::string_view pem) {
     if (pem.size() > kMaxPemBytes) return invalid_argument("a key of {} bytes", pem.size());
     const Bio bio = view_of(pem);
-    // An empty password instead of OpenSSL's prompt on the terminal.
-    const auto no_password = [](char*, int, int, void*) { return 0; };
-    return PrivateKey(HF_TRY(
-        checked(PEM_read_bio_PrivateKey(bio.get(), nullptr, no_password, nullptr), "private")));
+    return PrivateKey(HF_TRY(checked(
+        PEM_read_bio_PrivateKey(bio.get(), nullptr, openssl::no_password, nullptr), "private")));
 }
 
 std::string PrivateKey::pem() const {

@@ -40,6 +40,28 @@ public:
     virtual Status commit() = 0;
 };
 
+// A file that grows at its end and may be read anywhere. After sync() OK, what was appended before
+// survives power loss; without it, a crash of the machine may leave any beginning of the unsynced
+// bytes, and a crash of the process alone loses nothing.
+//
+// One thread at a time appends and truncates; read, size and sync may go on beside it.
+class AppendFile {
+public:
+    virtual ~AppendFile() = default;
+    virtual std::uint64_t size() const = 0;
+
+    // All of the bytes or, after an error, none.
+    virtual Status append(ByteView bytes) = 0;
+
+    // Exactly `size` bytes from `offset` on; OUT_OF_RANGE beyond the end.
+    virtual Result<Bytes> read(std::uint64_t offset, std::size_t size) const = 0;
+
+    virtual Status sync() = 0;
+
+    // Cuts the end off, durably. REQUIRES: size <= this->size().
+    virtual Status truncate(std::uint64_t size) = 0;
+};
+
 // Held until destroyed.
 class FileLock {
 public:
@@ -76,6 +98,11 @@ public:
     virtual Result<std::unique_ptr<MappedFile>> map(std::string_view path, bool no_follow) = 0;
 
     virtual Result<std::unique_ptr<FileWriter>> create(std::string_view path, Access access) = 0;
+
+    // Opens the file, or makes an empty one whose name survives power loss. Regular files only;
+    // symbolic links at the last component are refused.
+    virtual Result<std::unique_ptr<AppendFile>> open_append(std::string_view path,
+                                                            Access access) = 0;
 
     // Does not follow a symbolic link at the last component.
     virtual Result<FileInfo> info(std::string_view path) = 0;

@@ -1,6 +1,8 @@
 #include "graph/load.h"
 
 #include "graph/onnx/import.h"
+#include "graph/tflite/import.h"
+#include "graph/verify.h"
 
 namespace hf::graph {
 
@@ -25,13 +27,25 @@ Format detect_format(ByteView bytes) {
     return Format::kUnknown;
 }
 
-Result<Graph> load(ByteView bytes, const ExternalData& external_data) {
+namespace {
+
+Result<Graph> import(ByteView bytes, const ExternalData& external_data,
+                     const std::shared_ptr<const void>& owner) {
     switch (detect_format(bytes)) {
         case Format::kOnnx: return onnx::import_model(bytes, external_data);
-        case Format::kTflite: return unimplemented("TFLite models");
+        case Format::kTflite: return tflite::import_model(bytes, owner);
         case Format::kUnknown: break;
     }
     return invalid_argument("neither an ONNX nor a TFLite model; convert it to one of them");
+}
+
+}  // namespace
+
+Result<Graph> load(ByteView bytes, const ExternalData& external_data,
+                   const std::shared_ptr<const void>& owner) {
+    Graph graph = HF_TRY(import(bytes, external_data, owner));
+    HF_TRY(verify(graph));
+    return graph;
 }
 
 }  // namespace hf::graph

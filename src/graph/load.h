@@ -4,6 +4,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,9 @@ Format detect_format(ByteView bytes);
 
 // Imports, infers shapes and verifies. INVALID_ARGUMENT names the node and the remedy;
 // UNIMPLEMENTED names an operator or feature that Holdfast does not have.
-Result<Graph> load(ByteView bytes, const ExternalData& external_data);
+//
+// TFLite constants are copied, or, with an `owner` that keeps `bytes` alive, borrowed.
+Result<Graph> load(ByteView bytes, const ExternalData& external_data,
+                   const std::shared_ptr<const void>& owner = nullptr);
 
 }  // namespace hf::graph

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -68,6 +69,17 @@ env::FileKind kind_of(mode_t mode) {
     return env::FileKind::kOther;
 }
 
+// Writes everything at the descriptor's position.
+Status write_all(const Descriptor& file, ByteView bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const ssize_t written = ::write(file.get(), bytes.data(), bytes.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written < 0) return errno_status(errno, "write", path);
+        bytes = bytes.subspan(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
 class Map final : public env::MappedFile {
 public:
     Map(void* start, std::size_t size) : start_(start), size_(size) {}
@@ -89,15 +101,7 @@ public:
         if (!committed_) ::unlink(temporary_.c_str());
     }
 
-    Status append(ByteView bytes) override {
-        while (!bytes.empty()) {
-            const ssize_t written = ::write(file_.get(), bytes.data(), bytes.size());
-            if (written < 0 && errno == EINTR) continue;
-            if (written < 0) return errno_status(errno, "write", target_);
-            bytes = bytes.subspan(static_cast<std::size_t>(written));
-        }
-        return {};
-    }
+    Status append(ByteView bytes) override { return write_all(file_, bytes, target_); }
 
     Status commit() override {
         if (::fsync(file_.get()) != 0) return errno_status(errno, "sync", target_);
@@ -113,6 +117,72 @@ private:
     std::string temporary_;
     std::string target_;
     bool committed_ = false;
+};
+
+class Appender final : public env::AppendFile {
+public:
+    Appender(Descriptor file, std::string path, std::uint64_t size)
+        : file_(std::move(file)), path_(std::move(path)), size_(size) {}
+
+    std::uint64_t size() const override { return size_; }
+
+    Status append(ByteView bytes) override {
+        if (torn_) HF_TRY(cut_torn_end());
+        const Status status = write_all(file_, bytes, path_);
+        if (status.ok()) {
+            size_ += bytes.size();
+            return {};
+        }
+        torn_ = true;
+        HF_TRY(cut_torn_end());
+        return status;
+    }
+
+    Result<Bytes> read(std::uint64_t offset, std::size_t size) const override {
+        if (offset > size_ || size > size_ - offset) {
+            return out_of_range("{} has no {} bytes from {} on", path_, size, offset);
+        }
+        Bytes bytes(size);
+        std::size_t at = 0;
+        while (at < size) {
+            const ssize_t count =
+                ::pread(file_.get(), bytes.data() + at, size - at, static_cast<off_t>(offset + at));
+            if (count < 0 && errno == EINTR) continue;
+            if (count < 0) return errno_status(errno, "read", path_);
+            if (count == 0) return data_loss("{} is shorter than it was", path_);
+            at += static_cast<std::size_t>(count);
+        }
+        return bytes;
+    }
+
+    Status sync() override {
+        if (::fdatasync(file_.get()) != 0) return errno_status(errno, "sync", path_);
+        return {};
+    }
+
+    Status truncate(std::uint64_t size) override {
+        HF_CHECK(size <= size_, "truncate {} to {} bytes", path_, size);
+        if (::ftruncate(file_.get(), static_cast<off_t>(size)) != 0) {
+            return errno_status(errno, "truncate", path_);
+        }
+        size_ = size;
+        torn_ = false;
+        return sync();
+    }
+
+private:
+    Status cut_torn_end() {
+        if (::ftruncate(file_.get(), static_cast<off_t>(size_.load())) != 0) {
+            return errno_status(errno, "cut a half-written end off", path_);
+        }
+        torn_ = false;
+        return {};
+    }
+
+    Descriptor file_;
+    std::string path_;
+    std::atomic<std::uint64_t> size_;
+    bool torn_ = false;  // a failed append left bytes behind size_
 };
 
 class Lock final : public env::FileLock {
@@ -171,6 +241,19 @@ Result<std::unique_ptr<env::FileWriter>> RealFiles::create(std::string_view path
     const mode_t mode = access == env::Access::kPrivate ? 0600 : 0666;
     Descriptor file = HF_TRY(open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode));
     return std::make_unique<Writer>(std::move(file), temporary, path);
+}
+
+Result<std::unique_ptr<env::AppendFile>> RealFiles::open_append(std::string_view path_view,
+                                                                env::Access access) {
+    const std::string path(path_view);
+    constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+    const mode_t mode = access == env::Access::kPrivate ? 0600 : 0666;
+    const bool fresh = !exists(path);
+    Descriptor file = HF_TRY(open_file(path, kFlags | O_CREAT, mode));
+    const struct stat status = HF_TRY(stat_regular(file, path));
+    if (fresh) HF_TRY(sync_folder(folder_of(path)));
+    return std::make_unique<Appender>(std::move(file), path,
+                                      static_cast<std::uint64_t>(status.st_size));
 }
 
 Result<env::FileInfo> RealFiles::info(std::string_view path_view) {

@@ -15,6 +15,8 @@ public:
     Result<std::unique_ptr<env::MappedFile>> map(std::string_view path, bool no_follow) override;
     Result<std::unique_ptr<env::FileWriter>> create(std::string_view path,
                                                     env::Access access) override;
+    Result<std::unique_ptr<env::AppendFile>> open_append(std::string_view path,
+                                                         env::Access access) override;
     Result<env::FileInfo> info(std::string_view path) override;
     Result<std::vector<env::DirectoryEntry>> list(std::string_view path) override;
     Status create_directories(std::string_view path) override;

@@ -83,5 +83,61 @@ TEST(RealFiles, FoldersAreMadeAndLocksExclude) {
     EXPECT_TRUE(files.lock(dir / "lock").ok());
 }
 
+TEST(RealFiles, AppendedBytesStayAndAreReadAnywhere) {
+    testing::TempDir dir;
+    RealFiles files;
+    {
+        auto file = files.open_append(dir / "log", env::Access::kPrivate);
+        ASSERT_TRUE(file.ok()) << file.status().to_string();
+        EXPECT_EQ((*file)->size(), 0u);
+        ASSERT_TRUE((*file)->append(as_bytes("one")).ok());
+        ASSERT_TRUE((*file)->append(as_bytes("two")).ok());
+        ASSERT_TRUE((*file)->sync().ok());
+    }
+    auto file = files.open_append(dir / "log", env::Access::kPrivate);
+    ASSERT_TRUE(file.ok());
+    EXPECT_EQ((*file)->size(), 6u);
+    ASSERT_TRUE((*file)->append(as_bytes("!")).ok());
+    EXPECT_EQ(as_text(*(*file)->read(2, 5)), "etwo!");
+    EXPECT_TRUE((*file)->read(7, 0)->empty());
+    EXPECT_EQ((*file)->read(2, 6).status().code(), Code::kOutOfRange);
+    EXPECT_EQ((*file)->read(UINT64_MAX, 2).status().code(), Code::kOutOfRange);
+    ASSERT_TRUE((*file)->truncate(4).ok());
+    ASSERT_TRUE((*file)->append(as_bytes("?")).ok());
+    EXPECT_EQ(as_text(*files.read(dir / "log", 100)), "onet?");
+}
+
+TEST(RealFiles, AppendingToAFullDiskTakesNothingOrAll) {
+    testing::TempDir dir;
+    RealFiles files;
+    auto file = files.open_append(dir / "log", env::Access::kShared);
+    ASSERT_TRUE(file.ok());
+    ASSERT_TRUE((*file)->append(as_bytes("whole")).ok());
+    rlimit before{};
+    getrlimit(RLIMIT_FSIZE, &before);
+    signal(SIGXFSZ, SIG_IGN);
+    const rlimit tiny{10, before.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &tiny);
+    const Status status = (*file)->append(as_bytes("does not fit"));
+    setrlimit(RLIMIT_FSIZE, &before);
+    EXPECT_EQ(status.code(), Code::kResourceExhausted) << status.to_string();
+    EXPECT_EQ(as_text(*files.read(dir / "log", 100)), "whole");
+    ASSERT_TRUE((*file)->append(as_bytes(" again")).ok());
+    EXPECT_EQ(as_text(*files.read(dir / "log", 100)), "whole again");
+}
+
+TEST(RealFiles, OnlyRegularFilesAreAppendedTo) {
+    testing::TempDir dir;
+    RealFiles files;
+    ASSERT_TRUE(files.write(dir / "a", as_bytes("1")).ok());
+    ASSERT_EQ(::symlink((dir / "a").c_str(), (dir / "link").c_str()), 0);
+    EXPECT_EQ(files.open_append(dir / "link", env::Access::kShared).status().code(),
+              Code::kInvalidArgument);
+    EXPECT_EQ(files.open_append(dir.path(), env::Access::kShared).status().code(),
+              Code::kFailedPrecondition);
+    EXPECT_EQ(files.open_append(dir / "none/a", env::Access::kShared).status().code(),
+              Code::kNotFound);
+}
+
 }  // namespace
 }  // namespace hf::posix

@@ -1,6 +1,7 @@
-// ModelHost: the model that answers, with a pool of sessions and its counts.
+// ModelHost: one version of a model that answers, with a pool of sessions and its counts.
 //
-// Thread-safety: all methods from any thread. Sessions are made as concurrency needs them and kept.
+// Thread-safety: all methods from any thread. Sessions are made as concurrency needs them and kept:
+// there are never more than requests were answered at a time.
 
 #pragma once
 
@@ -25,10 +26,15 @@ inline constexpr std::array<double, 12> kLatencyBounds{
 
 class ModelHost final {
 public:
+    // What a receipt says of the model. Empty fields are unknown and left out of receipts.
     struct Identity {
         std::string name;
-        std::string version;   // "1" unless the caller says otherwise
-        std::string platform;  // "onnx", "tflite"
+        std::string version;       // "1" unless the caller says otherwise
+        std::string platform;      // "onnx", "tflite"
+        std::string service;       // the Service resource it answers for
+        std::string model_digest;  // "sha256:...": of the manifest it was pulled by, or of the file
+        std::string plan_digest;
+        std::string signer;  // as trust::VerifiedModel::signer says
     };
 
     ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
@@ -39,17 +45,30 @@ public:
     const runtime::Signature& signature() const { return model_->signature(); }
     std::string_view device() const { return model_->device(); }
 
-    // Runs one inference on a free session and counts it.
-    Result<std::vector<Tensor>> infer(std::span<const Tensor> inputs);
+    struct Inference {
+        std::vector<Tensor> outputs;  // in signature order
+        Duration duration{};          // in the model
+    };
 
-    // Readiness is withdrawn first when the process is to stop.
+    // Runs one inference on a free session and counts it. INVALID_ARGUMENT when the inputs do not
+    // fit the signature.
+    Result<Inference> infer(std::span<const Tensor> inputs);
+
+    // A host that is not ready still answers; readiness tells balancers to look elsewhere.
     bool ready() const { return ready_; }
     void set_ready(bool ready) { ready_ = ready; }
 
-    void count_refused() { ++refused_; }
+    void count_refused() { ++refused_; }  // a request that did not reach the model
 
-    // Prometheus text exposition format.
-    std::string metrics() const;
+    struct Counts {
+        std::uint64_t succeeded = 0;
+        std::uint64_t failed = 0;
+        std::uint64_t refused = 0;
+        std::uint64_t in_flight = 0;
+        double seconds = 0;
+        std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};
+    };
+    Counts counts() const;
 
 private:
     Result<std::unique_ptr<runtime::Session>> take_session();
@@ -64,10 +83,7 @@ private:
 
     mutable std::mutex mutex_;  // guards what follows
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_;
-    std::uint64_t succeeded_ = 0;
-    std::uint64_t failed_ = 0;
-    double seconds_ = 0;
-    std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets_{};
+    Counts counts_;  // but for `refused`
 };
 
 }  // namespace hf::serve

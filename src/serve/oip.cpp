@@ -3,29 +3,47 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/infer_request.h"
+#include "serve/metrics.h"
 
 namespace hf::serve {
 namespace {
 
 constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 
+using Host = std::shared_ptr<ModelHost>;
+
 http::Response answer(const json::Value& value, int status = 200) {
     return http::Response::json(status, json::write(value) + "\n");
 }
 
-// NOT_FOUND unless the path names this model, and this version where it names one.
-Status check_model(const ModelHost& host, const http::Request& request) {
-    const ModelHost::Identity& identity = host.identity();
+// The names that a stranger may try instead, bounded for the error message.
+std::string names_of(const Models& models) {
+    constexpr std::size_t kNamesShown = 10;
+    std::vector<std::string> names;
+    for (const Host& host : models.all()) {
+        if (names.size() == kNamesShown) {
+            names.emplace_back("...");
+            break;
+        }
+        names.push_back(host->identity().name);
+    }
+    return names.empty() ? "no model is" : "these are: " + join(names, ", ");
+}
+
+// The model that the path names, in the version that it names where it names one.
+Result<Host> find_model(Models& models, const http::Request& request) {
     const std::string_view name = request.path_parameter("model");
     const std::string_view version = request.path_parameter("version");
-    if (name != identity.name) {
-        return not_found("model '{}' is not served here; '{}' is", name, identity.name);
+    Host host = models.find(name);
+    if (!host) {
+        models.count_unknown();
+        return not_found("model '{}' is not served here; {}", name, names_of(models));
     }
-    if (!version.empty() && version != identity.version) {
+    if (!version.empty() && version != host->identity().version) {
         return not_found("model '{}' has no version '{}'; it has '{}'", name, version,
-                         identity.version);
+                         host->identity().version);
     }
-    return {};
+    return host;
 }
 
 json::Array describe(const std::vector<runtime::Port>& ports) {
@@ -45,30 +63,44 @@ http::Response server_metadata(const http::Request&) {
                                {"extensions", json::Array{"binary_tensor_data"}}});
 }
 
-http::Response model_metadata(const ModelHost& host, const http::Request& request) {
-    if (const Status status = check_model(host, request); !status.ok()) {
-        return http::Response::error(status);
-    }
+json::Object properties(const ModelHost& host) {
     const ModelHost::Identity& identity = host.identity();
+    json::Object properties{{"device", host.device()}};
+    const auto add = [&](std::string_view key, const std::string& value) {
+        if (!value.empty()) properties[key] = value;
+    };
+    add("model_digest", identity.model_digest);
+    add("plan_digest", identity.plan_digest);
+    add("signer", identity.signer);
+    add("service", identity.service);
+    return properties;
+}
+
+http::Response model_metadata(Models& models, const http::Request& request) {
+    const Result<Host> host = find_model(models, request);
+    if (!host.ok()) return http::Response::error(host.status());
+    const ModelHost::Identity& identity = (*host)->identity();
     return answer(json::Object{{"name", identity.name},
                                {"versions", json::Array{json::Value(identity.version)}},
                                {"platform", identity.platform},
-                               {"inputs", describe(host.signature().inputs)},
-                               {"outputs", describe(host.signature().outputs)}});
+                               {"inputs", describe((*host)->signature().inputs)},
+                               {"outputs", describe((*host)->signature().outputs)},
+                               {"properties", properties(**host)}});
 }
 
 // The field names are those that clients look for: KServe reads "ready" and "live", others only the
 // status.
-http::Response readiness(const ModelHost& host) {
-    const bool ready = host.ready();
+http::Response readiness(const Models& models) {
+    bool ready = models.ready();
+    for (const Host& host : models.all()) ready = ready && host->ready();
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
-http::Response model_ready(const ModelHost& host, const http::Request& request) {
-    const bool known = check_model(host, request).ok();
-    const bool ready = known && host.ready();
+http::Response model_ready(Models& models, const http::Request& request) {
+    const Result<Host> host = find_model(models, request);
+    const bool ready = host.ok() && models.ready() && (*host)->ready();
     return answer(json::Object{{"name", request.path_parameter("model")}, {"ready", ready}},
-                  !known ? 404 : (ready ? 200 : 503));
+                  !host.ok() ? 404 : (ready ? 200 : 503));
 }
 
 Result<std::optional<std::size_t>> json_length(const http::Request& request) {
@@ -80,11 +112,11 @@ Result<std::optional<std::size_t>> json_length(const http::Request& request) {
 }
 
 Result<http::Response> try_infer(ModelHost& host, const http::Request& request) {
-    HF_TRY(check_model(host, request));
     const std::optional<std::size_t> length = HF_TRY(json_length(request));
     const InferRequest parsed = HF_TRY(parse_infer_request(request.body, length, host.signature()));
     const ModelHost::Identity& identity = host.identity();
-    const Answer result{identity.name, identity.version, HF_TRY(host.infer(parsed.inputs))};
+    ModelHost::Inference inference = HF_TRY(host.infer(parsed.inputs));
+    const Answer result{identity.name, identity.version, std::move(inference.outputs)};
     InferBody body = HF_TRY(write_infer_response(parsed, result, host.signature()));
     http::Response response;
     response.body = std::move(body.bytes);
@@ -96,35 +128,38 @@ Result<http::Response> try_infer(ModelHost& host, const http::Request& request) 
     return response;
 }
 
-http::Response infer(ModelHost& host, const http::Request& request) {
-    Result<http::Response> response = try_infer(host, request);
+http::Response infer(Models& models, const http::Request& request) {
+    const Result<Host> host = find_model(models, request);
+    if (!host.ok()) return http::Response::error(host.status());
+    Result<http::Response> response = try_infer(**host, request);
     if (response.ok()) return std::move(*response);
-    host.count_refused();
+    (*host)->count_refused();
     return http::Response::error(response.status());
 }
 
-http::Response metrics(const ModelHost& host) {
-    http::Response response = http::Response::text(200, host.metrics());
+http::Response metrics(const Models& models) {
+    http::Response response = http::Response::text(200, models_metrics(models));
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
 }
 
 }  // namespace
 
-void add_oip_routes(http::Router& router, ModelHost& host) {
+void add_oip_routes(http::Router& router, Models& models) {
     using Request = http::Request;
     router.add("GET", "/v2", server_metadata);
     router.add("GET", "/v2/health/live", [](const Request&) {
         return answer(json::Object{{"live", true}});
     });
-    router.add("GET", "/v2/health/ready", [&host](const Request&) { return readiness(host); });
+    router.add("GET", "/v2/health/ready", [&models](const Request&) { return readiness(models); });
     for (const std::string base : {"/v2/models/{model}", "/v2/models/{model}/versions/{version}"}) {
-        router.add("GET", base, [&host](const Request& r) { return model_metadata(host, r); });
+        router.add("GET", base, [&models](const Request& r) { return model_metadata(models, r); });
         router.add("GET", base + "/ready",
-                   [&host](const Request& r) { return model_ready(host, r); });
-        router.add("POST", base + "/infer", [&host](const Request& r) { return infer(host, r); });
+                   [&models](const Request& r) { return model_ready(models, r); });
+        router.add("POST", base + "/infer",
+                   [&models](const Request& r) { return infer(models, r); });
     }
-    router.add("GET", "/metrics", [&host](const Request&) { return metrics(host); });
+    router.add("GET", "/metrics", [&models](const Request&) { return metrics(models); });
 }
 
 }  // namespace hf::serve

@@ -1,14 +1,15 @@
 // The Open Inference Protocol over HTTP (KServe v2 REST): server and model metadata, health, infer,
-// and /metrics. Errors are {"error": text} with the place in the request and what to do.
+// and /metrics. Errors are {"error": text} with the place in the request and what to do; see
+// docs/reference/inference.md.
 
 #pragma once
 
 #include "http/server.h"
-#include "serve/model_host.h"
+#include "serve/models.h"
 
 namespace hf::serve {
 
-// REQUIRES: host outlives the server that the router goes into.
-void add_oip_routes(http::Router& router, ModelHost& host);
+// REQUIRES: models outlives the server that the router goes into.
+void add_oip_routes(http::Router& router, Models& models);
 
 }  // namespace hf::serve

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/model_file.h"
 #include "graph/load.h"
+#include "graph/text.h"
 
 namespace hf::cli {
 namespace {
@@ -74,6 +75,10 @@ Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     const graph::Graph graph = HF_TRY(load_graph(world, path));
+    if (arguments.flag("graph") || arguments.flag("graph-full")) {
+        world.out(graph::print(graph, {.shortened = !arguments.flag("graph-full")}));
+        return {};
+    }
     const json::Object summary = describe_graph(graph, graph::detect_format(file->bytes()));
     if (arguments.flag("json")) {
         world.out(json::write(summary) + "\n");
@@ -89,8 +94,11 @@ Command inspect_command() {
     return {"inspect",
             "Shows what is in a model file: inputs, outputs, operators, weights",
             {{"FILE", "an ONNX or TFLite model"}},
-            {{"--json", "as JSON", ""}},
-            {"holdfast inspect model.onnx", "holdfast inspect model.tflite --json"},
+            {{"--graph", "the graph as text, with large weights left out", ""},
+             {"--graph-full", "the graph as text, with all weights", ""},
+             {"--json", "as JSON", ""}},
+            {"holdfast inspect model.onnx", "holdfast inspect model.tflite --json",
+             "holdfast inspect model.onnx --graph"},
             run};
 }
 

@@ -1,6 +1,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/model_file.h"
+#include "crypto/hash.h"
 #include "graph/load.h"
 #include "http/server.h"
 #include "serve/oip.h"
@@ -32,23 +33,32 @@ std::string stem_of(const std::string& path) {
     return file.substr(0, file.rfind('.'));
 }
 
+Result<Digest> digest_of_file(World& world, const std::string& path) {
+    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    return crypto::sha256(file->bytes());
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     http::ServerOptions options = HF_TRY(listen_options(arguments.get("listen")));
     options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     const std::string name = arguments.has("name") ? arguments.get("name") : stem_of(path);
-    serve::ModelHost host({name, "1", "onnx"}, loaded.model, world.clock);
+    serve::ModelHost::Identity identity{.name = name, .version = "1", .platform = "onnx"};
+    identity.model_digest = HF_TRY(digest_of_file(world, path)).to_string();
+    serve::Models models;
+    HF_TRY(models.activate(
+        std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock)));
     http::Router router;
-    serve::add_oip_routes(router, host);
+    serve::add_oip_routes(router, models);
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
     world.out(
         fmt::format("serving {} on http://{}:{}/v2/models/{} ({} device, loaded in {:.1f} ms)\n",
-                    path, address, server->port(), name, host.device(), loaded.load_ms));
+                    path, address, server->port(), name, loaded.model->device(), loaded.load_ms));
     world.wait_for_signal(std::nullopt);
-    host.set_ready(false);
+    models.set_ready(false);
     const bool clean = server->drain(kDrainGrace);
     world.note(clean ? "drained, every request answered\n" : "stopped with requests unanswered\n");
     return {};

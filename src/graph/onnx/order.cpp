@@ -5,13 +5,23 @@
 
 namespace hf::graph::onnx {
 
+namespace {
+
+// What the bodies in a node's attributes take from around, bodies in bodies included.
+void add_captures(const AttributeMap& attributes, std::vector<std::string>& names) {
+    for (const auto& [key, attribute] : attributes) {
+        const SubgraphPtr* body = std::get_if<SubgraphPtr>(&attribute);
+        if (!body) continue;
+        for (ValueId id : (*body)->captures) names.push_back((*body)->value(id).name);
+        for (const Node& inner : (*body)->nodes) add_captures(inner.attributes, names);
+    }
+}
+
+}  // namespace
+
 std::vector<std::string> ParsedNode::needs() const {
     std::vector<std::string> names = inputs;
-    for (const auto& [key, attribute] : node.attributes) {
-        if (const SubgraphPtr* body = std::get_if<SubgraphPtr>(&attribute)) {
-            for (ValueId id : (*body)->captures) names.push_back((*body)->value(id).name);
-        }
-    }
+    add_captures(node.attributes, names);
     return names;
 }
 

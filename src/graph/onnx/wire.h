@@ -22,3 +22,4 @@ struct WireTypeError final : std::exception {
     ((condition) ? static_cast<void>(0) : ::hf::graph::onnx::throw_wire_type_error())
 
 #include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>

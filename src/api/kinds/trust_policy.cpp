@@ -1,0 +1,33 @@
+#include "api/kinds.h"
+
+namespace hf::api {
+
+const Kind& trust_policy_kind() {
+    constexpr std::int64_t kMaxKeyBytes = 8 << 10;
+    static const Kind kKind{
+        "TrustPolicy",
+        "trustpolicies",
+        "trustpolicy",
+        {"tp"},
+        "What a model must show before it may run.",
+        false,
+        {object(
+             "spec", "The demands; a model must meet all.",
+             {truth("requireSignature", "Whether one of the keys must have signed it.")
+                  .otherwise(true),
+              list("keys", "Public keys that are believed, each as PEM.",
+                   text("", "A PEM public key.").as(Format::kPublicKey).between(0, kMaxKeyBytes)),
+              truth("requireScan", "Whether the scanner must have passed every file.")
+                  .otherwise(true),
+              list("allowedFormats", "Formats of model files that may run.",
+                   text("", "A format.").choices({"onnx", "tflite"}))
+                  .otherwise(json::Array{"onnx", "tflite"})})
+             .needed()},
+        {{"Signature", "spec.requireSignature", "Whether a signature is demanded."},
+         {"Scan", "spec.requireScan", "Whether a scan is demanded."},
+         {"Formats", "spec.allowedFormats", "Formats that may run.", "string", true}},
+    };
+    return kKind;
+}
+
+}  // namespace hf::api

@@ -1,0 +1,245 @@
+#include "node/lifecycle.h"
+
+#include <algorithm>
+#include <array>
+
+namespace hf::node {
+namespace {
+
+struct StepWords {
+    std::string_view condition;
+    std::string_view failed;
+};
+
+constexpr std::array<StepWords, kStepCount> kWords{{
+    {"Resolved", "NotFound"},
+    {"Pulled", "PullFailed"},
+    {"Verified", "Refused"},
+    {"Compiled", "CompileFailed"},
+    {"Reproduced", "GoldenMismatch"},
+    {"Active", "ActivateFailed"},
+}};
+
+const StepWords& words_of(Step step) {
+    return kWords[static_cast<std::size_t>(step)];
+}
+
+// What may go away by itself: something is not there yet, not reachable, or full.
+bool is_passing(Code code) {
+    return code == Code::kNotFound || code == Code::kUnavailable ||
+           code == Code::kResourceExhausted || code == Code::kDeadlineExceeded ||
+           code == Code::kAborted || code == Code::kCancelled;
+}
+
+void set_condition(Slot& slot, Condition next) {
+    for (Condition& condition : slot.conditions) {
+        if (condition.type != next.type) continue;
+        if (condition.truth == next.truth) next.changed = condition.changed;
+        condition = std::move(next);
+        return;
+    }
+    slot.conditions.push_back(std::move(next));
+}
+
+void set_ready(Slot& slot, Instant now) {
+    if (slot.active_digest.empty()) {
+        set_condition(slot, {"Ready", false, "NotServing", "no version of the model answers", now});
+    } else if (slot.active_digest == slot.digest) {
+        set_condition(slot, {"Ready", true, "Serving", slot.active_digest + " answers", now});
+    } else {
+        set_condition(
+            slot, {"Ready", true, "ServingPrevious", slot.active_digest + " still answers", now});
+    }
+}
+
+Action report(const Slot& slot) {
+    Action action;
+    action.kind = Action::Kind::kReport;
+    action.service = slot.wish.service;
+    return action;
+}
+
+Action event(const Slot& slot, bool warning, std::string_view reason, std::string message) {
+    Action action;
+    action.kind = Action::Kind::kEvent;
+    action.service = slot.wish.service;
+    action.warning = warning;
+    action.reason = std::string(reason);
+    action.message = std::move(message);
+    return action;
+}
+
+Action run(State& state, Slot& slot, Step step) {
+    state.last_run = RunId{state.last_run.value() + 1};
+    slot.in_flight = step;
+    slot.in_flight_run = state.last_run;
+    slot.superseded = false;
+    Action action;
+    action.kind = Action::Kind::kRun;
+    action.service = slot.wish.service;
+    action.step = step;
+    action.run = slot.in_flight_run;
+    action.wish = slot.wish;
+    action.digest = slot.digest;
+    return action;
+}
+
+const Refusal* find_refusal(const Slot& slot) {
+    for (const Refusal& refusal : slot.refusals) {
+        if (refusal.digest == slot.digest && refusal.device == slot.wish.device &&
+            refusal.policy_version == slot.wish.policy_version) {
+            return &refusal;
+        }
+    }
+    return nullptr;
+}
+
+void begin(Slot& slot, const Wish& wish) {
+    slot.wish = wish;
+    slot.superseded = slot.in_flight.has_value();
+    slot.digest.clear();
+    slot.settled = false;
+    slot.attempts = 0;
+    slot.retry_at.reset();
+    std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
+}
+
+void fail(Slot& slot, Step step, const Status& why, Instant now) {
+    set_condition(slot, {std::string(condition_of(step)), false, std::string(words_of(step).failed),
+                         std::string(why.message()), now});
+    set_ready(slot, now);
+}
+
+Actions retry_later(Slot& slot, const Done& done, Instant now) {
+    const Duration wait = std::min(kRetryMost, kRetryFirst * (1 << std::min(slot.attempts, 6)));
+    slot.retry_at = now + wait;
+    Actions actions;
+    const Condition* before = slot.condition(condition_of(done.step));
+    // Each retry of the same trouble would be one more event that says nothing new.
+    if (!before || before->message != done.status.message()) {
+        actions.push_back(
+            event(slot, true, words_of(done.step).failed,
+                  fmt::format("{}; trying again", std::string(done.status.message()))));
+    }
+    ++slot.attempts;
+    fail(slot, done.step, done.status, now);
+    actions.push_back(report(slot));
+    return actions;
+}
+
+Actions refuse(Slot& slot, Step step, const Status& why, Instant now) {
+    slot.settled = true;
+    if (!find_refusal(slot)) {
+        slot.refusals.push_back(
+            {slot.digest, slot.wish.policy_version, slot.wish.device, step, why});
+        if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
+    }
+    fail(slot, step, why, now);
+    return {event(slot, true, words_of(step).failed, std::string(why.message())), report(slot)};
+}
+
+// The step in flight succeeded: what comes next.
+Actions advance(State& state, Slot& slot, Instant now) {
+    const Step step = *slot.in_flight;
+    slot.in_flight.reset();
+    const std::string done(condition_of(step));
+    const Condition* before = slot.condition(done);
+    const bool news = !before || !before->truth || before->message != slot.digest;
+    set_condition(slot, {done, true, done, slot.digest, now});
+    if (step == Step::kActivate) {
+        slot.active_digest = slot.digest;
+        slot.settled = true;
+        slot.attempts = 0;
+        set_ready(slot, now);
+        return {event(slot, false, done, fmt::format("{} answers", slot.digest)), report(slot)};
+    }
+    set_ready(slot, now);
+    Actions actions;
+    if (news) actions = {event(slot, false, done, slot.digest), report(slot)};
+    if (step == Step::kResolve) {
+        if (const Refusal* old = find_refusal(slot)) {
+            return refuse(slot, old->step, Status(old->why).context("refused before"), now);
+        }
+    }
+    actions.push_back(run(state, slot, static_cast<Step>(static_cast<int>(step) + 1)));
+    return actions;
+}
+
+}  // namespace
+
+std::string_view condition_of(Step step) {
+    return words_of(step).condition;
+}
+
+const Condition* Slot::condition(std::string_view type) const {
+    const auto at = std::find_if(conditions.begin(), conditions.end(),
+                                 [&](const Condition& c) { return c.type == type; });
+    return at == conditions.end() ? nullptr : &*at;
+}
+
+Actions on_wish(State& state, const Wish& wish, Instant now) {
+    Slot& slot = state.slots[wish.service];
+    if (slot.wish == wish) return {};
+    begin(slot, wish);
+    set_ready(slot, now);
+    // A step in flight ends first; on_done() then turns to the new wish.
+    if (slot.in_flight) return {report(slot)};
+    return {report(slot), run(state, slot, Step::kResolve)};
+}
+
+Actions on_gone(State& state, const std::string& service) {
+    const auto at = state.slots.find(service);
+    if (at == state.slots.end()) return {};
+    Action retire;
+    retire.kind = Action::Kind::kRetire;
+    retire.service = service;
+    state.slots.erase(at);
+    return {retire};
+}
+
+Actions on_done(State& state, const Done& done, Instant now) {
+    const auto at = state.slots.find(done.service);
+    if (at == state.slots.end() || !at->second.in_flight || at->second.in_flight_run != done.run) {
+        // The service went away meanwhile, and what was activated for it must not stay.
+        Action retire;
+        retire.kind = Action::Kind::kRetire;
+        retire.service = done.service;
+        return at == state.slots.end() && done.step == Step::kActivate ? Actions{retire}
+                                                                       : Actions{};
+    }
+    Slot& slot = at->second;
+    if (slot.superseded) {
+        slot.in_flight.reset();
+        if (done.step == Step::kActivate && done.status.ok()) slot.active_digest = done.digest;
+        set_ready(slot, now);
+        return {report(slot), run(state, slot, Step::kResolve)};
+    }
+    if (done.status.ok()) {
+        if (done.step == Step::kResolve) slot.digest = done.digest;
+        return advance(state, slot, now);
+    }
+    slot.in_flight.reset();
+    if (is_passing(done.status.code())) return retry_later(slot, done, now);
+    return refuse(slot, done.step, done.status, now);
+}
+
+Actions on_tick(State& state, Instant now) {
+    Actions actions;
+    for (auto& [service, slot] : state.slots) {
+        if (slot.in_flight || slot.settled || !slot.retry_at || *slot.retry_at > now) continue;
+        slot.retry_at.reset();
+        // From the start: what was missing may be there under another digest now.
+        actions.push_back(run(state, slot, Step::kResolve));
+    }
+    return actions;
+}
+
+std::optional<Instant> next_tick(const State& state) {
+    std::optional<Instant> next;
+    for (const auto& [service, slot] : state.slots) {
+        if (slot.retry_at && (!next || *slot.retry_at < *next)) next = slot.retry_at;
+    }
+    return next;
+}
+
+}  // namespace hf::node

@@ -1,0 +1,127 @@
+// The life of a service's model on a node, as a state machine without effects:
+//
+//     resolve -> pull -> verify -> compile -> reproduce -> activate
+//
+// One step of a service is in flight at a time. What answers now keeps answering until the next
+// version has passed every step; a version that was refused for good (not for want of network, disk
+// or memory) is remembered with the policy that refused it, and not tried again until either
+// changes. Everything the agent must do comes out as actions; see agent.h for the shell.
+//
+// Pure. Times are handed in. A State belongs to one thread.
+
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/named.h"
+#include "base/status.h"
+#include "base/time.h"
+
+namespace hf::node {
+
+enum class Step : unsigned char { kResolve, kPull, kVerify, kCompile, kReproduce, kActivate };
+inline constexpr std::size_t kStepCount = 6;
+
+// "Resolved", "Pulled", ...: the condition that a step makes true.
+std::string_view condition_of(Step step);
+
+// What is wanted of this node for one service.
+struct Wish {
+    std::string service;  // "namespace/name"
+    std::int64_t generation = 0;
+    std::string reference;       // "pump:v1" or "pump@sha256:..."
+    std::string device;          // "auto", "cpu", "ref"
+    std::string policy;          // the TrustPolicy's name
+    std::string policy_version;  // its resourceVersion; empty when there is no such policy
+    friend bool operator==(const Wish&, const Wish&) = default;
+};
+
+struct Condition {
+    std::string type;
+    bool truth = false;
+    std::string reason;
+    std::string message;
+    Instant changed;  // when `truth` last became what it is
+};
+
+inline constexpr Duration kRetryFirst = std::chrono::seconds(1);
+inline constexpr Duration kRetryMost = std::chrono::seconds(60);
+inline constexpr std::size_t kMaxRefusals = 32;  // remembered a service; the oldest goes first
+
+struct Refusal {
+    std::string digest;
+    std::string policy_version;
+    std::string device;
+    Step step = Step::kResolve;
+    Status why;
+};
+
+// Names one run of a step, so that an answer which comes after the service went is not taken for
+// one of its successor.
+using RunId = Named<struct RunIdTag, std::uint64_t>;
+
+// One service on this node.
+struct Slot {
+    Wish wish;
+    std::optional<Step> in_flight;
+    RunId in_flight_run;
+    bool superseded = false;    // the wish changed since the step in flight began
+    std::string digest;         // what the wish resolved to; empty before
+    std::string active_digest;  // what answers; empty when nothing does
+    bool settled = false;       // the wish is active or refused: nothing to do until it changes
+    int attempts = 0;           // that failed for a passing reason since the wish or activation
+    std::optional<Instant> retry_at;
+    std::vector<Refusal> refusals;
+    std::vector<Condition> conditions;
+
+    const Condition* condition(std::string_view type) const;
+};
+
+struct Action {
+    enum class Kind : unsigned char {
+        kRun,     // do `step` for `wish` and `digest`; answer with on_done()
+        kRetire,  // stop answering for the service
+        kReport,  // the slot's status changed: publish it
+        kEvent,   // tell people
+    };
+    Kind kind = Kind::kRun;
+    std::string service;
+    Step step = Step::kResolve;
+    RunId run;
+    Wish wish;
+    std::string digest;
+    bool warning = false;  // of an event
+    std::string reason;
+    std::string message;
+};
+using Actions = std::vector<Action>;
+
+struct State {
+    std::map<std::string, Slot> slots;  // by service
+    RunId last_run;
+};
+
+Actions on_wish(State& state, const Wish& wish, Instant now);
+Actions on_gone(State& state, const std::string& service);
+
+struct Done {
+    std::string service;
+    Step step = Step::kResolve;
+    RunId run;
+    Status status;
+    std::string digest;  // of kResolve: what the reference stands for; of kActivate: what answers
+};
+Actions on_done(State& state, const Done& done, Instant now);
+
+// Starts what waited for its time.
+Actions on_tick(State& state, Instant now);
+
+// When on_tick() has something to do next.
+std::optional<Instant> next_tick(const State& state);
+
+}  // namespace hf::node

@@ -1,0 +1,160 @@
+#include "node/lifecycle.h"
+
+#include <gtest/gtest.h>
+
+#include "base/rng.h"
+#include "base/text.h"
+#include "testing/script.h"
+
+namespace hf::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::array kStepNames{"resolve", "pull", "verify", "compile", "reproduce", "activate"};
+
+Step step_named(std::string_view name) {
+    for (std::size_t i = 0; i < kStepNames.size(); ++i) {
+        if (name == kStepNames[i]) return static_cast<Step>(i);
+    }
+    ADD_FAILURE() << "no step " << name;
+    return Step::kResolve;
+}
+
+std::string show(const State& state, const Actions& actions) {
+    std::string text;
+    for (const Action& action : actions) {
+        switch (action.kind) {
+            case Action::Kind::kRun:
+                text += fmt::format("run {} {} [{}]\n", kStepNames[static_cast<int>(action.step)],
+                                    action.service, action.digest);
+                break;
+            case Action::Kind::kRetire: text += "retire " + action.service + "\n"; break;
+            case Action::Kind::kEvent:
+                text += fmt::format("{} {}: {}\n", action.warning ? "warn" : "tell", action.reason,
+                                    action.message);
+                break;
+            case Action::Kind::kReport:
+                text += "report";
+                for (const Condition& c : state.slots.at(action.service).conditions) {
+                    text += fmt::format(" {}{}", c.truth ? "+" : "-", c.type);
+                    if (!c.truth || c.type == "Ready") text += "(" + c.reason + ")";
+                }
+                text += "\n";
+        }
+    }
+    return text;
+}
+
+Status status_named(const std::vector<std::string>& words, std::size_t at) {
+    if (at >= words.size() || words[at] == "ok") return {};
+    const std::string message = at + 1 < words.size() ? words[at + 1] : "trouble";
+    if (words[at] == "UNAVAILABLE") return unavailable("{}", message);
+    if (words[at] == "NOT_FOUND") return not_found("{}", message);
+    return unauthenticated("{}", message);
+}
+
+TEST(Lifecycle, Script) {
+    State state;
+    Instant now{};
+    testing::run_text_test("src/node/testdata/lifecycle.txt", [&](const testing::TextCommand& c) {
+        const std::vector<std::string>& words = c.arguments;
+        if (c.name == "wish") {
+            Wish wish;
+            wish.service = words[0];
+            wish.generation = std::stoi(words[1]);
+            wish.reference = words[2];
+            wish.policy_version = words.size() > 3 ? words[3] : "1";
+            return show(state, on_wish(state, wish, now));
+        }
+        if (c.name == "gone") return show(state, on_gone(state, words[0]));
+        if (c.name == "stale") {  // an answer to a run before the last
+            const RunId run{state.last_run.value() - 1};
+            const Done done{words[0], step_named(words[1]), run, {}, words[2]};
+            return show(state, on_done(state, done, now));
+        }
+        if (c.name == "done") {  // service step digest [status [message]]
+            const RunId run = state.slots[words[0]].in_flight_run;
+            const Done done{words[0], step_named(words[1]), run, status_named(words, 3), words[2]};
+            return show(state, on_done(state, done, now));
+        }
+        now += parse_duration(words[0]).value();  // tick
+        return show(state, on_tick(state, now));
+    });
+}
+
+// Runs of steps that have not been answered, and what the current run of each service has passed.
+struct Observer {
+    std::vector<Action> in_flight;
+    std::map<std::string, std::string> passed;  // service -> "digest:steps"
+
+    void take(const Actions& actions) {
+        for (const Action& action : actions) {
+            if (action.kind != Action::Kind::kRun) continue;
+            if (action.step == Step::kResolve) passed[action.service] = "";
+            if (action.step == Step::kActivate) {
+                EXPECT_EQ(passed[action.service], action.digest + ":01234");
+            }
+            in_flight.push_back(action);
+        }
+    }
+
+    // Answers one run, not always the oldest; those of services that went come late.
+    Actions answer(State& state, Rng& rng, Instant now) {
+        if (in_flight.empty()) return {};
+        const auto at =
+            in_flight.begin() + static_cast<std::ptrdiff_t>(rng.below(in_flight.size()));
+        const Action action = *at;
+        in_flight.erase(at);
+        Done done{action.service, action.step, action.run, {}, action.digest};
+        if (action.step == Step::kResolve) done.digest = std::to_string(rng.below(3));
+        const std::uint64_t luck = rng.below(8);
+        if (luck == 0) done.status = unavailable("later");
+        if (luck == 1) done.status = data_loss("bad");
+        const auto slot = state.slots.find(action.service);
+        const bool current = slot != state.slots.end() && slot->second.in_flight &&
+                             slot->second.in_flight_run == action.run;
+        if (current && done.status.ok()) {
+            std::string& steps = passed[action.service];
+            if (action.step == Step::kResolve) steps = done.digest + ":";
+            steps += std::to_string(static_cast<int>(action.step));
+        }
+        return on_done(state, done, now);
+    }
+};
+
+// Whatever happens in whatever order: nothing is activated that did not pass every step before, for
+// the very digest, in a row.
+TEST(Lifecycle, NeverActivatesWhatDidNotPass) {
+    Rng rng(testing::seed());
+    std::size_t activated = 0;
+    for (int round = 0; round < 500; ++round) {
+        State state;
+        Observer observer;
+        Instant now{};
+        for (int step = 0; step < 60; ++step) {
+            Wish wish;
+            wish.service = rng.below(2) ? "a" : "b";
+            switch (rng.below(8)) {
+                case 0:
+                    wish.generation = static_cast<std::int64_t>(rng.below(3));
+                    wish.policy_version = std::to_string(rng.below(2));
+                    observer.take(on_wish(state, wish, now));
+                    break;
+                case 1:
+                    if (rng.below(4) == 0) observer.take(on_gone(state, wish.service));
+                    break;
+                case 2:
+                    now += std::chrono::seconds(rng.below(90));
+                    observer.take(on_tick(state, now));
+                    break;
+                default: observer.take(observer.answer(state, rng, now));
+            }
+        }
+        for (const auto& [service, slot] : state.slots) activated += !slot.active_digest.empty();
+    }
+    EXPECT_GT(activated, 100u) << "the test must reach what it is about";
+}
+
+}  // namespace
+}  // namespace hf::node

@@ -1,0 +1,80 @@
+#include "serve/metrics.h"
+
+namespace hf::serve {
+namespace {
+
+// A label value with backslash, quote and newline escaped.
+std::string escaped(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        out += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return out;
+}
+
+// A model's counts, all taken at one moment, under its labels.
+struct Row {
+    std::string labels;  // model="...",version="..."
+    ModelHost::Counts counts;
+};
+
+void family(std::string& text, std::string_view name, std::string_view type,
+            std::string_view help) {
+    text += fmt::format("# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
+}
+
+void histogram(std::string& text, const Row& row) {
+    constexpr std::string_view kName = "holdfast_inference_duration_seconds";
+    std::uint64_t cumulative = 0;
+    for (std::size_t i = 0; i < row.counts.buckets.size(); ++i) {
+        cumulative += row.counts.buckets[i];
+        const std::string bound =
+            i < kLatencyBounds.size() ? fmt::format("{}", kLatencyBounds[i]) : "+Inf";
+        text += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", kName, row.labels, bound, cumulative);
+    }
+    text += fmt::format("{}_sum{{{}}} {}\n", kName, row.labels, row.counts.seconds);
+    text += fmt::format("{}_count{{{}}} {}\n", kName, row.labels, cumulative);
+}
+
+}  // namespace
+
+std::string models_metrics(const Models& models) {
+    std::vector<Row> rows;
+    for (const std::shared_ptr<ModelHost>& host : models.all()) {
+        const ModelHost::Identity& identity = host->identity();
+        rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", escaped(identity.name),
+                                    escaped(identity.version)),
+                        host->counts()});
+    }
+    std::string text;
+    family(text, "holdfast_inference_requests_total", "counter",
+           "Inference requests by outcome; refused ones did not reach the model.");
+    for (const auto& [labels, counts] : rows) {
+        const auto outcome = [&text, &labels = labels](std::string_view name, std::uint64_t count) {
+            text += fmt::format("holdfast_inference_requests_total{{{},outcome=\"{}\"}} {}\n",
+                                labels, name, count);
+        };
+        outcome("succeeded", counts.succeeded);
+        outcome("failed", counts.failed);
+        outcome("refused", counts.refused);
+    }
+    family(text, "holdfast_inference_duration_seconds", "histogram",
+           "Time in the model, without transport.");
+    for (const Row& row : rows) histogram(text, row);
+    family(text, "holdfast_inferences_in_flight", "gauge", "Inferences that run now.");
+    for (const auto& [labels, counts] : rows) {
+        text += fmt::format("holdfast_inferences_in_flight{{{}}} {}\n", labels, counts.in_flight);
+    }
+    family(text, "holdfast_models", "gauge", "Models that are served.");
+    text += fmt::format("holdfast_models {}\n", rows.size());
+    family(text, "holdfast_models_draining", "gauge",
+           "Replaced or removed models that still answer requests they began.");
+    text += fmt::format("holdfast_models_draining {}\n", models.draining());
+    family(text, "holdfast_unknown_model_requests_total", "counter",
+           "Requests for a model that is not served here.");
+    text += fmt::format("holdfast_unknown_model_requests_total {}\n", models.unknown());
+    return text;
+}
+
+}  // namespace hf::serve

@@ -1,0 +1,351 @@
+#include "store/sqlite.h"
+
+#include <map>
+#include <mutex>
+
+#include "store/database.h"
+#include "store/leases.h"
+#include "store/transaction.h"
+#include "store/watch_hub.h"
+
+namespace hf::store {
+namespace {
+
+constexpr std::int64_t kFormat = 1;
+
+// history holds every state of every key that is not compacted; a removal is a state too.
+constexpr const char* kSchema = R"(
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA mmap_size = 0;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lease(id INTEGER PRIMARY KEY, ttl_ns INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS history(
+    key BLOB NOT NULL, revision INTEGER NOT NULL, created INTEGER NOT NULL,
+    lease INTEGER NOT NULL, removed INTEGER NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY(key, revision)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS history_by_revision ON history(revision);
+INSERT OR IGNORE INTO meta VALUES('format', 1), ('revision', 0), ('compacted', 0);
+COMMIT;
+)";
+
+// Columns of every query that reads states.
+constexpr std::string_view kColumns = "key, value, created, revision, lease, removed";
+
+struct State {
+    KeyValue state;
+    bool removed = false;
+};
+
+State read_state(const Statement& row) {
+    return {{row.bytes(0), row.bytes(1), Revision{row.integer(2)}, Revision{row.integer(3)},
+             LeaseId{row.integer(4)}},
+            row.integer(5) != 0};
+}
+
+class SqliteStore final : public Store {
+public:
+    SqliteStore(Database database, env::Clock& clock)
+        : database_(std::move(database)), clock_(clock) {}
+
+    Status open() {
+        const std::lock_guard lock(mutex_);
+        HF_TRY(database_.execute(kSchema));
+        const std::int64_t format = HF_TRY(meta("format"));
+        if (format != kFormat) {
+            return failed_precondition(
+                "the database has format {}, and this Holdfast knows {}; use a newer one", format,
+                kFormat);
+        }
+        revision_ = Revision{HF_TRY(meta("revision"))};
+        compacted_ = Revision{HF_TRY(meta("compacted"))};
+        HF_TRY(prepare());
+        return load_leases();
+    }
+
+    Revision revision() override {
+        const std::lock_guard lock(mutex_);
+        return revision_;
+    }
+
+    Result<KeyValue> get(std::string_view key) override {
+        const std::lock_guard lock(mutex_);
+        if (auto now = HF_TRY(find(key))) return *std::move(now);
+        return not_found("no key '{}'", key);
+    }
+
+    Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
+        const std::lock_guard lock(mutex_);
+        const Revision at = options.at == Revision{} ? revision_ : options.at;
+        HF_TRY(check_revision(at));
+        ListResult result;
+        result.revision = at;
+        const std::string end = end_of_prefix(prefix);
+        list_.bind(1, prefix).bind(2, end).bind(3, at.value()).bind(4, options.start_after);
+        // One more than the limit tells whether there is more.
+        list_.bind(5, options.limit == 0 ? -1 : static_cast<std::int64_t>(options.limit) + 1);
+        while (HF_TRY(list_.step())) result.items.push_back(read_state(list_).state);
+        if (options.limit != 0 && result.items.size() > options.limit) {
+            result.items.pop_back();
+            result.more = true;
+        }
+        return result;
+    }
+
+    Result<Revision> commit(const Transaction& transaction) override {
+        HF_TRY(check_transaction(transaction));
+        std::vector<std::function<void()>> to_call;
+        Revision done;
+        {
+            const std::lock_guard lock(mutex_);
+            HF_TRY(check_compares(transaction));
+            for (const Put& put : transaction.puts) {
+                if (put.lease != LeaseId{}) HF_TRY(leases_.check(put.lease, clock_.monotonic()));
+            }
+            to_call = HF_TRY(apply(transaction));
+            done = revision_;
+        }
+        for (const auto& call : to_call) call();
+        return done;
+    }
+
+    Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
+                                         std::function<void()> on_events) override {
+        const std::lock_guard lock(mutex_);
+        HF_TRY(check_revision(after));
+        WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
+        const std::string end = end_of_prefix(prefix);
+        since_.bind(1, prefix).bind(2, end).bind(3, after.value());
+        // One more than a watch can queue is enough to end it as fallen behind.
+        since_.bind(4, static_cast<std::int64_t>(kMaxQueuedEvents) + 1);
+        while (HF_TRY(since_.step())) {
+            State state = read_state(since_);
+            Event event{state.removed ? Event::Kind::kRemove : Event::Kind::kPut,
+                        std::move(state.state), std::nullopt};
+            event.previous = HF_TRY(find_before(event.now.key, event.now.modified));
+            start.missed.push_back(std::move(event));
+        }
+        return hub_.open(std::move(start));
+    }
+
+    Status compact(Revision revision) override {
+        const std::lock_guard lock(mutex_);
+        HF_TRY(check_revision(revision));
+        HF_TRY(in_transaction([&]() -> Status {
+            HF_TRY(drop_superseded_.bind(1, revision.value()).run());
+            HF_TRY(drop_removed_.bind(1, revision.value()).run());
+            return set_meta("compacted", revision.value());
+        }));
+        compacted_ = revision;
+        return {};
+    }
+
+    Result<LeaseId> grant(Duration ttl) override {
+        if (ttl <= Duration::zero())
+            return invalid_argument("a lease needs a time to live above 0");
+        const std::lock_guard lock(mutex_);
+        const LeaseId lease = leases_.grant(ttl, clock_.monotonic());
+        const Status stored = put_lease_.bind(1, lease.value()).bind(2, ttl.count()).run();
+        if (!stored.ok()) {
+            leases_.forget(lease);
+            return stored;
+        }
+        return lease;
+    }
+
+    Status keep_alive(LeaseId lease) override {
+        const std::lock_guard lock(mutex_);
+        return leases_.keep_alive(lease, clock_.monotonic());
+    }
+
+    Status revoke(LeaseId lease) override {
+        std::vector<std::function<void()>> to_call;
+        {
+            const std::lock_guard lock(mutex_);
+            to_call = HF_TRY(apply({{}, {}, leases_.keys(lease)}, lease));
+            leases_.forget(lease);
+        }
+        for (const auto& call : to_call) call();
+        return {};
+    }
+
+    Status expire_leases() override {
+        std::vector<LeaseId> ended;
+        {
+            const std::lock_guard lock(mutex_);
+            ended = leases_.ended(clock_.monotonic());
+        }
+        for (const LeaseId lease : ended) HF_TRY(revoke(lease));
+        return {};
+    }
+
+private:
+    // REQUIRES for all below: mutex_ is held.
+
+    Status prepare() {
+        find_ = HF_TRY(
+            database_.prepare(fmt::format("SELECT {} FROM history WHERE key = ?1 AND revision < ?2 "
+                                          "ORDER BY revision DESC LIMIT 1",
+                                          kColumns)));
+        // With max() in an aggregate, SQLite takes the other columns from the row of the maximum.
+        list_ = HF_TRY(database_.prepare(
+            "SELECT * FROM (SELECT key, value, created, max(revision), lease, removed "
+            "FROM history WHERE key >= ?1 AND (?2 = x'' OR key < ?2) AND revision <= ?3 "
+            "AND key > ?4 GROUP BY key ORDER BY key) WHERE removed = 0 LIMIT ?5"));
+        since_ = HF_TRY(database_.prepare(
+            fmt::format("SELECT {} FROM history WHERE key >= ?1 AND (?2 = x'' OR key < ?2) "
+                        "AND revision > ?3 ORDER BY revision, key LIMIT ?4",
+                        kColumns)));
+        insert_ = HF_TRY(database_.prepare(
+            fmt::format("INSERT INTO history({}) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", kColumns)));
+        drop_superseded_ = HF_TRY(database_.prepare(
+            "DELETE FROM history WHERE revision <= ?1 AND EXISTS (SELECT 1 FROM history AS later "
+            "WHERE later.key = history.key AND later.revision > history.revision "
+            "AND later.revision <= ?1)"));
+        drop_removed_ =
+            HF_TRY(database_.prepare("DELETE FROM history WHERE revision <= ?1 AND removed = 1"));
+        put_lease_ = HF_TRY(database_.prepare("INSERT INTO lease VALUES(?1, ?2)"));
+        drop_lease_ = HF_TRY(database_.prepare("DELETE FROM lease WHERE id = ?1"));
+        return {};
+    }
+
+    Status load_leases() {
+        Statement leases = HF_TRY(database_.prepare("SELECT id, ttl_ns FROM lease"));
+        while (HF_TRY(leases.step())) {
+            leases_.restore(LeaseId{leases.integer(0)}, Duration(leases.integer(1)),
+                            clock_.monotonic());
+        }
+        Statement keys = HF_TRY(database_.prepare(
+            "SELECT * FROM (SELECT key, max(revision), lease, removed FROM history GROUP BY key) "
+            "WHERE removed = 0 AND lease <> 0"));
+        while (HF_TRY(keys.step())) leases_.attach(keys.bytes(0), LeaseId{keys.integer(2)});
+        return {};
+    }
+
+    Result<std::int64_t> meta(std::string_view name) {
+        Statement query =
+            HF_TRY(database_.prepare("SELECT value FROM meta WHERE name = CAST(?1 AS TEXT)"));
+        query.bind(1, name);
+        if (!HF_TRY(query.step())) return data_loss("the database has no '{}'", name);
+        return query.integer(0);
+    }
+
+    Status set_meta(std::string_view name, std::int64_t value) {
+        Statement update =
+            HF_TRY(database_.prepare("UPDATE meta SET value = ?2 WHERE name = CAST(?1 AS TEXT)"));
+        return update.bind(1, name).bind(2, value).run();
+    }
+
+    Result<std::optional<KeyValue>> find_before(std::string_view key, Revision before) {
+        find_.bind(1, key).bind(2, before.value());
+        if (!HF_TRY(find_.step())) return std::optional<KeyValue>();
+        State state = read_state(find_);
+        find_.reset();
+        if (state.removed) return std::optional<KeyValue>();
+        return std::optional<KeyValue>(std::move(state.state));
+    }
+
+    Result<std::optional<KeyValue>> find(std::string_view key) {
+        return find_before(key, Revision{revision_.value() + 1});
+    }
+
+    Status check_revision(Revision at) const {
+        if (at > revision_) {
+            return out_of_range("revision {} is in the future; the store is at {}", at.value(),
+                                revision_.value());
+        }
+        if (at < compacted_) {
+            return out_of_range("revision {} is too old: history before {} is compacted",
+                                at.value(), compacted_.value());
+        }
+        return {};
+    }
+
+    Status check_compares(const Transaction& transaction) {
+        for (const Compare& compare : transaction.compares) {
+            const std::optional<KeyValue> now = HF_TRY(find(compare.key));
+            const Revision modified = now ? now->modified : Revision{};
+            if (modified != compare.modified) {
+                return aborted("'{}' is at revision {}, not {}; read it again", compare.key,
+                               modified.value(), compare.modified.value());
+            }
+        }
+        return {};
+    }
+
+    template <typename F>
+    Status in_transaction(F body) {
+        HF_TRY(database_.execute("BEGIN IMMEDIATE"));
+        Status status = body();
+        if (status.ok()) status = database_.execute("COMMIT");
+        if (!status.ok()) {
+            // SQLite may have rolled back by itself; a second time is an error without effect.
+            const Status ignored = database_.execute("ROLLBACK");
+            (void)ignored;
+        }
+        return status;
+    }
+
+    Result<std::vector<Event>> events_of(const Transaction& transaction, Revision next) {
+        std::vector<Event> events;
+        for (const Put& put : transaction.puts) {
+            const std::optional<KeyValue> before = HF_TRY(find(put.key));
+            const Revision created = before ? before->created : next;
+            events.push_back(
+                {Event::Kind::kPut, {put.key, put.value, created, next, put.lease}, before});
+        }
+        for (const std::string& key : transaction.removes) {
+            const std::optional<KeyValue> before = HF_TRY(find(key));
+            if (!before) continue;
+            events.push_back(
+                {Event::Kind::kRemove, {key, "", before->created, next, LeaseId{}}, before});
+        }
+        return events;
+    }
+
+    // With `ended`, that lease is dropped in the same step.
+    Result<std::vector<std::function<void()>>> apply(const Transaction& transaction,
+                                                     LeaseId ended = {}) {
+        const Revision next{revision_.value() + 1};
+        const std::vector<Event> events = HF_TRY(events_of(transaction, next));
+        if (events.empty() && ended == LeaseId{}) return std::vector<std::function<void()>>();
+        HF_TRY(in_transaction([&]() -> Status {
+            if (ended != LeaseId{}) HF_TRY(drop_lease_.bind(1, ended.value()).run());
+            if (events.empty()) return {};
+            for (const Event& event : events) {
+                const KeyValue& now = event.now;
+                insert_.bind(1, now.key).bind(2, now.value).bind(3, now.created.value());
+                insert_.bind(4, next.value()).bind(5, now.lease.value());
+                HF_TRY(insert_.bind(6, event.kind == Event::Kind::kRemove ? 1 : 0).run());
+            }
+            return set_meta("revision", next.value());
+        }));
+        if (events.empty()) return std::vector<std::function<void()>>();
+        for (const Event& event : events) leases_.attach(event.now.key, event.now.lease);
+        revision_ = next;
+        return hub_.publish(events, revision_);
+    }
+
+    std::mutex mutex_;  // guards what follows
+    Database database_;
+    env::Clock& clock_;
+    Revision revision_{0};
+    Revision compacted_{0};
+    Statement find_, list_, since_, insert_, drop_superseded_, drop_removed_, put_lease_,
+        drop_lease_;
+    Leases leases_;
+    WatchHub hub_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Store>> open_sqlite_store(const std::string& path, env::Clock& clock) {
+    Database database = HF_TRY(Database::open(path).context("database {}", path));
+    auto store = std::make_unique<SqliteStore>(std::move(database), clock);
+    HF_TRY(store->open().context("database {}", path));
+    return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace hf::store

@@ -1,0 +1,132 @@
+#include "store/watch_hub.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <list>
+#include <mutex>
+
+namespace hf::store {
+namespace {
+
+// The queue of one watch; everything but `prefix` and `on_events` under the hub's mutex.
+struct Queue {
+    std::string prefix;
+    std::function<void()> on_events;
+    std::deque<Event> events;
+    Revision seen;       // every event up to here was queued
+    Revision delivered;  // every event up to here was handed out
+    bool cancelled = false;
+    bool overrun = false;
+};
+
+}  // namespace
+
+struct WatchHub::Shared {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::list<std::shared_ptr<Queue>> queues;  // guarded by mutex
+};
+
+namespace {
+
+template <typename Shared>
+class HubWatch final : public Watch {
+public:
+    HubWatch(std::shared_ptr<Shared> shared, std::shared_ptr<Queue> queue)
+        : shared_(std::move(shared)), queue_(std::move(queue)) {}
+
+    ~HubWatch() override {
+        const std::lock_guard lock(shared_->mutex);
+        shared_->queues.remove(queue_);
+    }
+
+    Result<std::vector<Event>> next(Duration patience) override {
+        std::unique_lock lock(shared_->mutex);
+        Queue& queue = *queue_;
+        shared_->changed.wait_for(lock, patience, [&] {
+            return queue.cancelled || queue.overrun || !queue.events.empty();
+        });
+        if (queue.cancelled) return cancelled("the watch of '{}' was cancelled", queue.prefix);
+        if (queue.overrun) {
+            return out_of_range("the watch of '{}' fell {} events behind; list again", queue.prefix,
+                                kMaxQueuedEvents);
+        }
+        std::vector<Event> events(std::make_move_iterator(queue.events.begin()),
+                                  std::make_move_iterator(queue.events.end()));
+        queue.events.clear();
+        queue.delivered = queue.seen;
+        return events;
+    }
+
+    void cancel() override {
+        {
+            const std::lock_guard lock(shared_->mutex);
+            queue_->cancelled = true;
+        }
+        shared_->changed.notify_all();
+        if (queue_->on_events) queue_->on_events();
+    }
+
+    Revision delivered() const override {
+        const std::lock_guard lock(shared_->mutex);
+        return queue_->delivered;
+    }
+
+private:
+    const std::shared_ptr<Shared> shared_;
+    const std::shared_ptr<Queue> queue_;
+};
+
+}  // namespace
+
+WatchHub::WatchHub() : shared_(std::make_shared<Shared>()) {}
+
+WatchHub::~WatchHub() {
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (const auto& queue : shared_->queues) queue->cancelled = true;
+    }
+    shared_->changed.notify_all();
+}
+
+std::unique_ptr<Watch> WatchHub::open(Start start) {
+    auto queue = std::make_shared<Queue>();
+    queue->prefix = std::move(start.prefix);
+    queue->on_events = std::move(start.on_events);
+    queue->seen = start.now;
+    queue->overrun = start.missed.size() > kMaxQueuedEvents;
+    if (!queue->overrun) {
+        queue->events.assign(std::make_move_iterator(start.missed.begin()),
+                             std::make_move_iterator(start.missed.end()));
+    }
+    if (queue->events.empty()) queue->delivered = start.now;
+    const std::lock_guard lock(shared_->mutex);
+    shared_->queues.push_back(queue);
+    return std::make_unique<HubWatch<Shared>>(shared_, queue);
+}
+
+std::vector<std::function<void()>> WatchHub::publish(const std::vector<Event>& events,
+                                                     Revision revision) {
+    std::vector<std::function<void()>> to_call;
+    {
+        const std::lock_guard lock(shared_->mutex);
+        for (const auto& queue : shared_->queues) {
+            queue->seen = revision;
+            const std::size_t before = queue->events.size();
+            for (const Event& event : events) {
+                if (event.now.key.starts_with(queue->prefix)) queue->events.push_back(event);
+            }
+            if (queue->events.size() > kMaxQueuedEvents) {
+                queue->overrun = true;
+                queue->events.clear();
+            }
+            const bool news = queue->events.size() != before || queue->overrun;
+            if (news && queue->on_events) to_call.push_back(queue->on_events);
+        }
+    }
+    shared_->changed.notify_all();
+    return to_call;
+}
+
+}  // namespace hf::store
