@@ -7,13 +7,19 @@
 namespace hf::cli {
 
 Command inspect_command();
+Command receipt_verify_command();
 Command run_command();
 Command bench_command();
 Command conform_onnx_command();
 Command keygen_command();
+Command pull_command();
+Command push_command();
 Command scan_command();
 Command serve_command();
 Command sign_command();
+Command vault_check_command();
+Command vault_gc_command();
+Command vault_list_command();
 Command verify_command();
 Command version_command();
 
