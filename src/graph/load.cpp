@@ -1,5 +1,6 @@
 #include "graph/load.h"
 
+#include "graph/infer.h"
 #include "graph/onnx/import.h"
 #include "graph/tflite/import.h"
 #include "graph/verify.h"
@@ -45,6 +46,7 @@ Result<Graph> load(ByteView bytes, const ExternalData& external_data,
                    const std::shared_ptr<const void>& owner) {
     Graph graph = HF_TRY(import(bytes, external_data, owner));
     HF_TRY(verify(graph));
+    HF_TRY(infer_shapes(graph));
     return graph;
 }
 

@@ -47,4 +47,12 @@ std::int32_t scale_by(std::int32_t x, const FixedFactor& factor) {
     return rounding_shift(high_product(bounded, factor.multiplier), std::max(-factor.shift, 0));
 }
 
+std::int32_t scale_once(std::int32_t x, const FixedFactor& factor) {
+    const int shift = 31 - factor.shift;
+    const std::int64_t half = std::int64_t{1} << (shift - 1);
+    const std::int64_t scaled = (std::int64_t{x} * factor.multiplier + half) >> shift;
+    return static_cast<std::int32_t>(
+        std::clamp<std::int64_t>(scaled, Limits::min(), Limits::max()));
+}
+
 }  // namespace hf::kernels

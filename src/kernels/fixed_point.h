@@ -33,4 +33,8 @@ std::int32_t rounding_shift(std::int32_t x, int exponent);
 // before both and saturates.
 std::int32_t scale_by(std::int32_t x, const FixedFactor& factor);
 
+// round(x * factor), rounded once, halves up; saturates. TensorFlow Lite's reference
+// FULLY_CONNECTED rounds in this way, every other operator in the way of scale_by.
+std::int32_t scale_once(std::int32_t x, const FixedFactor& factor);
+
 }  // namespace hf::kernels

@@ -1,5 +1,6 @@
 #include "kernels/fixed_point.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -88,6 +89,21 @@ TEST(FixedPoint, ScalingIsWithinOneOfTheRealProductAndSaturates) {
     EXPECT_EQ(scale_by(kMax, fixed_factor(4)), 1 << 30);
     EXPECT_EQ(scale_by(kMin, fixed_factor(4)), -(1 << 30));
     EXPECT_EQ(scale_by(7984, {1583594044, -9}), 12);  // rounded twice; once would give 11
+}
+
+TEST(FixedPoint, ScalingOnceIsTheRoundedWideProduct) {
+    Rng rng(testing::seed());
+    for (int round = 0; round < 100000; ++round) {
+        const std::int32_t x = interesting(rng);
+        const FixedFactor factor{static_cast<std::int32_t>((1u << 30) + rng.below(1u << 30)),
+                                 static_cast<int>(rng.below(62)) - 31};
+        const int shift = 31 - factor.shift;
+        const Wide product = Wide{x} * factor.multiplier + (Wide{1} << (shift - 1));
+        const Wide want = std::clamp<Wide>(product >> shift, kMin, kMax);
+        ASSERT_EQ(Wide{scale_once(x, factor)}, want)
+            << x << " * " << factor.multiplier << " shift " << factor.shift;
+    }
+    EXPECT_EQ(scale_once(7984, {1583594044, -9}), 11);
 }
 
 }  // namespace

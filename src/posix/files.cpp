@@ -127,16 +127,14 @@ public:
     std::uint64_t size() const override { return size_; }
 
     Status append(ByteView bytes) override {
+        if (torn_) HF_TRY(cut_torn_end());
         const Status status = write_all(file_, bytes, path_);
         if (status.ok()) {
             size_ += bytes.size();
             return {};
         }
-        // Half of the bytes would look like a record; if they cannot be cut off now, the reader
-        // of the file finds a torn end.
-        if (::ftruncate(file_.get(), static_cast<off_t>(size_.load())) != 0) {
-            return errno_status(errno, "cut a half-written end off", path_);
-        }
+        torn_ = true;
+        HF_TRY(cut_torn_end());
         return status;
     }
 
@@ -147,8 +145,8 @@ public:
         Bytes bytes(size);
         std::size_t at = 0;
         while (at < size) {
-            const ssize_t count = ::pread(file_.get(), bytes.data() + at, size - at,
-                                          static_cast<off_t>(offset + at));
+            const ssize_t count =
+                ::pread(file_.get(), bytes.data() + at, size - at, static_cast<off_t>(offset + at));
             if (count < 0 && errno == EINTR) continue;
             if (count < 0) return errno_status(errno, "read", path_);
             if (count == 0) return data_loss("{} is shorter than it was", path_);
@@ -168,13 +166,23 @@ public:
             return errno_status(errno, "truncate", path_);
         }
         size_ = size;
+        torn_ = false;
         return sync();
     }
 
 private:
+    Status cut_torn_end() {
+        if (::ftruncate(file_.get(), static_cast<off_t>(size_.load())) != 0) {
+            return errno_status(errno, "cut a half-written end off", path_);
+        }
+        torn_ = false;
+        return {};
+    }
+
     Descriptor file_;
     std::string path_;
     std::atomic<std::uint64_t> size_;
+    bool torn_ = false;  // a failed append left bytes behind size_
 };
 
 class Lock final : public env::FileLock {

@@ -28,13 +28,14 @@ class ModelHost final {
 public:
     // What a receipt says of the model. Empty fields are unknown and left out of receipts.
     struct Identity {
-        std::string name;
-        std::string version;       // "1" unless the caller says otherwise
-        std::string platform;      // "onnx", "tflite"
-        std::string service;       // the Service resource it answers for
-        std::string model_digest;  // "sha256:...": of the manifest it was pulled by, or of the file
-        std::string plan_digest;
-        std::string signer;  // as trust::VerifiedModel::signer says
+        std::string name = {};
+        std::string version = "1";
+        std::string platform = {};  // "onnx", "tflite"
+        std::string service = {};   // the Service resource it answers for
+        std::string model_digest =
+            {};  // "sha256:...": of the manifest it was pulled by, or the file
+        std::string plan_digest = {};
+        std::string signer = {};  // as trust::VerifiedModel::signer says
     };
 
     ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,

@@ -37,6 +37,10 @@ Result<std::unique_ptr<env::FileWriter>> DiskFiles::create(std::string_view, env
     return read_only();
 }
 
+Result<std::unique_ptr<env::AppendFile>> DiskFiles::open_append(std::string_view, env::Access) {
+    return read_only();
+}
+
 Result<env::FileInfo> DiskFiles::info(std::string_view path) {
     if (!std::filesystem::exists(path)) return not_found("{}", path);
     return env::FileInfo{kind_of(path), 0, 1};

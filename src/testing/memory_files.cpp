@@ -1,8 +1,47 @@
 #include "testing/memory_files.h"
 
-#include <algorithm>
+#include <limits>
 
 namespace hf::testing {
+
+struct MemoryFiles::Disk {
+    struct File {
+        Bytes bytes;
+        std::size_t synced = 0;
+    };
+
+    std::mutex mutex;  // guards everything here
+    std::map<std::string, std::shared_ptr<File>, std::less<>> files;
+    std::set<std::string, std::less<>> folders;
+    std::set<std::string, std::less<>> locks;
+    std::uint64_t changes = 0;
+    std::uint64_t dies_at = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t full_at = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t lives = 0;  // how often the process started again
+    std::uint64_t temporaries = 0;
+
+    bool is_dead() const { return changes > dies_at; }
+
+    // Counts a change. `last`: the one that the process dies in.
+    Status change(bool* last = nullptr) {
+        if (last) *last = changes == dies_at;
+        const std::uint64_t now = changes++;
+        if (now >= dies_at) return unavailable("the process was killed here");
+        return now == full_at ? resource_exhausted("no space left on the device") : Status();
+    }
+
+    Result<std::shared_ptr<File>> find(std::string_view path) {
+        const auto found = files.find(path);
+        if (found == files.end()) return not_found("open {}: no such file", path);
+        return found->second;
+    }
+
+    bool has_folder_of(std::string_view path) const {
+        const std::size_t slash = path.rfind('/');
+        return slash == path.npos || slash == 0 || folders.contains(path.substr(0, slash));
+    }
+};
+
 namespace {
 
 class Copy final : public env::MappedFile {
@@ -14,157 +53,240 @@ private:
     Bytes bytes_;
 };
 
-Status power_is_off() {
-    return internal_error("the power is off");
-}
-
 }  // namespace
 
 class MemoryFiles::Writer final : public env::FileWriter {
 public:
-    Writer(MemoryFiles& files, std::string target, std::string temporary)
-        : files_(files),
-          target_(std::move(target)),
-          temporary_(std::move(temporary)),
-          life_(files.lives_) {}
+    Writer(std::shared_ptr<Disk> disk, std::string_view path)
+        : disk_(std::move(disk)), path_(path), life_(disk_->lives) {
+        temporary_ = fmt::format("{}.tmp-{}", path, ++disk_->temporaries);
+        disk_->files[temporary_] = std::make_shared<Disk::File>();
+    }
 
     ~Writer() override {
-        if (!files_.cut_ && life_ == files_.lives_) files_.contents_.erase(temporary_);
+        const std::lock_guard lock(disk_->mutex);
+        if (disk_->lives == life_ && !disk_->is_dead()) disk_->files.erase(temporary_);
     }
 
     Status append(ByteView bytes) override {
-        bool cut = false;
-        const Status status = files_.step(cut);
-        if (!status.ok() && !cut) return status;
-        if (cut) bytes = bytes.first(bytes.size() / 2);
-        Bytes& content = files_.contents_[temporary_];
-        content.insert(content.end(), bytes.begin(), bytes.end());
+        const std::lock_guard lock(disk_->mutex);
+        bool last = false;
+        const Status status = disk_->change(&last);
+        if (last) bytes = bytes.first(bytes.size() / 2);
+        Bytes& to = disk_->files[temporary_]->bytes;
+        if (status.ok() || last) to.insert(to.end(), bytes.begin(), bytes.end());
         return status;
     }
 
     Status commit() override {
-        bool cut = false;
-        HF_TRY(files_.step(cut));
-        auto node = files_.contents_.extract(temporary_);
-        files_.contents_[target_] = std::move(node.mapped());
+        const std::lock_guard lock(disk_->mutex);
+        HF_TRY(disk_->change());
+        const auto file = disk_->files.find(temporary_);
+        file->second->synced = file->second->bytes.size();
+        disk_->files[path_] = file->second;
+        disk_->files.erase(file);
         return {};
     }
 
 private:
-    MemoryFiles& files_;
-    std::string target_;
+    std::shared_ptr<Disk> disk_;
+    const std::string path_;
     std::string temporary_;
-    std::size_t life_;
+    const std::uint64_t life_;
+};
+
+class MemoryFiles::Appender final : public env::AppendFile {
+public:
+    Appender(std::shared_ptr<Disk> disk, std::shared_ptr<Disk::File> file)
+        : disk_(std::move(disk)), file_(std::move(file)) {}
+
+    std::uint64_t size() const override {
+        const std::lock_guard lock(disk_->mutex);
+        return file_->bytes.size();
+    }
+
+    Status append(ByteView bytes) override {
+        const std::lock_guard lock(disk_->mutex);
+        bool last = false;
+        const Status status = disk_->change(&last);
+        if (last) bytes = bytes.first(bytes.size() / 2);
+        if (status.ok() || last) {
+            file_->bytes.insert(file_->bytes.end(), bytes.begin(), bytes.end());
+        }
+        return status;
+    }
+
+    Result<Bytes> read(std::uint64_t offset, std::size_t size) const override {
+        const std::lock_guard lock(disk_->mutex);
+        const Bytes& all = file_->bytes;
+        if (offset > all.size() || size > all.size() - offset) {
+            return out_of_range("no {} bytes from {} on", size, offset);
+        }
+        const ByteView view = ByteView(all).subspan(offset, size);
+        return Bytes(view.begin(), view.end());
+    }
+
+    Status sync() override {
+        const std::lock_guard lock(disk_->mutex);
+        HF_TRY(disk_->change());
+        file_->synced = file_->bytes.size();
+        return {};
+    }
+
+    Status truncate(std::uint64_t size) override {
+        const std::lock_guard lock(disk_->mutex);
+        HF_TRY(disk_->change());
+        HF_CHECK(size <= file_->bytes.size());
+        file_->bytes.resize(size);
+        file_->synced = size;
+        return {};
+    }
+
+private:
+    std::shared_ptr<Disk> disk_;
+    std::shared_ptr<Disk::File> file_;
 };
 
 class MemoryFiles::Lock final : public env::FileLock {
 public:
-    Lock(MemoryFiles& files, std::string path)
-        : files_(files), path_(std::move(path)), life_(files.lives_) {}
+    Lock(std::shared_ptr<Disk> disk, std::string path)
+        : disk_(std::move(disk)), path_(std::move(path)) {}
     ~Lock() override {
-        if (life_ == files_.lives_) files_.locks_.erase(path_);
+        const std::lock_guard lock(disk_->mutex);
+        disk_->locks.erase(path_);
     }
 
 private:
-    MemoryFiles& files_;
+    std::shared_ptr<Disk> disk_;
     std::string path_;
-    std::size_t life_;
 };
 
-void MemoryFiles::trouble_at(std::size_t operation, Trouble trouble) {
-    operations_ = 0;
-    trouble_at_ = operation;
-    trouble_ = trouble;
+std::shared_ptr<MemoryFiles::Disk> MemoryFiles::make_disk() {
+    return std::make_shared<Disk>();
+}
+
+void MemoryFiles::die_after(std::uint64_t changes) {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->dies_at = disk_->changes + changes;
+}
+
+void MemoryFiles::fill_after(std::uint64_t changes) {
+    const std::lock_guard lock(disk_->mutex);
+    disk_->full_at = disk_->changes + changes;
+}
+
+std::vector<std::string> MemoryFiles::paths() const {
+    const std::lock_guard lock(disk_->mutex);
+    std::vector<std::string> paths;
+    for (const auto& [path, file] : disk_->files) paths.push_back(path);
+    return paths;
+}
+
+std::uint64_t MemoryFiles::changes() const {
+    const std::lock_guard lock(disk_->mutex);
+    return disk_->changes;
 }
 
 void MemoryFiles::restart() {
-    cut_ = false;
-    trouble_at_ = 0;
-    locks_.clear();
-    ++lives_;
+    const std::lock_guard lock(disk_->mutex);
+    disk_->dies_at = disk_->full_at = std::numeric_limits<std::uint64_t>::max();
+    ++disk_->lives;
+    disk_->locks.clear();
 }
 
-Status MemoryFiles::step(bool& cut) {
-    if (cut_) return power_is_off();
-    if (++operations_ != trouble_at_) return {};
-    if (trouble_ == Trouble::kFull) return resource_exhausted("no space is left");
-    cut_ = true;
-    cut = true;
-    return power_is_off();
+void MemoryFiles::lose_power(Rng& rng) {
+    const std::lock_guard lock(disk_->mutex);
+    for (auto& [path, file] : disk_->files) {
+        const std::size_t unsynced = file->bytes.size() - file->synced;
+        file->bytes.resize(file->synced + rng.below(unsynced + 1));
+        file->synced = file->bytes.size();
+    }
+}
+
+void MemoryFiles::overwrite(std::string_view path, Bytes bytes) {
+    const std::lock_guard lock(disk_->mutex);
+    const std::size_t size = bytes.size();
+    disk_->files[std::string(path)] =
+        std::make_shared<Disk::File>(Disk::File{std::move(bytes), size});
 }
 
 Result<Bytes> MemoryFiles::read(std::string_view path, std::uint64_t max_bytes) {
-    const auto found = contents_.find(std::string(path));
-    if (found == contents_.end()) return not_found("{}", path);
-    if (found->second.size() > max_bytes) return resource_exhausted("{} is too long", path);
-    return found->second;
+    const std::lock_guard lock(disk_->mutex);
+    const std::shared_ptr<Disk::File> file = HF_TRY(disk_->find(path));
+    if (file->bytes.size() > max_bytes) return resource_exhausted("{} is too large", path);
+    return file->bytes;
 }
 
 Result<std::unique_ptr<env::MappedFile>> MemoryFiles::map(std::string_view path, bool) {
-    Bytes bytes = HF_TRY(read(path, ~std::uint64_t{0}));
-    return std::make_unique<Copy>(std::move(bytes));
+    return std::make_unique<Copy>(HF_TRY(read(path, std::numeric_limits<std::uint64_t>::max())));
 }
 
 Result<std::unique_ptr<env::FileWriter>> MemoryFiles::create(std::string_view path, env::Access) {
-    bool cut = false;
-    HF_TRY(step(cut));
-    const std::string folder(path.substr(0, path.rfind('/')));
-    if (!folders_.contains(folder)) return not_found("folder {}", folder);
-    const std::string temporary = fmt::format("{}.tmp-{}", path, ++temporaries_);
-    contents_[temporary] = {};
-    return std::make_unique<Writer>(*this, std::string(path), temporary);
+    const std::lock_guard lock(disk_->mutex);
+    if (!disk_->has_folder_of(path)) return not_found("open {}: no such folder", path);
+    HF_TRY(disk_->change());
+    return std::make_unique<Writer>(disk_, path);
+}
+
+Result<std::unique_ptr<env::AppendFile>> MemoryFiles::open_append(std::string_view path,
+                                                                  env::Access) {
+    const std::lock_guard lock(disk_->mutex);
+    if (!disk_->has_folder_of(path)) return not_found("open {}: no such folder", path);
+    std::shared_ptr<Disk::File>& file = disk_->files[std::string(path)];
+    if (!file) file = std::make_shared<Disk::File>();
+    return std::make_unique<Appender>(disk_, file);
 }
 
 Result<env::FileInfo> MemoryFiles::info(std::string_view path) {
-    const auto found = contents_.find(std::string(path));
-    if (found != contents_.end()) {
-        return env::FileInfo{env::FileKind::kRegular, found->second.size(), 1};
-    }
-    if (folders_.contains(std::string(path))) return env::FileInfo{env::FileKind::kDirectory, 0, 1};
-    return not_found("{}", path);
+    const std::lock_guard lock(disk_->mutex);
+    if (disk_->folders.contains(path)) return env::FileInfo{env::FileKind::kDirectory, 0, 1};
+    const std::shared_ptr<Disk::File> file = HF_TRY(disk_->find(path));
+    return env::FileInfo{env::FileKind::kRegular, file->bytes.size(), 1};
 }
 
 Result<std::vector<env::DirectoryEntry>> MemoryFiles::list(std::string_view path) {
-    if (!folders_.contains(std::string(path))) return not_found("folder {}", path);
+    const std::lock_guard lock(disk_->mutex);
+    if (!disk_->folders.contains(path)) return not_found("list {}: no such folder", path);
+    std::map<std::string, env::FileKind> found;
     const std::string prefix = std::string(path) + "/";
-    std::vector<env::DirectoryEntry> entries;
     const auto add = [&](const std::string& name, env::FileKind kind) {
-        if (!name.starts_with(prefix) || name.find('/', prefix.size()) != std::string::npos) return;
-        entries.push_back({name.substr(prefix.size()), kind});
+        if (name.starts_with(prefix) && name.find('/', prefix.size()) == name.npos) {
+            found[name.substr(prefix.size())] = kind;
+        }
     };
-    for (const auto& [name, bytes] : contents_) add(name, env::FileKind::kRegular);
-    for (const std::string& name : folders_) add(name, env::FileKind::kDirectory);
-    std::sort(entries.begin(), entries.end(),
-              [](const auto& a, const auto& b) { return a.name < b.name; });
+    for (const auto& [name, file] : disk_->files) add(name, env::FileKind::kRegular);
+    for (const std::string& name : disk_->folders) add(name, env::FileKind::kDirectory);
+    std::vector<env::DirectoryEntry> entries;
+    for (const auto& [name, kind] : found) entries.push_back({name, kind});
     return entries;
 }
 
 Status MemoryFiles::create_directories(std::string_view path) {
+    const std::lock_guard lock(disk_->mutex);
+    if (disk_->folders.contains(path)) return {};
+    HF_TRY(disk_->change());
     for (std::size_t at = 1; at <= path.size(); ++at) {
-        if (at != path.size() && path[at] != '/') continue;
-        const std::string folder(path.substr(0, at));
-        if (folders_.contains(folder)) continue;
-        bool cut = false;
-        HF_TRY(step(cut));
-        folders_.insert(folder);
+        if (at == path.size() || path[at] == '/') disk_->folders.emplace(path.substr(0, at));
     }
     return {};
 }
 
 Status MemoryFiles::remove(std::string_view path) {
-    bool cut = false;
-    HF_TRY(step(cut));
-    contents_.erase(std::string(path));
-    folders_.erase(std::string(path));
+    const std::lock_guard lock(disk_->mutex);
+    HF_TRY(disk_->change());
+    const auto file = disk_->files.find(path);
+    if (file != disk_->files.end()) disk_->files.erase(file);
+    const auto folder = disk_->folders.find(path);
+    if (folder != disk_->folders.end()) disk_->folders.erase(folder);
     return {};
 }
 
 Result<std::unique_ptr<env::FileLock>> MemoryFiles::lock(std::string_view path) {
-    if (cut_) return power_is_off();
-    const std::string name(path);
-    if (!locks_.insert(name).second) return unavailable("{} is locked", name);
-    contents_.try_emplace(name);
-    return std::make_unique<Lock>(*this, name);
+    const std::lock_guard lock(disk_->mutex);
+    if (!disk_->locks.emplace(path).second) return unavailable("{} is locked", path);
+    std::shared_ptr<Disk::File>& file = disk_->files[std::string(path)];
+    if (!file) file = std::make_shared<Disk::File>();
+    return std::make_unique<Lock>(disk_, std::string(path));
 }
 
 }  // namespace hf::testing

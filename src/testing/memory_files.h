@@ -1,37 +1,56 @@
-// env::Files in memory, with failures and power cuts on demand. Files survive restart(), locks do
-// not; a cut leaves what was being written as a shortened temporary file, as a kill does.
+// env::Files in memory, with the crashes of a real machine: the process dies between or in the
+// middle of two changes, or the power goes and what was not synced is lost in part. Tests run code
+// up to every such point, start it again on what is left, and ask whether it kept its promises.
 //
-// Used by tests only. Not thread-safe.
+// Thread-safety: any thread. Handles that are open at a crash stay usable but must not be used.
 
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <set>
 #include <string>
+#include <vector>
 
+#include "base/rng.h"
 #include "env/files.h"
 
 namespace hf::testing {
 
 class MemoryFiles final : public env::Files {
 public:
-    // What happens at the n-th changing operation (create, append, commit, remove, new folder).
-    enum class Trouble {
-        kFull,  // it fails with RESOURCE_EXHAUSTED, and the next ones work again
-        kCut,   // half of it happens, and nothing happens after it
-    };
+    // `changes` more succeed. The next one fails with UNAVAILABLE, an append after half of its
+    // bytes, and all after it fail without effect: the process was killed there, and what it was
+    // writing stays under its temporary name.
+    void die_after(std::uint64_t changes);
 
-    void trouble_at(std::size_t operation, Trouble trouble);
-    void restart();  // after a cut: a new process finds the files and no locks
+    // `changes` more succeed. The next one fails with RESOURCE_EXHAUSTED; those after it succeed.
+    void fill_after(std::uint64_t changes);
 
-    std::size_t operations() const { return operations_; }
-    bool is_cut() const { return cut_; }
-    std::map<std::string, Bytes>& contents() { return contents_; }
+    // How many changes (creations, appends, commits, syncs, truncations, removals, new folders)
+    // were asked for so far.
+    std::uint64_t changes() const;
+
+    // The process starts again: changes succeed, locks are free.
+    void restart();
+
+    // Of every file, temporary ones too; sorted.
+    std::vector<std::string> paths() const;
+
+    // Of every file's unsynced end, some beginning is left.
+    void lose_power(Rng& rng);
+
+    // For tests that damage a file. The file is created when it is not there.
+    void overwrite(std::string_view path, Bytes bytes);
 
     Result<Bytes> read(std::string_view path, std::uint64_t max_bytes) override;
     Result<std::unique_ptr<env::MappedFile>> map(std::string_view path, bool no_follow) override;
     Result<std::unique_ptr<env::FileWriter>> create(std::string_view path,
                                                     env::Access access) override;
+    Result<std::unique_ptr<env::AppendFile>> open_append(std::string_view path,
+                                                         env::Access access) override;
     Result<env::FileInfo> info(std::string_view path) override;
     Result<std::vector<env::DirectoryEntry>> list(std::string_view path) override;
     Status create_directories(std::string_view path) override;
@@ -39,21 +58,13 @@ public:
     Result<std::unique_ptr<env::FileLock>> lock(std::string_view path) override;
 
 private:
+    struct Disk;
     class Writer;
+    class Appender;
     class Lock;
 
-    // Counts one changing operation; `cut` tells whether half of it still happens.
-    Status step(bool& cut);
-
-    std::map<std::string, Bytes> contents_;
-    std::set<std::string> folders_;
-    std::set<std::string> locks_;
-    std::size_t operations_ = 0;
-    std::size_t trouble_at_ = 0;
-    Trouble trouble_ = Trouble::kFull;
-    bool cut_ = false;
-    std::size_t lives_ = 0;  // how often it was restarted: writers and locks of old lives are dead
-    std::size_t temporaries_ = 0;
+    std::shared_ptr<Disk> disk_ = make_disk();
+    static std::shared_ptr<Disk> make_disk();
 };
 
 }  // namespace hf::testing

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "graph/tflite/flatbuffer.h"
@@ -245,12 +246,50 @@ private:
             node.inputs.push_back(omitted ? kNoValue
                                           : HF_TRY(use(inputs[i]).context("input {}", i)));
         }
+        HF_TRY(widen_weights(node));
         const auto outputs = HF_TRY(stored.scalars<std::int32_t>(2));
         if (outputs.size() != 1) return invalid_argument("{} outputs; want 1", outputs.size());
         const std::size_t at = HF_TRY(check_index(outputs[0]).context("output"));
         node.outputs.push_back(HF_TRY(define(at, HF_TRY(read_value(at)), node.describe())));
         graph_.nodes.push_back(std::move(node));
         return {};
+    }
+
+    // Puts f32 weights in the place of quantised ones where the other input is f32.
+    Status widen_weights(Node& node) {
+        const bool layer = node.op.ends_with("CONV_2D") || node.op == "FULLY_CONNECTED";
+        if (!layer || graph_.value(node.inputs[0]).dtype != DType::kF32) return {};
+        const Value weights = graph_.value(node.inputs[1]);
+        if (weights.dtype != DType::kI8 || !weights.constant || !weights.quantization) return {};
+        const auto [known, fresh] = widened_.try_emplace(node.inputs[1].value(), kNoValue);
+        if (fresh) {
+            Value wide;
+            wide.name = weights.name + "_f32";
+            while (!names_.insert(wide.name).second) wide.name += "_";
+            wide.dtype = DType::kF32;
+            wide.shape = weights.shape;
+            wide.constant = dequantized(*weights.constant, *weights.quantization);
+            known->second = ValueId(static_cast<std::uint32_t>(graph_.values.size()));
+            graph_.values.push_back(std::move(wide));
+        }
+        node.inputs[1] = known->second;
+        return {};
+    }
+
+    static Tensor dequantized(const Tensor& stored, const Quantization& quantization) {
+        Tensor wide(DType::kF32, stored.shape());
+        const std::span<const std::int8_t> from = stored.values<std::int8_t>();
+        const std::span<float> to = wide.mutable_values<float>();
+        const std::size_t scales = quantization.scales.size();
+        const std::vector<std::int64_t> strides = stored.shape().strides();
+        const std::size_t step =
+            scales == 1 ? 1 : static_cast<std::size_t>(strides[quantization.axis]);
+        for (std::size_t i = 0; i < from.size(); ++i) {
+            const std::size_t lane = i / step % scales;
+            to[i] = quantization.scales[lane] *
+                    static_cast<float>(from[i] - quantization.zero_points[lane]);
+        }
+        return wide;
     }
 
     // The operator's row, or UNIMPLEMENTED with a name for the node all the same.
@@ -278,6 +317,7 @@ private:
     std::optional<TableVector> codes_, buffers_, tensors_;
     std::vector<ValueId> ids_;  // by tensor index; kNoValue until defined
     std::unordered_set<std::string> names_;
+    std::unordered_map<std::uint32_t, ValueId> widened_;  // i8 weights to their f32 copies
 };
 
 }  // namespace

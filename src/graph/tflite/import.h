@@ -23,6 +23,9 @@
 // DEQUANTIZE, LOGISTIC, PAD, PADV2, QUANTIZE, RELU, RELU6 and TRANSPOSE have none. Every other
 // operator, and every custom one, is UNIMPLEMENTED with the node's name.
 //
+// An f32 layer whose weights are stored in i8 ("dynamic range" files) gets its weights as f32: the
+// saving is in the file, not in the arithmetic.
+//
 // What the import has checked: each value is an input, a constant, or the output of one earlier
 // node; constants have exactly the bytes of their shape; scales are positive and finite, zero
 // points lie in the type's range, and per-channel ones are as many as the axis is long.

@@ -17,6 +17,7 @@ struct Geometry {
     std::int64_t out_c = 1;
     std::int64_t multiplier = 0;  // depth multiplier; 0: not depthwise
     Span1 rows{1, 0}, columns{1, 0};
+    bool dense = false;  // FULLY_CONNECTED
 
     Shape out() const { return {batch, rows.count, columns.count, out_c}; }
 };
@@ -83,20 +84,24 @@ Outputs real_sums(const OpContext& context, const Geometry& g, const Shape& shap
     return declared(context, std::move(out));
 }
 
-// One factor a filter: input scale * weight scale / output scale.
+// One factor a filter: input scale * weight scale / output scale. A single weight scale is
+// multiplied in single precision, several in double: TFLite's last bits depend on it.
 Result<std::vector<kernels::FixedFactor>> output_factors(const OpContext& context,
                                                          const std::vector<float>& weight_scales,
                                                          std::int64_t filters) {
-    const double input = HF_TRY(input_affine(context, 0)).scale;
+    const float input = HF_TRY(input_affine(context, 0)).scale;
     const double output = HF_TRY(output_affine(context)).scale;
-    if (weight_scales.size() != 1 && static_cast<std::int64_t>(weight_scales.size()) != filters) {
+    if (weight_scales.size() == 1) {
+        const double product = input * weight_scales[0];
+        return std::vector(static_cast<std::size_t>(filters),
+                           kernels::fixed_factor(product / output));
+    }
+    if (static_cast<std::int64_t>(weight_scales.size()) != filters) {
         return invalid_argument("{} weight scales for {} filters", weight_scales.size(), filters);
     }
     std::vector<kernels::FixedFactor> factors;
-    for (std::int64_t f = 0; f < filters; ++f) {
-        const double weight =
-            weight_scales[weight_scales.size() == 1 ? 0 : static_cast<std::size_t>(f)];
-        factors.push_back(kernels::fixed_factor(input * weight / output));
+    for (float weight : weight_scales) {
+        factors.push_back(kernels::fixed_factor(double{input} * double{weight} / output));
     }
     return factors;
 }
@@ -127,8 +132,10 @@ Outputs integer_sums(const OpContext& context, const Geometry& g, const Shape& s
     for_sums<std::uint32_t>(
         g, x.data(), w.data(), [&](std::int64_t index, std::int64_t filter, std::uint32_t sum) {
             if (offsets) sum += static_cast<std::uint32_t>(offsets[filter]);
-            const std::int64_t scaled = kernels::scale_by(
-                static_cast<std::int32_t>(sum), factors[static_cast<std::size_t>(filter)]);
+            const auto whole = static_cast<std::int32_t>(sum);
+            const kernels::FixedFactor& factor = factors[static_cast<std::size_t>(filter)];
+            const std::int64_t scaled =
+                g.dense ? kernels::scale_once(whole, factor) : kernels::scale_by(whole, factor);
             to[index] = bounds.stored(scaled + output.zero);
         });
     return declared(context, std::move(out));
@@ -192,6 +199,7 @@ Outputs fully_connected(const OpContext& context) {
         return invalid_argument("weights {} must be [out, in]", w.to_string());
     }
     Geometry g;
+    g.dense = true;
     g.in_c = w[1];
     g.out_c = w[0];
     g.batch = x.elements() / g.in_c;

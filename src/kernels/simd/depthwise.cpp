@@ -1,0 +1,196 @@
+#include "kernels/simd/depthwise.h"
+
+#include <algorithm>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/depthwise.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/highway.h>
+
+#include "kernels/simd/requantize-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace hf::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using DF = hn::CappedTag<float, kPanel>;
+using D16 = hn::CappedTag<std::int16_t, kPanel>;
+using D32 = hn::RepartitionToWide<D16>;
+using V16 = hn::VFromD<D16>;
+using V32 = hn::VFromD<D32>;
+constexpr std::size_t kLanesF = hn::MaxLanes(DF());
+constexpr std::size_t kLanes16 = hn::MaxLanes(D16());
+constexpr std::size_t kLanes32 = hn::MaxLanes(D32());
+
+// Where the work stands: kCount neighbouring outputs of one row, from channel on.
+struct Place {
+    std::size_t y, x, channel;
+};
+
+template <std::size_t kCount>
+HWY_INLINE void outputs_f32(const Depthwise& s, const DepthwiseF32Data& data, const Place& at) {
+    const DF d;
+    hn::VFromD<DF> sums[kCount];
+    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
+        sums[i] = hn::LoadU(d, data.bias + at.channel);
+    }
+    const std::size_t step = s.stride_x * s.padded_channels;
+    const float* weights = data.packed + at.channel;
+    const float* image = data.in + at.y * s.stride_y * s.in_row + at.x * step + at.channel;
+    for (std::size_t ky = 0; ky < s.kernel_height; ++ky) {
+        const float* tap = image + ky * s.dilation_y * s.in_row;
+        for (std::size_t kx = 0; kx < s.kernel_width; ++kx) {
+            const auto weight = hn::LoadU(d, weights);
+            HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
+                sums[i] = hn::MulAdd(hn::LoadU(d, tap + i * step), weight, sums[i]);
+            }
+            weights += s.padded_channels;
+            tap += s.dilation_x * s.padded_channels;
+        }
+    }
+    const auto low = hn::Set(d, data.min), high = hn::Set(d, data.max);
+    float* out = data.out + (at.y * s.out_width + at.x) * s.channels + at.channel;
+    const std::size_t left = std::min(s.channels - at.channel, kLanesF);
+    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
+        const auto value = hn::Min(high, hn::Max(low, sums[i]));
+        if (left == kLanesF) {
+            hn::StoreU(value, d, out + i * s.channels);
+        } else {
+            float lanes[kLanesF];
+            hn::StoreU(value, d, lanes);
+            std::memcpy(out + i * s.channels, lanes, left * sizeof(float));
+        }
+    }
+}
+
+void run_f32(const Depthwise& s, const DepthwiseF32Data& data) {
+    Place at{};
+    for (at.y = 0; at.y < s.out_height; ++at.y) {
+        for (at.channel = 0; at.channel < s.channels; at.channel += kLanesF) {
+            for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) outputs_f32<4>(s, data, at);
+            for (; at.x < s.out_width; ++at.x) outputs_f32<1>(s, data, at);
+        }
+    }
+}
+
+// Interleaving works on blocks of 128 bits: with vectors of two blocks, the lower result holds
+// channels 0-3 and 8-11. Weights are put in the same order, and sums back into theirs.
+HWY_INLINE void to_block_order(V16& lower, V16& upper) {
+    if constexpr (kLanes16 == 16) {
+        const D16 d;
+        const V16 first = hn::ConcatLowerLower(d, upper, lower);
+        upper = hn::ConcatUpperUpper(d, upper, lower);
+        lower = first;
+    }
+}
+HWY_INLINE void from_block_order(V32& lower, V32& upper) {
+    if constexpr (kLanes16 == 16) {
+        const D32 d;
+        const V32 first = hn::ConcatLowerLower(d, upper, lower);
+        upper = hn::ConcatUpperUpper(d, upper, lower);
+        lower = first;
+    }
+}
+
+HWY_INLINE void store_i8(const Requantize& q, V32 sum, std::size_t channel, std::int8_t* lanes) {
+    const D32 d;
+    const hn::Rebind<std::int8_t, D32> narrow;
+    const Factor<V32> factor{hn::LoadU(d, q.multipliers + channel),
+                             hn::LoadU(d, q.left_shifts + channel),
+                             hn::LoadU(d, q.right_shifts + channel)};
+    V32 value = multiply_quantized(d, sum, factor);
+    value = hn::Add(value, hn::Set(d, q.zero_point));
+    value = hn::Min(hn::Max(value, hn::Set(d, q.min)), hn::Set(d, q.max));
+    hn::StoreU(hn::DemoteTo(narrow, value), narrow, lanes);
+}
+
+template <std::size_t kCount>
+HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, const Place& at) {
+    const D16 d;
+    const D32 d32;
+    V32 lower[kCount], upper[kCount];
+    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) lower[i] = upper[i] = hn::Zero(d32);
+    const std::size_t step = s.stride_x * s.padded_channels;
+    const std::size_t taps = s.kernel_height * s.kernel_width;
+    const std::int16_t* image = data.in + at.y * s.stride_y * s.in_row + at.x * step + at.channel;
+    std::size_t ky = 0, kx = 0;
+    for (std::size_t tap = 0; tap < taps; tap += 2) {
+        const std::int16_t* offsets[2];
+        for (const std::int16_t*& offset : offsets) {
+            offset = image + ky * s.dilation_y * s.in_row + kx * s.dilation_x * s.padded_channels;
+            const bool last = ky + 1 == s.kernel_height && kx + 1 == s.kernel_width;
+            if (++kx == s.kernel_width && !last) {
+                kx = 0;
+                ++ky;
+            } else if (last) {
+                --kx;  // An odd last tap is read twice; its second weight is zero.
+            }
+        }
+        const std::int16_t* weights = data.packed + tap * s.padded_channels + 2 * at.channel;
+        V16 weights_lower = hn::LoadU(d, weights), weights_upper = hn::LoadU(d, weights + kLanes16);
+        to_block_order(weights_lower, weights_upper);
+        HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
+            const V16 a = hn::LoadU(d, offsets[0] + i * step);
+            const V16 b = hn::LoadU(d, offsets[1] + i * step);
+            lower[i] = multiply_pairs(d, hn::InterleaveLower(d, a, b), weights_lower, lower[i]);
+            upper[i] = multiply_pairs(d, hn::InterleaveUpper(d, a, b), weights_upper, upper[i]);
+        }
+    }
+    std::int8_t* out = data.out + (at.y * s.out_width + at.x) * s.channels + at.channel;
+    const std::size_t left = std::min(s.channels - at.channel, kLanes16);
+    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
+        from_block_order(lower[i], upper[i]);
+        lower[i] = hn::Add(lower[i], hn::LoadU(d32, data.bias + at.channel));
+        upper[i] = hn::Add(upper[i], hn::LoadU(d32, data.bias + at.channel + kLanes32));
+        std::int8_t lanes[kLanes16];
+        std::int8_t* to = left == kLanes16 ? out + i * s.channels : lanes;
+        store_i8(data.requantize, lower[i], at.channel, to);
+        store_i8(data.requantize, upper[i], at.channel + kLanes32, to + kLanes32);
+        if (to == lanes) std::memcpy(out + i * s.channels, lanes, left);
+    }
+}
+
+void run_i8(const Depthwise& s, const DepthwiseI8Data& data) {
+    Place at{};
+    for (at.y = 0; at.y < s.out_height; ++at.y) {
+        for (at.channel = 0; at.channel < s.channels; at.channel += kLanes16) {
+            for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) outputs_i8<4>(s, data, at);
+            for (; at.x < s.out_width; ++at.x) outputs_i8<1>(s, data, at);
+        }
+    }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hf::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hf::kernels {
+
+HWY_EXPORT(run_f32);
+HWY_EXPORT(run_i8);
+
+void pack_depthwise_i8(const Depthwise& s, const std::int8_t* weights, std::int16_t* packed) {
+    const std::size_t taps = s.kernel_height * s.kernel_width;
+    for (std::size_t tap = 0; tap < taps; tap += 2) {
+        for (std::size_t i = 0; i < 2 * s.padded_channels; ++i) {
+            const std::size_t channel = i / 2, from = tap + i % 2;
+            const bool inside = channel < s.channels && from < taps;
+            *packed++ = inside ? weights[from * s.channels + channel] : std::int16_t{0};
+        }
+    }
+}
+
+void depthwise_f32(const Depthwise& depthwise, const DepthwiseF32Data& data) {
+    HWY_DYNAMIC_DISPATCH(run_f32)(depthwise, data);
+}
+
+void depthwise_i8(const Depthwise& depthwise, const DepthwiseI8Data& data) {
+    HWY_DYNAMIC_DISPATCH(run_i8)(depthwise, data);
+}
+
+}  // namespace hf::kernels
+#endif

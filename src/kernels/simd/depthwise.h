@@ -1,0 +1,53 @@
+// Depthwise convolution of one image in NHWC: each channel by its own taps. The image arrives with
+// its borders there and its channels a multiple of kPanel (pad.h). int8 is TensorFlow Lite's
+// integer arithmetic, exactly; see gemm_i8.h for its terms.
+//
+// No allocation, no failure: callers have checked every size. Thread-safe.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/simd/gemm_i8.h"
+#include "kernels/simd/targets.h"
+
+namespace hf::kernels {
+
+struct Depthwise {
+    std::size_t out_height = 0, out_width = 0;
+    std::size_t channels = 0;         // of the output, without padding
+    std::size_t padded_channels = 0;  // of the input and the weights: a multiple of kPanel
+    std::size_t in_row = 0;           // elements from one padded input row to the next
+    std::size_t kernel_height = 0, kernel_width = 0;
+    std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
+};
+
+struct DepthwiseF32Data {
+    const float* in = nullptr;
+    const float* packed = nullptr;  // kernel_height x kernel_width x padded_channels
+    const float* bias = nullptr;    // padded_channels
+    float min = 0, max = 0;
+    float* out = nullptr;
+};
+
+struct DepthwiseI8Data {
+    const std::int16_t* in = nullptr;
+    const std::int16_t* packed = nullptr;  // from pack_depthwise_i8
+    const std::int32_t* bias = nullptr;    // padded_channels
+    Requantize requantize;
+    std::int8_t* out = nullptr;
+};
+
+// Taps come in pairs; an odd last one is paired with zeros.
+inline std::size_t packed_size_depthwise_i8(std::size_t taps, std::size_t padded_channels) {
+    return (taps + 1) / 2 * 2 * padded_channels;
+}
+
+// `weights` is taps x channels. REQUIRES: packed_size_depthwise_i8 elements at `packed`.
+void pack_depthwise_i8(const Depthwise& depthwise, const std::int8_t* weights,
+                       std::int16_t* packed);
+
+void depthwise_f32(const Depthwise& depthwise, const DepthwiseF32Data& data);
+void depthwise_i8(const Depthwise& depthwise, const DepthwiseI8Data& data);
+
+}  // namespace hf::kernels

@@ -1,0 +1,51 @@
+// Matrix product with packed weights, int8 by TensorFlow Lite's integer arithmetic, exactly: 32-bit
+// sums of (x - input zero point) * w plus bias, rescaled a column, moved to the output zero point,
+// clamped and stored as int8.
+//
+// The left matrix arrives as 16-bit differences to its zero point (widen.h), so that padding is 0
+// and pairs of products fit the multiply-add of 16-bit pairs that every machine has. Weights stay
+// bytes in memory. REQUIRES: one readable element after the left matrix's last.
+//
+// No allocation, no failure: callers have checked every size. Thread-safe.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/simd/targets.h"
+#include "kernels/simd/windows.h"
+
+namespace hf::kernels {
+
+// How 32-bit sums become int8. The arrays have a multiple of kPanel entries.
+struct Requantize {
+    const std::int32_t* multipliers = nullptr;
+    const std::int32_t* left_shifts = nullptr;
+    const std::int32_t* right_shifts = nullptr;
+    std::int32_t zero_point = 0;
+    std::int32_t min = -128, max = 127;
+};
+
+struct GemmI8 {
+    Windows windows;
+    std::size_t columns = 0;
+    std::size_t out_step = 0;
+    Requantize requantize;
+};
+
+struct GemmI8Data {
+    const std::int16_t* in = nullptr;
+    const std::int8_t* packed = nullptr;  // from pack_i8
+    const std::int32_t* bias = nullptr;   // a multiple of kPanel entries
+    std::int8_t* out = nullptr;
+};
+
+// Each run is padded to an even length with zero weights.
+std::size_t packed_size_i8(std::size_t columns, std::size_t segments, std::size_t run);
+
+// REQUIRES: packed_size_i8 bytes at `packed`; windows.segments() and .run are the product's.
+void pack_i8(const Weights<std::int8_t>& weights, const Windows& windows, std::int8_t* packed);
+
+void gemm_i8(const GemmI8& gemm, const GemmI8Data& data);
+
+}  // namespace hf::kernels

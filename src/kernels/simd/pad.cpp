@@ -1,0 +1,84 @@
+#include "kernels/simd/pad.h"
+
+#include <algorithm>
+#include <cstring>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/simd/pad.cpp"
+#include <hwy/foreach_target.h>
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace hf::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+void widen(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out) {
+    const hn::CappedTag<std::int16_t, 16> d16;
+    const hn::Rebind<std::int8_t, decltype(d16)> d8;
+    const std::size_t lanes = hn::Lanes(d16);
+    const auto zero = hn::Set(d16, static_cast<std::int16_t>(zero_point));
+    std::size_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+        hn::StoreU(hn::Sub(hn::PromoteTo(d16, hn::LoadU(d8, in + i)), zero), d16, out + i);
+    }
+    for (; i < count; ++i) out[i] = static_cast<std::int16_t>(in[i] - zero_point);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hf::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace hf::kernels {
+namespace {
+
+HWY_EXPORT(widen);
+
+// Calls copy(count, in, out) for each stretch of the image and clears everything around it.
+template <typename In, typename Out, typename Copy>
+void pad(const Padding& p, const In* in, Out* out, Copy copy) {
+    const std::size_t row = p.padded_width() * p.padded_channels;
+    std::fill(out, out + p.top * row, Out{0});
+    out += p.top * row;
+    for (std::size_t y = 0; y < p.height; ++y, in += p.width * p.channels, out += row) {
+        Out* to = out + p.left * p.padded_channels;
+        std::fill(out, to, Out{0});
+        if (p.padded_channels == p.channels) {
+            copy(p.width * p.channels, in, to);
+        } else {
+            for (std::size_t x = 0; x < p.width; ++x) {
+                Out* pixel = to + x * p.padded_channels;
+                copy(p.channels, in + x * p.channels, pixel);
+                std::fill(pixel + p.channels, pixel + p.padded_channels, Out{0});
+            }
+        }
+        std::fill(to + p.width * p.padded_channels, out + row, Out{0});
+    }
+    std::fill(out, out + p.bottom * row, Out{0});
+}
+
+}  // namespace
+
+void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point,
+              std::int16_t* out) {
+    HWY_DYNAMIC_DISPATCH(widen)(count, in, zero_point, out);
+}
+
+void pad_f32(const Padding& padding, const float* in, float* out) {
+    pad(padding, in, out, [](std::size_t count, const float* from, float* to) {
+        std::memcpy(to, from, count * sizeof(float));
+    });
+}
+
+void pad_i8(const Padding& padding, const std::int8_t* in, std::int32_t zero_point,
+            std::int16_t* out) {
+    pad(padding, in, out,
+        [zero_point](std::size_t count, const std::int8_t* from, std::int16_t* to) {
+            widen_i8(count, from, zero_point, to);
+        });
+}
+
+}  // namespace hf::kernels
+#endif

@@ -1,0 +1,36 @@
+// Borders around images in NHWC, so that convolution kernels need no edge cases: the image is
+// copied once into scratch with its padding there, and with channels rounded up where a kernel
+// wants whole vectors. The int8 form widens to 16 bits and subtracts the zero point on the way, so
+// that padding is plain 0.
+//
+// No allocation, no failure: callers have checked every size. Thread-safe.
+
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/simd/targets.h"
+
+namespace hf::kernels {
+
+// One image; all counts are elements.
+struct Padding {
+    std::size_t height = 0, width = 0, channels = 0;
+    std::size_t top = 0, left = 0, bottom = 0, right = 0;
+    std::size_t padded_channels = 0;  // at least `channels`; the rest is zero
+
+    std::size_t padded_height() const { return top + height + bottom; }
+    std::size_t padded_width() const { return left + width + right; }
+    std::size_t padded_size() const { return padded_height() * padded_width() * padded_channels; }
+    bool is_none() const { return top + left + bottom + right == 0 && padded_channels == channels; }
+};
+
+// REQUIRES: padded_size() elements at `out`, which does not overlap `in`.
+void pad_f32(const Padding& padding, const float* in, float* out);
+void pad_i8(const Padding& padding, const std::int8_t* in, std::int32_t zero_point,
+            std::int16_t* out);
+
+// The same without borders: count elements.
+void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out);
+
+}  // namespace hf::kernels

@@ -1,0 +1,70 @@
+// TensorFlow Lite's fixed-point rescaling, vectorised, to the bit: MultiplyByQuantizedMultiplier
+// with two roundings (a saturating rounding doubling high product, then a rounding shift that
+// rounds ties away from zero). Included once a Highway target by the integer kernels.
+
+// clang-format off
+#if defined(HF_KERNELS_REQUANTIZE_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef HF_KERNELS_REQUANTIZE_INL
+#undef HF_KERNELS_REQUANTIZE_INL
+#else
+#define HF_KERNELS_REQUANTIZE_INL
+#endif
+// clang-format on
+
+#include <hwy/highway.h>
+
+HWY_BEFORE_NAMESPACE();
+namespace hf::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// value * multiplier / 2^31 * 2^left / 2^right. The multiplier is in [2^30, 2^31), or 0; shifts are
+// 0 to 31.
+template <class V>
+struct Factor {
+    V multiplier, left, right;
+};
+
+template <class D, class V>
+HWY_INLINE V multiply_quantized(D d, V value, const Factor<V>& factor) {
+    const auto& [multiplier, left, right] = factor;
+    const hn::RepartitionToWide<D> wide;
+    const hn::RepartitionToWide<hn::RebindToUnsigned<D>> bits;
+    const V x = hn::Shl(value, left);
+    const auto nudge = hn::Set(wide, std::int64_t{1} << 30);
+    const auto even = hn::Add(hn::MulEven(x, multiplier), nudge);
+    const auto odd = hn::Add(hn::MulEven(hn::Shuffle2301(x), hn::Shuffle2301(multiplier)), nudge);
+    const V high_even = hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(bits, even)));
+    const V high_odd = hn::BitCast(d, hn::ShiftLeft<1>(hn::BitCast(bits, odd)));
+    const V high = hn::OddEven(high_odd, high_even);
+    const V one = hn::Set(d, 1);
+    const V mask = hn::Sub(hn::Shl(one, right), one);
+    const V negative = hn::ShiftRight<31>(high);  // -1 or 0
+    const V threshold = hn::Sub(hn::ShiftRight<1>(mask), negative);
+    const V up = hn::VecFromMask(d, hn::Gt(hn::And(high, mask), threshold));  // -1 or 0
+    return hn::Sub(hn::Shr(high, right), up);
+}
+
+// Sums of products of neighbouring pairs: lane i gets a[2i] * b[2i] + a[2i+1] * b[2i+1] + sum[i].
+template <class D16, class V16, class V32>
+HWY_INLINE V32 multiply_pairs(D16 d16, V16 a, V16 b, V32 sum) {
+    const hn::RepartitionToWide<D16> d32;
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_SSE4
+    (void)d16;
+    V32 unused = hn::Zero(d32);
+    return hn::ReorderWidenMulAccumulate(d32, a, b, sum, unused);
+#else
+    (void)d16;
+    const V32 a32 = hn::BitCast(d32, a), b32 = hn::BitCast(d32, b);
+    const V32 even = hn::Mul(hn::ShiftRight<16>(hn::ShiftLeft<16>(a32)),
+                             hn::ShiftRight<16>(hn::ShiftLeft<16>(b32)));
+    const V32 odd = hn::Mul(hn::ShiftRight<16>(a32), hn::ShiftRight<16>(b32));
+    return hn::Add(sum, hn::Add(even, odd));
+#endif
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hf::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,36 @@
+// fp32 over the rows of a matrix: softmax, layer normalisation, mean. Sums run in one fixed order a
+// machine, so a row's result does not depend on its neighbours.
+//
+// No allocation, no failure: callers have checked every size. `out` may be `in` where both have the
+// same size. Thread-safe.
+
+#pragma once
+
+#include <cstddef>
+
+namespace hf::kernels {
+
+// out = exp(beta * (x - max)) / sum. REQUIRES: width > 0.
+struct SoftmaxF32 {
+    std::size_t rows = 0, width = 0;
+    float beta = 1;
+};
+void softmax_f32(const SoftmaxF32& softmax, const float* in, float* out);
+
+// out = (x - mean) / sqrt(variance + epsilon) * scale + bias; `bias` may be null.
+struct LayerNormF32 {
+    std::size_t rows = 0, width = 0;
+    float epsilon = 0;
+    const float* scale = nullptr;
+    const float* bias = nullptr;
+};
+void layer_norm_f32(const LayerNormF32& norm, const float* in, float* out);
+
+// The mean of each row (out: rows), or of each column of `blocks` matrices (out: blocks x width).
+void mean_rows_f32(std::size_t rows, std::size_t width, const float* in, float* out);
+struct MeanColumnsF32 {
+    std::size_t blocks = 0, rows = 0, width = 0;
+};
+void mean_columns_f32(const MeanColumnsF32& mean, const float* in, float* out);
+
+}  // namespace hf::kernels

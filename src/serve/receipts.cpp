@@ -1,0 +1,189 @@
+#include "serve/receipts.h"
+
+#include <pthread.h>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "crypto/hash.h"
+#include "serve/tensors.h"
+#include "trust/receipt.h"
+
+namespace hf::serve {
+namespace {
+
+constexpr std::uint64_t kMaxKeyBytes = 64u << 10;
+constexpr std::size_t kNonceBytes = 8;
+constexpr std::size_t kEntropyBytes = 4096;  // asked for at a time
+
+std::string quoted(std::string_view text) {
+    return json::write(json::Value(text));
+}
+
+// The parts of a receipt around its identifier, which is known only when its place is. Together
+// canonical JSON: keys in order, no spaces.
+struct Draft {
+    std::string before;
+    std::string after;
+};
+
+Draft draft_of(const Prediction& prediction, std::string_view node, Instant time) {
+    const ModelHost::Identity& model = prediction.model;
+    Draft draft;
+    draft.before = fmt::format("{{\"device\":{},\"duration_ns\":{},\"id\":\"",
+                               quoted(prediction.device), prediction.duration.count());
+    std::string& text = draft.after;
+    const auto add = [&text](std::string_view key, std::string_view value) {
+        if (!value.empty()) text += fmt::format("\"{}\":{},", key, quoted(value));
+    };
+    text = "\",\"model\":{";
+    add("digest", model.model_digest);
+    add("name", model.name);
+    add("plan_digest", model.plan_digest);
+    add("signer", model.signer);
+    add("version", model.version);
+    text.back() = '}';
+    text += ',';
+    add("node", node);
+    add("request", prediction.request.to_string());
+    add("response", prediction.response.to_string());
+    add("service", model.service);
+    add("time", format_rfc3339_micros(time));
+    text += "\"type\":\"holdfast.dev/receipt/v1\"}";
+    return draft;
+}
+
+Result<crypto::Ed25519PrivateKey> open_key(const Receipts::World& world,
+                                           const std::string& folder) {
+    const std::string path = folder + "/key.pem";
+    if (world.files.exists(path)) {
+        const Bytes pem = HF_TRY(world.files.read(path, kMaxKeyBytes));
+        return crypto::Ed25519PrivateKey::from_pem(as_text(pem)).context("{}", path);
+    }
+    if (world.files.exists(folder + "/checkpoint")) {
+        return data_loss(
+            "{} is gone, and the log is signed with it; bring it back, or begin "
+            "another log in another folder",
+            path);
+    }
+    Bytes seed(crypto::Ed25519PrivateKey::kSeedBytes);
+    world.entropy.fill(seed);
+    crypto::Ed25519PrivateKey key = HF_TRY(crypto::Ed25519PrivateKey::from_seed(seed));
+    HF_TRY(world.files.create_directories(folder));
+    HF_TRY(world.files.write(path, as_bytes(key.pem()), env::Access::kPrivate));
+    return key;
+}
+
+}  // namespace
+
+Digest tensors_digest(std::span<const NamedTensor> tensors) {
+    crypto::Sha256 hash;
+    for (const auto& [name, tensor] : tensors) {
+        const std::string line =
+            fmt::format("{{\"datatype\":\"{}\",\"name\":{},\"shape\":[{}]}}\n",
+                        oip_name(tensor.dtype()), quoted(name), fmt::join(tensor.shape(), ","));
+        hash.update(as_bytes(line));
+        if (tensor.dtype() == DType::kString) {
+            hash.update(tensor_to_binary(tensor));
+        } else {
+            hash.update(tensor.bytes());
+        }
+    }
+    return hash.finish();
+}
+
+Result<std::unique_ptr<Receipts>> Receipts::open(World world, Options options) {
+    crypto::Ed25519PrivateKey key = HF_TRY(open_key(world, options.folder).context("receipts"));
+    trust::NoteSigner signer = HF_TRY(
+        trust::NoteSigner::create("holdfast/" + options.node, std::move(key)).context("receipts"));
+    const std::string verifier = signer.verifier().text() + "\n";
+    std::unique_ptr<MerkleLog> log =
+        HF_TRY(MerkleLog::open(world.files, {.folder = options.folder, .signer = std::move(signer)})
+                   .context("receipts"));
+    HF_TRY(world.files.write(options.folder + "/log.pub", as_bytes(verifier)));
+    return std::make_unique<Receipts>(Private{}, world, std::move(options), std::move(log));
+}
+
+Receipts::Receipts(Private, World world, Options options, std::unique_ptr<MerkleLog> log)
+    : world_(world), options_(std::move(options)), log_(std::move(log)) {
+    if (options_.checkpoint_interval > Duration::zero()) {
+        signer_ = std::thread([this] { sign_until_stopped(); });
+    }
+}
+
+Receipts::~Receipts() {
+    {
+        const std::lock_guard lock(mutex_);
+        stopping_ = true;
+    }
+    wake_.notify_all();
+    if (signer_.joinable()) signer_.join();
+    // What cannot be signed now is signed after the next start.
+    (void)log_->checkpoint();
+}
+
+void Receipts::sign_until_stopped() {
+    pthread_setname_np(pthread_self(), "hf-receipts");
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, options_.checkpoint_interval, [this] { return stopping_; })) {
+        lock.unlock();
+        // A failure is told to the next add() or file(), and by the metrics.
+        (void)log_->checkpoint();
+        lock.lock();
+    }
+}
+
+std::string Receipts::nonce() {
+    const std::lock_guard lock(entropy_mutex_);
+    if (entropy_used_ + kNonceBytes > entropy_.size()) {
+        entropy_.resize(kEntropyBytes);
+        world_.entropy.fill(entropy_);
+        entropy_used_ = 0;
+    }
+    const ByteView bytes = ByteView(entropy_).subspan(entropy_used_, kNonceBytes);
+    entropy_used_ += kNonceBytes;
+    return to_hex(bytes);
+}
+
+Result<std::string> Receipts::add(const Prediction& prediction) {
+    const Draft draft = draft_of(prediction, options_.node, world_.clock.now());
+    const std::string nonce = this->nonce();
+    std::string id;
+    const Result<std::uint64_t> index = log_->add([&](std::uint64_t place) {
+        id = fmt::format("{}-{}", place, nonce);
+        return draft.before + id + draft.after;
+    });
+    if (!index.ok()) {
+        return unavailable("no receipt can be written, so nothing is answered: {}",
+                           index.status().message());
+    }
+    return id;
+}
+
+Result<std::string> Receipts::file(std::string_view id) {
+    const Status unknown = not_found("no receipt '{}' is in this log", id);
+    const std::string_view place = id.substr(0, id.find('-'));
+    const Result<std::int64_t> parsed = parse_int(place);
+    if (!parsed.ok() || *parsed < 0) return unknown;
+    const auto index = static_cast<std::uint64_t>(*parsed);
+    if (index >= log_->size()) return unknown;
+    if (index >= log_->signed_size()) HF_TRY(log_->checkpoint());
+    MerkleLog::Proved proved = HF_TRY(log_->prove(index));
+    // The identifier's random half keeps receipts from being walked through by number.
+    const json::Value receipt = HF_TRY(json::parse(proved.leaf));
+    if (json::get_string(receipt, "id") != id) return unknown;
+    return trust::write_receipt_file(
+        {std::move(proved.leaf), index, std::move(proved.proof), std::move(proved.checkpoint)});
+}
+
+std::string Receipts::metrics() const {
+    return fmt::format(
+        "# HELP holdfast_receipts Receipts in the log.\n"
+        "# TYPE holdfast_receipts gauge\n"
+        "holdfast_receipts {}\n"
+        "# HELP holdfast_receipts_signed Receipts under the last signed checkpoint.\n"
+        "# TYPE holdfast_receipts_signed gauge\n"
+        "holdfast_receipts_signed {}\n",
+        log_->size(), log_->signed_size());
+}
+
+}  // namespace hf::serve
