@@ -10,6 +10,7 @@ inline constexpr std::string_view kVersion = "0.1.0";
 
 Command fit_anomaly_command();
 Command inspect_command();
+Command receipt_get_command();
 Command receipt_verify_command();
 Command run_command();
 Command bench_command();
