@@ -32,13 +32,18 @@ json::Object tensor(std::string_view name, std::string_view datatype, json::Arra
 // Asks a server that speaks the Open Inference Protocol.
 class RemoteScorer final : public Scorer {
 public:
-    static Result<RemoteScorer> connect(const std::string& server, const std::string& service) {
-        HF_TRY(check_name(service));
-        std::string url = server;
+    static Result<RemoteScorer> connect(const ScorerAddress& address) {
+        HF_TRY(check_name(address.service));
+        std::string url = address.server;
         while (url.ends_with('/')) url.pop_back();
-        RemoteScorer scorer(HF_TRY(http::Client::create({})), url + "/v2/models/" + service);
+        http::ClientOptions options;
+        options.ca_pem = address.ca_pem;
+        RemoteScorer scorer(HF_TRY(http::Client::create(std::move(options))),
+                            url + "/v2/models/" + address.service);
+        scorer.token_ = address.token;
         const json::Value model =
-            HF_TRY(scorer.ask("GET", scorer.url_, {}).context("service '{}'", service)).body;
+            HF_TRY(scorer.ask("GET", scorer.url_, {}).context("service '{}'", address.service))
+                .body;
         const json::Array* inputs = json::find_array(model, "inputs");
         if (!inputs) return invalid_argument("{}: the answer names no inputs", scorer.url_);
         std::vector<DetectorPort> ports;
@@ -51,7 +56,7 @@ public:
             }
             ports.push_back(std::move(port));
         }
-        scorer.ports_ = HF_TRY(detector_ports(ports).context("service '{}'", service));
+        scorer.ports_ = HF_TRY(detector_ports(ports).context("service '{}'", address.service));
         return scorer;
     }
 
@@ -107,6 +112,7 @@ private:
         request.method = method;
         request.url = url;
         request.body = to_bytes(body);
+        if (!token_.empty()) request.headers.set("Authorization", "Bearer " + token_);
         if (!body.empty()) request.headers.set("Content-Type", "application/json");
         const http::Response response = HF_TRY(client_->send(request).context("{}", url));
         if (response.status != 200) {
@@ -120,14 +126,14 @@ private:
 
     std::unique_ptr<http::Client> client_;
     std::string url_;
+    std::string token_;
     DetectorPorts ports_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Scorer>> connect_scorer(const std::string& server,
-                                               const std::string& service) {
-    return std::make_unique<RemoteScorer>(HF_TRY(RemoteScorer::connect(server, service)));
+Result<std::unique_ptr<Scorer>> connect_scorer(const ScorerAddress& address) {
+    return std::make_unique<RemoteScorer>(HF_TRY(RemoteScorer::connect(address)));
 }
 
 }  // namespace hf::cli

@@ -9,9 +9,14 @@
 
 namespace hf::cli {
 
-// `server` is a base URL, "http://127.0.0.1:8080"; `service` a detector that answers there, whose
-// inputs are checked here.
-Result<std::unique_ptr<Scorer>> connect_scorer(const std::string& server,
-                                               const std::string& service);
+struct ScorerAddress {
+    std::string server;       // a base URL, "http://127.0.0.1:8080"
+    std::string service;      // a detector that answers there
+    std::string ca_pem = {};  // believed besides the system's authorities
+    std::string token = {};   // sent as a bearer token unless empty
+};
+
+// Checks that the service is there and has a detector's inputs.
+Result<std::unique_ptr<Scorer>> connect_scorer(const ScorerAddress& address);
 
 }  // namespace hf::cli

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/remote_scorer.h"
 #include "cli/series_file.h"
@@ -5,9 +6,23 @@
 namespace hf::cli {
 namespace {
 
+constexpr std::uint64_t kMaxFileBytes = 1u << 20;
+
+Result<ScorerAddress> address_of(World& world, const Arguments& arguments) {
+    ScorerAddress address{arguments.get("server"), arguments.get("service")};
+    if (arguments.has("ca")) {
+        address.ca_pem = as_text(HF_TRY(world.files.read(arguments.get("ca"), kMaxFileBytes)));
+    }
+    if (arguments.has("token")) {
+        const Bytes token = HF_TRY(world.files.read(arguments.get("token"), kMaxFileBytes));
+        address.token = trim(as_text(token));
+    }
+    return address;
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<Scorer> scorer =
-        HF_TRY(connect_scorer(arguments.get("server"), arguments.get("service")));
+        HF_TRY(connect_scorer(HF_TRY(address_of(world, arguments))));
     return replay(world, arguments.get("DATA"), arguments, *scorer);
 }
 
@@ -17,7 +32,9 @@ Command stream_command() {
     std::vector<Option> options{
         {"--service", "the service, or the model that `holdfast serve` serves", "NAME", "", false,
          true},
-        {"--server", "where it answers", "URL", "http://127.0.0.1:8080"}};
+        {"--server", "where it answers", "URL", "http://127.0.0.1:8080"},
+        {"--ca", "trust this certificate authority, PEM, besides the system's", "FILE"},
+        {"--token", "a file with the bearer token to send", "FILE"}};
     for (Option& option : series_options()) options.push_back(std::move(option));
     for (Option& option : replay_options()) options.push_back(std::move(option));
     return {"stream",

@@ -49,7 +49,7 @@ public:
         HF_TRY(command(
             "wait", {"wait", fmt::format("service/{}", kService), "--for", "condition=Ready",
                      "--timeout", format_duration(kReadyPatience), "--kubeconfig", kubeconfig()}));
-        scorer_ = HF_TRY(connect_scorer(instance_.inference_url(), std::string(kService)));
+        scorer_ = HF_TRY(connect_scorer({instance_.inference_url(), std::string(kService)}));
         client_ = HF_TRY(http::Client::create({}));
         return first_prediction();
     }
