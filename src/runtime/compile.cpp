@@ -1,5 +1,6 @@
 #include "runtime/compile.h"
 
+#include "runtime/optimize.h"
 #include "runtime/ref/interpreter.h"
 
 namespace hf::runtime {
@@ -9,6 +10,7 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
                                                      CompileReport* report) {
     CompileReport own;
     CompileReport& to = report ? *report : own;
+    HF_TRY(optimize(graph, options, to));
     if (options.device == "cpu") {
         return unimplemented("the cpu device is not built yet; use --device ref");
     }
