@@ -84,15 +84,14 @@ ValueId fresh_value(Graph& graph, const std::string& stem, std::optional<DType> 
     return graph.add_value(std::move(value));
 }
 
-Editor::Editor(Graph& graph)
-    : graph_(graph),
-      takers_known_for_(graph.nodes.size()),
-      makers_(graph.values.size()),
-      takers_(graph.values.size()),
-      pinned_(captured_values(graph)),
-      erased_(graph.nodes.size(), false),
-      before_(graph.nodes.size()),
-      after_(graph.nodes.size()) {
+Editor::Editor(Graph& graph) : graph_(graph) {
+    node_count_ = graph.nodes.size();
+    makers_.resize(graph.values.size());
+    takers_.resize(graph.values.size());
+    pinned_ = captured_values(graph);
+    erased_.assign(graph.nodes.size(), false);
+    before_.resize(graph.nodes.size());
+    after_.resize(graph.nodes.size());
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
         for (ValueId id : graph.nodes[i].inputs) {
             if (id != kNoValue) takers_[id.value()].push_back(i);
@@ -205,7 +204,7 @@ ValueId Editor::fresh_constant(const std::string& stem, Tensor tensor) {
 bool Editor::finish() {
     if (!changed_) return false;
     std::vector<Node> nodes;
-    for (std::size_t i = 0; i < takers_known_for_; ++i) {
+    for (std::size_t i = 0; i < node_count_; ++i) {
         for (Node& node : before_[i]) nodes.push_back(std::move(node));
         if (!erased_[i]) nodes.push_back(std::move(graph_.nodes[i]));
         for (Node& node : after_[i]) nodes.push_back(std::move(node));

@@ -25,7 +25,7 @@ public:
     graph::Graph& graph() { return graph_; }
     graph::Node& node(std::size_t index) { return graph_.nodes[index]; }
     const graph::Node& node(std::size_t index) const { return graph_.nodes[index]; }
-    std::size_t node_count() const { return takers_known_for_; }
+    std::size_t node_count() const { return node_count_; }
     bool is_erased(std::size_t index) const { return erased_[index]; }
 
     // The node that makes the value; nullopt for inputs, captures, constants, and values of nodes
@@ -71,7 +71,7 @@ private:
     void add_inserted(std::vector<graph::Node>& place, graph::Node node);
 
     graph::Graph& graph_;
-    std::size_t takers_known_for_;
+    std::size_t node_count_ = 0;  // without inserted ones
     std::vector<std::optional<std::size_t>> makers_;
     std::vector<std::vector<std::size_t>> takers_;
     std::vector<bool> pinned_, erased_;
