@@ -99,8 +99,7 @@ http::Response ApiServer::handle(const http::Request& request) {
     if (!who.ok()) return failure(who.status());
     const std::optional<RequestPath> path = parse_request_path(request.path);
     if (!path || path->resource.empty()) return document(request);
-    const std::string_view watching = request.query_value("watch").value_or("");
-    const bool watches = watching == "true" || watching == "1";
+    const bool watches = is_yes(request.query_value("watch").value_or(""));
     Call call{request, *path, verb_of(request.method, *path, watches), *who, nullptr, {}};
     return serve_resource(call);
 }
@@ -187,9 +186,9 @@ http::Response ApiServer::dispatch_kind(const Call& call) {
 
 void add_api_routes(http::Router& router, ApiServer& server) {
     const auto handler = [&server](const http::Request& request) { return server.handle(request); };
-    for (std::string_view path : {"/version", "/healthz", "/livez", "/readyz", "/openapi/v2",
-                                  "/openapi/v3", "/openapi/v3/apis/{group}/{version}"}) {
-        router.add("GET", path, handler);
+    for (std::string_view pattern :
+         {"/version/{rest...}", "/openapi/{rest...}", "/healthz", "/livez", "/readyz"}) {
+        router.add("GET", pattern, handler);
     }
     for (std::string_view pattern : {"/api/{rest...}", "/apis/{rest...}"}) {
         for (std::string_view method : {"GET", "POST", "PUT", "PATCH", "DELETE"})

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "control/server/api_server.h"
+#include "control/server/review_body.h"
 
 namespace hf::control {
 namespace {
@@ -29,6 +30,15 @@ const json::Value& asked_for(const json::Value& spec, std::string_view key) {
 // Core events and namespaces stand for our own.
 std::string access_group(std::string_view group, std::string_view resource) {
     return group.empty() && resource == "events" ? std::string(api::kGroup) : std::string(group);
+}
+
+Result<json::Value> parse_review(const http::Request& request) {
+    const bool protobuf =
+        request.headers.get("Content-Type").value_or("").starts_with(kKubernetesProtobuf);
+    if (protobuf) return parse_protobuf_review(request.body);
+    json::Value body = HF_TRY(json::parse(as_text(request.body), kMaxRequestBodyBytes));
+    if (!body.is_object()) return invalid_argument("a review must be an object");
+    return body;
 }
 
 const api::Kind& namespace_kind() {
@@ -67,10 +77,8 @@ http::Response ApiServer::review(const Call& call) {
     }
     if (call.verb != "create" || !call.path.name.empty())
         return http_failure(405, "reviews are only created");
-    Result<json::Value> body = json::parse(as_text(call.request.body), kMaxRequestBodyBytes);
+    Result<json::Value> body = parse_review(call.request);
     if (!body.ok()) return failure(body.status(), call.about());
-    if (!body->is_object())
-        return failure(invalid_argument("a review must be an object"), call.about());
     const json::Value spec = asked_for(*body, "spec");
     json::Value status;
     if (resource == "selfsubjectreviews") {
@@ -150,10 +158,8 @@ json::Value ApiServer::rules_review(const Call& call, const json::Value& spec) {
 // authentication.k8s.io/v1 TokenRequest, as `kubectl create token` sends it.
 http::Response ApiServer::create_token(const Call& call) {
     if (call.verb != "create") return http_failure(405, "tokens are only created");
-    Result<json::Value> body = json::parse(as_text(call.request.body), kMaxRequestBodyBytes);
+    Result<json::Value> body = parse_review(call.request);
     if (!body.ok()) return failure(body.status(), call.about());
-    if (!body->is_object())
-        return failure(invalid_argument("a TokenRequest must be an object"), call.about());
     const std::int64_t seconds =
         json::get_int(asked_for(*body, "spec"), "expirationSeconds", kDefaultTokenSeconds);
     if (seconds < kMinTokenSeconds || seconds > kMaxTokenSeconds) {

@@ -168,7 +168,7 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
     resources::WatchOptions options;
     options.selection = HF_TRY(parse_selection(call.request));
     const std::string_view version = call.query("resourceVersion");
-    const bool initial = call.query("sendInitialEvents") == "true";
+    const bool initial = is_yes(call.query("sendInitialEvents"));
     if (!version.empty() && version != "0" && !initial)
         options.after = HF_TRY(resources::parse_resource_version(version));
     const std::int64_t seconds =
@@ -190,7 +190,7 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
         std::move(watch), std::move(wakener), resources_.clock(),
         WatchStreamOptions{*call.kind, call.form,
                            call.path.group.empty() ? "v1" : std::string(api::kApiVersion),
-                           call.query("allowWatchBookmarks") == "true", initial, life});
+                           is_yes(call.query("allowWatchBookmarks")), initial, life});
 }
 
 http::Response ApiServer::watch(const Call& call) {
