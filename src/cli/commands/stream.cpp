@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
@@ -8,6 +10,7 @@
 namespace hf::cli {
 namespace {
 
+constexpr std::uint64_t kMaxFileBytes = 1u << 20;
 constexpr std::string_view kReceiptHeader = "holdfast-receipt";
 
 // A service name is put into a URL as it is.
@@ -32,11 +35,21 @@ json::Object tensor(std::string_view name, std::string_view datatype, json::Arra
 // Asks a server that speaks the Open Inference Protocol.
 class RemoteScorer final : public Scorer {
 public:
-    static Result<RemoteScorer> connect(const std::string& server, const std::string& service) {
+    static Result<RemoteScorer> connect(World& world, const Arguments& arguments) {
+        const std::string service = arguments.get("service");
         HF_TRY(check_name(service));
-        std::string url = server;
+        std::string url = arguments.get("server");
         while (url.ends_with('/')) url.pop_back();
-        RemoteScorer scorer(HF_TRY(http::Client::create({})), url + "/v2/models/" + service);
+        http::ClientOptions options;
+        if (arguments.has("ca")) {
+            options.ca_pem = as_text(HF_TRY(world.files.read(arguments.get("ca"), kMaxFileBytes)));
+        }
+        RemoteScorer scorer(HF_TRY(http::Client::create(std::move(options))),
+                            url + "/v2/models/" + service);
+        if (arguments.has("token")) {
+            const Bytes token = HF_TRY(world.files.read(arguments.get("token"), kMaxFileBytes));
+            scorer.token_ = trim(as_text(token));
+        }
         const json::Value model =
             HF_TRY(scorer.ask("GET", scorer.url_, {}).context("service '{}'", service)).body;
         const json::Array* inputs = json::find_array(model, "inputs");
@@ -107,6 +120,7 @@ private:
         request.method = method;
         request.url = url;
         request.body = to_bytes(body);
+        if (!token_.empty()) request.headers.set("Authorization", "Bearer " + token_);
         if (!body.empty()) request.headers.set("Content-Type", "application/json");
         const http::Response response = HF_TRY(client_->send(request).context("{}", url));
         if (response.status != 200) {
@@ -120,12 +134,12 @@ private:
 
     std::unique_ptr<http::Client> client_;
     std::string url_;
+    std::string token_;
     DetectorPorts ports_;
 };
 
 Status run(World& world, const Arguments& arguments) {
-    RemoteScorer scorer =
-        HF_TRY(RemoteScorer::connect(arguments.get("server"), arguments.get("service")));
+    RemoteScorer scorer = HF_TRY(RemoteScorer::connect(world, arguments));
     return replay(world, arguments.get("DATA"), arguments, scorer);
 }
 
@@ -135,7 +149,9 @@ Command stream_command() {
     std::vector<Option> options{
         {"--service", "the service, or the model that `holdfast serve` serves", "NAME", "", false,
          true},
-        {"--server", "where it answers", "URL", "http://127.0.0.1:8080"}};
+        {"--server", "where it answers", "URL", "http://127.0.0.1:8080"},
+        {"--ca", "trust this certificate authority, PEM, besides the system's", "FILE"},
+        {"--token", "a file with the bearer token to send", "FILE"}};
     for (Option& option : series_options()) options.push_back(std::move(option));
     for (Option& option : replay_options()) options.push_back(std::move(option));
     return {"stream",
