@@ -57,6 +57,7 @@ bool is_certificate_alert(const ErrorCode& error) {
         case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
         case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
         case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
+        case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:  // signed by another than it says
         case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return true;
         default: return false;
     }
