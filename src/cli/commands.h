@@ -6,6 +6,12 @@
 
 namespace hf::cli {
 
+Command apply_command();
+Command get_command();
+Command describe_command();
+Command wait_command();
+Command delete_command();
+Command infer_command();
 Command inspect_command();
 Command receipt_verify_command();
 Command run_command();
