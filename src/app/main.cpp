@@ -30,6 +30,7 @@ int main(int argc, char** argv) {
         },
         [&](std::optional<hf::Duration> patience) { return signals.wait(patience); },
         [] { return hf::posix::process_status(); },
+        [](std::uint64_t bytes_max) { return hf::posix::read_standard_input(bytes_max); },
         [] { return hf::posix::describe_machine(); },
         argc > 0 ? argv[0] : "holdfast"};
     return hf::cli::run_command_line(world, {argv + 1, argv + argc}, hf::cli::all_commands());

@@ -65,27 +65,4 @@ Result<std::string> load_release_key(World& world, const std::string& data) {
     return public_pem;
 }
 
-std::string write_kubeconfig(const KubeconfigText& config) {
-    return fmt::format(R"(apiVersion: v1
-kind: Config
-clusters:
-- name: holdfast
-  cluster:
-    server: {}
-    certificate-authority-data: {}
-users:
-- name: admin
-  user:
-    token: {}
-contexts:
-- name: holdfast
-  context:
-    cluster: holdfast
-    user: admin
-    namespace: default
-current-context: holdfast
-)",
-                       config.server, to_base64(as_bytes(config.ca_pem)), config.token);
-}
-
 }  // namespace hf::cli

@@ -1,10 +1,9 @@
-// Who an instance is: the authority of its data folder, the certificate of its API, the key that
-// signs its models, and the kubeconfig that opens it. All are made on this machine when first
-// needed; private files are readable by their owner only.
+// Who an instance is: the authority of its data folder, the certificate of its API, and the key
+// that signs its models. All are made on this machine when first needed; private files are readable
+// by their owner only.
 //
 //     pki/ca.key.pem, pki/ca.pem   the authority; made anew when it is about to end
 //     keys/release.key[.pub]       signs models pushed here; the default TrustPolicy believes it
-//     kubeconfig                   server, authority and administrator's token
 //
 // The server's certificate is made at each start and kept in memory.
 
@@ -30,12 +29,5 @@ Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
 
 // The public key as PEM.
 Result<std::string> load_release_key(World& world, const std::string& data);
-
-struct KubeconfigText {
-    std::string server;  // "https://127.0.0.1:8443"
-    std::string ca_pem;
-    std::string token;
-};
-std::string write_kubeconfig(const KubeconfigText& config);
 
 }  // namespace hf::cli

@@ -6,6 +6,7 @@
 #include "cli/up/serving_host.h"
 #include "control/apply/reconciler.h"
 #include "control/server/api_server.h"
+#include "control/server/kubeconfig.h"
 #include "node/agent.h"
 #include "serve/oip.h"
 #include "store/sqlite.h"
@@ -89,7 +90,7 @@ private:
         api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
         const std::string path = options_.data + "/kubeconfig";
         const std::string token = HF_TRY(admin_token(path));
-        const std::string text = write_kubeconfig({api_url(), identity.ca_pem, token});
+        const std::string text = control::kubeconfig({api_url(), identity.ca_pem, token});
         return world_.files.write(path, as_bytes(text), env::Access::kPrivate);
     }
 

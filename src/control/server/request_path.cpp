@@ -51,4 +51,9 @@ std::string_view verb_of(std::string_view method, const RequestPath& path, bool 
     return {};
 }
 
+bool is_yes(std::string_view text) {
+    return text == "1" || text == "t" || text == "T" || text == "true" || text == "True" ||
+           text == "TRUE";
+}
+
 }  // namespace hf::control

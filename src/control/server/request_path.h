@@ -30,4 +30,8 @@ std::optional<RequestPath> parse_request_path(std::string_view path);
 // method has none.
 std::string_view verb_of(std::string_view method, const RequestPath& path, bool watching);
 
+// Whether a query parameter's text says yes, in the spellings that Kubernetes takes: "1", "t",
+// "true", "True", "TRUE".
+bool is_yes(std::string_view text);
+
 }  // namespace hf::control
