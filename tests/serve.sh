@@ -1,36 +1,85 @@
 #!/usr/bin/env bash
-# One model served on loopback: answers, refusals, metrics that promtool accepts, and a drain on SIGTERM.
+# One model served on loopback: answers, refusals, receipts that verify offline and survive a kill, metrics that
+# promtool accepts, and a drain on SIGTERM.
 set -uo pipefail
+holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)
-"${HF_BUILD_DIR:?}/holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
-    --name relu --listen 127.0.0.1:0 >"$work/log" 2>&1 &
-server=$!
-trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 50); do grep -q serving "$work/log" && break; read -rt 0.1 <> <(:) || true; done
-url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
+server=
+trap 'kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
+start() {
+    "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
+        --name relu --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
+    server=$!
+    for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
+    url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
+}
 failures=0
+fail() {
+    printf 'FAILED: %s\n' "$*"
+    failures=$((failures + 1))
+}
 expect() {
     local pattern=$1
     shift
     local output
     output=$(curl -s -m 5 -w ' [%{http_code}]' "$@" | tr '\n' ' ')
-    grep -qE -- "$pattern" <<<"$output" && return
-    printf 'FAILED: %s\n  want %s, got %s\n' "$*" "$pattern" "$output"
-    failures=$((failures + 1))
+    grep -qE -- "$pattern" <<<"$output" || fail "$*: want $pattern, got $output"
 }
+infer=v2/models/relu/infer
 data=$(seq -s, 1 60)
 body="{\"id\":\"7\",\"inputs\":[{\"name\":\"x\",\"shape\":[3,4,5],\"datatype\":\"FP32\",\"data\":[$data]}]}"
+# The receipt of one more inference.
+receipt_of_one() { curl -s -m 5 -o /dev/null -D - -d "$body" "$url/$infer" | tr -d '\r' | sed -n 's/^holdfast-receipt: //p'; }
+verify() { "$holdfast" receipt verify "$1" --key "$work/receipts/log.pub" >"$work/verify" 2>&1; }
+
+start
 expect '"ready":true' "$url/v2/health/ready"
+expect '"live":true' "$url/v2/health/live"
+expect 'binary_tensor_data' "$url/v2"
 expect '"platform":"onnx"' "$url/v2/models/relu"
-expect '"id":"7".*6E1' -d "$body" "$url/v2/models/relu/infer"
-expect 'is missing.*\[400\]' -d '{"inputs":[]}' "$url/v2/models/relu/infer"
-expect 'JSON.*\[400\]' -d '{' "$url/v2/models/relu/infer"
+expect '"versions":\["1"\]' "$url/v2/models/relu/versions/1"
+expect '"ready":true' "$url/v2/models/relu/versions/1/ready"
+expect '"id":"7".*6E1' -d "$body" "$url/$infer"
+expect '6E1' -d "$body" "$url/v2/models/relu/versions/1/infer"
+expect 'is missing.*\[400\]' -d '{"inputs":[]}' "$url/$infer"
+expect '/inputs/0/shape.*\[400\]' -d "${body/3,4,5/3,4,-5}" "$url/$infer"
+expect 'JSON.*\[400\]' -d '{' "$url/$infer"
+expect '\[415\]' -H 'Content-Type: text/xml' -d '<a/>' "$url/$infer"
 expect '\[404\]' "$url/v2/models/other"
+expect "no version '2'.*\\[404\\]" -d "$body" "$url/v2/models/relu/versions/2/infer"
+expect '"ready":false.*\[404\]' "$url/v2/models/other/ready"
 expect '\[405\]' -X DELETE "$url/v2"
+expect '\[405\]' "$url/$infer"
 expect '\[400\]' --path-as-is "$url/v2/%2e%2e/x"
-curl -s -m 5 "$url/metrics" | promtool check metrics || failures=$((failures + 1))
+
+# Receipts: verified offline, refused with any byte changed, kept by a server that is killed.
+id=$(receipt_of_one)
+curl -s -m 5 "$url/v2/receipts/$id" -o "$work/receipt"
+verify "$work/receipt" || fail "a receipt does not verify: $(cat "$work/verify")"
+grep -q "receipt $id" "$work/verify" || fail "another receipt was verified: $(cat "$work/verify")"
+size=$(stat -c %s "$work/receipt")
+for at in $(seq 0 37 $((size - 1))); do
+    cp "$work/receipt" "$work/changed"
+    printf '~' | dd of="$work/changed" bs=1 seek="$at" conv=notrunc status=none
+    verify "$work/changed" && fail "verified with byte $at changed"
+done
+expect '\[404\]' "$url/v2/receipts/0-0000000000000000"
+openssl genpkey -algorithm ed25519 2>/dev/null | openssl pkey -pubout -out "$work/other.pub"
+"$holdfast" receipt verify "$work/receipt" --key "$work/other.pub" >/dev/null 2>&1 && fail "verified with another key"
+openssl pkey -in "$work/receipts/key.pem" -pubout -out "$work/log.pem"
+"$holdfast" receipt verify "$work/receipt" --key "$work/log.pem" >/dev/null || fail "a PEM key is not taken"
+last=$(receipt_of_one)
+kill -9 $server
+wait $server 2>/dev/null
+start
+for kept in "$id" "$last"; do
+    curl -s -m 5 "$url/v2/receipts/$kept" -o "$work/kept"
+    verify "$work/kept" || fail "receipt $kept was lost by a kill: $(cat "$work/kept")"
+done
+
+curl -s -m 5 "$url/metrics" | promtool check metrics || fail "promtool refuses the metrics"
 kill -TERM $server
-wait $server || { echo "FAILED: exit status $?"; failures=$((failures + 1)); }
-grep -q 'every request answered' "$work/log" || { cat "$work/log"; failures=$((failures + 1)); }
+wait $server || fail "exit status $?"
+grep -q 'every request answered' "$work/log" || fail "$(cat "$work/log")"
 [ $failures -eq 0 ] && echo "served as promised"
 exit $((failures > 0))

@@ -1,6 +1,7 @@
 // A blocking HTTP/1.1 client with TLS, time-outs and bounded bodies. One connection is kept alive a
 // host. Not thread-safe: one client a thread. Never follows a redirect to another scheme downwards
-// (https to http), and drops Authorization when the host changes.
+// (https to http), and drops Authorization when the host changes. Never asks for a compressed
+// body. A name look-up takes as long as the system's resolver does.
 
 #pragma once
 
@@ -17,10 +18,12 @@ namespace hf::http {
 
 struct ClientOptions {
     Duration connect_timeout = std::chrono::seconds(10);
-    Duration read_timeout = std::chrono::seconds(60);
+    Duration read_timeout = std::chrono::seconds(60);  // for the next bytes, to come or to go
     std::size_t body_bytes_max = 64u << 20;
     std::size_t redirects_max = 5;
-    std::string ca_pem;  // trusted in addition to the system's; empty: system only
+    std::string ca_pem;           // trusted in addition to the system's; empty: system only
+    std::string certificate_pem;  // shown to servers that ask; empty: none
+    std::string key_pem;          // of the certificate
 };
 
 struct ClientRequest {
@@ -46,7 +49,9 @@ public:
 
     // Any status is an answer; errors are transport failures: UNAVAILABLE (refused, reset, name
     // unknown), DEADLINE_EXCEEDED, UNAUTHENTICATED (certificate), RESOURCE_EXHAUSTED (body too
-    // large).
+    // large), FAILED_PRECONDITION (a redirect that must not be followed), INVALID_ARGUMENT (a URL
+    // or header that cannot be sent). What sink and source say comes back as it is. A redirect
+    // that would need a `source` a second time is an answer.
     virtual Result<Response> send(const ClientRequest& request) = 0;
 };
 

@@ -17,8 +17,12 @@ void Headers::add(std::string name, std::string value) {
 }
 
 void Headers::set(std::string name, std::string value) {
-    std::erase_if(entries_, [&](const auto& entry) { return same_name(entry.first, name); });
+    remove(name);
     add(std::move(name), std::move(value));
+}
+
+void Headers::remove(std::string_view name) {
+    std::erase_if(entries_, [&](const auto& entry) { return same_name(entry.first, name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {

@@ -20,6 +20,7 @@ class Headers final {
 public:
     void add(std::string name, std::string value);
     void set(std::string name, std::string value);  // replaces all of that name
+    void remove(std::string_view name);             // all of that name
 
     // The first value of that name, or nullopt.
     std::optional<std::string_view> get(std::string_view name) const;
@@ -48,8 +49,10 @@ struct Request {
     std::string_view path_parameter(std::string_view name) const;
 };
 
-// A body that comes to be over time, sent in HTTP/1.1 chunks as it does: watches, event streams.
-// The server calls start() once and next() from its event loop, so neither may block.
+// A body that comes to be over time, sent as it does: watches, event streams, large files. In
+// HTTP/1.1 chunks, or as it is when the response has a Content-Length, which the pieces must then
+// add up to. The server calls start() once and next() from its event loop, so neither may block,
+// and destroys the stream as soon as it ended or the client went away.
 class BodyStream {
 public:
     virtual ~BodyStream() = default;

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/text.h"
 #include "http/server.h"
@@ -18,12 +20,24 @@ bool is_parameter(const std::string& part) {
     return part.size() > 2 && part.front() == '{';
 }
 
-// How many literal parts match, or nothing when the pattern does not fit.
-std::optional<std::size_t> fit(const std::vector<std::string>& pattern,
-                               const std::vector<std::string>& parts) {
-    if (pattern.size() != parts.size()) return std::nullopt;
+bool is_rest(const std::string& part) {
+    return is_parameter(part) && part.ends_with("...}");
+}
+
+bool ends_in_rest(const std::vector<std::string>& pattern) {
+    return !pattern.empty() && is_rest(pattern.back());
+}
+
+// How well a pattern fits: more literal parts are better, then not ending in "{rest...}".
+using Fit = std::pair<std::size_t, bool>;
+
+std::optional<Fit> fit(const std::vector<std::string>& pattern,
+                       const std::vector<std::string>& parts) {
+    const bool rest = ends_in_rest(pattern);
+    const std::size_t fixed = pattern.size() - (rest ? 1 : 0);
+    if (rest ? parts.size() < fixed : parts.size() != fixed) return std::nullopt;
     std::size_t literal = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
+    for (std::size_t i = 0; i < fixed; ++i) {
         if (is_parameter(pattern[i])) {
             if (parts[i].empty()) return std::nullopt;
         } else if (pattern[i] == parts[i]) {
@@ -32,7 +46,24 @@ std::optional<std::size_t> fit(const std::vector<std::string>& pattern,
             return std::nullopt;
         }
     }
-    return literal;
+    return Fit(literal, !rest);
+}
+
+// REQUIRES: the pattern fits.
+std::vector<std::pair<std::string, std::string>> parameters_of(
+    const std::vector<std::string>& pattern, const std::vector<std::string>& parts) {
+    std::vector<std::pair<std::string, std::string>> parameters;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        const std::string& part = pattern[i];
+        if (is_rest(part)) {
+            const auto from = parts.begin() + static_cast<std::ptrdiff_t>(i);
+            parameters.emplace_back(part.substr(1, part.size() - 5),
+                                    join({from, parts.end()}, "/"));
+        } else if (is_parameter(part)) {
+            parameters.emplace_back(part.substr(1, part.size() - 2), parts[i]);
+        }
+    }
+    return parameters;
 }
 
 Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
@@ -50,10 +81,18 @@ Result<std::string> percent_decode(std::string_view text, bool plus_is_space) {
     return out;
 }
 
+// The target without scheme and authority, which a client may send though we are no proxy.
+std::string_view origin_form(std::string_view target) {
+    const std::size_t colon = target.find("://");
+    if (target.starts_with('/') || colon == std::string_view::npos) return target;
+    const std::size_t slash = target.find('/', colon + 3);
+    return slash == std::string_view::npos ? "/" : target.substr(slash);
+}
+
 // Each part of the path is decoded by itself, so that an escaped "/" stays inside its part and is
 // refused.
 Status decode_target(Request& request) {
-    const std::string_view target = request.target;
+    const std::string_view target = origin_form(request.target);
     const std::size_t question = target.find('?');
     const std::string_view path = target.substr(0, question);
     if (!path.starts_with('/')) return invalid_argument("the request target must begin with /");
@@ -79,7 +118,11 @@ Status decode_target(Request& request) {
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
-    routes_.push_back({std::string(method), parts_of(pattern), std::move(handler)});
+    std::vector<std::string> parts = parts_of(pattern);
+    for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
+        HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
+    }
+    routes_.push_back({std::string(method), std::move(parts), std::move(handler)});
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
@@ -87,23 +130,21 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     const std::vector<std::string> parts = parts_of(path);
     Match best;
     const Route* chosen = nullptr;
-    std::size_t most = 0;
+    Fit closest;
     for (const Route& route : routes_) {
-        const std::optional<std::size_t> literal = fit(route.parts, parts);
-        if (!literal) continue;
-        best.allow.push_back(route.method);
-        if (route.method == wanted && (!chosen || *literal > most)) {
+        const std::optional<Fit> close = fit(route.parts, parts);
+        if (!close) continue;
+        if (std::find(best.allow.begin(), best.allow.end(), route.method) == best.allow.end()) {
+            best.allow.push_back(route.method);
+        }
+        if (route.method == wanted && (!chosen || *close > closest)) {
             chosen = &route;
-            most = *literal;
+            closest = *close;
         }
     }
     if (!chosen) return best;
     best.handler = &chosen->handler;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-        const std::string& part = chosen->parts[i];
-        if (is_parameter(part))
-            best.parameters.emplace_back(part.substr(1, part.size() - 2), parts[i]);
-    }
+    best.parameters = parameters_of(chosen->parts, parts);
     return best;
 }
 
@@ -111,7 +152,7 @@ Response dispatch(const Router& router, Request request) {
     if (const Status status = decode_target(request); !status.ok()) return Response::error(status);
     Router::Match match = router.match(request.method, request.path);
     if (!match.handler && match.allow.empty()) {
-        return Response::error(404, fmt::format("nothing is at {}; see GET /v2", request.path));
+        return Response::error(404, fmt::format("nothing is at {}", request.path));
     }
     if (!match.handler) {
         Response response =

@@ -13,101 +13,63 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/message.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/vector_body.hpp>
-#include <boost/beast/http/write.hpp>
+
+#include "http/connection.h"
+#include "http/tls.h"
+
+// Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
+// expressions twice.
 
 namespace hf::http {
 namespace {
 
 namespace asio = boost::asio;
-namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
-using Body = beast::http::vector_body<std::uint8_t>;
-using Parser = beast::http::request_parser<Body>;
 using Tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+
+// How long to wait when the system has no descriptors left to accept with.
+constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
 
 void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
 
-Request to_request(beast::http::request<Body>&& message, std::string peer) {
-    Request request;
-    request.method = std::string(message.method_string());
-    request.target = std::string(message.target());
-    for (const auto& field : message) {
-        request.headers.add(std::string(field.name_string()), std::string(field.value()));
-    }
-    request.body = std::move(message.body());
-    request.peer = std::move(peer);
-    return request;
-}
-
-beast::http::response<Body> to_message(Response&& response, unsigned version, bool keep_alive) {
-    beast::http::response<Body> message;
-    message.version(version);
-    message.result(static_cast<unsigned>(response.status));
-    for (const auto& [name, value] : response.headers.all()) message.insert(name, value);
-    message.body() = std::move(response.body);
-    message.keep_alive(keep_alive);
-    message.prepare_payload();
-    return message;
-}
-
-// The answer to a request that could not be read; nullopt when the client just went away.
-std::optional<Response> answer_to(const ErrorCode& code, const Limits& limits) {
-    using beast::http::error;
-    if (code == error::header_limit) {
-        return Response::error(431, fmt::format("headers exceed {} bytes", limits.header_bytes));
-    }
-    if (code == error::body_limit) {
-        return Response::error(413,
-                               fmt::format("the body exceeds the limit of {} bytes; send less at "
-                                           "a time, or raise the server's limit",
-                                           limits.body_bytes));
-    }
-    if (code == beast::error::timeout) return Response::error(408, "the request took too long");
-    const bool gone =
-        code == error::end_of_stream || code == error::partial_message ||
-        code.category() != beast::http::make_error_code(error::end_of_stream).category();
-    if (gone) return std::nullopt;
-    return Response::error(400, fmt::format("malformed HTTP request: {}", code.message()));
-}
-
-class BeastServer final : public Server {
+class BeastServer final : public Server, private ConnectionHost {
 public:
     BeastServer(ServerOptions options, Router router)
-        : options_(std::move(options)), router_(std::move(router)), acceptor_(loop_) {}
+        : options_(std::move(options)),
+          router_(std::move(router)),
+          acceptor_(loop_),
+          last_call_(loop_) {}
 
     ~BeastServer() override {
         loop_.stop();
         work_.stop();
         for (std::thread& thread : threads_) thread.join();
+        for (const std::shared_ptr<Connection>& connection : connections_) connection->abandon();
     }
 
     Status listen() {
         ErrorCode error;
         const asio::ip::address address = asio::ip::make_address(options_.address, error);
         if (error) return invalid_argument("'{}' is not an IP address", options_.address);
-        if (!address.is_loopback()) {
+        if (!address.is_loopback() && !options_.tls) {
             return failed_precondition(
                 "{} is not a loopback address, and this server has no TLS; "
-                "listen on 127.0.0.1 behind a proxy that has",
+                "give it a certificate, or listen on 127.0.0.1",
                 options_.address);
         }
+        if (options_.tls) tls_ = HF_TRY(make_server_context(*options_.tls));
         const Tcp::endpoint endpoint(address, options_.port);
         acceptor_.open(endpoint.protocol(), error);
         if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
         if (!error) acceptor_.bind(endpoint, error);
         if (!error) acceptor_.listen(asio::socket_base::max_listen_connections, error);
+        if (!error) acceptor_.non_blocking(true, error);
         if (error) {
             return unavailable("cannot listen on {}:{}: {}", options_.address, options_.port,
                                error.message());
@@ -133,120 +95,76 @@ public:
     std::uint16_t port() const override { return port_; }
 
     bool drain(Duration grace) override {
-        draining_ = true;
-        asio::post(loop_, [this] {
-            ErrorCode ignored;
-            acceptor_.close(ignored);
-            for (Connection& connection : connections_) {
-                if (!connection.busy) connection.stream.close();
-            }
-        });
+        asio::post(loop_, [this] { start_draining(); });
         std::unique_lock lock(mutex_);
-        return ended_.wait_for(lock, grace, [this] { return count_ == 0; });
+        return ended_.wait_for(lock, grace, [this] { return drained_ && count_ == 0; });
     }
 
 private:
-    // Owned by the loop thread.
-    struct Connection {
-        beast::tcp_stream stream;
-        bool busy = false;  // between the first byte of a request and the last of its answer
-    };
+    asio::io_context& loop() override { return loop_; }
+    const Limits& limits() const override { return options_.limits; }
+    asio::ssl::context* tls() override { return tls_.get(); }
+    bool draining() const override { return draining_; }
 
     asio::awaitable<void> accept() {
         for (;;) {
             auto [error, socket] = co_await acceptor_.async_accept(kAwait);
             if (error == asio::error::operation_aborted || !acceptor_.is_open()) co_return;
-            if (error || connections_.size() >= options_.limits.connections) continue;
-            connections_.push_back({beast::tcp_stream(std::move(socket))});
-            {
-                const std::lock_guard lock(mutex_);
-                ++count_;
+            if (!error) {
+                add(std::move(socket));
+                continue;
             }
-            const auto at = std::prev(connections_.end());
-            asio::co_spawn(loop_, serve(*at), [this, at](std::exception_ptr) {
-                connections_.erase(at);
-                const std::lock_guard lock(mutex_);
-                --count_;
-                ended_.notify_all();
-            });
+            asio::steady_timer pause(loop_, kAcceptPause);
+            co_await pause.async_wait(kAwait);
         }
     }
 
-    asio::awaitable<void> serve(Connection& connection) {
-        beast::tcp_stream& stream = connection.stream;
+    void add(Tcp::socket socket) {
+        if (connections_.size() >= options_.limits.connections) return;
+        connections_.push_back(Connection::create(std::move(socket), *this));
+        {
+            const std::lock_guard lock(mutex_);
+            ++count_;
+        }
+        const auto at = std::prev(connections_.end());
+        asio::co_spawn(loop_, (*at)->serve(), [this, at](std::exception_ptr) {
+            connections_.erase(at);
+            const std::lock_guard lock(mutex_);
+            --count_;
+            ended_.notify_all();
+        });
+    }
+
+    // Who has connected already is served, so the queue of the system is emptied first.
+    void start_draining() {
+        draining_ = true;
+        for (ErrorCode error; acceptor_.is_open() && !error;) {
+            Tcp::socket socket(loop_);
+            acceptor_.accept(socket, error);
+            if (!error) add(std::move(socket));
+        }
         ErrorCode ignored;
-        const Tcp::endpoint peer = stream.socket().remote_endpoint(ignored);
-        const std::string peer_text = fmt::format("{}:{}", peer.address().to_string(), peer.port());
-        stream.socket().set_option(Tcp::no_delay(true), ignored);
-        beast::flat_buffer buffer(options_.limits.header_bytes + (64u << 10));
-        bool keep_alive = true;
-        while (keep_alive && !draining_) {
-            Parser parser;
-            parser.header_limit(static_cast<std::uint32_t>(options_.limits.header_bytes));
-            parser.body_limit(options_.limits.body_bytes);
-            connection.busy = buffer.size() > 0;
-            const ErrorCode error = co_await read(connection, buffer, parser);
-            if (error) {
-                if (auto answer = answer_to(error, options_.limits)) {
-                    beast::http::response<Body> message = to_message(std::move(*answer), 11, false);
-                    co_await write(stream, std::move(message));
-                }
-                break;
+        acceptor_.close(ignored);
+        for (const std::shared_ptr<Connection>& connection : connections_) {
+            connection->end_stream();
+        }
+        last_call_.expires_after(options_.limits.last_call);
+        last_call_.async_wait([this](const ErrorCode&) {
+            for (const std::shared_ptr<Connection>& connection : connections_) {
+                connection->close_if_idle();
             }
-            const bool head = parser.get().method() == beast::http::verb::head;
-            const unsigned version = parser.get().version();
-            keep_alive = parser.get().keep_alive();
-            Request request = to_request(parser.release(), peer_text);
-            Response response = co_await handle(std::move(request));
-            keep_alive = keep_alive && !draining_;
-            beast::http::response<Body> message =
-                to_message(std::move(response), version, keep_alive);
-            if (head) message.body().clear();
-            const bool written = co_await write(stream, std::move(message));
-            if (!written) break;
-            connection.busy = false;
-        }
-        stream.socket().shutdown(Tcp::socket::shutdown_send, ignored);
+        });
+        const std::lock_guard lock(mutex_);
+        drained_ = true;
+        ended_.notify_all();
     }
 
-    asio::awaitable<ErrorCode> read(Connection& connection, beast::flat_buffer& buffer,
-                                    Parser& parser) {
-        beast::tcp_stream& stream = connection.stream;
-        // Waiting for the next request is idle time; once it has begun it must arrive in time.
-        if (buffer.size() == 0) {
-            stream.expires_after(options_.limits.idle_timeout);
-            auto [error, count] = co_await stream.async_read_some(buffer.prepare(4096), kAwait);
-            if (error) co_return ErrorCode(beast::http::error::end_of_stream);
-            buffer.commit(count);
-        }
-        connection.busy = true;
-        stream.expires_after(options_.limits.request_timeout);
-        auto [header_error, header_count] =
-            co_await beast::http::async_read_header(stream, buffer, parser, kAwait);
-        if (header_error) co_return header_error;
-        if (beast::iequals(parser.get()[beast::http::field::expect], "100-continue")) {
-            beast::http::response<beast::http::empty_body> go_on(beast::http::status::continue_,
-                                                                 11);
-            auto [error, count] = co_await beast::http::async_write(stream, go_on, kAwait);
-            if (error) co_return error;
-        }
-        auto [error, count] = co_await beast::http::async_read(stream, buffer, parser, kAwait);
-        co_return error;
-    }
-
-    asio::awaitable<bool> write(beast::tcp_stream& stream, beast::http::response<Body> message) {
-        stream.expires_after(options_.limits.request_timeout);
-        auto [error, count] = co_await beast::http::async_write(stream, message, kAwait);
-        co_return !error;
-    }
-
-    // Runs on a worker. Arguments of awaited calls are named variables in this file: GCC 12
-    // destroys temporaries in such expressions twice.
+    // Runs on a worker.
     asio::awaitable<Response> compute(Request request) {
         co_return dispatch(router_, std::move(request));
     }
 
-    asio::awaitable<Response> handle(Request request) {
+    asio::awaitable<Response> answer(Request request) override {
         if (in_flight_ >= options_.limits.queued_requests) {
             Response response = Response::error(503, "too many requests are waiting; try again");
             response.headers.set("Retry-After", "1");
@@ -262,17 +180,20 @@ private:
 
     const ServerOptions options_;
     const Router router_;
+    std::unique_ptr<asio::ssl::context> tls_;
     asio::io_context loop_{1};
     asio::io_context work_;
     asio::executor_work_guard<asio::io_context::executor_type> working_{work_.get_executor()};
     Tcp::acceptor acceptor_;
+    asio::steady_timer last_call_;
     std::uint16_t port_ = 0;
-    std::list<Connection> connections_;
-    std::size_t in_flight_ = 0;  // loop thread only
-    std::atomic<bool> draining_{false};
+    std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
+    std::size_t in_flight_ = 0;
+    bool draining_ = false;
     std::mutex mutex_;
     std::condition_variable ended_;
-    std::size_t count_ = 0;  // of connections; under mutex_
+    bool drained_ = false;   // under mutex_; the acceptor is closed
+    std::size_t count_ = 0;  // under mutex_; of connections
     std::vector<std::thread> threads_;
 };
 

@@ -27,8 +27,9 @@ using Handler = std::function<Response(const Request& request)>;
 
 class Router final {
 public:
-    // Pattern: "/v2/models/{name}/infer"; a part in braces matches one path part. Literal parts win
-    // over parameters. HEAD is served by GET.
+    // Pattern: "/v2/models/{name}/infer"; a part in braces matches one path part, and "{name...}",
+    // which may only come last, any number of parts, none included; its value has "/" between
+    // them. Literal parts win over parameters, one part over any number. HEAD is served by GET.
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
     struct Match {
@@ -47,14 +48,21 @@ private:
     std::vector<Route> routes_;
 };
 
+// What happens at each bound: 431, 413, and 503 for the first, second and fourth; a connection too
+// many, or one that takes too long, is closed without an answer.
 struct Limits {
     std::size_t header_bytes = 64u << 10;
     std::size_t body_bytes = 64u << 20;
     std::size_t connections = 1024;
     std::size_t queued_requests = 256;
+    Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(75);
-    Duration request_timeout =
-        std::chrono::seconds(60);  // to receive one request, to send one answer
+
+    // To receive one request, to send one answer, to send one piece of a stream.
+    Duration request_timeout = std::chrono::seconds(60);
+
+    // How long drain() lets idle connections send one more request, which may be under way.
+    Duration last_call = std::chrono::milliseconds(500);
 };
 
 // TLS 1.2 and 1.3. With `client_ca_pem`, a client may show a certificate; one that does not verify
@@ -82,8 +90,8 @@ public:
 
     virtual std::uint16_t port() const = 0;
 
-    // Stops accepting and answers what is in flight with Connection: close; returns when all
-    // connections have ended or after `grace`. True when none had to be cut.
+    // Stops accepting, ends streams and answers what is in flight with Connection: close; returns
+    // when all connections have ended or after `grace`. True when none had to be cut.
     virtual bool drain(Duration grace) = 0;
 };
 

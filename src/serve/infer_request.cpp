@@ -1,6 +1,7 @@
 #include "serve/infer_request.h"
 
 #include "base/json.h"
+#include "base/text.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
 
@@ -13,23 +14,50 @@ std::string names_of(const std::vector<runtime::Port>& ports) {
     return names;
 }
 
-Result<std::size_t> find_port(const std::vector<runtime::Port>& ports, std::string_view name) {
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        if (ports[i].name == name) return i;
+Result<std::size_t> find_port(const std::vector<runtime::Port>& ports, const json::Value& value) {
+    if (!value.is_object()) return invalid_argument(": must be an object");
+    const json::Value* name = json::find(value, "name");
+    if (!name || !name->is_string()) {
+        return invalid_argument("/name: must be given, as a string; the model has: {}",
+                                names_of(ports));
     }
-    return invalid_argument("'{}' is not known; the model has: {}", name, names_of(ports));
+    for (std::size_t i = 0; i < ports.size(); ++i) {
+        if (ports[i].name == json::as_view(name->get_string())) return i;
+    }
+    return invalid_argument("/name: '{}' is not known; the model has: {}",
+                            json::as_view(name->get_string()), names_of(ports));
+}
+
+Result<DType> parse_datatype(const json::Value& input) {
+    const json::Value* datatype = json::find(input, "datatype");
+    if (!datatype || !datatype->is_string()) {
+        return invalid_argument("/datatype: must be given, as a string such as \"FP32\"");
+    }
+    const Result<DType> dtype = parse_oip_dtype(json::as_view(datatype->get_string()));
+    if (!dtype.ok()) return invalid_argument("/datatype: {}", dtype.status().message());
+    return *dtype;
 }
 
 Result<Shape> parse_shape(const json::Value& input) {
     const json::Array* array = json::find_array(input, "shape");
-    if (!array) return invalid_argument("field 'shape' must be given, as an array of integers");
+    if (!array) return invalid_argument("/shape: must be given, as an array of integers");
+    if (array->size() > Shape::kMaxRank) {
+        return invalid_argument("/shape: has {} extents; the limit is {}", array->size(),
+                                Shape::kMaxRank);
+    }
     std::vector<std::int64_t> extents;
-    for (const json::Value& extent : *array) {
-        if (!extent.is_int64()) return invalid_argument("field 'shape' must hold integers");
+    for (std::size_t i = 0; i < array->size(); ++i) {
+        const json::Value& extent = (*array)[i];
+        if (!extent.is_int64() || extent.get_int64() < 0) {
+            return invalid_argument("/shape/{}: must be an integer from 0 to {}", i,
+                                    Shape::kMaxElements);
+        }
         extents.push_back(extent.get_int64());
     }
     const Shape shape(std::move(extents));
-    HF_TRY(shape.check());
+    if (const Status status = shape.check(); !status.ok()) {
+        return invalid_argument("/shape: {}", status.message());
+    }
     return shape;
 }
 
@@ -41,26 +69,42 @@ bool fits(const runtime::Port& port, const Shape& shape) {
     return true;
 }
 
+// The parameter's value, or null; INVALID_ARGUMENT when `parameters` is not an object.
+Result<const json::Value*> find_parameter(const json::Value& value, std::string_view name) {
+    const json::Value* parameters = json::find(value, "parameters");
+    if (parameters && !parameters->is_object()) {
+        return invalid_argument("/parameters: must be an object");
+    }
+    return parameters ? json::find(*parameters, name) : nullptr;
+}
+
+Result<bool> bool_parameter(const json::Value& value, std::string_view name, bool fallback) {
+    const json::Value* parameter = HF_TRY(find_parameter(value, name));
+    if (!parameter) return fallback;
+    if (!parameter->is_bool()) {
+        return invalid_argument("/parameters/{}: must be true or false", name);
+    }
+    return parameter->get_bool();
+}
+
+// What a member of the request refuses begins with the rest of its JSON pointer.
+Status at(std::string_view array, std::size_t index, const Status& status) {
+    return Status(status.code(), fmt::format("/{}/{}{}", array, index, status.message()));
+}
+
 class RequestParser {
 public:
     RequestParser(const runtime::Signature& signature, ByteView binary)
         : signature_(signature), binary_(binary) {}
 
     Result<InferRequest> parse(const json::Value& root) {
+        if (!root.is_object()) return invalid_argument("the request must be a JSON object");
         InferRequest request;
-        request.id = json::get_string(root, "id");
-        request.inputs.resize(signature_.inputs.size());
-        const json::Array* inputs = json::find_array(root, "inputs");
-        if (!inputs) return invalid_argument("/inputs: must be given, as an array");
-        for (std::size_t i = 0; i < inputs->size(); ++i) {
-            HF_TRY(add_input((*inputs)[i], request).context("/inputs/{}", i));
+        if (const json::Value* id = json::find(root, "id")) {
+            if (!id->is_string()) return invalid_argument("/id: must be a string");
+            request.id = json::as_view(id->get_string());
         }
-        for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-            if (request.inputs[i].is_null()) {
-                return invalid_argument("/inputs: '{}' is missing; the model takes: {}",
-                                        signature_.inputs[i].name, names_of(signature_.inputs));
-            }
-        }
+        HF_TRY(add_inputs(root, request));
         if (used_ != binary_.size()) {
             return invalid_argument("{} bytes of binary data follow the JSON and inputs claim {}",
                                     binary_.size(), used_);
@@ -70,35 +114,61 @@ public:
     }
 
 private:
+    Status add_inputs(const json::Value& root, InferRequest& request) {
+        const json::Array* inputs = json::find_array(root, "inputs");
+        if (!inputs) return invalid_argument("/inputs: must be given, as an array");
+        request.inputs.resize(signature_.inputs.size());
+        for (std::size_t i = 0; i < inputs->size(); ++i) {
+            const Status status = add_input((*inputs)[i], request);
+            if (!status.ok()) return at("inputs", i, status);
+        }
+        for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+            if (request.inputs[i].is_null()) {
+                return invalid_argument("/inputs: '{}' is missing; the model takes: {}",
+                                        signature_.inputs[i].name, names_of(signature_.inputs));
+            }
+        }
+        return {};
+    }
+
     Status add_input(const json::Value& input, InferRequest& request) {
-        const std::string name = HF_TRY(json::need_string(input, "name"));
-        const std::size_t index = HF_TRY(find_port(signature_.inputs, name));
-        if (!request.inputs[index].is_null()) return invalid_argument("'{}' is given twice", name);
+        const std::size_t index = HF_TRY(find_port(signature_.inputs, input));
         const runtime::Port& port = signature_.inputs[index];
-        const DType dtype = HF_TRY(parse_oip_dtype(json::get_string(input, "datatype")));
+        if (!request.inputs[index].is_null()) {
+            return invalid_argument("/name: '{}' is given twice", port.name);
+        }
+        const DType dtype = HF_TRY(parse_datatype(input));
         const Shape shape = HF_TRY(parse_shape(input));
-        if (dtype != port.dtype || !fits(port, shape)) {
-            return invalid_argument("'{}' must be {} of shape {}, and is {} of shape {}", name,
-                                    oip_name(port.dtype), port.shape.to_string(), oip_name(dtype),
-                                    shape.to_string());
+        if (dtype != port.dtype) {
+            return invalid_argument("/datatype: '{}' must be {}, and is {}", port.name,
+                                    oip_name(port.dtype), oip_name(dtype));
         }
-        const json::Value* size = json::find_path(input, {"parameters", "binary_data_size"});
+        if (!fits(port, shape)) {
+            return invalid_argument("/shape: '{}' must have shape {}, and has {}", port.name,
+                                    port.shape.to_string(), shape.to_string());
+        }
+        const json::Value* size = HF_TRY(find_parameter(input, "binary_data_size"));
         const json::Value* data = json::find(input, "data");
-        if (size && data) return invalid_argument("give either data or binary_data_size");
-        if (size) {
-            request.inputs[index] = HF_TRY(take_binary(*size, dtype, shape));
-        } else if (data) {
-            request.inputs[index] = HF_TRY(tensor_from_json(*data, dtype, shape).context("/data"));
-        } else {
-            return invalid_argument("field 'data' must be given");
+        if (size && data) return invalid_argument(": give either data or binary_data_size");
+        if (!size && !data) {
+            return invalid_argument(
+                "/data: must be given, or parameters.binary_data_size with the bytes after the "
+                "JSON");
         }
+        Result<Tensor> tensor =
+            size ? take_binary(*size, dtype, shape) : tensor_from_json(*data, dtype, shape);
+        if (!tensor.ok()) {
+            return invalid_argument("/{}: {}", size ? "parameters/binary_data_size" : "data",
+                                    tensor.status().message());
+        }
+        request.inputs[index] = std::move(*tensor);
         return {};
     }
 
     Result<Tensor> take_binary(const json::Value& size, DType dtype, const Shape& shape) {
         const std::int64_t count = size.is_int64() ? size.get_int64() : -1;
         if (count < 0 || static_cast<std::uint64_t>(count) > binary_.size() - used_) {
-            return invalid_argument("binary_data_size {} exceeds the {} bytes that follow the JSON",
+            return invalid_argument("{} is not among the {} bytes that are left after the JSON",
                                     json::write(size), binary_.size() - used_);
         }
         const ByteView bytes = binary_.subspan(used_, static_cast<std::size_t>(count));
@@ -107,25 +177,41 @@ private:
     }
 
     Status add_outputs(const json::Value& root, InferRequest& request) {
-        const json::Value* all_binary = json::find_path(root, {"parameters", "binary_data_output"});
-        const bool fallback = all_binary && all_binary->is_bool() && all_binary->get_bool();
-        const json::Array* outputs = json::find_array(root, "outputs");
-        if (!outputs || outputs->empty()) {
+        const bool fallback = HF_TRY(bool_parameter(root, "binary_data_output", false));
+        const json::Value* given = json::find(root, "outputs");
+        if (given && !given->is_array()) return invalid_argument("/outputs: must be an array");
+        if (!given || given->get_array().empty()) {
             for (std::size_t i = 0; i < signature_.outputs.size(); ++i) {
                 request.outputs.push_back({i, fallback});
             }
             return {};
         }
-        for (std::size_t i = 0; i < outputs->size(); ++i) {
-            const json::Value& output = (*outputs)[i];
-            const Result<std::size_t> index =
-                find_port(signature_.outputs, json::get_string(output, "name"));
-            HF_TRY(index.status().context("/outputs/{}", i));
-            const json::Value* binary = json::find_path(output, {"parameters", "binary_data"});
-            const bool wants = binary && binary->is_bool() ? binary->get_bool() : fallback;
-            request.outputs.push_back({*index, wants});
+        const json::Array& outputs = given->get_array();
+        std::vector<bool> wanted(signature_.outputs.size());
+        for (std::size_t i = 0; i < outputs.size(); ++i) {
+            const Result<InferRequest::Wanted> output = parse_output(outputs[i], fallback);
+            if (!output.ok()) return at("outputs", i, output.status());
+            if (wanted[output->output]) {
+                return invalid_argument("/outputs/{}/name: '{}' is asked for twice", i,
+                                        signature_.outputs[output->output].name);
+            }
+            wanted[output->output] = true;
+            request.outputs.push_back(*output);
         }
         return {};
+    }
+
+    Result<InferRequest::Wanted> parse_output(const json::Value& output, bool fallback) {
+        const std::size_t index = HF_TRY(find_port(signature_.outputs, output));
+        for (std::string_view name : {"classification", "shared_memory_region"}) {
+            if (HF_TRY(find_parameter(output, name))) {
+                return invalid_argument(
+                    "/parameters/{}: this extension is not offered; leave it "
+                    "out",
+                    name);
+            }
+        }
+        return InferRequest::Wanted{index, HF_TRY(bool_parameter(output, "binary_data", fallback))};
     }
 
     const runtime::Signature& signature_;
@@ -150,6 +236,18 @@ Result<InferRequest> parse_raw(ByteView body, const runtime::Signature& signatur
     request.inputs.push_back(HF_TRY(tensor_from_binary(body, port.dtype, shape)));
     for (std::size_t i = 0; i < signature.outputs.size(); ++i) request.outputs.push_back({i, true});
     return request;
+}
+
+Status check_json_form(const Tensor& tensor, std::string_view name) {
+    if (tensor.dtype() != DType::kString) return {};
+    for (const std::string& text : tensor.strings()) {
+        if (is_utf8(text)) continue;
+        return invalid_argument(
+            "output '{}' holds bytes that are not UTF-8 text; ask for it with the parameter "
+            "binary_data",
+            name);
+    }
+    return {};
 }
 
 }  // namespace
@@ -184,6 +282,7 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
             binary.insert(binary.end(), bytes.begin(), bytes.end());
             any_binary = true;
         } else {
+            HF_TRY(check_json_form(tensor, signature.outputs[wanted.output].name));
             output["data"] = HF_TRY(tensor_to_json(tensor));
         }
         outputs.push_back(std::move(output));

@@ -28,20 +28,23 @@ class ModelHost final {
 public:
     // What a receipt says of the model. Empty fields are unknown and left out of receipts.
     struct Identity {
-        std::string name;
-        std::string version;       // "1" unless the caller says otherwise
-        std::string platform;      // "onnx", "tflite"
-        std::string service;       // the Service resource it answers for
-        std::string model_digest;  // "sha256:...": of the manifest it was pulled by, or of the file
-        std::string plan_digest;
-        std::string signer;  // as trust::VerifiedModel::signer says
+        std::string name = {};
+        std::string version = "1";
+        std::string platform = {};  // "onnx", "tflite"
+        std::string service = {};   // the Service resource it answers for
+        std::string model_digest =
+            {};  // "sha256:...": of the manifest it was pulled by, or the file
+        std::string plan_digest = {};
+        std::string signer = {};  // as trust::VerifiedModel::signer says
     };
 
     ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
-              env::Clock& clock)
-        : identity_(std::move(identity)), model_(std::move(model)), clock_(clock) {}
+              env::Clock& clock);
 
     const Identity& identity() const { return identity_; }
+
+    // What receipts say of the model, as canonical JSON; made once.
+    const std::string& receipt_json() const { return receipt_json_; }
     const runtime::Signature& signature() const { return model_->signature(); }
     std::string_view device() const { return model_->device(); }
 
@@ -76,6 +79,7 @@ private:
     void count(bool ok, Duration duration);
 
     const Identity identity_;
+    const std::string receipt_json_;
     const std::shared_ptr<const runtime::CompiledModel> model_;
     env::Clock& clock_;
     std::atomic<bool> ready_{true};

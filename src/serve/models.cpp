@@ -1,12 +1,18 @@
 #include "serve/models.h"
 
+#include "base/text.h"
+
 namespace hf::serve {
 
 Status Models::activate(std::shared_ptr<ModelHost> host) {
     HF_CHECK(host != nullptr);
+    const std::string& name = host->identity().name;
+    if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
+        return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'", name);
+    }
     const std::lock_guard one_change(change_);
     Table table = *this->table();
-    std::shared_ptr<ModelHost>& place = table[host->identity().name];
+    std::shared_ptr<ModelHost>& place = table[name];
     if (!place && table.size() > kMaxModels) {
         return resource_exhausted("{} models are served here, the limit; remove one first",
                                   kMaxModels);

@@ -29,7 +29,8 @@ class Models final {
 public:
     // From the return on, requests for the host's name get this host; what answered under that name
     // before drains. Load, compile and warm it first: this only swaps. RESOURCE_EXHAUSTED beyond
-    // kMaxModels names. REQUIRES: host is not null.
+    // kMaxModels names; INVALID_ARGUMENT for a name that cannot stand in a path. REQUIRES: host is
+    // not null.
     Status activate(std::shared_ptr<ModelHost> host);
 
     // False when no model has that name.

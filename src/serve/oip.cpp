@@ -10,7 +10,14 @@ namespace {
 
 constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 
+constexpr std::string_view kReceiptHeader = "holdfast-receipt";
+
 using Host = std::shared_ptr<ModelHost>;
+
+struct Services {
+    Models& models;
+    Receipts* receipts;  // null: predictions have none
+};
 
 http::Response answer(const json::Value& value, int status = 200) {
     return http::Response::json(status, json::write(value) + "\n");
@@ -111,13 +118,56 @@ Result<std::optional<std::size_t>> json_length(const http::Request& request) {
     return std::optional<std::size_t>(static_cast<std::size_t>(length));
 }
 
-Result<http::Response> try_infer(ModelHost& host, const http::Request& request) {
+// What the body says it is; curl sends a form's type unless told otherwise.
+Status check_media_type(const http::Request& request) {
+    const std::string_view encoding = request.headers.get("Content-Encoding").value_or("identity");
+    if (encoding != "identity") {
+        return invalid_argument("Content-Encoding '{}' is not read here; send the body as it is",
+                                encoding);
+    }
+    const std::string_view header = request.headers.get("Content-Type").value_or("");
+    const std::string type = to_lower(trim(header.substr(0, header.find(';'))));
+    for (std::string_view known : {"", "application/json", "application/octet-stream",
+                                   "application/x-www-form-urlencoded", "text/plain"}) {
+        if (type == known) return {};
+    }
+    return invalid_argument(
+        "Content-Type '{}' is not read here; send application/json, or "
+        "application/octet-stream where binary data follows",
+        type);
+}
+
+Result<InferRequest> parse(const ModelHost& host, const http::Request& request) {
     const std::optional<std::size_t> length = HF_TRY(json_length(request));
-    const InferRequest parsed = HF_TRY(parse_infer_request(request.body, length, host.signature()));
+    return parse_infer_request(request.body, length, host.signature());
+}
+
+// The receipt's identifier.
+Result<std::string> add_receipt(Receipts& receipts, const ModelHost& host,
+                                const InferRequest& request,
+                                const ModelHost::Inference& inference) {
+    const runtime::Signature& signature = host.signature();
+    std::vector<NamedTensor> inputs;
+    for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+        inputs.push_back({signature.inputs[i].name, request.inputs[i]});
+    }
+    std::vector<NamedTensor> outputs;
+    for (const InferRequest::Wanted& wanted : request.outputs) {
+        outputs.push_back(
+            {signature.outputs[wanted.output].name, inference.outputs[wanted.output]});
+    }
+    return receipts.add({.host = host,
+                         .request = tensors_digest(inputs),
+                         .response = tensors_digest(outputs),
+                         .duration = inference.duration});
+}
+
+Result<http::Response> answer_inference(ModelHost& host, const InferRequest& request,
+                                        Receipts* receipts) {
+    const ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
     const ModelHost::Identity& identity = host.identity();
-    ModelHost::Inference inference = HF_TRY(host.infer(parsed.inputs));
-    const Answer result{identity.name, identity.version, std::move(inference.outputs)};
-    InferBody body = HF_TRY(write_infer_response(parsed, result, host.signature()));
+    const Answer answer{identity.name, identity.version, inference.outputs};
+    InferBody body = HF_TRY(write_infer_response(request, answer, host.signature()));
     http::Response response;
     response.body = std::move(body.bytes);
     response.headers.set("Content-Type",
@@ -125,28 +175,59 @@ Result<http::Response> try_infer(ModelHost& host, const http::Request& request) 
     if (body.json_bytes) {
         response.headers.set(std::string(kLengthHeader), fmt::format("{}", *body.json_bytes));
     }
+    if (receipts) {
+        response.headers.set(std::string(kReceiptHeader),
+                             HF_TRY(add_receipt(*receipts, host, request, inference)));
+    }
     return response;
 }
 
-http::Response infer(Models& models, const http::Request& request) {
-    const Result<Host> host = find_model(models, request);
+http::Response infer(const Services& services, const http::Request& request) {
+    const Result<Host> host = find_model(services.models, request);
     if (!host.ok()) return http::Response::error(host.status());
-    Result<http::Response> response = try_infer(**host, request);
-    if (response.ok()) return std::move(*response);
-    (*host)->count_refused();
-    return http::Response::error(response.status());
+    const Status media_type = check_media_type(request);
+    const Result<InferRequest> parsed =
+        media_type.ok() ? parse(**host, request) : Result<InferRequest>(media_type);
+    if (!parsed.ok()) {
+        (*host)->count_refused();
+        return media_type.ok() ? http::Response::error(parsed.status())
+                               : http::Response::error(415, media_type.message());
+    }
+    Result<http::Response> response = answer_inference(**host, *parsed, services.receipts);
+    return response.ok() ? std::move(*response) : http::Response::error(response.status());
 }
 
-http::Response metrics(const Models& models) {
-    http::Response response = http::Response::text(200, models_metrics(models));
+// A list of what is served, as the repository extension gives it; nothing is loaded through it.
+http::Response repository_index(const Models& models) {
+    json::Array rows;
+    for (const Host& host : models.all()) {
+        rows.push_back({{"name", host->identity().name},
+                        {"version", host->identity().version},
+                        {"state", host->ready() ? "READY" : "UNAVAILABLE"},
+                        {"reason", ""}});
+    }
+    return answer(std::move(rows));
+}
+
+http::Response receipt(Receipts& receipts, const http::Request& request) {
+    const Result<std::string> file = receipts.file(request.path_parameter("id"));
+    if (!file.ok()) return http::Response::error(file.status());
+    return http::Response::json(200, *file);
+}
+
+http::Response metrics(const Services& services) {
+    std::string text = models_metrics(services.models);
+    if (services.receipts) text += services.receipts->metrics();
+    http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
 }
 
 }  // namespace
 
-void add_oip_routes(http::Router& router, Models& models) {
+void add_oip_routes(http::Router& router, Models& models, Receipts* receipts) {
     using Request = http::Request;
+    const Services services{models, receipts};
     router.add("GET", "/v2", server_metadata);
     router.add("GET", "/v2/health/live", [](const Request&) {
         return answer(json::Object{{"live", true}});
@@ -157,9 +238,14 @@ void add_oip_routes(http::Router& router, Models& models) {
         router.add("GET", base + "/ready",
                    [&models](const Request& r) { return model_ready(models, r); });
         router.add("POST", base + "/infer",
-                   [&models](const Request& r) { return infer(models, r); });
+                   [services](const Request& r) { return infer(services, r); });
     }
-    router.add("GET", "/metrics", [&models](const Request&) { return metrics(models); });
+    router.add("POST", "/v2/repository/index",
+               [&models](const Request&) { return repository_index(models); });
+    router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });
+    if (!receipts) return;
+    router.add("GET", "/v2/receipts/{id}",
+               [receipts](const Request& r) { return receipt(*receipts, r); });
 }
 
 }  // namespace hf::serve

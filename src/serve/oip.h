@@ -6,10 +6,12 @@
 
 #include "http/server.h"
 #include "serve/models.h"
+#include "serve/receipts.h"
 
 namespace hf::serve {
 
-// REQUIRES: models outlives the server that the router goes into.
-void add_oip_routes(http::Router& router, Models& models);
+// With receipts, every inference has one (header "holdfast-receipt"), and /v2/receipts/ID gives it.
+// REQUIRES: models and receipts outlive the server that the router goes into.
+void add_oip_routes(http::Router& router, Models& models, Receipts* receipts = nullptr);
 
 }  // namespace hf::serve

@@ -1,5 +1,7 @@
 #include "serve/tensors.h"
 
+#include <algorithm>
+
 namespace hf::serve {
 namespace {
 
@@ -35,6 +37,12 @@ Result<Tensor> tensor_from_binary(ByteView bytes, DType dtype, const Shape& shap
     if (bytes.size() != wanted) {
         return invalid_argument("{} binary bytes where shape {} of {} needs {}", bytes.size(),
                                 shape.to_string(), oip_name(dtype), wanted);
+    }
+    if (dtype == DType::kBool) {
+        const auto odd = std::find_if(bytes.begin(), bytes.end(), [](auto b) { return b > 1; });
+        if (odd != bytes.end()) {
+            return invalid_argument("byte {} is {}; a BOOL is 0 or 1", odd - bytes.begin(), *odd);
+        }
     }
     Tensor tensor(dtype, shape);
     if (wanted > 0) std::memcpy(tensor.mutable_bytes().data(), bytes.data(), wanted);

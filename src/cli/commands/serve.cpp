@@ -33,9 +33,24 @@ std::string stem_of(const std::string& path) {
     return file.substr(0, file.rfind('.'));
 }
 
-Result<Digest> digest_of_file(World& world, const std::string& path) {
+// What receipts and metadata say of the file.
+Result<serve::ModelHost::Identity> identify(World& world, const std::string& path,
+                                            const Arguments& arguments) {
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    return crypto::sha256(file->bytes());
+    serve::ModelHost::Identity identity;
+    identity.name = arguments.has("name") ? arguments.get("name") : stem_of(path);
+    identity.platform = graph::format_name(graph::detect_format(file->bytes()));
+    identity.model_digest = crypto::sha256(file->bytes()).to_string();
+    return identity;
+}
+
+// Null without --receipts.
+Result<std::unique_ptr<serve::Receipts>> open_receipts(World& world, const Arguments& arguments) {
+    if (!arguments.has("receipts")) return std::unique_ptr<serve::Receipts>();
+    serve::Receipts::Options options;
+    options.folder = arguments.get("receipts");
+    options.node = arguments.get("node");
+    return serve::Receipts::open({world.files, world.clock, world.entropy}, std::move(options));
 }
 
 Status run(World& world, const Arguments& arguments) {
@@ -43,20 +58,24 @@ Status run(World& world, const Arguments& arguments) {
     http::ServerOptions options = HF_TRY(listen_options(arguments.get("listen")));
     options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
-    const std::string name = arguments.has("name") ? arguments.get("name") : stem_of(path);
-    serve::ModelHost::Identity identity{.name = name, .version = "1", .platform = "onnx"};
-    identity.model_digest = HF_TRY(digest_of_file(world, path)).to_string();
+    serve::ModelHost::Identity identity = HF_TRY(identify(world, path, arguments));
+    const std::string name = identity.name;
     serve::Models models;
     HF_TRY(models.activate(
         std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock)));
+    const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    serve::add_oip_routes(router, models);
+    serve::add_oip_routes(router, models, receipts.get());
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
     world.out(
         fmt::format("serving {} on http://{}:{}/v2/models/{} ({} device, loaded in {:.1f} ms)\n",
                     path, address, server->port(), name, loaded.model->device(), loaded.load_ms));
+    if (receipts) {
+        world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
+                              arguments.get("receipts"), receipts->log().verifier().text()));
+    }
     world.wait_for_signal(std::nullopt);
     models.set_ready(false);
     const bool clean = server->drain(kDrainGrace);
@@ -71,13 +90,18 @@ Command serve_command() {
         {"--listen", "a loopback address; port 0 lets the system choose", "ADDR:PORT",
          "127.0.0.1:8080"},
         {"--name", "the model's name; the file's stem unless given", "NAME"},
+        {"--receipts",
+         "folder of the receipt log, made when it is not there; without it predictions "
+         "have no receipts",
+         "DIR"},
+        {"--node", "who answers, in receipts", "NAME", "local"},
         {"--workers", "requests computed at a time", "N", "2"}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {"serve",
             "Serves one model over the Open Inference Protocol until SIGTERM, then drains",
             {{"FILE", "an ONNX model"}},
             std::move(options),
-            {"holdfast serve model.onnx --listen 127.0.0.1:8080",
+            {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
              "curl localhost:8080/v2/models/model"},
             run};
 }

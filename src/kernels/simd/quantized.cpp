@@ -61,6 +61,14 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace hf::kernels {
+namespace {
+
+// A NaN becomes the lowest value.
+std::int8_t saturated(float value) {
+    return static_cast<std::int8_t>(value > -128.0f ? std::min(value, 127.0f) : -128.0f);
+}
+
+}  // namespace
 
 HWY_EXPORT(add);
 
@@ -72,13 +80,27 @@ void quantize_i8(const AffineI8& affine, const float* in, std::int8_t* out) {
     for (std::size_t i = 0; i < affine.count; ++i) {
         const float value =
             std::round(in[i] / affine.scale) + static_cast<float>(affine.zero_point);
-        out[i] = static_cast<std::int8_t>(std::clamp(value, -128.0f, 127.0f));
+        out[i] = saturated(value);
     }
 }
 
 void dequantize_i8(const AffineI8& affine, const std::int8_t* in, float* out) {
     for (std::size_t i = 0; i < affine.count; ++i) {
         out[i] = affine.scale * static_cast<float>(in[i] - affine.zero_point);
+    }
+}
+
+void softmax_i8(const SoftmaxI8& s, const std::int8_t* in, std::int8_t* out) {
+    for (std::size_t row = 0; row < s.rows; ++row, in += s.width, out += s.width) {
+        const int largest = *std::max_element(in, in + s.width);
+        float sum = 0;
+        for (std::size_t i = 0; i < s.width; ++i) sum += s.below_largest[largest - in[i]];
+        const float inverse = 1.0f / (sum * s.out_scale);
+        for (std::size_t i = 0; i < s.width; ++i) {
+            const float quotient = std::round(s.below_largest[largest - in[i]] * inverse);
+            const float stored = quotient + static_cast<float>(s.zero_out);
+            out[i] = saturated(stored);
+        }
     }
 }
 

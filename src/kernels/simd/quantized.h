@@ -35,4 +35,15 @@ struct AffineI8 {
 void quantize_i8(const AffineI8& affine, const float* in, std::int8_t* out);
 void dequantize_i8(const AffineI8& affine, const std::int8_t* in, float* out);
 
+// The exponentials come from a table by the distance to the row's largest value; sums and quotients
+// are fp32 in order, as in TensorFlow Lite. REQUIRES: width > 0.
+struct SoftmaxI8 {
+    static constexpr std::size_t kTable = 256;
+    std::size_t rows = 0, width = 0;
+    const float* below_largest = nullptr;  // kTable of them
+    float out_scale = 1;
+    std::int32_t zero_out = 0;
+};
+void softmax_i8(const SoftmaxI8& softmax, const std::int8_t* in, std::int8_t* out);
+
 }  // namespace hf::kernels

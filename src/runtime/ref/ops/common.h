@@ -127,5 +127,6 @@ std::vector<OpRow> pool_rows();
 std::vector<OpRow> norm_rows();
 std::vector<OpRow> quantize_rows();
 std::vector<OpRow> ml_rows();
+std::vector<OpRow> recurrent_rows();
 
 }  // namespace hf::runtime::ref

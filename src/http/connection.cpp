@@ -1,0 +1,311 @@
+#include "http/connection.h"
+
+#include <array>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/serializer.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "http/framing.h"
+#include "http/stream_signal.h"
+#include "http/tls.h"
+#include "http/transport.h"
+
+// Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
+// expressions twice.
+
+namespace hf::http {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+using ErrorCode = boost::system::error_code;
+using Parser = beast::http::request_parser<VectorBody>;
+using Tcp = asio::ip::tcp;
+
+constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kReadBytes = 4096;
+constexpr std::size_t kBufferBytes = 64u << 10;  // besides the longest header
+
+// How long an ended connection waits for its client to see the answer and close too. Closing at
+// once would, when the client is still sending, take the answer away from it.
+constexpr Duration kLinger = std::chrono::seconds(2);
+
+std::string peer_of(const Tcp::socket& socket) {
+    ErrorCode ignored;
+    const Tcp::endpoint peer = socket.remote_endpoint(ignored);
+    const std::string address = peer.address().to_string();
+    return peer.address().is_v6() ? fmt::format("[{}]:{}", address, peer.port())
+                                  : fmt::format("{}:{}", address, peer.port());
+}
+
+class BeastConnection;
+using Sharing = std::enable_shared_from_this<BeastConnection>;
+
+class BeastConnection final : public Connection, public Sharing {
+public:
+    BeastConnection(Tcp::socket socket, ConnectionHost& host)
+        : host_(host),
+          limits_(host.limits()),
+          transport_(beast::tcp_stream(std::move(socket)), host.tls()),
+          buffer_(limits_.header_bytes + kBufferBytes),
+          peer_(peer_of(tcp().socket())),
+          watched_(host.loop()) {}
+
+    asio::awaitable<void> serve() override {
+        const std::shared_ptr<BeastConnection> self = shared_from_this();
+        ErrorCode ignored;
+        tcp().socket().set_option(Tcp::no_delay(true), ignored);
+        const bool secured = co_await handshake();
+        if (!secured) co_return;
+        for (bool go_on = true; go_on;) {
+            const bool come = co_await wait_for_request();
+            if (!come) break;
+            busy_ = true;
+            go_on = co_await serve_one();
+            busy_ = buffer_.size() > 0;
+        }
+        busy_ = true;
+        co_await close();
+    }
+
+    void end_stream() override {
+        stop_ = true;
+        if (signal_) signal_->notify();
+    }
+
+    void close_if_idle() override {
+        ErrorCode ignored;
+        if (!busy_ && tcp().socket().available(ignored) == 0) tcp().close();
+    }
+
+    void abandon() override {
+        if (signal_) signal_->close();
+    }
+
+private:
+    beast::tcp_stream& tcp() { return transport_.tcp(); }
+
+    asio::awaitable<bool> handshake() {
+        if (!transport_.ssl()) co_return true;
+        tcp().expires_after(limits_.handshake_timeout);
+        auto [error] = co_await transport_.async_handshake(asio::ssl::stream_base::server, kAwait);
+        if (error) co_return false;
+        client_name_ = peer_common_name(transport_.ssl());
+        co_return true;
+    }
+
+    // True when a request's first bytes are in the buffer; false when none came in time.
+    asio::awaitable<bool> wait_for_request() {
+        if (watching_) {
+            watched_.expires_after(limits_.idle_timeout);
+            co_await watched_.async_wait(kAwait);
+            if (watching_ || gone_) co_return false;
+        }
+        if (buffer_.size() > 0) co_return true;
+        tcp().expires_after(limits_.idle_timeout);
+        auto space = buffer_.prepare(kReadBytes);
+        auto [error, count] = co_await transport_.async_read_some(space, kAwait);
+        if (error) co_return false;
+        buffer_.commit(count);
+        co_return true;
+    }
+
+    // Reads one request, answers it; true when the connection may go on.
+    asio::awaitable<bool> serve_one() {
+        tcp().expires_after(limits_.request_timeout);
+        Parser parser;
+        parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
+        parser.body_limit(limits_.body_bytes);
+        Request request;
+        std::optional<Response> refusal = co_await read(parser, request);
+        if (gone_) co_return false;
+        Exchange exchange;
+        exchange.version = parser.get().version();
+        exchange.head = parser.get().method() == beast::http::verb::head;
+        if (refusal) {
+            co_await send(*refusal, exchange);
+            co_return false;
+        }
+        const bool wanted = parser.get().keep_alive();
+        Response response = co_await host_.answer(std::move(request));
+        make_sendable(response);
+        exchange.keep_alive = wanted && !host_.draining();
+        if (!response.stream) {
+            const bool sent = co_await send(response, exchange);
+            co_return sent&& exchange.keep_alive;
+        }
+        const bool sent = co_await send_stream(response, exchange);
+        co_return sent&& exchange.keep_alive && !host_.draining();
+    }
+
+    // An answer when the request is refused. Sets gone_ when nobody waits for one.
+    asio::awaitable<std::optional<Response>> read(Parser& parser, Request& request) {
+        auto [header_error, header_count] =
+            co_await beast::http::async_read_header(transport_, buffer_, parser, kAwait);
+        if (header_error) co_return after_error(header_error);
+        if (std::optional<Response> refusal = refuse_framing(parser.get())) co_return refusal;
+        request = to_request(parser.get());
+        request.peer = peer_;
+        request.client_name = client_name_;
+        if (expects_continue(parser.get())) {
+            beast::http::response<beast::http::empty_body> go_on(beast::http::status::continue_,
+                                                                 11);
+            auto [error, count] = co_await beast::http::async_write(transport_, go_on, kAwait);
+            if (error) co_return after_error(error);
+        }
+        auto [error, count] = co_await beast::http::async_read(transport_, buffer_, parser, kAwait);
+        if (error) co_return after_error(error);
+        request.body = std::move(parser.get().body());
+        co_return std::nullopt;
+    }
+
+    std::optional<Response> after_error(const ErrorCode& error) {
+        std::optional<Response> answer = answer_to(error, limits_);
+        gone_ = !answer;
+        return answer;
+    }
+
+    asio::awaitable<bool> send(Response& response, const Exchange& exchange) {
+        beast::http::response<VectorBody> message = to_message(std::move(response), exchange);
+        tcp().expires_after(limits_.request_timeout);
+        auto [error, count] = co_await beast::http::async_write(transport_, message, kAwait);
+        co_return !error;
+    }
+
+    // True when the stream came to its own end and all of it was sent.
+    asio::awaitable<bool> send_stream(Response& response, Exchange& exchange) {
+        beast::http::response<beast::http::empty_body> message =
+            to_stream_header(response, exchange);
+        exchange.keep_alive = exchange.keep_alive && message.keep_alive();
+        beast::http::response_serializer<beast::http::empty_body> serializer(message);
+        tcp().expires_after(limits_.request_timeout);
+        auto [error, count] =
+            co_await beast::http::async_write_header(transport_, serializer, kAwait);
+        if (error) co_return false;
+        if (exchange.head) co_return true;
+        signal_ = std::make_shared<StreamSignal>(host_.loop());
+        start_watching();
+        const std::shared_ptr<StreamSignal> signal = signal_;
+        response.stream->start([signal] { signal->notify(); });
+        const bool sent =
+            co_await send_pieces(*response.stream, message.chunked(), declared_length(response));
+        response.stream.reset();
+        signal_->close();
+        signal_.reset();
+        streaming_ = false;
+        // Bytes of a next request while yet another read is under way: simpler to let the client
+        // ask again.
+        co_return sent && !(watching_ && buffer_.size() > 0);
+    }
+
+    asio::awaitable<bool> send_pieces(BodyStream& stream, bool chunked,
+                                      std::optional<std::uint64_t> length) {
+        std::uint64_t total = 0;
+        while (!gone_) {
+            std::optional<Bytes> piece = stream.next();
+            if (!piece || (piece->empty() && (stop_ || host_.draining()))) {
+                if (!chunked) co_return !length || total == *length;
+                const std::string_view last = "0\r\n\r\n";
+                const auto buffer = asio::buffer(last);
+                co_return co_await write(buffer);
+            }
+            if (piece->empty()) {
+                co_await signal_->wait();
+                continue;
+            }
+            total += piece->size();
+            if (length && total > *length) co_return false;
+            const std::string head = chunked ? fmt::format("{:x}\r\n", piece->size()) : "";
+            const std::string_view tail = chunked ? "\r\n" : "";
+            const std::array<asio::const_buffer, 3> buffers{
+                asio::buffer(head), asio::buffer(*piece), asio::buffer(tail)};
+            const bool written = co_await write(buffers);
+            if (!written) co_return false;
+        }
+        co_return false;
+    }
+
+    template <typename Buffers>
+    asio::awaitable<bool> write(const Buffers& buffers) {
+        tcp().expires_after(limits_.request_timeout);
+        auto [error, count] = co_await asio::async_write(transport_, buffers, kAwait);
+        co_return !error;
+    }
+
+    void start_watching() {
+        streaming_ = true;
+        watching_ = true;
+        tcp().expires_never();
+        asio::co_spawn(host_.loop(), watch(), asio::detached);
+    }
+
+    // Reads ahead while a stream is sent: that is how a client that went away is noticed. What
+    // comes is kept for the next request.
+    asio::awaitable<void> watch() {
+        const std::shared_ptr<BeastConnection> self = shared_from_this();
+        while (buffer_.size() + kReadBytes <= buffer_.max_size()) {
+            auto space = buffer_.prepare(kReadBytes);
+            auto [error, count] = co_await transport_.async_read_some(space, kAwait);
+            gone_ = gone_ || error;
+            if (error) break;
+            buffer_.commit(count);
+            if (!streaming_) break;
+        }
+        watching_ = false;
+        watched_.cancel();
+        if (signal_) signal_->notify();
+    }
+
+    // Says goodbye, then reads what the client still sends, for a while.
+    asio::awaitable<void> close() {
+        ErrorCode ignored;
+        if (gone_ || watching_) {
+            tcp().close();
+            co_return;
+        }
+        tcp().expires_after(kLinger);
+        if (transport_.ssl()) {
+            co_await transport_.async_shutdown(kAwait);
+        }
+        tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
+        std::array<std::uint8_t, kReadBytes> unread;
+        for (bool open = true; open;) {
+            const auto space = asio::buffer(unread);
+            auto [error, count] = co_await tcp().async_read_some(space, kAwait);
+            open = !error;
+        }
+    }
+
+    ConnectionHost& host_;
+    const Limits& limits_;
+    Transport transport_;
+    beast::flat_buffer buffer_;
+    const std::string peer_;
+    std::string client_name_;
+    bool busy_ = false;  // between the first byte of a request and the last of its answer
+    bool gone_ = false;  // nobody reads what we would send
+    bool stop_ = false;  // the stream is to end
+
+    bool streaming_ = false;
+    std::shared_ptr<StreamSignal> signal_;  // of the stream being sent
+    bool watching_ = false;                 // watch() runs
+    asio::steady_timer watched_;            // cancelled when watch() ends
+};
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::create(Tcp::socket socket, ConnectionHost& host) {
+    return std::make_shared<BeastConnection>(std::move(socket), host);
+}
+
+}  // namespace hf::http

@@ -1,0 +1,56 @@
+// One connection of a server, from its TLS handshake to its end: reads requests one after the
+// other, has them answered, sends answers and streams.
+//
+// Internal to this module. Every function runs on the event loop's thread. Shared by the server's
+// list and the connection's own coroutines.
+
+#pragma once
+
+#include <memory>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ssl/context.hpp>
+
+#include "http/message.h"
+#include "http/server.h"
+
+namespace hf::http {
+
+// What the connections of one server share; outlives them.
+class ConnectionHost {
+public:
+    virtual ~ConnectionHost() = default;
+    virtual boost::asio::io_context& loop() = 0;
+    virtual const Limits& limits() const = 0;
+    virtual boost::asio::ssl::context* tls() = 0;  // null: plain
+
+    // Once true it stays so: requests are answered with Connection: close, streams end.
+    virtual bool draining() const = 0;
+
+    // Computes the answer away from the loop.
+    virtual boost::asio::awaitable<Response> answer(Request request) = 0;
+};
+
+class Connection {
+public:
+    virtual ~Connection() = default;
+
+    static std::shared_ptr<Connection> create(boost::asio::ip::tcp::socket socket,
+                                              ConnectionHost& host);
+
+    // To the connection's end.
+    virtual boost::asio::awaitable<void> serve() = 0;
+
+    // Ends the stream being sent, after what it has.
+    virtual void end_stream() = 0;
+
+    // Closes the connection unless a request is being read or answered.
+    virtual void close_if_idle() = 0;
+
+    // Cuts the tie to the stream's wake function, once the loop has ended.
+    virtual void abandon() = 0;
+};
+
+}  // namespace hf::http

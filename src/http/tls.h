@@ -1,0 +1,33 @@
+// What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3, ALPN http/1.1)
+// and the name in a peer's certificate. A context is immutable once made.
+//
+// Internal to this module. Errors: INVALID_ARGUMENT names which PEM text is not what it should be.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <boost/asio/ssl/context.hpp>
+
+#include "base/status.h"
+#include "http/client.h"
+#include "http/server.h"
+
+namespace hf::http {
+
+Result<std::unique_ptr<boost::asio::ssl::context>> make_server_context(const Tls& tls);
+
+// Trusts the system's authorities and those of `options`.
+Result<std::unique_ptr<boost::asio::ssl::context>> make_client_context(
+    const ClientOptions& options);
+
+// The common name in the certificate that the peer showed, when it showed one that holds exactly
+// one; else empty. REQUIRES: the handshake is done, so the certificate was verified.
+std::string peer_common_name(SSL* ssl);
+
+// Asks the peer for `host`'s certificate and checks that it is the one shown. INVALID_ARGUMENT for
+// hosts that no certificate can name.
+Status expect_host(SSL* ssl, const std::string& host);
+
+}  // namespace hf::http

@@ -1,0 +1,46 @@
+// The table of kernels that plans name.
+
+#include <array>
+
+#include "runtime/cpu/steps/common.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+constexpr std::array kKernels{
+    Kernel{"simd.conv_f32", make_conv_f32},
+    Kernel{"simd.conv_i8", make_conv_i8},
+    Kernel{"simd.depthwise_f32", make_depthwise_f32},
+    Kernel{"simd.depthwise_i8", make_depthwise_i8},
+    Kernel{"simd.dense_f32", make_dense_f32},
+    Kernel{"simd.dense_i8", make_dense_i8},
+    Kernel{"simd.matmul_f32", make_matmul_f32},
+    Kernel{"simd.max_pool_f32", make_max_pool_f32},
+    Kernel{"simd.average_pool_f32", make_average_pool_f32},
+    Kernel{"simd.max_pool_i8", make_max_pool_i8},
+    Kernel{"simd.average_pool_i8", make_average_pool_i8},
+    Kernel{"simd.unary_f32", make_unary_f32, true},
+    Kernel{"simd.binary_f32", make_binary_f32, true},
+    Kernel{"simd.add_i8", make_add_i8, true},
+    Kernel{"simd.quantize_i8", make_quantize_i8},
+    Kernel{"simd.dequantize_i8", make_dequantize_i8},
+    Kernel{"simd.softmax_f32", make_softmax_f32, true},
+    Kernel{"simd.softmax_i8", make_softmax_i8, true},
+    Kernel{"simd.layer_norm_f32", make_layer_norm_f32, true},
+    Kernel{"simd.mean_f32", make_mean_f32},
+    Kernel{"move.copy", make_copy},
+    Kernel{"move.transpose", make_transpose},
+    Kernel{"move.concat", make_concat},
+    Kernel{"ref", make_reference},
+};
+
+}  // namespace
+
+const Kernel* find_kernel(std::string_view name) {
+    for (const Kernel& kernel : kKernels) {
+        if (kernel.name == name) return &kernel;
+    }
+    return nullptr;
+}
+
+}  // namespace hf::runtime::cpu

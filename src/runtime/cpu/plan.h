@@ -1,0 +1,136 @@
+// Plan: what the cpu device makes of a graph: a flat list of operations over one arena, with every
+// shape, offset and weight fixed. And Step: an operation that has been checked and can run.
+//
+// The one idea: a Step is made from an Operation by the kernel's own `make`, which checks every
+// number in it against every other: sizes of operands, of packed weights, of scratch. The same
+// function serves the compiler and the plan file, so a hostile plan meets exactly the checks that a
+// compiled one passes; after it, running cannot leave its memory and has nothing left to refuse.
+//
+// Thread-safety: values; steps are immutable and may run in many sessions at once.
+
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/status.h"
+#include "graph/graph.h"
+#include "runtime/model.h"
+
+namespace hf::runtime::cpu {
+
+// No plan's arena is larger.
+inline constexpr std::uint64_t kMaxArenaBytes = std::uint64_t{4} << 30;
+
+// Values are stable: they are written into plan files.
+enum class Place : std::uint8_t { kNone = 0, kArena = 1, kWeights = 2, kInput = 3, kOutput = 4 };
+
+// A tensor at a fixed place. `offset` counts bytes in the arena or the weights; for inputs and
+// outputs it is the port's index.
+struct Operand {
+    Place place = Place::kNone;  // kNone: omitted
+    DType dtype = DType::kF32;
+    Shape shape;
+    std::uint64_t offset = 0;
+
+    std::uint64_t size_bytes() const {
+        return static_cast<std::uint64_t>(shape.elements()) * dtype_size(dtype);
+    }
+};
+
+struct Kernel;
+
+struct Operation {
+    std::string name;  // of the node, for messages
+    const Kernel* kernel = nullptr;
+    std::vector<Operand> inputs;
+    std::vector<Operand> outputs;
+    Operand scratch;  // bytes in the arena that only this operation uses, or omitted
+    std::vector<std::int64_t> ints;
+    std::vector<float> floats;
+
+    // The one node that the reference device evaluates, where the kernel is a reference one.
+    std::shared_ptr<const graph::Graph> reference;
+};
+
+// The memory of one inference.
+struct Memory {
+    std::uint8_t* arena = nullptr;
+    const std::uint8_t* weights = nullptr;
+    std::span<const Tensor> inputs;
+    std::span<std::uint8_t* const> outputs;
+};
+
+// An operand's address at run time.
+class Slot final {
+public:
+    Slot() = default;
+    explicit Slot(const Operand& operand) : place_(operand.place), offset_(operand.offset) {}
+
+    explicit operator bool() const { return place_ != Place::kNone; }
+
+    template <typename T>
+    const T* in(const Memory& memory) const {
+        switch (place_) {
+            case Place::kArena: return reinterpret_cast<const T*>(memory.arena + offset_);
+            case Place::kWeights: return reinterpret_cast<const T*>(memory.weights + offset_);
+            case Place::kInput:
+                return reinterpret_cast<const T*>(memory.inputs[offset_].bytes().data());
+            case Place::kOutput: return reinterpret_cast<const T*>(memory.outputs[offset_]);
+            case Place::kNone: break;
+        }
+        return nullptr;
+    }
+    template <typename T>
+    T* out(const Memory& memory) const {
+        switch (place_) {
+            case Place::kArena: return reinterpret_cast<T*>(memory.arena + offset_);
+            case Place::kOutput: return reinterpret_cast<T*>(memory.outputs[offset_]);
+            default: return nullptr;
+        }
+    }
+
+private:
+    Place place_ = Place::kNone;
+    std::uint64_t offset_ = 0;
+};
+
+class Step {
+public:
+    virtual ~Step() = default;
+
+    // Vector kernels always answer OK; reference ones may meet data that their operator refuses.
+    virtual Status run(const Memory& memory) const = 0;
+};
+
+using StepPtr = std::unique_ptr<const Step>;
+
+// A row of the table of kernels (kernels.cpp). Names are stable: they are written into plan files.
+struct Kernel {
+    std::string_view name;
+    Result<StepPtr> (*make)(const Operation& operation);
+    bool in_place = false;  // an output may be exactly an input
+};
+
+// nullptr when there is none of this name.
+const Kernel* find_kernel(std::string_view name);
+
+struct Plan {
+    Signature signature;  // every extent known
+    std::vector<Operation> operations;
+    std::uint64_t arena_bytes = 0;
+    std::uint64_t macs = 0;
+    ByteView weights;
+    std::shared_ptr<const void> weights_owner;
+};
+
+// Checks every operand against arena, weights and signature, and makes the steps. INVALID_ARGUMENT
+// names the operation.
+Result<std::vector<StepPtr>> make_steps(const Plan& plan);
+
+}  // namespace hf::runtime::cpu

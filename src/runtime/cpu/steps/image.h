@@ -1,0 +1,47 @@
+// The geometry that convolution and pooling steps share. Internal to runtime/cpu.
+
+#pragma once
+
+#include "kernels/simd/depthwise.h"
+#include "kernels/simd/pad.h"
+#include "kernels/simd/windows.h"
+#include "runtime/cpu/steps/common.h"
+
+namespace hf::runtime::cpu {
+
+// The integers of an image operation, in this order.
+enum GeometryField : std::size_t {
+    kStrideY,
+    kStrideX,
+    kDilationY,
+    kDilationX,
+    kTop,
+    kLeft,
+    kBottom,
+    kRight,
+    kGroup,
+    kKernelY,
+    kKernelX,
+    kGeometryFields
+};
+
+struct Geometry {
+    std::size_t batch = 0, out_height = 0, out_width = 0, out_channels = 0;
+    std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
+    std::size_t group = 1, kernel_y = 1, kernel_x = 1;
+    kernels::Padding padding;  // of one image
+
+    std::size_t in_size() const { return padding.height * padding.width * padding.channels; }
+    std::size_t out_size() const { return out_height * out_width * out_channels; }
+
+    // Over one image with its borders there, a group at a time.
+    kernels::Windows windows() const;
+    kernels::Depthwise depthwise() const;
+};
+
+// From input 0 and output 0, both NHWC. Checks that the output has exactly as many positions as fit
+// and that the image with its borders stays within Shape::kMaxElements; channels are rounded up to
+// `channel_step` there.
+Result<Geometry> read_geometry(const OperationReader& reader, std::size_t channel_step);
+
+}  // namespace hf::runtime::cpu

@@ -1,0 +1,124 @@
+// Matrix products as steps: "simd.dense_f32" and "simd.dense_i8" with packed weights,
+// "simd.matmul_f32" of two computed matrices.
+
+#include <limits>
+
+#include "kernels/simd/gemm_f32.h"
+#include "kernels/simd/pad.h"
+#include "runtime/cpu/steps/common.h"
+#include "runtime/cpu/steps/integer.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+// Integers 0 to 2 of a product: rows, depth, columns; each within kMaxExtent and their products
+// within Shape::kMaxElements.
+struct Extents {
+    std::size_t rows, depth, columns;
+};
+constexpr std::int64_t kMaxExtent = std::int64_t{1} << 30;
+
+Result<Extents> read_extents(const OperationReader& reader, std::size_t first) {
+    const Extents e{HF_TRY(reader.integer(first, 1, kMaxExtent)),
+                    HF_TRY(reader.integer(first + 1, 1, kMaxExtent)),
+                    HF_TRY(reader.integer(first + 2, 1, kMaxExtent))};
+    constexpr auto kMost = static_cast<std::size_t>(Shape::kMaxElements);
+    if (e.rows * e.depth > kMost || e.depth * (e.columns + kernels::kPanel) > kMost ||
+        e.rows * e.columns > kMost) {
+        return resource_exhausted("a product of {} x {} and {} x {}", e.rows, e.depth, e.depth,
+                                  e.columns);
+    }
+    return e;
+}
+
+Status expect_result(const OperationReader& reader, DType dtype, std::uint64_t elements) {
+    HF_TRY(reader.expect_output(0, dtype, OperationReader::kAnyRank));
+    if (static_cast<std::uint64_t>(reader.output(0).elements()) != elements) {
+        return invalid_argument("the output {} has not {} elements", reader.output(0).to_string(),
+                                elements);
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<StepPtr> make_dense_f32(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({3, 1, 3, 2}));
+    const Extents e = HF_TRY(read_extents(reader, 0));
+    HF_TRY(reader.expect_elements(0, DType::kF32, e.rows * e.depth));
+    HF_TRY(reader.expect_elements(1, DType::kF32, kernels::packed_size_f32(e.columns, e.depth)));
+    if (reader.has_input(2)) {
+        HF_TRY(reader.expect_elements(2, DType::kF32, kernels::packed_columns(e.columns)));
+    }
+    HF_TRY(expect_result(reader, DType::kF32, e.rows * e.columns));
+    const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
+                                reader.real(0), reader.real(1)};
+    return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
+                    y = reader.out(0)](const Memory& m) {
+        kernels::gemm_f32(gemm, {x.in<float>(m), packed.in<float>(m), bias.in<float>(m), nullptr,
+                                 y.out<float>(m)});
+    });
+}
+
+Result<StepPtr> make_dense_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({3, 1, 3 + kIntegerFields, 0}));
+    const Extents e = HF_TRY(read_extents(reader, 0));
+    const IntegerFields fields = HF_TRY(read_integer_fields(reader, 3));
+    HF_TRY(reader.expect_elements(0, DType::kI8, e.rows * e.depth));
+    HF_TRY(reader.expect_elements(1, DType::kI8, kernels::packed_size_i8(e.columns, 1, e.depth)));
+    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(e.columns)));
+    HF_TRY(expect_result(reader, DType::kI8, e.rows * e.columns));
+    HF_TRY(reader.expect_scratch(widened_bytes(e.rows * e.depth)));
+    return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
+                    y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
+        const ChannelTable channels(table.in<std::int32_t>(m), e.columns);
+        std::int16_t* wide = scratch.out<std::int16_t>(m);
+        kernels::widen_i8(e.rows * e.depth, x.in<std::int8_t>(m), fields.in_zero, wide);
+        const kernels::GemmI8 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
+                                   channels.requantize(fields)};
+        kernels::gemm_i8(gemm,
+                         {wide, packed.in<std::int8_t>(m), channels.bias, y.out<std::int8_t>(m)});
+    });
+}
+
+// Integers: batches of a, b and the output (1 or the same), then rows, depth, columns, and whether
+// b is [columns, depth]. The right matrix is packed into scratch before each product.
+Result<StepPtr> make_matmul_f32(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({2, 1, 7, 0}));
+    const std::size_t batches = HF_TRY(reader.integer(2, 1, kMaxExtent));
+    const std::size_t batches_a = HF_TRY(reader.integer(0, 1, kMaxExtent));
+    const std::size_t batches_b = HF_TRY(reader.integer(1, 1, kMaxExtent));
+    const Extents e = HF_TRY(read_extents(reader, 3));
+    const bool transposed = HF_TRY(reader.integer(6, 0, 1)) == 1;
+    if ((batches_a != 1 && batches_a != batches) || (batches_b != 1 && batches_b != batches)) {
+        return invalid_argument("{} and {} matrices for {} products", batches_a, batches_b,
+                                batches);
+    }
+    HF_TRY(reader.expect_elements(0, DType::kF32, batches_a * e.rows * e.depth));
+    HF_TRY(reader.expect_elements(1, DType::kF32, batches_b * e.depth * e.columns));
+    HF_TRY(expect_result(reader, DType::kF32, batches * e.rows * e.columns));
+    HF_TRY(reader.expect_scratch(kernels::packed_size_f32(e.columns, e.depth) * sizeof(float)));
+    constexpr float kInfinity = std::numeric_limits<float>::infinity();
+    const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
+                                -kInfinity, kInfinity};
+    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0),
+                    scratch = reader.scratch()](const Memory& m) {
+        float* packed = scratch.out<float>(m);
+        for (std::size_t i = 0; i < batches; ++i) {
+            if (i == 0 || batches_b > 1) {
+                const float* right = b.in<float>(m) + i * e.depth * e.columns;
+                kernels::pack_f32(
+                    {right, e.columns, transposed ? e.depth : 1, transposed ? 1 : e.columns},
+                    e.depth, packed);
+            }
+            const std::size_t left = batches_a == 1 ? 0 : i * e.rows * e.depth;
+            kernels::gemm_f32(gemm, {a.in<float>(m) + left, packed, nullptr, nullptr,
+                                     y.out<float>(m) + i * e.rows * e.columns});
+        }
+    });
+}
+
+}  // namespace hf::runtime::cpu
