@@ -4,7 +4,14 @@ namespace hf::cli {
 
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
-        // clang-format off: one a line, in the order of the help text.
+        // One a line, in the order of the help text.
+        // clang-format off
+        apply_command(),
+        get_command(),
+        describe_command(),
+        wait_command(),
+        delete_command(),
+        infer_command(),
         inspect_command(),
         run_command(),
         bench_command(),
@@ -23,6 +30,7 @@ const std::vector<Command>& all_commands() {
         keygen_command(),
         sign_command(),
         verify_command(),
+        receipt_get_command(),
         receipt_verify_command(),
         version_command(),
         // clang-format on

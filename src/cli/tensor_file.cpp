@@ -1,13 +1,17 @@
 #include "cli/tensor_file.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "tensor/json.h"
 #include "tensor/npy.h"
+#include "tensor/npz.h"
 
 namespace hf::cli {
 namespace {
 
 constexpr std::uint64_t kRandomSeed = 42;
+constexpr std::int64_t kShownElements = 8;
 
 Shape concrete(Shape shape) {
     for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
@@ -22,6 +26,17 @@ Result<Tensor> parse_json_tensor(ByteView bytes, const runtime::Port& port) {
     return tensor_from_json(data, port.dtype, known ? port.shape : shape_of_json(data));
 }
 
+// The array of the input's name, or the only array.
+Result<Tensor> pick_array(ByteView bytes, const std::string& name) {
+    std::vector<NamedArray> arrays = HF_TRY(parse_npz(bytes));
+    std::string names;
+    for (NamedArray& array : arrays) {
+        if (array.name == name || arrays.size() == 1) return std::move(array.tensor);
+        names += " " + array.name;
+    }
+    return invalid_argument("no array '{}'; it has:{}", name, names);
+}
+
 Result<Tensor> read_tensor(World& world, const std::string& source, const runtime::Port& port) {
     if (source == "zeros") return Tensor(port.dtype, concrete(port.shape));
     if (source == "random") {
@@ -30,8 +45,9 @@ Result<Tensor> read_tensor(World& world, const std::string& source, const runtim
     }
     const Bytes bytes = HF_TRY(world.files.read(source, kMaxTensorFileBytes));
     if (source.ends_with(".npy")) return parse_npy(bytes).context("{}", source);
+    if (source.ends_with(".npz")) return pick_array(bytes, port.name).context("{}", source);
     if (source.ends_with(".json")) return parse_json_tensor(bytes, port).context("{}", source);
-    return invalid_argument("'{}': want FILE.npy, FILE.json, random or zeros", source);
+    return invalid_argument("'{}': want FILE.npy, FILE.npz, FILE.json, random or zeros", source);
 }
 
 }  // namespace
@@ -43,6 +59,10 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
     for (const std::string& argument : given) {
         const std::size_t equals = argument.find('=');
         std::size_t index = 0;
+        if (equals == std::string::npos && argument.ends_with(".npz")) {
+            std::fill(sources.begin(), sources.end(), argument);
+            continue;
+        }
         if (equals != std::string::npos) {
             while (index < sources.size() &&
                    signature.inputs[index].name != argument.substr(0, equals)) {
@@ -67,6 +87,20 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
         inputs.push_back(HF_TRY(read_tensor(world, sources[i], port).context("{}", port.name)));
     }
     return inputs;
+}
+
+Result<std::string> preview(const Tensor& tensor) {
+    if (tensor.elements() > kShownElements) {
+        const std::vector<std::int64_t> extents{kShownElements};
+        Tensor head(tensor.dtype(), Shape(extents));
+        if (tensor.dtype() == DType::kString) {
+            std::copy_n(tensor.strings().begin(), kShownElements, head.mutable_strings().begin());
+        } else {
+            std::copy_n(tensor.bytes().begin(), head.bytes().size(), head.mutable_bytes().begin());
+        }
+        return HF_TRY(preview(head)) + " ...";
+    }
+    return json::write(HF_TRY(tensor_to_json(tensor)));
 }
 
 Result<std::string> write_output(World& world, const std::string& folder, const std::string& name,

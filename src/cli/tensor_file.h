@@ -1,4 +1,5 @@
-// Tensors as commands take and give them: NAME=FILE.npy, NAME=FILE.json, NAME=random, NAME=zeros.
+// Tensors as commands take and give them: NAME=FILE.npy, NAME=FILE.npz (the
+// array NAME, or the only one), NAME=FILE.json, NAME=random, NAME=zeros; FILE.npz for all inputs.
 
 #pragma once
 
@@ -22,5 +23,8 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
 // Writes FOLDER/NAME.npy, with "/" and ":" in the name replaced by "_". Gives the path.
 Result<std::string> write_output(World& world, const std::string& folder, const std::string& name,
                                  const Tensor& tensor);
+
+// The first elements, for people: "[0.5,1.25] ...".
+Result<std::string> preview(const Tensor& tensor);
 
 }  // namespace hf::cli

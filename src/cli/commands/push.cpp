@@ -203,7 +203,7 @@ Command push_command() {
              {"--signature", "store this bundle, from `holdfast sign` or model-signing", "FILE"},
              {"--to", "an OCI layout folder instead of the vault", "DIR"},
              {"--entry", "which file to run, where several are models", "PATH"},
-             {"--golden", "how many golden samples", "N", "2"},
+             {"--golden", "how many golden samples", "N", "1"},
              {"--seed", "of the golden inputs", "N", std::to_string(kGoldenSeed)},
              {"--plain-http", "no TLS, also to other machines than this one", ""},
              data_option(),
