@@ -289,5 +289,19 @@ TEST(Optimize, WrongNamesAndShapesAreRefused) {
     EXPECT_EQ(optimize(graph, options, report).code(), Code::kInvalidArgument);
 }
 
+TEST(Optimize, OpenExtentsBecomeOneWhereTheDeviceNeedsThemFixed) {
+    const graph::Graph open =
+        *graph::parse("graph \"g\" { input %x: f32[?x2] %y = Relu(%x) output %y }");
+    for (const char* device : {"ref", "auto", "cpu"}) {
+        graph::Graph graph = open;
+        CompileReport report;
+        CompileOptions options;
+        options.device = device;
+        ASSERT_TRUE(optimize(graph, options, report).ok());
+        const Shape want{options.device == "cpu" ? 1 : Shape::kUnknown, 2};
+        EXPECT_EQ(graph.value(graph.outputs[0]).shape, want) << device;
+    }
+}
+
 }  // namespace
 }  // namespace hf::runtime
