@@ -4,7 +4,8 @@ namespace hf::cli {
 
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
-        // clang-format off: one a line, in the order of the help text.
+        // One a line, in the order of the help text.
+        // clang-format off
         inspect_command(),
         run_command(),
         bench_command(),
@@ -14,9 +15,16 @@ const std::vector<Command>& all_commands() {
         fit_anomaly_command(),
         simulate_machine_command(),
         conform_onnx_command(),
+        scan_command(),
+        push_command(),
+        pull_command(),
+        vault_list_command(),
+        vault_check_command(),
+        vault_gc_command(),
         keygen_command(),
         sign_command(),
         verify_command(),
+        receipt_get_command(),
         receipt_verify_command(),
         version_command(),
         // clang-format on

@@ -10,6 +10,7 @@ inline constexpr std::string_view kVersion = "0.1.0";
 
 Command fit_anomaly_command();
 Command inspect_command();
+Command receipt_get_command();
 Command receipt_verify_command();
 Command run_command();
 Command bench_command();
@@ -20,6 +21,12 @@ Command serve_command();
 Command sign_command();
 Command simulate_machine_command();
 Command stream_command();
+Command pull_command();
+Command push_command();
+Command scan_command();
+Command vault_check_command();
+Command vault_gc_command();
+Command vault_list_command();
 Command verify_command();
 Command version_command();
 
