@@ -105,10 +105,24 @@ refuses 'holds .* already' "$holdfast" pull pumps/adder:1 --from layout -o one
 refuses "has no model 'relu:2'; did you mean 'relu:1'" "$holdfast" pull relu:2 --from ours
 refuses 'status 404' "$holdfast" pull "${registries[0]:+$address}/nobody:1"
 refuses '[Cc]onnect|refused' "$holdfast" pull 127.0.0.1:1/relu:1
+refuses 'File too large' bash -c "trap '' XFSZ; ulimit -f 1000; exec '$holdfast' push one big:1 --golden 0"
+refuses 'not permitted|Permission denied|Read-only' "$holdfast" push "$small" relu:1 --to /sys/vault
+refuses 'is not an OCI layout' "$holdfast" vault list --data nowhere
 printf 'cos\nsystem\n(S"id"\ntR.' >model.bin
 refuses '\[pickle\]' "$holdfast" push model.bin relu:1
 printf '{"schemaVersion":2,"manifests":[{}]}' >ours/index.json
 refuses 'ours/index.json: manifests\[0\]' "$holdfast" pull relu:1 --from ours
+
+# Eight at once, and the collector between them: every name is there afterwards, and whole.
+pushes=()
+for i in $(seq 8); do
+    "$holdfast" push "$small" "parallel/relu:$i" >/dev/null 2>&1 &
+    pushes+=($!)
+    "$holdfast" vault gc >/dev/null 2>&1
+done
+for push in "${pushes[@]}"; do wait "$push" || fail "one of the pushes at once failed"; done
+[ "$("$holdfast" vault list | grep -c parallel/)" = 8 ] || fail "not all pushes at once are there"
+works "$holdfast" vault check
 
 # Killed at twenty points of its life: what the vault names is whole, and the model is one version or the other.
 now_us() { local now=$EPOCHREALTIME && echo "${now/./}"; }

@@ -28,6 +28,7 @@ int main(int argc, char** argv) {
             return value ? std::optional<std::string>(value) : std::nullopt;
         },
         [&](std::optional<hf::Duration> patience) { return signals.wait(patience); },
-        [] { return hf::posix::process_status(); }};
+        [] { return hf::posix::process_status(); },
+        [](std::uint64_t bytes_max) { return hf::posix::read_standard_input(bytes_max); }};
     return hf::cli::run_command_line(world, {argv + 1, argv + argc}, hf::cli::all_commands());
 }

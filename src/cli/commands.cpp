@@ -6,6 +6,12 @@ const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
         // One a line, in the order of the help text.
         // clang-format off
+        apply_command(),
+        get_command(),
+        describe_command(),
+        wait_command(),
+        delete_command(),
+        infer_command(),
         inspect_command(),
         run_command(),
         bench_command(),

@@ -10,8 +10,8 @@ namespace hf::cli {
 inline constexpr std::uint64_t kGoldenSeed = 20261124;
 
 // Random inputs; where the model refuses those (an index out of range, say), zeros. Unknown extents
-// are 1. UNIMPLEMENTED when the reference device lacks an operator; FAILED_PRECONDITION when the
-// model answers equal inputs differently.
+// are 1. UNIMPLEMENTED when the reference device lacks an operator; it has none that draws random
+// numbers, so equal inputs give equal outputs.
 Result<vault::Golden> make_golden(graph::Graph graph, std::size_t samples, std::uint64_t seed);
 
 }  // namespace hf::cli

@@ -11,6 +11,7 @@ namespace hf::cli {
 namespace {
 
 constexpr std::uint64_t kRandomSeed = 42;
+constexpr std::int64_t kShownElements = 8;
 
 Shape concrete(Shape shape) {
     for (std::size_t axis = 0; axis < shape.rank(); ++axis) {
@@ -86,6 +87,20 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
         inputs.push_back(HF_TRY(read_tensor(world, sources[i], port).context("{}", port.name)));
     }
     return inputs;
+}
+
+Result<std::string> preview(const Tensor& tensor) {
+    if (tensor.elements() > kShownElements) {
+        const std::vector<std::int64_t> extents{kShownElements};
+        Tensor head(tensor.dtype(), Shape(extents));
+        if (tensor.dtype() == DType::kString) {
+            std::copy_n(tensor.strings().begin(), kShownElements, head.mutable_strings().begin());
+        } else {
+            std::copy_n(tensor.bytes().begin(), head.bytes().size(), head.mutable_bytes().begin());
+        }
+        return HF_TRY(preview(head)) + " ...";
+    }
+    return json::write(HF_TRY(tensor_to_json(tensor)));
 }
 
 Result<std::string> write_output(World& world, const std::string& folder, const std::string& name,

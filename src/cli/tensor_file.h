@@ -24,4 +24,7 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
 Result<std::string> write_output(World& world, const std::string& folder, const std::string& name,
                                  const Tensor& tensor);
 
+// The first elements, for people: "[0.5,1.25] ...".
+Result<std::string> preview(const Tensor& tensor);
+
 }  // namespace hf::cli

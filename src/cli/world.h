@@ -31,6 +31,9 @@ struct World {
 
     // What the kernel says of this process, as /proc/self/status does.
     std::function<Result<std::string>()> process_status;
+
+    // All of standard input. RESOURCE_EXHAUSTED when it has more than `bytes_max`.
+    std::function<Result<Bytes>(std::uint64_t bytes_max)> in;
 };
 
 }  // namespace hf::cli

@@ -37,6 +37,7 @@ constexpr std::size_t kPieceBytes = 64u << 10;
 constexpr std::size_t kWriteBytes = 1u << 20;  // sent under one time-out
 constexpr std::size_t kInterimAnswersMax = 8;  // 100 Continue, 103 Early Hints
 constexpr std::size_t kKeptMax = 8;
+constexpr Duration kPulse = std::chrono::milliseconds(100);
 
 struct Link {
     Link(std::string to, Transport made) : origin(std::move(to)), transport(std::move(made)) {}
@@ -164,6 +165,14 @@ public:
         : options_(std::move(options)), tls_(std::move(tls)) {}
 
     Result<Response> send(const ClientRequest& request) override {
+        pulse_ = request.pulse;
+        stopped_ = {};
+        Result<Response> response = follow(request);
+        return stopped_.ok() ? std::move(response) : stopped_;
+    }
+
+private:
+    Result<Response> follow(const ClientRequest& request) {
         Hop hop = HF_TRY(first_hop(request));
         for (std::size_t redirects = 0; redirects <= options_.redirects_max; ++redirects) {
             Response response = HF_TRY(exchange(hop, request));
@@ -175,15 +184,20 @@ public:
                                    options_.redirects_max);
     }
 
-private:
-    // Starts one operation and runs the loop to its end.
+    // Starts one operation on the stream and runs the loop to its end.
     template <typename Start>
-    ErrorCode wait(Start start) {
-        ErrorCode result = asio::error::would_block;
+    ErrorCode wait(beast::tcp_stream& stream, Start start) {
+        std::optional<ErrorCode> result;
         start([&result](const ErrorCode& error, auto&&...) { result = error; });
         loop_.restart();
+        while (pulse_ && stopped_.ok() && !result) {
+            loop_.run_for(kPulse);
+            if (result) break;
+            stopped_ = pulse_();
+            if (!stopped_.ok()) stream.close();
+        }
         loop_.run();
-        return result;
+        return result.value_or(asio::error::operation_aborted);
     }
 
     Result<Response> exchange(const Hop& hop, const ClientRequest& request) {
@@ -195,7 +209,7 @@ private:
         // The server may have closed the kept connection just now. Asking again is safe when the
         // method says so and nothing of the request is used up.
         const bool again = kept && !response.ok() && !answered && !request.source &&
-                           response.status().code() == Code::kUnavailable &&
+                           response.status().code() == Code::kUnavailable && stopped_.ok() &&
                            is_one_of(hop.method, {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"});
         if (again) {
             link = HF_TRY(connect(hop));
@@ -241,7 +255,7 @@ private:
         if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
         beast::tcp_stream stream(loop_);
         stream.expires_after(options_.connect_timeout);
-        error = wait([&](auto done) { stream.async_connect(addresses, std::move(done)); });
+        error = wait(stream, [&](auto done) { stream.async_connect(addresses, std::move(done)); });
         if (error) return failure(error, hop.name());
         stream.socket().set_option(Tcp::no_delay(true), error);
         auto link = std::make_unique<Link>(
@@ -254,7 +268,7 @@ private:
         SSL* const ssl = link.transport.ssl();
         HF_TRY(expect_host(ssl, hop.url.host));
         link.transport.tcp().expires_after(options_.connect_timeout);
-        const ErrorCode error = wait([&](auto done) {
+        const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
             link.transport.async_handshake(asio::ssl::stream_base::client, std::move(done));
         });
         if (!error) return {};
@@ -281,7 +295,8 @@ private:
     ErrorCode write(Link& link, ByteView bytes) {
         link.transport.tcp().expires_after(options_.read_timeout);
         const auto buffer = asio::buffer(bytes.data(), bytes.size());
-        return wait([&](auto done) { asio::async_write(link.transport, buffer, std::move(done)); });
+        return wait(link.transport.tcp(),
+                    [&](auto done) { asio::async_write(link.transport, buffer, std::move(done)); });
     }
 
     // The Status of the source, or what stopped the sending.
@@ -324,7 +339,7 @@ private:
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
             link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait([&](auto done) {
+            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
                 beast::http::async_read_header(link.transport, link.buffer, parser,
                                                std::move(done));
             });
@@ -358,7 +373,7 @@ private:
             space.data = piece.data();
             space.size = piece.size();
             link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait([&](auto done) {
+            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
                 beast::http::async_read_some(link.transport, link.buffer, parser, std::move(done));
             });
             if (error && error != beast::http::error::need_buffer) {
@@ -378,6 +393,8 @@ private:
     const ClientOptions options_;
     std::unique_ptr<asio::ssl::context> tls_;  // made when first needed
     asio::io_context loop_{1};
+    std::function<Status()> pulse_;          // of the request under way
+    Status stopped_;                         // what the pulse ended it with
     std::list<std::unique_ptr<Link>> kept_;  // the one used last comes first
 };
 

@@ -40,6 +40,10 @@ struct ClientRequest {
     // of taken from `body`.
     std::uint64_t source_bytes = 0;
     std::function<Result<Bytes>()> source;
+
+    // Called about ten times a second while the peer is waited for; an error ends the transfer and
+    // is what send() answers. How a caller gives up: at a signal, at a deadline of its own.
+    std::function<Status()> pulse;
 };
 
 class Client {

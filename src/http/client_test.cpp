@@ -295,6 +295,23 @@ TEST_F(ClientTest, SilenceEndsInATimeOut) {
     release.count_down();
 }
 
+TEST_F(ClientTest, APulseEndsTheWait) {
+    std::latch release(1);
+    Router slow;
+    slow.add("GET", "/", [&](const Request&) {
+        release.wait();
+        return Response::text(200, "late");
+    });
+    const std::unique_ptr<Server> server = start(std::move(slow));
+    ClientRequest request;
+    request.url = url_of(*server, "/");
+    int pulses = 0;
+    request.pulse = [&] { return ++pulses < 2 ? Status() : cancelled("enough"); };
+    EXPECT_EQ(client_->send(request).status(), cancelled("enough"));
+    release.count_down();
+    EXPECT_EQ(ask(this->request("GET", "/tell")), "GET |-|-");
+}
+
 TEST_F(ClientTest, NobodyThereIsUnavailable) {
     const ClientRequest gone = request("GET", "/tell");
     server_.reset();

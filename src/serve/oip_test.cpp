@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "http/client.h"
 #include "serve/fake_model_test.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
@@ -224,30 +225,44 @@ TEST(Models, ARequestKeepsItsModelAndTheLastOneFreesIt) {
     EXPECT_TRUE(old.expired());
 }
 
-// Models are replaced all the time while threads ask: every answer is whole, of one version, and
-// nothing that was replaced stays in memory.
+// One inference over the connection of `client`; whether it was answered, wholly and by one
+// version.
+bool answered_by_one_version(http::Client& client, std::uint16_t port) {
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url = fmt::format("http://127.0.0.1:{}/v2/models/m/infer", port);
+    request.body =
+        to_bytes(R"({"inputs":[{"name":"x","datatype":"FP32","shape":[1],"data":[0]}]})");
+    const Result<http::Response> response = client.send(request);
+    if (!response.ok() || response->status != 200) return false;
+    if (!response->headers.get("holdfast-receipt")) return false;
+    const Result<json::Value> body = json::parse(as_text(response->body));
+    const json::Array* outputs = body.ok() ? json::find_array(*body, "outputs") : nullptr;
+    const json::Array* data = outputs ? json::find_array((*outputs)[0], "data") : nullptr;
+    if (!data) return false;
+    const std::string version(json::get_string(*body, "model_version"));
+    return fmt::format("{}", (*data)[0].to_number<double>()) == version;
+}
+
+// Models are replaced all the time while clients ask over HTTP: every answer is whole, of one
+// version, and nothing that was replaced stays in memory.
 TEST(Models, SwapsUnderLoadFailNoRequest) {
     Service service(true);
     std::vector<std::weak_ptr<const runtime::CompiledModel>> all{service.put(0)};
+    const auto server = http::Server::start({}, service.router);
+    ASSERT_TRUE(server.ok()) << server.status().to_string();
     constexpr int kSwaps = 400;
     std::atomic<bool> stop{false};
     std::atomic<std::size_t> answered{0};
-    std::atomic<std::size_t> wrong{0};
+    std::atomic<std::size_t> failed{0};
     std::vector<std::thread> clients;
     for (int i = 0; i < 3; ++i) {
         clients.emplace_back([&] {
+            const auto client = http::Client::create({});
             while (!stop) {
-                const http::Response response = service.infer("0");
-                const Result<json::Value> body = json::parse(as_text(response.body));
-                const json::Array* outputs =
-                    body.ok() ? json::find_array(*body, "outputs") : nullptr;
-                const json::Array* data =
-                    outputs ? json::find_array((*outputs)[0], "data") : nullptr;
-                const bool good = response.status == 200 && data &&
-                                  fmt::format("{}", (*data)[0].to_number<double>()) ==
-                                      json::get_string(*body, "model_version") &&
-                                  service.ask("GET", "/v2/models/m").status == 200;
-                ++(good ? answered : wrong);
+                const bool good =
+                    client.ok() && answered_by_one_version(**client, (*server)->port());
+                ++(good ? answered : failed);
             }
         });
     }
@@ -255,12 +270,14 @@ TEST(Models, SwapsUnderLoadFailNoRequest) {
         const std::size_t before = answered;
         all.push_back(service.put(version));
         // Some swaps wait for an answer in between, others follow at once.
-        while (version % 10 == 0 && answered == before && wrong == 0) std::this_thread::yield();
+        while (version % 10 == 0 && answered == before && failed == 0) std::this_thread::yield();
     }
     stop = true;
     for (std::thread& client : clients) client.join();
-    EXPECT_EQ(wrong, 0u);
+    EXPECT_TRUE((*server)->drain(std::chrono::seconds(30)));
+    EXPECT_EQ(failed, 0u);
     EXPECT_GE(answered, 40u);
+    EXPECT_EQ(service.receipts->log().size(), answered);
     EXPECT_EQ(service.models.draining(), 0u);
     for (std::size_t i = 0; i + 1 < all.size(); ++i) EXPECT_TRUE(all[i].expired()) << i;
     EXPECT_TRUE(service.models.remove("m"));

@@ -17,6 +17,7 @@ public:
     std::map<std::string, Bytes> manifests;  // by tag
     std::vector<std::string> log;            // "GET /v2/pump/blobs/sha256:... [auth]"
     std::size_t breaks = 0;                  // so many bodies stop half-way
+    bool stalls = false;                     // or do not even begin
     std::size_t sent = 0;                    // bytes of blobs
     bool knows_ranges = true;
     std::string location = "/v2/pump/blobs/uploads/7?state=x";

@@ -9,23 +9,6 @@
 namespace hf::cli {
 namespace {
 
-constexpr std::int64_t kShownElements = 8;
-
-// The first elements, for people.
-Result<std::string> preview(const Tensor& tensor) {
-    if (tensor.elements() > kShownElements) {
-        const std::vector<std::int64_t> extents{kShownElements};
-        Tensor head(tensor.dtype(), Shape(extents));
-        if (tensor.dtype() == DType::kString) {
-            std::copy_n(tensor.strings().begin(), kShownElements, head.mutable_strings().begin());
-        } else {
-            std::copy_n(tensor.bytes().begin(), head.bytes().size(), head.mutable_bytes().begin());
-        }
-        return HF_TRY(preview(head)) + " ...";
-    }
-    return json::write(HF_TRY(tensor_to_json(tensor)));
-}
-
 Status run(World& world, const Arguments& arguments) {
     const LoadedModel loaded = HF_TRY(load_model(world, arguments.get("FILE"), arguments));
     const runtime::Signature& signature = loaded.model->signature();

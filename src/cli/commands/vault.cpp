@@ -6,8 +6,14 @@
 namespace hf::cli {
 namespace {
 
+// Unlike push and pull, these make no vault where there is none.
+Result<std::unique_ptr<vault::Vault>> find_vault(World& world, const Arguments& arguments) {
+    return vault::Vault::open_existing(world.files,
+                                       HF_TRY(data_folder(world, arguments)) + "/vault");
+}
+
 Status run_list(World& world, const Arguments& arguments) {
-    const std::unique_ptr<vault::Vault> vault = HF_TRY(open_vault(world, arguments));
+    const std::unique_ptr<vault::Vault> vault = HF_TRY(find_vault(world, arguments));
     json::Array list;
     for (const vault::Descriptor& entry : HF_TRY(vault->list())) {
         const std::string name(entry.annotation(std::string(vault::kNameAnnotation)));
@@ -23,7 +29,7 @@ Status run_list(World& world, const Arguments& arguments) {
 }
 
 Status run_check(World& world, const Arguments& arguments) {
-    const std::unique_ptr<vault::Vault> vault = HF_TRY(open_vault(world, arguments));
+    const std::unique_ptr<vault::Vault> vault = HF_TRY(find_vault(world, arguments));
     const vault::CheckReport report = HF_TRY(vault->check());
     for (const std::string& problem : report.problems) world.note(problem + "\n");
     world.out(fmt::format("{} references, {} blobs, {} problems\n", report.references, report.blobs,
@@ -33,7 +39,7 @@ Status run_check(World& world, const Arguments& arguments) {
 }
 
 Status run_gc(World& world, const Arguments& arguments) {
-    const std::unique_ptr<vault::Vault> vault = HF_TRY(open_vault(world, arguments));
+    const std::unique_ptr<vault::Vault> vault = HF_TRY(find_vault(world, arguments));
     const vault::GarbageReport report = HF_TRY(vault->collect_garbage());
     if (report.push_under_way) {
         return unavailable("a push into {} is under way: nothing was removed", vault->folder());
