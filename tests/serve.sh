@@ -69,8 +69,7 @@ openssl genpkey -algorithm ed25519 2>/dev/null | openssl pkey -pubout -out "$wor
 openssl pkey -in "$work/receipts/key.pem" -pubout -out "$work/log.pem"
 "$holdfast" receipt verify "$work/receipt" --key "$work/log.pem" >/dev/null || fail "a PEM key is not taken"
 last=$(receipt_of_one)
-kill -9 $server
-wait $server 2>/dev/null
+{ kill -9 $server && wait $server; } 2>/dev/null
 start
 for kept in "$id" "$last"; do
     curl -s -m 5 "$url/v2/receipts/$kept" -o "$work/kept"

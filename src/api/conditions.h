@@ -20,7 +20,7 @@ struct Condition {
     std::string reason;   // one CamelCase word
     std::string message;  // a sentence
     std::int64_t observed_generation = 0;
-    std::string last_transition_time;  // RFC 3339; ignored by set_condition
+    std::string last_transition_time{};  // RFC 3339; ignored by set_condition
 };
 
 // The condition of that type, or nullopt.

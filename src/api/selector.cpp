@@ -92,7 +92,8 @@ Result<LabelSelector::Requirement> LabelSelector::parse_requirement(std::string_
 Result<LabelSelector> LabelSelector::parse(std::string_view text) {
     LabelSelector selector;
     if (trim(text).empty()) return selector;
-    for (std::string_view part : HF_TRY(split_requirements(text)))
+    const std::vector<std::string_view> parts = HF_TRY(split_requirements(text));
+    for (std::string_view part : parts)
         selector.requirements_.push_back(HF_TRY(parse_requirement(part)));
     return selector;
 }
@@ -118,7 +119,8 @@ bool LabelSelector::matches(const Object& object) const {
 Result<FieldSelector> FieldSelector::parse(std::string_view text) {
     FieldSelector selector;
     if (trim(text).empty()) return selector;
-    for (std::string_view part : HF_TRY(split_requirements(text))) {
+    const std::vector<std::string_view> parts = HF_TRY(split_requirements(text));
+    for (std::string_view part : parts) {
         if (part.empty()) continue;
         const std::optional<Comparison> pair = split_comparison(part);
         if (!pair || pair->key.empty()) {

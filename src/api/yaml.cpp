@@ -48,6 +48,8 @@ public:
     }
     void OnScalar(const Mark& mark, const std::string& tag, anchor_t anchor,
                   const std::string& text) override {
+        if (wants_key() && tag == "?" && text == "<<")
+            refuse(mark, "merge keys (<<) are not read: write the members out");
         Result<json::Value> value = resolve_yaml_scalar(tag, text);
         if (!value.ok()) refuse(mark, value.status().message());
         if (wants_key() && !value->is_string()) value = json::Value(text);
@@ -132,7 +134,6 @@ private:
         if (value.is_structured()) refuse(mark, "a key that is not a scalar");
         level.key = value.is_string() ? std::string(json::as_view(value.get_string())) : "null";
         level.has_key = true;
-        if (level.key == "<<") refuse(mark, "merge keys (<<) are not read: write the members out");
         if (level.value.get_object().contains(level.key)) {
             refuse(mark, fmt::format("duplicate key '{}'", level.key));
         }

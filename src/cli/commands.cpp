@@ -4,10 +4,36 @@ namespace hf::cli {
 
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
-        apply_command(),  get_command(),    describe_command(),       wait_command(),
-        delete_command(), infer_command(),  inspect_command(),        run_command(),
-        bench_command(),  serve_command(),  conform_onnx_command(),   keygen_command(),
-        sign_command(),   verify_command(), receipt_verify_command(), version_command(),
+        // One a line, in the order of the help text.
+        // clang-format off
+        apply_command(),
+        get_command(),
+        describe_command(),
+        wait_command(),
+        delete_command(),
+        infer_command(),
+        inspect_command(),
+        run_command(),
+        bench_command(),
+        serve_command(),
+        stream_command(),
+        score_command(),
+        fit_anomaly_command(),
+        simulate_machine_command(),
+        conform_onnx_command(),
+        scan_command(),
+        push_command(),
+        pull_command(),
+        vault_list_command(),
+        vault_check_command(),
+        vault_gc_command(),
+        keygen_command(),
+        sign_command(),
+        verify_command(),
+        receipt_get_command(),
+        receipt_verify_command(),
+        version_command(),
+        // clang-format on
     };
     return commands;
 }

@@ -6,21 +6,34 @@
 
 namespace hf::cli {
 
+inline constexpr std::string_view kVersion = "0.1.0";
+
 Command apply_command();
-Command get_command();
-Command describe_command();
-Command wait_command();
-Command delete_command();
-Command infer_command();
-Command inspect_command();
-Command receipt_verify_command();
-Command run_command();
 Command bench_command();
 Command conform_onnx_command();
+Command delete_command();
+Command describe_command();
+Command fit_anomaly_command();
+Command get_command();
+Command infer_command();
+Command inspect_command();
 Command keygen_command();
+Command pull_command();
+Command push_command();
+Command receipt_get_command();
+Command receipt_verify_command();
+Command run_command();
+Command scan_command();
+Command score_command();
 Command serve_command();
 Command sign_command();
+Command simulate_machine_command();
+Command stream_command();
+Command vault_check_command();
+Command vault_gc_command();
+Command vault_list_command();
 Command verify_command();
 Command version_command();
+Command wait_command();
 
 }  // namespace hf::cli

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "tensor/json.h"
 #include "tensor/npy.h"
+#include "tensor/npz.h"
 
 namespace hf::cli {
 namespace {
@@ -25,6 +26,17 @@ Result<Tensor> parse_json_tensor(ByteView bytes, const runtime::Port& port) {
     return tensor_from_json(data, port.dtype, known ? port.shape : shape_of_json(data));
 }
 
+// The array of the input's name, or the only array.
+Result<Tensor> pick_array(ByteView bytes, const std::string& name) {
+    std::vector<NamedArray> arrays = HF_TRY(parse_npz(bytes));
+    std::string names;
+    for (NamedArray& array : arrays) {
+        if (array.name == name || arrays.size() == 1) return std::move(array.tensor);
+        names += " " + array.name;
+    }
+    return invalid_argument("no array '{}'; it has:{}", name, names);
+}
+
 Result<Tensor> read_tensor(World& world, const std::string& source, const runtime::Port& port) {
     if (source == "zeros") return Tensor(port.dtype, concrete(port.shape));
     if (source == "random") {
@@ -33,8 +45,9 @@ Result<Tensor> read_tensor(World& world, const std::string& source, const runtim
     }
     const Bytes bytes = HF_TRY(world.files.read(source, kMaxTensorFileBytes));
     if (source.ends_with(".npy")) return parse_npy(bytes).context("{}", source);
+    if (source.ends_with(".npz")) return pick_array(bytes, port.name).context("{}", source);
     if (source.ends_with(".json")) return parse_json_tensor(bytes, port).context("{}", source);
-    return invalid_argument("'{}': want FILE.npy, FILE.json, random or zeros", source);
+    return invalid_argument("'{}': want FILE.npy, FILE.npz, FILE.json, random or zeros", source);
 }
 
 }  // namespace
@@ -46,6 +59,10 @@ Result<std::vector<Tensor>> read_inputs(World& world, const runtime::Signature& 
     for (const std::string& argument : given) {
         const std::size_t equals = argument.find('=');
         std::size_t index = 0;
+        if (equals == std::string::npos && argument.ends_with(".npz")) {
+            std::fill(sources.begin(), sources.end(), argument);
+            continue;
+        }
         if (equals != std::string::npos) {
             while (index < sources.size() &&
                    signature.inputs[index].name != argument.substr(0, equals)) {

@@ -1,4 +1,5 @@
-// Tensors as commands take and give them: NAME=FILE.npy, NAME=FILE.json, NAME=random, NAME=zeros.
+// Tensors as commands take and give them: NAME=FILE.npy, NAME=FILE.npz (the
+// array NAME, or the only one), NAME=FILE.json, NAME=random, NAME=zeros; FILE.npz for all inputs.
 
 #pragma once
 

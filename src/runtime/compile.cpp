@@ -1,26 +1,73 @@
 #include "runtime/compile.h"
 
+#include <array>
+
+#include "runtime/cpu/model.h"
+#include "runtime/device.h"
+#include "runtime/optimize.h"
 #include "runtime/ref/interpreter.h"
 
 namespace hf::runtime {
+namespace {
+
+class ReferenceDevice final : public Device {
+public:
+    std::string_view name() const override { return "ref"; }
+
+    Result<std::shared_ptr<const CompiledModel>> compile(const graph::Graph& graph,
+                                                         const CompileOptions&,
+                                                         CompileReport& report) const override {
+        for (const graph::Value& value : graph.values) {
+            if (value.constant) report.weight_bytes += value.constant->bytes().size();
+        }
+        for (const graph::Node& node : graph.nodes) {
+            report.nodes.push_back({node.describe(), "ref." + node.op, ""});
+        }
+        return ref::compile_reference(graph);
+    }
+};
+
+// The devices that "auto" asks, in this order.
+std::span<const Device* const> all_devices() {
+    static const cpu::CpuDevice cpu;
+    static const ReferenceDevice reference;
+    static const std::array<const Device*, 2> devices{&cpu, &reference};
+    return devices;
+}
+
+Result<std::shared_ptr<const CompiledModel>> compile_on(const Device& device,
+                                                        const graph::Graph& graph,
+                                                        const CompileOptions& options,
+                                                        CompileReport& report) {
+    CompileReport attempt = report;
+    auto model = device.compile(graph, options, attempt);
+    if (model.ok()) {
+        report = std::move(attempt);
+        report.device = device.name();
+    }
+    return model;
+}
+
+}  // namespace
 
 Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
                                                      const CompileOptions& options,
                                                      CompileReport* report) {
     CompileReport own;
     CompileReport& to = report ? *report : own;
-    if (options.device == "cpu") {
-        return unimplemented("the cpu device is not built yet; use --device ref");
+    HF_TRY(optimize(graph, options, to));
+    Status refusal = invalid_argument("there is no device '{}'", options.device);
+    for (const Device* device : all_devices()) {
+        const bool asked = options.device == device->name();
+        if (!asked && options.device != "auto") continue;
+        auto model = compile_on(*device, graph, options, to);
+        if (model.ok()) return model;
+        const bool declined = model.status().code() == Code::kUnimplemented;
+        if (asked || !declined) return model.status();
+        to.device_refusal = fmt::format("{}: {}", device->name(), model.status().message());
+        refusal = model.status();
     }
-    to.device = "ref";
-    to.device_refusal = "the cpu device is not built yet";
-    for (const graph::Value& value : graph.values) {
-        if (value.constant) to.weight_bytes += value.constant->bytes().size();
-    }
-    for (const graph::Node& node : graph.nodes) {
-        to.nodes.push_back({node.describe(), "ref." + node.op, to.device_refusal});
-    }
-    return ref::compile_reference(std::move(graph));
+    return refusal;
 }
 
 }  // namespace hf::runtime

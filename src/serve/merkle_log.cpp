@@ -22,7 +22,8 @@ Bytes record_of(std::string_view leaf, const Digest& hash) {
     record.reserve(kHeadBytes + leaf.size());
     append_le(record, static_cast<std::uint32_t>(leaf.size()));
     append_le(record, check_of(hash));
-    record.insert(record.end(), leaf.begin(), leaf.end());
+    const ByteView bytes = as_bytes(leaf);
+    record.insert(record.end(), bytes.begin(), bytes.end());
     return record;
 }
 

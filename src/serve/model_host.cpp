@@ -2,7 +2,30 @@
 
 #include <algorithm>
 
+#include "base/json.h"
+
 namespace hf::serve {
+namespace {
+
+std::string describe(const ModelHost::Identity& identity) {
+    json::Object model{{"name", identity.name}, {"version", identity.version}};
+    const auto add = [&model](std::string_view key, const std::string& value) {
+        if (!value.empty()) model[key] = value;
+    };
+    add("digest", identity.model_digest);
+    add("plan_digest", identity.plan_digest);
+    add("signer", identity.signer);
+    return json::write_canonical(model);
+}
+
+}  // namespace
+
+ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
+                     env::Clock& clock)
+    : identity_(std::move(identity)),
+      receipt_json_(describe(identity_)),
+      model_(std::move(model)),
+      clock_(clock) {}
 
 Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     std::unique_ptr<runtime::Session> session = HF_TRY(take_session());

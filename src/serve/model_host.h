@@ -39,10 +39,12 @@ public:
     };
 
     ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
-              env::Clock& clock)
-        : identity_(std::move(identity)), model_(std::move(model)), clock_(clock) {}
+              env::Clock& clock);
 
     const Identity& identity() const { return identity_; }
+
+    // What receipts say of the model, as canonical JSON; made once.
+    const std::string& receipt_json() const { return receipt_json_; }
     const runtime::Signature& signature() const { return model_->signature(); }
     std::string_view device() const { return model_->device(); }
 
@@ -77,6 +79,7 @@ private:
     void count(bool ok, Duration duration);
 
     const Identity identity_;
+    const std::string receipt_json_;
     const std::shared_ptr<const runtime::CompiledModel> model_;
     env::Clock& clock_;
     std::atomic<bool> ready_{true};

@@ -156,8 +156,7 @@ Result<std::string> add_receipt(Receipts& receipts, const ModelHost& host,
         outputs.push_back(
             {signature.outputs[wanted.output].name, inference.outputs[wanted.output]});
     }
-    return receipts.add({.model = host.identity(),
-                         .device = host.device(),
+    return receipts.add({.host = host,
                          .request = tensors_digest(inputs),
                          .response = tensors_digest(outputs),
                          .duration = inference.duration});

@@ -26,29 +26,33 @@ struct Draft {
     std::string after;
 };
 
-Draft draft_of(const Prediction& prediction, std::string_view node, Instant time) {
-    const ModelHost::Identity& model = prediction.model;
+void add_field(std::string& text, std::string_view key, std::string_view quoted_value) {
+    text.append(",\"").append(key).append("\":").append(quoted_value);
+}
+
+void add_digest(std::string& text, std::string_view key, const Digest& digest) {
+    text.append(",\"").append(key).append("\":\"sha256:").append(digest.hex()).append("\"");
+}
+
+// Appends instead of formatting: this runs for every prediction.
+Draft draft_of(const Prediction& prediction, std::string_view quoted_node, Instant time) {
+    constexpr std::size_t kUsualBytes = 640;
+    const ModelHost& host = prediction.host;
     Draft draft;
-    draft.before = fmt::format("{{\"device\":{},\"duration_ns\":{},\"id\":\"",
-                               quoted(prediction.device), prediction.duration.count());
+    draft.before.append("{\"device\":").append(quoted(host.device()));
+    add_field(draft.before, "duration_ns", std::to_string(prediction.duration.count()));
+    draft.before.append(",\"id\":\"");
     std::string& text = draft.after;
-    const auto add = [&text](std::string_view key, std::string_view value) {
-        if (!value.empty()) text += fmt::format("\"{}\":{},", key, quoted(value));
-    };
-    text = "\",\"model\":{";
-    add("digest", model.model_digest);
-    add("name", model.name);
-    add("plan_digest", model.plan_digest);
-    add("signer", model.signer);
-    add("version", model.version);
-    text.back() = '}';
-    text += ',';
-    add("node", node);
-    add("request", prediction.request.to_string());
-    add("response", prediction.response.to_string());
-    add("service", model.service);
-    add("time", format_rfc3339_micros(time));
-    text += "\"type\":\"holdfast.dev/receipt/v1\"}";
+    text.reserve(kUsualBytes);
+    text.append("\"");
+    add_field(text, "model", host.receipt_json());
+    add_field(text, "node", quoted_node);
+    add_digest(text, "request", prediction.request);
+    add_digest(text, "response", prediction.response);
+    const std::string& service = host.identity().service;
+    if (!service.empty()) add_field(text, "service", quoted(service));
+    text.append(",\"time\":\"").append(format_rfc3339_micros(time)).append("\"");
+    text.append(",\"type\":\"holdfast.dev/receipt/v1\"}");
     return draft;
 }
 
@@ -78,9 +82,14 @@ Result<crypto::Ed25519PrivateKey> open_key(const Receipts::World& world,
 Digest tensors_digest(std::span<const NamedTensor> tensors) {
     crypto::Sha256 hash;
     for (const auto& [name, tensor] : tensors) {
-        const std::string line =
-            fmt::format("{{\"datatype\":\"{}\",\"name\":{},\"shape\":[{}]}}\n",
-                        oip_name(tensor.dtype()), quoted(name), fmt::join(tensor.shape(), ","));
+        std::string line = "{\"datatype\":\"";
+        line.append(oip_name(tensor.dtype())).append("\",\"name\":").append(quoted(name));
+        line.append(",\"shape\":[");
+        for (std::size_t axis = 0; axis < tensor.shape().rank(); ++axis) {
+            if (axis > 0) line += ',';
+            line += std::to_string(tensor.shape()[axis]);
+        }
+        line.append("]}\n");
         hash.update(as_bytes(line));
         if (tensor.dtype() == DType::kString) {
             hash.update(tensor_to_binary(tensor));
@@ -105,6 +114,7 @@ Result<std::unique_ptr<Receipts>> Receipts::open(World world, Options options) {
 
 Receipts::Receipts(Private, World world, Options options, std::unique_ptr<MerkleLog> log)
     : world_(world), options_(std::move(options)), log_(std::move(log)) {
+    quoted_node_ = quoted(options_.node);
     if (options_.checkpoint_interval > Duration::zero()) {
         signer_ = std::thread([this] { sign_until_stopped(); });
     }
@@ -145,11 +155,11 @@ std::string Receipts::nonce() {
 }
 
 Result<std::string> Receipts::add(const Prediction& prediction) {
-    const Draft draft = draft_of(prediction, options_.node, world_.clock.now());
+    const Draft draft = draft_of(prediction, quoted_node_, world_.clock.now());
     const std::string nonce = this->nonce();
     std::string id;
     const Result<std::uint64_t> index = log_->add([&](std::uint64_t place) {
-        id = fmt::format("{}-{}", place, nonce);
+        id = std::to_string(place).append("-").append(nonce);
         return draft.before + id + draft.after;
     });
     if (!index.ok()) {

@@ -39,8 +39,7 @@ struct NamedTensor {
 Digest tensors_digest(std::span<const NamedTensor> tensors);
 
 struct Prediction {
-    const ModelHost::Identity& model;
-    std::string_view device;
+    const ModelHost& host;
     Digest request;
     Digest response;
     Duration duration{};  // in the model
@@ -89,6 +88,7 @@ private:
     World world_;
     const Options options_;
     const std::unique_ptr<MerkleLog> log_;
+    std::string quoted_node_;  // as JSON
 
     std::mutex entropy_mutex_;  // guards the next two
     Bytes entropy_;

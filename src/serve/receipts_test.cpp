@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "serve/fake_model_test.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
 #include "trust/receipt.h"
@@ -45,8 +46,8 @@ struct Fixture {
     }
 
     Result<std::string> add(Receipts& receipts) {
-        return receipts.add({.model = identity,
-                             .device = "cpu",
+        const ModelHost host(identity, std::make_shared<FakeModel>(1.0f), clock);
+        return receipts.add({.host = host,
                              .request = crypto::sha256(as_bytes("in")),
                              .response = crypto::sha256(as_bytes("out")),
                              .duration = std::chrono::nanoseconds(1500)});

@@ -142,7 +142,6 @@ Status Push::tag(const Descriptor& manifest, std::string_view name) {
 
 Result<std::unique_ptr<Vault>> Vault::open(env::Files& files, std::string folder) {
     std::unique_ptr<Vault> vault(std::make_unique<Vault>(Vault(files, std::move(folder))));
-    HF_TRY(files.create_directories(vault->own_path("")));
     HF_TRY(files.create_directories(fmt::format("{}/{}", vault->folder_, kBlobs)));
     const std::unique_ptr<env::FileLock> lock = HF_TRY(vault->lock_index());
     const std::string layout = fmt::format("{}/{}", vault->folder_, kLayoutFile);
@@ -283,6 +282,7 @@ std::string Vault::own_path(std::string_view name) const {
 }
 
 Result<std::unique_ptr<env::FileLock>> Vault::lock_index() const {
+    HF_TRY(files_.create_directories(own_path("")));
     return files_.lock_within(own_path("index.lock"), kIndexPatience);
 }
 

@@ -1,10 +1,9 @@
 #include "cli/commands.h"
 #include "cli/model_folder.h"
+#include "cli/trust_roots.h"
 
 namespace hf::cli {
 namespace {
-
-constexpr std::uint64_t kMaxKeyBytes = 64u << 10;
 
 // "pump" of "models/pump/".
 std::string base_name(const std::string& path) {
@@ -18,9 +17,7 @@ Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("MODEL");
     std::string signature = arguments.get("signature");
     if (signature.empty()) signature = path + ".sig";
-    const Bytes pem = HF_TRY(world.files.read(arguments.get("key"), kMaxKeyBytes));
-    const crypto::PrivateKey key =
-        HF_TRY(crypto::PrivateKey::from_pem(as_text(pem)).context("{}", arguments.get("key")));
+    const crypto::PrivateKey key = HF_TRY(read_private_key(world, arguments.get("key")));
     trust::ModelToSign model;
     model.ignore_paths = default_ignored_paths();
     for (const std::string& extra : arguments.all("ignore-path"))

@@ -9,7 +9,7 @@ Command version_command() {
             {},
             {"holdfast version"},
             [](World& world, const Arguments&) -> Status {
-                world.out("holdfast 0.1.0\n");
+                world.out(fmt::format("holdfast {}\n", kVersion));
                 return {};
             }};
 }

@@ -6,6 +6,7 @@
 
 #include "graph/onnx/order.h"
 #include "graph/onnx/tensor_proto.h"
+#include "graph/onnx/zip_map.h"
 
 namespace hf::graph::onnx {
 namespace {
@@ -470,6 +471,7 @@ Result<Graph> import_model(ByteView bytes, const ExternalData& external_data) {
         const ModelContext context{std::move(fields.opsets), external_data};
         Graph graph = HF_TRY(GraphImporter(context, 0).import(*fields.graph));
         graph.metadata = std::move(fields.metadata);
+        unzip_maps(graph);
         return graph;
     } catch (const std::exception& error) {
         return invalid_argument("malformed or truncated ONNX file: {}", error.what());

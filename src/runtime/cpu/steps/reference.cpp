@@ -63,6 +63,30 @@ private:
 
 }  // namespace
 
+namespace {
+
+// Each operand is what the node's value says.
+Status check_values(const graph::Graph& graph, const std::vector<graph::ValueId>& ids,
+                    const std::vector<Operand>& operands) {
+    if (ids.size() != operands.size()) {
+        return invalid_argument("{} operands for {} values", operands.size(), ids.size());
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const bool omitted = ids[i] == graph::kNoValue;
+        if (omitted != (operands[i].place == Place::kNone)) {
+            return invalid_argument("operand {} is omitted on one side", i);
+        }
+        if (omitted) continue;
+        const graph::Value& value = graph.value(ids[i]);
+        if (value.dtype != operands[i].dtype || value.shape != operands[i].shape) {
+            return invalid_argument("operand {} is not '{}'", i, value.name);
+        }
+    }
+    return {};
+}
+
+}  // namespace
+
 Result<StepPtr> make_reference(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({operation.inputs.size(), operation.outputs.size(), 0, 0}));
@@ -72,10 +96,8 @@ Result<StepPtr> make_reference(const Operation& operation) {
     if (!ref::find_op(node.domain, node.op)) {
         return unimplemented("{}: the reference device lacks it", node.describe());
     }
-    if (node.inputs.size() != operation.inputs.size() ||
-        node.outputs.size() != operation.outputs.size()) {
-        return invalid_argument("{}: operands do not fit the node", node.describe());
-    }
+    HF_TRY(check_values(*graph, node.inputs, operation.inputs).context("{}", node.describe()));
+    HF_TRY(check_values(*graph, node.outputs, operation.outputs).context("{}", node.describe()));
     return std::make_unique<const ReferenceStep>(operation);
 }
 

@@ -120,11 +120,13 @@ std::vector<OpRow> shape_rows();
 std::vector<OpRow> move_rows();
 std::vector<OpRow> index_rows();
 std::vector<OpRow> control_rows();
+std::vector<OpRow> hf_rows();
 std::vector<OpRow> matmul_rows();
 std::vector<OpRow> conv_rows();
 std::vector<OpRow> pool_rows();
 std::vector<OpRow> norm_rows();
 std::vector<OpRow> quantize_rows();
 std::vector<OpRow> ml_rows();
+std::vector<OpRow> recurrent_rows();
 
 }  // namespace hf::runtime::ref

@@ -1,6 +1,108 @@
-#include "runtime/ref/ops/common.h"
+#include "runtime/ref/ops/ml.h"
+
+#include <algorithm>
+#include <cmath>
+
 namespace hf::runtime::ref {
-std::vector<OpRow> ml_rows() {
+namespace {
+
+double logistic(double x) {
+    return 1 / (1 + std::exp(-x));
+}
+
+// The quantile function of the normal distribution times the square root of two, by Winitzki's
+// approximation of the inverse error function (2008), as exporters assume it.
+double probit(double x) {
+    const double y = 2 * x - 1;
+    const double log = std::log((1 - y) * (1 + y));
+    const double a = 2 / (3.14159 * 0.147) + log / 2;
+    const double root = std::sqrt(std::sqrt(a * a - log / 0.147) - a);
+    return 1.41421356 * (y < 0 ? -root : root);
+}
+
+void softmax(std::vector<double>& scores, bool keep_zeros) {
+    double largest = -INFINITY, sum = 0;
+    for (double score : scores) largest = std::max(largest, score);
+    for (double& score : scores) {
+        const bool zero = keep_zeros && std::abs(score) < 1e-7;
+        score = zero ? 0 : std::exp(score - largest);
+        sum += score;
+    }
+    for (double& score : scores) score = sum == 0 ? 0 : score / sum;
+}
+
+}  // namespace
+
+Result<FeatureRows> feature_rows(const OpContext& context) {
+    const Tensor input = HF_TRY(need_input(context, 0));
+    FeatureRows rows;
+    rows.values = HF_TRY(to_doubles(input));
+    const Shape& shape = input.shape();
+    rows.samples = shape.rank() < 2 ? 1 : static_cast<std::size_t>(shape[0]);
+    rows.features = rows.samples == 0 ? 0 : rows.values.size() / rows.samples;
+    return rows;
+}
+
+Result<Tensor> ClassLabels::pick(const std::vector<std::size_t>& classes) const {
+    const auto size = static_cast<std::int64_t>(classes.size());
+    Tensor out = HF_TRY(make_tensor(words.empty() ? DType::kI64 : DType::kString, {size}));
+    for (std::size_t i = 0; i < classes.size(); ++i) {
+        if (classes[i] >= count()) {
+            return invalid_argument("class {} of {} labels", classes[i], count());
+        }
+        if (words.empty()) {
+            out.mutable_values<std::int64_t>()[i] = numbers[classes[i]];
+        } else {
+            out.mutable_strings()[i] = words[classes[i]];
+        }
+    }
+    return out;
+}
+
+ClassLabels class_labels(const graph::Node& node) {
+    ClassLabels labels;
+    labels.words = node.strings_or("classlabels_strings", {});
+    const bool old = node.has("classlabels_ints");
+    labels.numbers = node.ints_or(old ? "classlabels_ints" : "classlabels_int64s", {});
+    return labels;
+}
+
+Status post_transform(const std::string& name, std::vector<double>& scores) {
+    if (name == "NONE") return {};
+    if (name == "SOFTMAX" || name == "SOFTMAX_ZERO") {
+        softmax(scores, name == "SOFTMAX_ZERO");
+        return {};
+    }
+    if (name != "LOGISTIC" && name != "PROBIT") {
+        return invalid_argument("post_transform '{}' is not in the standard", name);
+    }
+    for (double& score : scores) score = name == "LOGISTIC" ? logistic(score) : probit(score);
     return {};
 }
+
+Result<std::vector<double>> reals(const graph::Node& node, std::string_view name) {
+    if (const Tensor* tensor = node.tensor(fmt::format("{}_as_tensor", name))) {
+        return to_doubles(*tensor);
+    }
+    const std::vector<float> floats = node.floats_or(name, {});
+    return std::vector<double>(floats.begin(), floats.end());
+}
+
+Result<Tensor> score_matrix(const std::vector<std::vector<double>>& scores, std::size_t columns) {
+    const Shape shape{static_cast<std::int64_t>(scores.size()), static_cast<std::int64_t>(columns)};
+    Tensor out = HF_TRY(make_tensor(DType::kF32, shape));
+    for (std::size_t i = 0; i < scores.size(); ++i) {
+        for (std::size_t j = 0; j < columns; ++j) {
+            out.mutable_values<float>()[i * columns + j] = static_cast<float>(scores[i].at(j));
+        }
+    }
+    return out;
+}
+
+std::vector<OpRow> ml_rows() {
+    std::vector<OpRow> rows = ml_linear_rows();
+    for (const OpRow& row : ml_tree_rows()) rows.push_back(row);
+    return rows;
+}
+
 }  // namespace hf::runtime::ref

@@ -1,0 +1,216 @@
+#include <algorithm>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "cli/commands.h"
+#include "cli/golden.h"
+#include "cli/model_folder.h"
+#include "cli/model_scan.h"
+#include "cli/trust_roots.h"
+#include "cli/vault_folder.h"
+#include "crypto/hash.h"
+#include "graph/load.h"
+#include "vault/model_pack.h"
+
+namespace hf::cli {
+namespace {
+
+// A model on its way in: scanned files, and what is made of them.
+struct Candidate {
+    vault::Reference reference;
+    ModelFiles model;
+    trust::ScanResult scan;
+    std::size_t entry = 0;  // the index of the file to load
+};
+
+bool is_runnable(trust::FileFormat format) {
+    return format == trust::FileFormat::kOnnx || format == trust::FileFormat::kTflite;
+}
+
+bool is_model(trust::FileFormat format) {
+    return is_runnable(format) || format == trust::FileFormat::kSafetensors;
+}
+
+// The one file to load: --entry, or the only one that can be.
+Result<std::size_t> find_entry(const trust::ScanResult& scan, const std::string& wanted) {
+    std::vector<std::size_t> found;
+    const auto take = [&](auto matches) {
+        for (std::size_t i = 0; i < scan.files.size(); ++i) {
+            if (matches(scan.files[i])) found.push_back(i);
+        }
+    };
+    if (!wanted.empty()) {
+        take([&](const trust::ScannedFile& f) { return f.path == wanted && is_model(f.format); });
+        if (found.empty()) return not_found("--entry: '{}' is no model in there", wanted);
+        return found.front();
+    }
+    take([](const trust::ScannedFile& f) { return is_runnable(f.format); });
+    if (found.empty()) take([](const trust::ScannedFile& f) { return is_model(f.format); });
+    if (found.size() == 1) return found.front();
+    return invalid_argument(
+        "{} files are models; say which one is to run with --entry, as in "
+        "--entry {}",
+        found.size(), scan.files[found.front()].path);
+}
+
+Result<Candidate> read_candidate(World& world, const Arguments& arguments) {
+    const std::string path = arguments.get("MODEL");
+    Candidate candidate;
+    candidate.reference = HF_TRY(vault::parse_reference(arguments.get("REF")));
+    if (candidate.reference.tag.empty()) {
+        return invalid_argument("'{}': a model is pushed under a tag, as in {}:1",
+                                arguments.get("REF"), candidate.reference.name);
+    }
+    std::vector<std::string> ignored = default_ignored_paths();
+    const std::string own = path_below(path, arguments.get("signature"));
+    if (!own.empty()) ignored.push_back(own);
+    candidate.model = HF_TRY(open_model_files(world, path, ignored));
+    candidate.scan = trust::scan_model(candidate.model.files, {});
+    HF_TRY(candidate.scan.status().context("{} is not pushed", path));
+    candidate.entry = HF_TRY(find_entry(candidate.scan, arguments.get("entry")));
+    return candidate;
+}
+
+// The entry as a graph, with external data from the files that were scanned.
+Result<graph::Graph> load_entry(const Candidate& candidate) {
+    const trust::FileToScan& entry = candidate.model.files[candidate.entry];
+    const std::size_t slash = entry.path.rfind('/');
+    const std::string folder =
+        slash == std::string::npos ? std::string() : entry.path.substr(0, slash + 1);
+    const graph::ExternalData data =
+        [&](std::string_view relative) -> Result<graph::ExternalBytes> {
+        for (const trust::FileToScan& file : candidate.model.files) {
+            if (file.path == folder + std::string(relative)) {
+                return graph::ExternalBytes{file.bytes, nullptr};
+            }
+        }
+        return not_found("external data '{}'", relative);
+    };
+    return graph::load(entry.bytes, data).context("{}", entry.path);
+}
+
+std::string_view media_type_of(trust::FileFormat format) {
+    return format == trust::FileFormat::kText ? vault::kDocType : vault::kWeightType;
+}
+
+// The bundle to store: made now with --key, read with --signature, or none.
+Result<std::string> make_signature(World& world, const Arguments& arguments,
+                                   const vault::PackedModel& packed) {
+    if (arguments.has("key") && arguments.has("signature")) {
+        return invalid_argument("--key signs now, --signature brings a bundle: give one of them");
+    }
+    if (arguments.has("signature")) {
+        const std::string path = arguments.get("signature");
+        std::string bundle = HF_TRY(read_text_file(world, path, trust::kMaxBundleBytes));
+        // Nobody is trusted here, so a sound bundle ends in UNAUTHENTICATED.
+        const Status status = trust::verify_bundle(bundle, {{}, {}, world.clock.now()}).status();
+        if (status.code() == Code::kInvalidArgument) return status.context("{}", path);
+        return bundle;
+    }
+    if (!arguments.has("key")) return std::string();
+    const crypto::PrivateKey key = HF_TRY(read_private_key(world, arguments.get("key")));
+    trust::ModelToSign model;
+    model.name = packed.name;
+    model.ignore_paths = default_ignored_paths();
+    for (const vault::PackedFile& file : packed.files) {
+        model.resources.push_back({file.path, file.digest});
+    }
+    return trust::sign_model(model, key);
+}
+
+Result<std::string> golden_text(const Candidate& candidate, const Arguments& arguments) {
+    const std::int64_t samples = HF_TRY(arguments.integer("golden", 0, vault::kMaxGoldenSamples));
+    const std::int64_t seed =
+        HF_TRY(arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()));
+    if (samples == 0 || !is_runnable(candidate.scan.files[candidate.entry].format)) {
+        return std::string();
+    }
+    const Result<vault::Golden> golden =
+        make_golden(HF_TRY(load_entry(candidate)), static_cast<std::size_t>(samples),
+                    static_cast<std::uint64_t>(seed));
+    if (!golden.ok()) {
+        return golden.status().context("{}: no golden outputs (--golden 0 pushes without)",
+                                       candidate.scan.files[candidate.entry].path);
+    }
+    return vault::write_golden(*golden);
+}
+
+Result<vault::Descriptor> store(World& world, const Arguments& arguments, vault::Vault& vault,
+                                const Candidate& candidate) {
+    const std::string golden = HF_TRY(golden_text(candidate, arguments));
+    const std::unique_ptr<vault::Push> push = HF_TRY(vault.begin_push());
+    vault::PackedModel packed;
+    packed.name = candidate.reference.name;
+    packed.entry = candidate.scan.files[candidate.entry].path;
+    packed.format = trust::format_name(candidate.scan.files[candidate.entry].format);
+    for (std::size_t i = 0; i < candidate.model.files.size(); ++i) {
+        const trust::FileToScan& file = candidate.model.files[i];
+        const vault::Descriptor blob =
+            HF_TRY(push->put(file.bytes, media_type_of(candidate.scan.files[i].format))
+                       .context("{}", file.path));
+        packed.files.push_back({file.path, blob.media_type, blob.digest, blob.size_bytes});
+    }
+    if (!golden.empty()) packed.golden = HF_TRY(push->put(as_bytes(golden), vault::kGoldenType));
+    const std::string bundle = HF_TRY(make_signature(world, arguments, packed));
+    if (!bundle.empty()) {
+        packed.signature = HF_TRY(push->put(as_bytes(bundle), vault::kSignatureType));
+    }
+    const vault::ModelDocuments documents = vault::pack_model(packed);
+    HF_TRY(push->put(as_bytes(documents.config), vault::kConfigType));
+    const vault::Descriptor manifest =
+        HF_TRY(push->put(as_bytes(documents.manifest), vault::kManifestType));
+    HF_TRY(push->tag(manifest, candidate.reference.local()));
+    return manifest;
+}
+
+Status run(World& world, const Arguments& arguments) {
+    const Candidate candidate = HF_TRY(read_candidate(world, arguments));
+    std::unique_ptr<vault::Vault> vault;
+    if (arguments.has("to")) {
+        vault = HF_TRY(vault::Vault::open(world.files, arguments.get("to")));
+    } else {
+        vault = HF_TRY(open_vault(world, arguments));
+    }
+    const vault::Descriptor manifest = HF_TRY(store(world, arguments, *vault, candidate));
+    std::string place = vault->folder();
+    if (!candidate.reference.registry.empty()) {
+        const RegistryAccess access =
+            HF_TRY(open_registry(world, candidate.reference, arguments.flag("plain-http")));
+        HF_TRY(access.registry->push(*vault, manifest));
+        place = "registry " + candidate.reference.registry;
+    }
+    if (arguments.flag("json")) {
+        world.out(json::write(json::Object{{"reference", candidate.reference.to_string()},
+                                           {"digest", manifest.digest.to_string()},
+                                           {"files", candidate.model.files.size()},
+                                           {"place", place}}) +
+                  "\n");
+    } else {
+        world.out(fmt::format("pushed {} to {}\n{}\n", candidate.reference.to_string(), place,
+                              manifest.digest.to_string()));
+    }
+    return {};
+}
+
+}  // namespace
+
+Command push_command() {
+    return {"push",
+            "Scans, packs and stores a model, with golden outputs and a signature",
+            {{"MODEL", "the file or folder"},
+             {"REF", "NAME:TAG in the vault, or HOST[:PORT]/NAME:TAG in a registry"}},
+            {{"--key", "sign with this private key", "FILE"},
+             {"--signature", "store this bundle, from `holdfast sign` or model-signing", "FILE"},
+             {"--to", "an OCI layout folder instead of the vault", "DIR"},
+             {"--entry", "which file to run, where several are models", "PATH"},
+             {"--golden", "how many golden samples", "N", "1"},
+             {"--seed", "of the golden inputs", "N", std::to_string(kGoldenSeed)},
+             {"--plain-http", "no TLS, also to other machines than this one", ""},
+             data_option(),
+             {"--json", "as JSON", ""}},
+            {"holdfast push model.onnx pump:1 --key release.key",
+             "holdfast push models/pump localhost:5000/pumps/pump:1"},
+            run};
+}
+
+}  // namespace hf::cli

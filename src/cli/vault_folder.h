@@ -1,0 +1,33 @@
+// Where this machine's vault lies, and registries beyond it.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/command.h"
+#include "http/client.h"
+#include "vault/registry.h"
+#include "vault/vault.h"
+
+namespace hf::cli {
+
+// --data DIR, whose folder `vault` is the vault.
+Option data_option();
+
+// --data, else $HOLDFAST_DATA, else ~/.local/share/holdfast.
+Result<std::string> data_folder(World& world, const Arguments& arguments);
+
+// The vault below data_folder(), made when there is none.
+Result<std::unique_ptr<vault::Vault>> open_vault(World& world, const Arguments& arguments);
+
+// A registry with the client and the login that it needs ($DOCKER_CONFIG/config.json, or
+// ~/.docker/config.json). REQUIRES: reference.registry is not empty.
+struct RegistryAccess {
+    std::unique_ptr<http::Client> client;
+    std::unique_ptr<vault::Registry> registry;
+};
+Result<RegistryAccess> open_registry(World& world, const vault::Reference& reference,
+                                     bool plain_http);
+
+}  // namespace hf::cli

@@ -1,0 +1,199 @@
+#include "control/server/api_server.h"
+
+#include "api/openapi.h"
+#include "base/text.h"
+#include "control/server/discovery.h"
+
+namespace hf::control {
+namespace {
+
+constexpr std::string_view kOpenapiProtobuf =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
+bool is_health(std::string_view path) {
+    return path == "/healthz" || path == "/livez" || path == "/readyz";
+}
+
+bool is_reading(std::string_view method) {
+    return method == "GET" || method == "HEAD";
+}
+
+// Whether Accept asks for the protobuf form first of all, as kubectl does.
+bool wants_protobuf(const http::Request& request) {
+    const std::string_view accept = request.headers.get("Accept").value_or("");
+    return accept.find("com.github.proto-openapi.spec.v2") != std::string_view::npos &&
+           !accept.starts_with("application/json");
+}
+
+http::Response raw(std::string_view type, std::string_view body) {
+    http::Response response = http::Response::text(200, body);
+    response.headers.set("Content-Type", std::string(type));
+    return response;
+}
+
+}  // namespace
+
+About ApiServer::Call::about() const {
+    return {path.group, path.resource, path.name, ""};
+}
+
+std::string_view ApiServer::Call::query(std::string_view name) const {
+    return request.query_value(name).value_or("");
+}
+
+ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::string version)
+    : resources_(resources),
+      tokens_(tokens),
+      version_(std::move(version)),
+      openapi_v2_(json::write(api::openapi_v2())),
+      openapi_v2_protobuf_(api::openapi_v2_protobuf()),
+      openapi_v3_(json::write(api::openapi_v3())) {}
+
+Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
+    const std::optional<std::string_view> header = request.headers.get("Authorization");
+    if (!header) {
+        if (!request.client_name.empty())
+            return api::Identity{request.client_name, {std::string(api::kAuthenticatedGroup)}};
+        return unauthenticated(
+            "Unauthorized: send 'Authorization: Bearer TOKEN'; the kubeconfig that `holdfast up` "
+            "writes has one");
+    }
+    constexpr std::string_view kScheme = "bearer ";
+    if (to_lower(header->substr(0, kScheme.size())) != kScheme)
+        return unauthenticated("Unauthorized: only 'Authorization: Bearer TOKEN' is known here");
+    return tokens_.authenticate(trim(header->substr(kScheme.size())));
+}
+
+Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {
+    if (who.is_in(api::kMastersGroup)) return {};
+    const api::AccessRules rules = HF_TRY(resources_.access_rules());
+    const api::Verdict verdict = rules.decide(who, access);
+    if (verdict.allowed) return {};
+    if (!access.path.empty()) return permission_denied("forbidden: {}", verdict.reason);
+    const std::string group = access.group.empty() ? "" : "." + access.group;
+    return permission_denied("{}{}{} is forbidden: {}", access.resource, group,
+                             access.name.empty() ? "" : fmt::format(" \"{}\"", access.name),
+                             verdict.reason);
+}
+
+void ApiServer::tick() {
+    std::vector<std::shared_ptr<Wakener>> alive;
+    {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(watches_, [&](const std::weak_ptr<Wakener>& watch) {
+            std::shared_ptr<Wakener> wakener = watch.lock();
+            if (!wakener) return true;
+            alive.push_back(std::move(wakener));
+            return false;
+        });
+    }
+    for (const std::shared_ptr<Wakener>& wakener : alive) wakener->wake();
+}
+
+http::Response ApiServer::handle(const http::Request& request) {
+    if (is_health(request.path)) {
+        return is_reading(request.method) ? http::Response::text(200, "ok")
+                                          : http_failure(405, "only GET is served here");
+    }
+    const Result<api::Identity> who = authenticate(request);
+    if (!who.ok()) return failure(who.status());
+    const std::optional<RequestPath> path = parse_request_path(request.path);
+    if (!path || path->resource.empty()) return document(request);
+    const bool watches = is_yes(request.query_value("watch").value_or(""));
+    Call call{request, *path, verb_of(request.method, *path, watches), *who, nullptr, {}};
+    return serve_resource(call);
+}
+
+// Discovery and OpenAPI: the same for everybody who is known.
+http::Response ApiServer::document(const http::Request& request) {
+    if (!is_reading(request.method)) return http_failure(405, "only GET is served here");
+    std::string_view path = request.path;
+    if (path.size() > 1 && path.ends_with('/')) path.remove_suffix(1);
+    if (path == "/version") return json_answer(200, version_info(version_));
+    if (path == "/api") return json_answer(200, api_versions());
+    if (path == "/apis") return json_answer(200, api_groups());
+    if (path == "/apis/holdfast.dev") return json_answer(200, holdfast_group());
+    if (path == "/openapi/v2") {
+        return wants_protobuf(request) ? raw(kOpenapiProtobuf, openapi_v2_protobuf_)
+                                       : raw("application/json", openapi_v2_);
+    }
+    if (path == "/openapi/v3") return json_answer(200, openapi_v3_paths());
+    if (path == "/openapi/v3/apis/holdfast.dev/v1") return raw("application/json", openapi_v3_);
+    if (const std::optional<RequestPath> parsed = parse_request_path(path)) {
+        json::Value resources = api_resources(parsed->group, parsed->version);
+        if (!resources.is_null()) return json_answer(200, resources);
+    }
+    return failure(not_found("the server could not find the requested resource"));
+}
+
+http::Response ApiServer::serve_resource(Call& call) {
+    const auto nothing = [&] {
+        return failure(not_found("the server could not find the requested resource"), call.about());
+    };
+    RequestPath& path = call.path;
+    if (path.version != "v1") return nothing();
+    if (call.verb.empty()) return http_failure(405, "the method is not served here");
+    const bool reviews =
+        path.group == "authorization.k8s.io" || path.group == "authentication.k8s.io";
+    if (reviews) return review(call);
+    const bool token = path.resource == "serviceaccounts" && path.subresource == "token";
+    if (path.group.empty() && path.resource == "namespaces") return namespaces(call);
+    const bool core_events = path.group.empty() && path.resource == "events";
+    if (core_events && call.verb != "get" && call.verb != "list" && call.verb != "watch") {
+        return http_failure(405, "events can only be read here; write them in holdfast.dev/v1");
+    }
+    if (path.group != api::kGroup && !core_events && !(token && path.group.empty()))
+        return nothing();
+    call.kind = api::find_resource(path.resource);
+    if (!call.kind) return nothing();
+    const bool scoped_wrongly = (!call.kind->namespaced && !path.ns.empty()) ||
+                                (call.kind->namespaced && path.ns.empty() && !path.name.empty());
+    const bool known_part = path.subresource.empty() || token ||
+                            (path.subresource == "status" && call.kind->has_status());
+    if (scoped_wrongly || !known_part) return nothing();
+    api::AccessRequest access{std::string(call.verb),
+                              std::string(api::kGroup),
+                              path.access_resource(),
+                              path.ns,
+                              path.name,
+                              ""};
+    if (access.name.empty()) {
+        const auto selector = api::FieldSelector::parse(call.query("fieldSelector"));
+        if (selector.ok()) access.name = selector->name();
+    }
+    if (const Status status = authorize(call.who, access); !status.ok())
+        return failure(status, call.about());
+    const Result<Form> form = parse_form(call.request);
+    if (!form.ok()) return http_failure(406, form.status().message());
+    call.form = *form;
+    if (token) return create_token(call);
+    return dispatch_kind(call);
+}
+
+http::Response ApiServer::dispatch_kind(const Call& call) {
+    const bool status_part = call.path.subresource == "status";
+    if (call.verb == "get") return get(call);
+    if (call.verb == "update") return update(call);
+    if (call.verb == "patch") return patch(call);
+    if (status_part) return http_failure(405, "status is read, put and patched only");
+    if (call.verb == "list") return list(call);
+    if (call.verb == "watch") return watch(call);
+    if (call.verb == "delete") return remove(call);
+    if (call.verb == "deletecollection") return remove_collection(call);
+    if (call.verb == "create" && call.path.name.empty()) return create(call);
+    return http_failure(405, "objects are created at their collection, without a name");
+}
+
+void add_api_routes(http::Router& router, ApiServer& server) {
+    const auto handler = [&server](const http::Request& request) { return server.handle(request); };
+    for (std::string_view pattern :
+         {"/version/{rest...}", "/openapi/{rest...}", "/healthz", "/livez", "/readyz"}) {
+        router.add("GET", pattern, handler);
+    }
+    for (std::string_view pattern : {"/api/{rest...}", "/apis/{rest...}"}) {
+        for (std::string_view method : {"GET", "POST", "PUT", "PATCH", "DELETE"})
+            router.add(method, pattern, handler);
+    }
+}
+
+}  // namespace hf::control

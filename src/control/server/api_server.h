@@ -1,0 +1,96 @@
+// ApiServer: the resource API over HTTP, as Kubernetes' clients speak it: discovery, OpenAPI,
+// verbs, watches, access reviews. Every request is authenticated by bearer token (or client
+// certificate) and its access judged by Roles and RoleBindings; only health checks are open to all.
+//
+// Not here, and refused clearly: server-side apply and strategic merge patches (415).
+//
+// Thread-safety: handle() and tick() from any thread. Failures are metav1.Status answers.
+
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "control/server/answers.h"
+#include "control/server/request_path.h"
+#include "control/server/tokens.h"
+#include "control/server/watch_stream.h"
+#include "http/server.h"
+#include "resources/resources.h"
+
+namespace hf::control {
+
+// Bounds. What is beyond is refused with 413 or 429, or cut to the bound (watch life).
+inline constexpr std::size_t kMaxRequestBodyBytes = 3u << 20;
+inline constexpr std::size_t kMaxWatches = 1000;
+inline constexpr Duration kMaxWatchLife = std::chrono::minutes(30);
+
+class ApiServer final {
+public:
+    // `version` is Holdfast's. REQUIRES: both outlive this.
+    ApiServer(resources::Resources& resources, Tokens& tokens, std::string version);
+
+    http::Response handle(const http::Request& request);
+
+    // Lets watches notice their time. Called by the owner about once a second.
+    void tick();
+
+    // Who asks: UNAUTHENTICATED when that is not known. Also for other routes of the same server.
+    Result<api::Identity> authenticate(const http::Request& request);
+
+    // PERMISSION_DENIED, in Kubernetes' words, unless allowed.
+    Status authorize(const api::Identity& who, const api::AccessRequest& access);
+
+private:
+    // One request on its way: what it is about and who asks.
+    struct Call {
+        const http::Request& request;
+        RequestPath path;
+        std::string_view verb;
+        api::Identity who;
+        const api::Kind* kind = nullptr;
+        Form form;
+
+        About about() const;
+        std::string_view query(std::string_view name) const;
+    };
+    // What a handler knows only after parsing; see verbs.cpp.
+    Result<resources::WriteOptions> write_options(const Call& call, resources::Report& report);
+
+    http::Response document(const http::Request& request);
+    http::Response serve_resource(Call& call);
+    http::Response dispatch_kind(const Call& call);
+
+    // verbs.cpp
+    http::Response get(const Call& call);
+    http::Response list(const Call& call);
+    http::Response watch(const Call& call);
+    http::Response create(const Call& call);
+    http::Response update(const Call& call);
+    http::Response patch(const Call& call);
+    http::Response remove(const Call& call);
+    http::Response remove_collection(const Call& call);
+    Result<std::shared_ptr<WatchStream>> open_watch(const Call& call);
+
+    // reviews.cpp
+    http::Response review(const Call& call);
+    json::Value access_review(const Call& call, const json::Value& asked);
+    json::Value rules_review(const Call& call, const json::Value& asked);
+    http::Response create_token(const Call& call);
+    http::Response namespaces(const Call& call);
+
+    resources::Resources& resources_;
+    Tokens& tokens_;
+    const std::string version_;
+    const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;
+    std::mutex mutex_;
+    std::vector<std::weak_ptr<Wakener>> watches_;  // under mutex_
+};
+
+// Adds all of the API's routes. REQUIRES: `server` outlives the HTTP server that the router goes
+// into.
+void add_api_routes(http::Router& router, ApiServer& server);
+
+}  // namespace hf::control

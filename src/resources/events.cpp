@@ -1,0 +1,70 @@
+#include "resources/write.h"
+
+namespace hf::resources {
+namespace {
+
+using api::Object;
+
+// FNV-1a, 64 bits (Fowler, Noll, Vo): names that are the same on every machine; not for secrets.
+std::uint64_t hash(std::initializer_list<std::string_view> texts) {
+    std::uint64_t value = 14695981039346656037u;
+    for (std::string_view text : texts) {
+        for (const char c : text) value = (value ^ static_cast<unsigned char>(c)) * 1099511628211u;
+        value = (value ^ 0xFF) * 1099511628211u;
+    }
+    return value;
+}
+
+// Events are about the reason and message, so the same ones share a name and are counted up.
+std::string event_name(const Object& object, const EventNote& note) {
+    constexpr std::size_t kMaxPrefixBytes = 200;
+    const std::uint64_t digest =
+        hash({object.uid(), note.type, note.reason, note.message, note.component, note.host});
+    std::string prefix(object.name().substr(0, kMaxPrefixBytes));
+    while (prefix.ends_with('.') || prefix.ends_with('-')) prefix.pop_back();
+    return fmt::format("{}.{:016x}", prefix, digest);
+}
+
+Object make_event(const Object& object, const EventNote& note, std::string_view now) {
+    const std::string_view ns = object.ns().empty() ? api::kDefaultNamespace : object.ns();
+    Object event = Object::make("Event", ns, event_name(object, note));
+    json::Object involved{{"apiVersion", object.api_version()},
+                          {"kind", object.kind()},
+                          {"name", object.name()},
+                          {"uid", object.uid()},
+                          {"resourceVersion", object.resource_version()}};
+    if (!object.ns().empty()) involved["namespace"] = object.ns();
+    json::Object source{{"component", note.component}};
+    if (!note.host.empty()) source["host"] = note.host;
+    json::Object& fields = event.fields();
+    fields["involvedObject"] = std::move(involved);
+    fields["reason"] = note.reason;
+    fields["message"] = note.message.substr(0, api::kMaxProseBytes);
+    fields["type"] = note.type;
+    fields["count"] = 1;
+    fields["firstTimestamp"] = now;
+    fields["lastTimestamp"] = now;
+    fields["source"] = std::move(source);
+    return event;
+}
+
+}  // namespace
+
+Status Resources::record_event(const Object& object, const EventNote& note) {
+    const std::string now = format_rfc3339(clock_.now());
+    Object event = make_event(object, note, now);
+    WriteOptions options;
+    options.who = api::Identity::of_system(note.component.empty() ? "events" : note.component);
+    const ObjectKey key = key_of(api::event_kind(), event);
+    const Result<Object> created = create(std::move(event), options);
+    if (created.status().code() != Code::kAlreadyExists) return created.status();
+    return modify(key, options,
+                  [&](Object& known) -> Status {
+                      known.fields()["count"] = json::get_int(known.json(), "count", 1) + 1;
+                      known.fields()["lastTimestamp"] = now;
+                      return {};
+                  })
+        .status();
+}
+
+}  // namespace hf::resources

@@ -1,0 +1,114 @@
+#include "runtime/cpu/lower.h"
+
+#include "runtime/cpu/ops/families.h"
+#include "runtime/ref/op.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+const LoweringRow* find_row(const graph::Node& node) {
+    for (const LoweringRow& row : lowering_rows()) {
+        if (row.domain == node.domain && row.op == node.op) return &row;
+    }
+    return nullptr;
+}
+
+Operand trial_operand(const graph::Value& value) {
+    return {Place::kArena, *value.dtype, *value.shape, 0};
+}
+
+// Asks the kernel itself whether it takes the draft: its own checks are the only ones.
+Status try_draft(const NodeView& view, const Draft& draft) {
+    if (draft.alias) return {};
+    Operation operation;
+    operation.kernel = find_kernel(draft.kernel);
+    HF_CHECK(operation.kernel, "kernel {}", draft.kernel);
+    for (const DraftInput& input : draft.inputs) {
+        Operand operand;
+        if (input.value != graph::kNoValue) operand = trial_operand(view.graph.value(input.value));
+        if (!input.weights.is_null()) {
+            operand = {Place::kWeights, input.weights.dtype(), input.weights.shape(), 0};
+        }
+        operation.inputs.push_back(std::move(operand));
+    }
+    for (graph::ValueId id : draft.outputs) {
+        operation.outputs.push_back(id == graph::kNoValue ? Operand()
+                                                          : trial_operand(view.graph.value(id)));
+    }
+    if (draft.scratch_bytes > 0) {
+        operation.scratch = {Place::kArena, DType::kU8,
+                             Shape{static_cast<std::int64_t>(draft.scratch_bytes)}, 0};
+    }
+    operation.ints = draft.ints;
+    operation.floats = draft.floats;
+    operation.reference = draft.reference;
+    return operation.kernel->make(operation).status();
+}
+
+Drafts attempt(const NodeView& view, const Implementation& implementation) {
+    std::vector<Draft> drafts = HF_TRY(implementation.draft(view));
+    for (const Draft& draft : drafts) HF_TRY(try_draft(view, draft));
+    return drafts;
+}
+
+// A graph of the one node and its values, without constants: those are weights of the plan.
+std::shared_ptr<const graph::Graph> node_alone(const NodeView& view) {
+    graph::Graph alone;
+    graph::Node node = view.node;
+    const auto keep = [&](graph::ValueId& id) {
+        if (id == graph::kNoValue) return;
+        graph::Value value = view.graph.value(id);
+        value.constant.reset();
+        id = alone.add_value(std::move(value));
+    };
+    for (graph::ValueId& id : node.inputs) keep(id);
+    for (graph::ValueId& id : node.outputs) keep(id);
+    alone.nodes.push_back(std::move(node));
+    return std::make_shared<const graph::Graph>(std::move(alone));
+}
+
+Drafts draft_reference(const NodeView& view) {
+    Draft draft;
+    draft.kernel = "ref";
+    draft.reference = node_alone(view);
+    for (graph::ValueId id : view.node.inputs) draft.inputs.push_back(DraftInput::of(id));
+    draft.outputs = view.node.outputs;
+    return std::vector<Draft>{std::move(draft)};
+}
+
+}  // namespace
+
+const std::vector<LoweringRow>& lowering_rows() {
+    static const std::vector<LoweringRow> rows = [] {
+        std::vector<LoweringRow> all;
+        for (auto family : {conv_lowerings, dense_lowerings, pool_lowerings, pointwise_lowerings,
+                            rows_lowerings, shape_lowerings, quantize_lowerings}) {
+            for (LoweringRow& row : family()) all.push_back(std::move(row));
+        }
+        return all;
+    }();
+    return rows;
+}
+
+Result<Lowered> lower_node(const NodeView& view) {
+    Lowered lowered;
+    const LoweringRow* row = find_row(view.node);
+    if (!row) lowered.refused = "no vector kernel for this operator";
+    for (std::size_t i = 0; row && i < row->implementations.size(); ++i) {
+        const Implementation& implementation = row->implementations[i];
+        Drafts drafts = attempt(view, implementation);
+        if (drafts.ok()) {
+            lowered.drafts = std::move(drafts).value();
+            lowered.kernel = std::string(implementation.name);
+            return lowered;
+        }
+        if (!lowered.refused.empty()) lowered.refused += "; ";
+        lowered.refused += fmt::format("{}: {}", implementation.name, drafts.status().message());
+    }
+    lowered.drafts =
+        HF_TRY(attempt(view, {"ref", draft_reference}).context("{}", view.node.describe()));
+    lowered.kernel = "ref." + view.node.op;
+    return lowered;
+}
+
+}  // namespace hf::runtime::cpu

@@ -1,0 +1,86 @@
+// Lowering: from a node to operations, before memory is planned. For each operator there is a list
+// of implementations in order of priority; each either drafts operations or says why not. What none
+// takes, the reference device's function for that node does.
+//
+// Pure functions of the graph. Thread-safe.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "graph/graph.h"
+#include "runtime/cpu/plan.h"
+
+namespace hf::runtime::cpu {
+
+// A node with the types and shapes of its values, all of them known.
+struct NodeView {
+    const graph::Graph& graph;
+    const graph::Node& node;
+
+    bool has_input(std::size_t index) const {
+        return index < node.inputs.size() && node.inputs[index] != graph::kNoValue;
+    }
+    // REQUIRES for each: has_input(index), or that the output is wanted.
+    const graph::Value& input(std::size_t index) const { return graph.value(node.inputs[index]); }
+    const graph::Value& output() const { return graph.value(node.outputs[0]); }
+    const Shape& shape(std::size_t index) const { return *input(index).shape; }
+    const Shape& out_shape() const { return *output().shape; }
+    const Tensor* constant(std::size_t index) const {
+        if (!has_input(index) || !input(index).constant) return nullptr;
+        return &*input(index).constant;
+    }
+};
+
+// A value of the graph, or weights made for the purpose, or (with neither) an omitted operand.
+struct DraftInput {
+    graph::ValueId value = graph::kNoValue;
+    Tensor weights;
+
+    static DraftInput of(graph::ValueId value) { return {value, {}}; }
+    static DraftInput of(Tensor weights) { return {graph::kNoValue, std::move(weights)}; }
+    static DraftInput omitted() { return {}; }
+};
+
+struct Draft {
+    std::string_view kernel;
+    std::vector<DraftInput> inputs;
+    std::vector<graph::ValueId> outputs;  // kNoValue where not wanted
+    std::vector<std::int64_t> ints;
+    std::vector<float> floats;
+    std::uint64_t scratch_bytes = 0;
+    std::uint64_t macs = 0;
+
+    // Output 0 is input 0 under another shape; "move.copy" where they cannot share their bytes.
+    bool alias = false;
+    std::shared_ptr<const graph::Graph> reference;
+};
+using Drafts = Result<std::vector<Draft>>;
+
+struct Implementation {
+    std::string_view name;  // for the report: mostly the kernel's
+    Drafts (*draft)(const NodeView& view);
+};
+
+struct LoweringRow {
+    std::string_view domain;
+    std::string_view op;
+    std::vector<Implementation> implementations;  // the first that drafts wins
+};
+
+// Every operator with implementations of its own, in no order of meaning.
+const std::vector<LoweringRow>& lowering_rows();
+
+struct Lowered {
+    std::vector<Draft> drafts;
+    std::string kernel;   // "simd.conv_f32", "ref.TopK"
+    std::string refused;  // "simd.conv_f32: weights are computed"; empty when the first was taken
+};
+
+// UNIMPLEMENTED when not even the reference function takes the node.
+Result<Lowered> lower_node(const NodeView& view);
+
+}  // namespace hf::runtime::cpu

@@ -1,0 +1,50 @@
+#include "runtime/cpu/model.h"
+
+#include "runtime/cpu/build.h"
+
+namespace hf::runtime::cpu {
+
+Result<std::shared_ptr<const CpuModel>> CpuModel::create(Plan plan) {
+    std::vector<StepPtr> steps = HF_TRY(make_steps(plan));
+    return std::make_shared<const CpuModel>(Key(), std::move(plan), std::move(steps));
+}
+
+Result<std::unique_ptr<Session>> CpuModel::new_session() const {
+    return std::make_unique<CpuSession>(shared_from_this());
+}
+
+CpuSession::CpuSession(std::shared_ptr<const CpuModel> model)
+    : model_(std::move(model)),
+      arena_(DType::kU8, Shape{static_cast<std::int64_t>(model_->plan().arena_bytes)}),
+      arena_data_(arena_.mutable_bytes().data()) {}
+
+Status CpuSession::run_into(std::span<const Tensor> inputs,
+                            std::span<std::uint8_t* const> outputs) {
+    HF_TRY(check_inputs(model_->signature(), inputs));
+    const Memory memory{arena_data_, model_->plan().weights.data(), inputs, outputs};
+    for (const StepPtr& step : model_->steps()) {
+        Status status = step->run(memory);
+        if (!status.ok()) return status;
+    }
+    return {};
+}
+
+Result<std::vector<Tensor>> CpuSession::run(std::span<const Tensor> inputs) {
+    std::vector<Tensor> outputs;
+    std::vector<std::uint8_t*> buffers;
+    for (const Port& port : model_->signature().outputs) {
+        outputs.emplace_back(port.dtype, port.shape);
+        buffers.push_back(outputs.back().mutable_bytes().data());
+    }
+    HF_TRY(run_into(inputs, buffers));
+    return outputs;
+}
+
+Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile(const graph::Graph& graph,
+                                                                const CompileOptions&,
+                                                                CompileReport& report) const {
+    Plan plan = HF_TRY(build_plan(graph, report));
+    return HF_TRY(CpuModel::create(std::move(plan)));
+}
+
+}  // namespace hf::runtime::cpu

@@ -1,0 +1,67 @@
+// The cpu device's compiled model: a plan whose steps have been checked, and its sessions, each an
+// arena. A run of vector kernels takes nothing from the heap but its output tensors.
+//
+// Thread-safety: the model is immutable; a session is used by one thread at a time.
+
+#pragma once
+
+#include <memory>
+
+#include "base/status.h"
+#include "runtime/cpu/plan.h"
+#include "runtime/device.h"
+#include "runtime/model.h"
+
+namespace hf::runtime::cpu {
+
+class CpuModel final : public CompiledModel, public std::enable_shared_from_this<CpuModel> {
+public:
+    // Checks the plan as make_steps does.
+    static Result<std::shared_ptr<const CpuModel>> create(Plan plan);
+
+    const Signature& signature() const override { return plan_.signature; }
+    std::string_view device() const override { return "cpu"; }
+    Result<std::unique_ptr<Session>> new_session() const override;
+
+    const Plan& plan() const { return plan_; }
+    const std::vector<StepPtr>& steps() const { return steps_; }
+
+    // Only create() has a key.
+    class Key {
+        friend class CpuModel;
+        Key() = default;
+    };
+    CpuModel(Key, Plan plan, std::vector<StepPtr> steps)
+        : plan_(std::move(plan)), steps_(std::move(steps)) {}
+
+private:
+    Plan plan_;
+    std::vector<StepPtr> steps_;
+};
+
+class CpuSession final : public Session {
+public:
+    explicit CpuSession(std::shared_ptr<const CpuModel> model);
+
+    Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override;
+
+    // Into memory that the caller keeps: one buffer an output, of the signature's size, aligned to
+    // its element. Takes nothing from the heap when no step is a reference one.
+    Status run_into(std::span<const Tensor> inputs, std::span<std::uint8_t* const> outputs);
+
+private:
+    std::shared_ptr<const CpuModel> model_;
+    Tensor arena_;
+    std::uint8_t* arena_data_ = nullptr;
+};
+
+// The device itself, for the table in compile.cpp.
+class CpuDevice final : public Device {
+public:
+    std::string_view name() const override { return "cpu"; }
+    Result<std::shared_ptr<const CompiledModel>> compile(const graph::Graph& graph,
+                                                         const CompileOptions& options,
+                                                         CompileReport& report) const override;
+};
+
+}  // namespace hf::runtime::cpu

@@ -1,0 +1,193 @@
+#include "runtime/cpu/ops/families.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/simd/elementwise_f32.h"
+#include "kernels/simd/gemm_f32.h"
+#include "runtime/cpu/steps/integer.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+Result<Clamp> clamp_named(const std::string& activation) {
+    if (activation == "NONE") return no_clamp();
+    if (activation == "RELU") return Clamp{0, kInfinity};
+    if (activation == "RELU6") return Clamp{0, 6};
+    if (activation == "RELU_N1_TO_1") return Clamp{-1, 1};
+    return unimplemented("fused activation {}", activation);
+}
+
+// The largest magnitude that the sum of one channel can reach.
+std::int64_t sum_bound(const ChannelSums& sums, std::size_t channel, std::int32_t bias) {
+    const std::span<const std::int8_t> weights = sums.weights.values<std::int8_t>();
+    const std::size_t depth = weights.size() / sums.channels;
+    std::int64_t total = std::abs(std::int64_t{bias});
+    for (std::size_t k = 0; k < depth; ++k) {
+        const std::size_t at =
+            sums.channels_last ? k * sums.channels + channel : channel * depth + k;
+        total += std::int64_t{255} * std::abs(int{weights[at]});
+    }
+    return total;
+}
+
+Status check_weight_quantization(const graph::Quantization& q, std::size_t channels) {
+    if (q.scales.size() != 1 && q.scales.size() != channels) {
+        return invalid_argument("{} weight scales for {} channels", q.scales.size(), channels);
+    }
+    for (const std::int64_t zero : q.zero_points) {
+        if (zero != 0) return unimplemented("weights have the zero point {}", zero);
+    }
+    return {};
+}
+
+}  // namespace
+
+Status need_dtype(const NodeView& view, std::size_t index, DType dtype) {
+    if (!view.has_input(index)) return unimplemented("input {} is missing", index);
+    const DType got = *view.input(index).dtype;
+    if (got == dtype) return {};
+    return unimplemented("input {} is {}, the kernel wants {}", index, dtype_name(got),
+                         dtype_name(dtype));
+}
+
+Status need_f32(const NodeView& view) {
+    for (std::size_t i = 0; i < view.node.inputs.size(); ++i) {
+        if (view.has_input(i)) HF_TRY(need_dtype(view, i, DType::kF32));
+    }
+    if (view.node.outputs.size() != 1 || view.node.outputs[0] == graph::kNoValue) {
+        return unimplemented("the kernel has one output");
+    }
+    if (*view.output().dtype == DType::kF32) return {};
+    return unimplemented("the output is {}", dtype_name(*view.output().dtype));
+}
+
+Result<Tensor> need_constant(const NodeView& view, std::size_t index, DType dtype) {
+    HF_TRY(need_dtype(view, index, dtype));
+    const Tensor* constant = view.constant(index);
+    if (!constant) return unimplemented("input {} is computed, the kernel packs constants", index);
+    return *constant;
+}
+
+Result<std::vector<std::int64_t>> integers_of(const NodeView& view, std::size_t index,
+                                              std::string_view attribute) {
+    if (!view.has_input(index)) return view.node.ints_or(attribute, {});
+    const Tensor* constant = view.constant(index);
+    if (!constant) return unimplemented("input {} is computed", index);
+    std::vector<std::int64_t> values;
+    if (constant->dtype() == DType::kI64) {
+        const auto all = constant->values<std::int64_t>();
+        values.assign(all.begin(), all.end());
+    } else if (constant->dtype() == DType::kI32) {
+        const auto all = constant->values<std::int32_t>();
+        values.assign(all.begin(), all.end());
+    } else {
+        return unimplemented("input {} is {}", index, dtype_name(constant->dtype()));
+    }
+    return values;
+}
+
+Clamp no_clamp() {
+    return {-kInfinity, kInfinity};
+}
+
+Result<Clamp> tflite_clamp(const NodeView& view) {
+    return clamp_named(view.node.string_or("fused_activation", "NONE"));
+}
+
+Result<ActivationDrafts> hf_activation(const NodeView& view) {
+    const graph::Node& node = view.node;
+    const std::string name = node.string_or("activation", "none");
+    if (name == "none") return ActivationDrafts{no_clamp(), {}};
+    if (name == "relu") return ActivationDrafts{{0, kInfinity}, {}};
+    if (name == "clip") {
+        return ActivationDrafts{{node.float_or("activation_min", -kInfinity),
+                                 node.float_or("activation_max", kInfinity)},
+                                {}};
+    }
+    kernels::Unary function = kernels::Unary::kSigmoid;
+    if (name == "tanh") {
+        function = kernels::Unary::kTanh;
+    } else if (name == "hard_swish") {
+        function = kernels::Unary::kHardSwish;
+    } else if (name == "leaky_relu") {
+        function = kernels::Unary::kLeakyRelu;
+    } else if (name != "sigmoid") {
+        return unimplemented("activation {}", name);
+    }
+    Draft after;
+    after.kernel = "simd.unary_f32";
+    after.inputs = {DraftInput::of(node.outputs[0])};
+    after.outputs = {node.outputs[0]};
+    after.ints = {static_cast<std::int64_t>(function)};
+    after.floats = {node.float_or("activation_alpha", 0), 0};
+    return ActivationDrafts{no_clamp(), std::move(after)};
+}
+
+Result<Affine> affine_of(const graph::Value& value) {
+    if (!value.quantization || value.quantization->scales.size() != 1) {
+        return unimplemented("'{}' has not one quantisation scale", value.name);
+    }
+    return Affine{value.quantization->scales[0],
+                  static_cast<std::int32_t>(value.quantization->zero_points[0])};
+}
+
+Result<StoredBounds> stored_bounds(const NodeView& view, const Affine& output) {
+    const Clamp real = HF_TRY(tflite_clamp(view));
+    const auto stored = [&](float value) {
+        const double rounded = std::round(value / output.scale) + double{1} * output.zero;
+        return static_cast<std::int32_t>(std::clamp<double>(rounded, -128, 127));
+    };
+    return StoredBounds{std::isinf(real.low) ? -128 : stored(real.low),
+                        std::isinf(real.high) ? 127 : stored(real.high)};
+}
+
+Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
+    const double in = HF_TRY(affine_of(view.input(0))).scale;
+    const double out = HF_TRY(affine_of(view.output())).scale;
+    if (!view.input(1).quantization) return unimplemented("weights have no quantisation");
+    const graph::Quantization& q = *view.input(1).quantization;
+    HF_TRY(check_weight_quantization(q, sums.channels));
+    std::optional<Tensor> bias;
+    if (view.has_input(2)) bias = HF_TRY(need_constant(view, 2, DType::kI32));
+    if (bias && bias->elements() != static_cast<std::int64_t>(sums.channels)) {
+        return invalid_argument("{} biases for {} channels", bias->elements(), sums.channels);
+    }
+    const std::size_t row = padded_to_panel(sums.channels);
+    Tensor table(DType::kI32, Shape{4, static_cast<std::int64_t>(row)});
+    const std::span<std::int32_t> to = table.mutable_values<std::int32_t>();
+    for (std::size_t c = 0; c < sums.channels; ++c) {
+        const double weight = q.scales[q.scales.size() == 1 ? 0 : c];
+        const kernels::FixedFactor factor = kernels::fixed_factor(in * weight / out);
+        to[c] = bias ? bias->values<std::int32_t>()[c] : 0;
+        to[row + c] = factor.multiplier;
+        to[2 * row + c] = std::max(factor.shift, 0);
+        to[3 * row + c] = std::max(-factor.shift, 0);
+        const std::int64_t most = sum_bound(sums, c, to[c]);
+        if (most > (std::numeric_limits<std::int32_t>::max() >> std::max(factor.shift, 0))) {
+            return unimplemented("the sum of channel {} could reach {} and overflow", c, most);
+        }
+    }
+    return table;
+}
+
+Tensor pack_dense_f32(const float* weights, std::size_t columns, std::size_t depth) {
+    Tensor packed(DType::kF32,
+                  Shape{static_cast<std::int64_t>(kernels::packed_size_f32(columns, depth))});
+    kernels::pack_f32({weights, columns, depth, 1}, depth, packed.mutable_values<float>().data());
+    return packed;
+}
+
+Tensor padded_bias(const Tensor* bias, std::size_t columns) {
+    Tensor padded(DType::kF32, Shape{static_cast<std::int64_t>(kernels::packed_columns(columns))});
+    if (bias) {
+        const std::span<const float> from = bias->values<float>();
+        std::copy(from.begin(), from.end(), padded.mutable_values<float>().begin());
+    }
+    return padded;
+}
+
+}  // namespace hf::runtime::cpu

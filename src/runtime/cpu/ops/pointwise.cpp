@@ -1,0 +1,187 @@
+// Elementwise functions and arithmetic of ONNX and TFLite in fp32, and TFLite's ADD in int8.
+
+#include <algorithm>
+#include <limits>
+#include <map>
+
+#include "kernels/simd/elementwise_f32.h"
+#include "runtime/cpu/ops/families.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+using kernels::Binary;
+using kernels::Unary;
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+Drafts unary_draft(const NodeView& view, Unary function, Clamp parameters) {
+    HF_TRY(need_f32(view));
+    Draft draft;
+    draft.kernel = "simd.unary_f32";
+    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.outputs = {view.node.outputs[0]};
+    draft.ints = {static_cast<std::int64_t>(function)};
+    draft.floats = {parameters.low, parameters.high};
+    return std::vector<Draft>{std::move(draft)};
+}
+
+Drafts draft_unary(const NodeView& view) {
+    const std::string& op = view.node.op;
+    if (op == "Relu" || op == "RELU") return unary_draft(view, Unary::kClamp, {0, kInfinity});
+    if (op == "RELU6") return unary_draft(view, Unary::kClamp, {0, 6});
+    if (op == "LeakyRelu") {
+        return unary_draft(view, Unary::kLeakyRelu, {view.node.float_or("alpha", 0.01f), 0});
+    }
+    if (op == "HardSigmoid") {
+        return unary_draft(view, Unary::kHardSigmoid,
+                           {view.node.float_or("alpha", 0.2f), view.node.float_or("beta", 0.5f)});
+    }
+    static const std::map<std::string, Unary, std::less<>> functions{
+        {"Sigmoid", Unary::kSigmoid},
+        {"LOGISTIC", Unary::kSigmoid},
+        {"Tanh", Unary::kTanh},
+        {"Exp", Unary::kExp},
+        {"Erf", Unary::kErf},
+        {"Sqrt", Unary::kSqrt},
+        {"Abs", Unary::kAbs},
+        {"Neg", Unary::kNegate},
+        {"Log", Unary::kLog},
+        {"Reciprocal", Unary::kReciprocal},
+        {"HardSwish", Unary::kHardSwish}};
+    const auto found = functions.find(op);
+    if (found == functions.end()) return unimplemented("no such function");
+    return unary_draft(view, found->second, {0, 0});
+}
+
+Result<float> bound(const NodeView& view, std::size_t index, std::string_view attribute,
+                    float fallback) {
+    if (!view.has_input(index)) return view.node.float_or(attribute, fallback);
+    const Tensor constant = HF_TRY(need_constant(view, index, DType::kF32));
+    if (constant.elements() != 1) return unimplemented("bounds are not single numbers");
+    return constant.values<float>()[0];
+}
+
+// Attributes in opset 6, inputs from 11 on.
+Drafts draft_clip(const NodeView& view) {
+    const Clamp clamp{HF_TRY(bound(view, 1, "min", std::numeric_limits<float>::lowest())),
+                      HF_TRY(bound(view, 2, "max", std::numeric_limits<float>::max()))};
+    return unary_draft(view, Unary::kClamp, clamp);
+}
+
+// How one side of a broadcast walks over outer x inner elements of the result.
+struct Walk {
+    std::int64_t outer, inner;  // 0: repeats
+};
+
+// The side's shape with leading ones, and the split of the result at `axis` into outer and inner.
+std::optional<Walk> walk_of(const Shape& side, const Shape& out, std::size_t axis) {
+    bool outer_full = true, outer_one = true, inner_full = true, inner_one = true;
+    for (std::size_t i = 0; i < out.rank(); ++i) {
+        const std::size_t lead = out.rank() - side.rank();
+        const std::int64_t extent = i < lead ? 1 : side[i - lead];
+        bool& full = i < axis ? outer_full : inner_full;
+        bool& one = i < axis ? outer_one : inner_one;
+        if (extent != out[i]) full = false;
+        if (extent != 1) one = false;
+    }
+    if (!(outer_full || outer_one) || !(inner_full || inner_one)) return std::nullopt;
+    return Walk{outer_full ? 1 : 0, inner_full ? 1 : 0};
+}
+
+Drafts binary_draft(const NodeView& view, Binary function, Clamp clamp) {
+    HF_TRY(need_f32(view));
+    if (view.node.inputs.size() != 2) return unimplemented("it has not two inputs");
+    const Shape& out = view.out_shape();
+    if (out.elements() == 0) return unimplemented("the output is empty");
+    for (std::size_t axis = 0; axis <= out.rank(); ++axis) {
+        const auto a = walk_of(view.shape(0), out, axis), b = walk_of(view.shape(1), out, axis);
+        if (!a || !b) continue;
+        std::int64_t outer = 1;
+        for (std::size_t i = 0; i < axis; ++i) outer *= out[i];
+        Draft draft;
+        draft.kernel = "simd.binary_f32";
+        draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(view.node.inputs[1])};
+        draft.outputs = {view.node.outputs[0]};
+        draft.ints = {static_cast<std::int64_t>(function),
+                      outer,
+                      out.elements() / outer,
+                      a->outer,
+                      a->inner,
+                      b->outer,
+                      b->inner};
+        draft.floats = {clamp.low, clamp.high};
+        return std::vector<Draft>{std::move(draft)};
+    }
+    return unimplemented("{} and {} are broadcast on more than one side", view.shape(0).to_string(),
+                         view.shape(1).to_string());
+}
+
+// Before opset 7 a broadcast was an attribute with an axis; the shapes alone do not tell it.
+Drafts draft_binary(const NodeView& view) {
+    if (view.node.has("broadcast") || view.node.has("axis")) {
+        return unimplemented("the old kind of broadcast");
+    }
+    static const std::map<std::string, Binary, std::less<>> functions{
+        {"Add", Binary::kAdd},      {"ADD", Binary::kAdd},      {"Sub", Binary::kSubtract},
+        {"SUB", Binary::kSubtract}, {"Mul", Binary::kMultiply}, {"MUL", Binary::kMultiply},
+        {"Div", Binary::kDivide}};
+    const auto found = functions.find(view.node.op);
+    if (found == functions.end()) return unimplemented("no such function");
+    const bool tflite = view.node.domain == "tflite";
+    return binary_draft(view, found->second, tflite ? HF_TRY(tflite_clamp(view)) : no_clamp());
+}
+
+void append_factor(std::vector<std::int64_t>& ints, const kernels::FixedFactor& factor) {
+    ints.insert(ints.end(), {factor.multiplier, 0, -factor.shift});
+}
+
+// Both inputs are raised by 20 bits and brought to twice the larger scale before they are added.
+Drafts draft_add_i8(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    HF_TRY(need_dtype(view, 1, DType::kI8));
+    if (view.shape(0) != view.shape(1)) return unimplemented("the inputs have different shapes");
+    const Affine a = HF_TRY(affine_of(view.input(0)));
+    const Affine b = HF_TRY(affine_of(view.input(1)));
+    const Affine out = HF_TRY(affine_of(view.output()));
+    const StoredBounds bounds = HF_TRY(stored_bounds(view, out));
+    const double twice = 2 * double{std::max(a.scale, b.scale)};
+    const kernels::FixedFactor factors[] = {
+        kernels::fixed_factor(a.scale / twice), kernels::fixed_factor(b.scale / twice),
+        kernels::fixed_factor(twice / ((1 << 20) * double{out.scale}))};
+    Draft draft;
+    draft.kernel = "simd.add_i8";
+    draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(view.node.inputs[1])};
+    draft.outputs = {view.node.outputs[0]};
+    draft.ints = {a.zero, b.zero, out.zero};
+    for (const kernels::FixedFactor& factor : factors) {
+        if (factor.shift > 0) return unimplemented("a scale is raised, which could overflow");
+        append_factor(draft.ints, factor);
+    }
+    draft.ints.insert(draft.ints.end(), {bounds.min, bounds.max});
+    return std::vector<Draft>{std::move(draft)};
+}
+
+}  // namespace
+
+std::vector<LoweringRow> pointwise_lowerings() {
+    std::vector<LoweringRow> rows;
+    for (std::string_view op : {"Relu", "LeakyRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh",
+                                "Exp", "Erf", "Sqrt", "Abs", "Neg", "Log", "Reciprocal"}) {
+        rows.push_back({"", op, {{"simd.unary_f32", draft_unary}}});
+    }
+    for (std::string_view op : {"RELU", "RELU6", "LOGISTIC"}) {
+        rows.push_back({"tflite", op, {{"simd.unary_f32", draft_unary}}});
+    }
+    rows.push_back({"", "Clip", {{"simd.unary_f32", draft_clip}}});
+    for (std::string_view op : {"Add", "Sub", "Mul", "Div"}) {
+        rows.push_back({"", op, {{"simd.binary_f32", draft_binary}}});
+    }
+    for (std::string_view op : {"SUB", "MUL"}) {
+        rows.push_back({"tflite", op, {{"simd.binary_f32", draft_binary}}});
+    }
+    rows.push_back(
+        {"tflite", "ADD", {{"simd.binary_f32", draft_binary}, {"simd.add_i8", draft_add_i8}}});
+    return rows;
+}
+
+}  // namespace hf::runtime::cpu
