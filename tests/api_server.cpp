@@ -42,7 +42,7 @@ Status run(const std::string& kubeconfig_path) {
     HF_TRY(files.write(kubeconfig_path,
                        as_bytes(control::kubeconfig({url, ca.certificate_pem, token})),
                        env::Access::kPrivate));
-    std::printf("ready\n");
+    std::fputs("ready\n", stdout);
     std::fflush(stdout);
     while (!signals.wait(std::chrono::seconds(1))) {
         api.tick();
@@ -57,10 +57,10 @@ Status run(const std::string& kubeconfig_path) {
 
 int main(int argc, char** argv) {
     if (argc != 2) {
-        std::fprintf(stderr, "usage: api_server KUBECONFIG\n");
+        std::fputs("usage: api_server KUBECONFIG\n", stderr);
         return 2;
     }
     const hf::Status status = hf::run(argv[1]);
-    if (!status.ok()) std::fprintf(stderr, "api_server: %s\n", status.to_string().c_str());
+    if (!status.ok()) std::fputs((status.to_string() + "\n").c_str(), stderr);
     return status.ok() ? 0 : 1;
 }

@@ -42,6 +42,15 @@ expect 0 '"how":"measured"' "$holdfast" bench add.onnx --seconds 0.1 --json
 expect 1 '--seconds: want' "$holdfast" bench add.onnx --seconds -1
 expect 1 'want ref, cpu or auto' "$holdfast" run add.onnx --device gpu --input x=zeros --input y=zeros
 
+cp $cases/pytorch-converted/test_Conv2d/model.onnx conv.onnx
+expect 0 'Conv2d\(' "$holdfast" inspect conv.onnx --passes --graph
+expect 0 'lower-images +1 .* changed' "$holdfast" inspect conv.onnx --passes
+expect 0 'lower-images .* disabled' "$holdfast" inspect conv.onnx --passes --disable-pass lower-images
+expect 0 '"importedNodes":1' "$holdfast" inspect conv.onnx --passes --json
+expect 1 "did you mean 'fold-shapes'" "$holdfast" inspect conv.onnx --passes --disable-pass fold-shape
+expect 1 "did you mean 'fold-shapes'" "$holdfast" run add.onnx --input x=zeros --input y=zeros --disable-pass fold-shape
+expect 0 'sum f32' "$holdfast" run add.onnx --input x=zeros --input y=zeros --disable-pass all
+
 head -c 60 add.onnx >cut.onnx
 expect 1 'cut.onnx: (malformed|neither)' "$holdfast" inspect cut.onnx
 head -c 5000 /dev/urandom >noise.onnx

@@ -11,17 +11,30 @@ void remove_server_fields(Object& object) {
     }
 }
 
+// Byte for byte what kubectl keeps, or each tool would find the other's annotation to be changed:
+// sorted keys, a newline, and Go's caution with characters that mean something in HTML.
+std::string kept_text(const json::Value& value) {
+    std::string text;
+    for (const char c : json::write_canonical(value)) {
+        if (c == '<' || c == '>' || c == '&') {
+            text += fmt::format("\\u{:04x}", static_cast<unsigned>(c));
+        } else {
+            text.push_back(c);
+        }
+    }
+    return text + "\n";
+}
+
 }  // namespace
 
 Object with_last_applied(const Object& wanted) {
     Object plain = wanted;
     remove_server_fields(plain);
-    json::Object& metadata = plain.edit_metadata();
-    if (json::Value* annotations = metadata.if_contains("annotations")) {
-        if (annotations->is_object()) annotations->get_object().erase(kLastApplied);
-    }
+    json::Value& annotations = plain.edit_metadata()["annotations"];
+    if (!annotations.is_object()) annotations = json::Object();
+    annotations.get_object().erase(kLastApplied);
     Object marked = plain;
-    marked.set_annotation(kLastApplied, json::write_canonical(plain.json()) + "\n");
+    marked.set_annotation(kLastApplied, kept_text(plain.json()));
     return marked;
 }
 

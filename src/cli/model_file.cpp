@@ -39,8 +39,9 @@ double milliseconds_since(World& world, Duration start) {
     return std::chrono::duration<double, std::milli>(world.clock.monotonic() - start).count();
 }
 
-Result<runtime::CompileOptions> compile_options(const Arguments& arguments) {
+Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments) {
     runtime::CompileOptions options;
+    options.clock = &world.clock;
     options.device = arguments.get("device");
     if (options.device != "ref" && options.device != "cpu" && options.device != "auto") {
         return invalid_argument("--device: want ref, cpu or auto, got '{}'", options.device);
@@ -55,7 +56,8 @@ Result<runtime::CompileOptions> compile_options(const Arguments& arguments) {
 std::vector<Option> device_options() {
     return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
             {"--threads", "kernel threads", "N", "1"},
-            {"--disable-pass", "leave this graph pass out", "NAME", "", true}};
+            {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
+             true}};
 }
 
 Result<graph::Graph> load_graph(World& world, const std::string& path) {
@@ -64,7 +66,7 @@ Result<graph::Graph> load_graph(World& world, const std::string& path) {
 }
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments) {
-    const runtime::CompileOptions options = HF_TRY(compile_options(arguments));
+    const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));

@@ -5,6 +5,7 @@
 #include "api/conditions.h"
 #include "api/yaml.h"
 #include "base/rng.h"
+#include "resources/bootstrap.h"
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/script.h"
@@ -302,6 +303,17 @@ TEST_F(ResourcesTest, NobodyWritesARoleBeyondTheirOwn) {
     ada.who = {"ada", {std::string(api::kAuthenticatedGroup)}};
     EXPECT_EQ(resources_.create(all, ada).status().code(), Code::kPermissionDenied);
     EXPECT_TRUE(resources_.create(all, admin_).ok());
+}
+
+TEST_F(ResourcesTest, TheBuiltInRolesAreMadeOnceAndKeptAsPeopleChangedThem) {
+    ASSERT_TRUE(ensure_builtin_roles(resources_).ok());
+    const ObjectKey view{&api::role_kind(), "holdfast-system", "view"};
+    Object role = *resources_.get(view);
+    role.fields()["rules"] = json::Array();
+    role = *resources_.update(role, admin_);
+    ASSERT_TRUE(ensure_builtin_roles(resources_).ok());
+    EXPECT_EQ(*resources_.get(view), role);
+    EXPECT_EQ(resources_.list(api::role_kind(), "", {})->items.size(), 3u);
 }
 
 TEST_F(ResourcesTest, AWatchSeesEveryChangeOnceInOrder) {

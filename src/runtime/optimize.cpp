@@ -6,8 +6,26 @@
 
 namespace hf::runtime {
 
+namespace {
+
+// Extents of inputs that are still open become 1.
+void close_inputs(graph::Graph& graph) {
+    for (graph::ValueId id : graph.inputs) {
+        std::optional<Shape>& shape = graph.value(id).shape;
+        for (std::size_t i = 0; shape && i < shape->rank(); ++i) {
+            if ((*shape)[i] == Shape::kUnknown) (*shape)[i] = 1;
+        }
+    }
+}
+
+}  // namespace
+
 Status optimize(graph::Graph& graph, const CompileOptions& options, CompileReport& report) {
     HF_TRY(graph::infer_shapes(graph, {options.input_shapes}));
+    // The cpu device plans memory for one size; "auto" does not ask for one unless the caller does.
+    const bool fixed =
+        options.device == "cpu" || (options.device == "auto" && !options.input_shapes.empty());
+    if (fixed) close_inputs(graph);
     passes::PipelineOptions pipeline;
     pipeline.disabled = options.disabled_passes;
     if (options.clock) pipeline.now = [&] { return options.clock->monotonic(); };

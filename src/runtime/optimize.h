@@ -9,7 +9,8 @@
 
 namespace hf::runtime {
 
-// Fills report.passes. INVALID_ARGUMENT for an input shape that does not fit or the name of a pass
+// Fills report.passes. For the cpu device, and for "auto" with input shapes, extents of inputs that
+// stay open become 1. INVALID_ARGUMENT for an input shape that does not fit or the name of a pass
 // that there is none of.
 Status optimize(graph::Graph& graph, const CompileOptions& options, CompileReport& report);
 

@@ -255,6 +255,29 @@ TEST(Optimize, RandomGraphsStayTheSame) {
     EXPECT_EQ(tally.compared, 200u);
 }
 
+TEST(Optimize, MutatedModelsAreAnsweredWithoutACrash) {
+    if (!std::filesystem::exists(kCases)) GTEST_SKIP() << "needs the package libonnx-testdata";
+    testing::DiskFiles files;
+    Rng rng(testing::seed());
+    std::size_t optimized = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(kCases)) {
+        if (entry.path().filename() != "model.onnx" || entry.file_size() > 4096) continue;
+        const Bytes good = *files.read(entry.path().string(), kMaxModelBytes);
+        for (int round = 0; round < 4; ++round) {
+            Bytes bytes = good;
+            for (int i = 0; i < 2; ++i) {
+                bytes[rng.below(bytes.size())] = static_cast<std::uint8_t>(rng.below(130));
+            }
+            auto graph = graph::load(bytes, graph::no_external_data());
+            CompileReport report;
+            if (!graph.ok() || !optimize(*graph, {}, report).ok()) continue;
+            EXPECT_TRUE(graph::verify(*graph).ok()) << entry.path();
+            ++optimized;
+        }
+    }
+    EXPECT_GE(optimized, 500u);
+}
+
 TEST(Optimize, WrongNamesAndShapesAreRefused) {
     graph::Graph graph = *graph::parse("graph \"g\" { input %x: f32[?x2] output %x }");
     CompileReport report;
@@ -264,6 +287,20 @@ TEST(Optimize, WrongNamesAndShapesAreRefused) {
     options = {};
     options.input_shapes = {{"x", Shape{3, 4}}};
     EXPECT_EQ(optimize(graph, options, report).code(), Code::kInvalidArgument);
+}
+
+TEST(Optimize, OpenExtentsBecomeOneWhereTheDeviceNeedsThemFixed) {
+    const graph::Graph open =
+        *graph::parse("graph \"g\" { input %x: f32[?x2] %y = Relu(%x) output %y }");
+    for (const char* device : {"ref", "auto", "cpu"}) {
+        graph::Graph graph = open;
+        CompileReport report;
+        CompileOptions options;
+        options.device = device;
+        ASSERT_TRUE(optimize(graph, options, report).ok());
+        const Shape want{options.device == "cpu" ? 1 : Shape::kUnknown, 2};
+        EXPECT_EQ(graph.value(graph.outputs[0]).shape, want) << device;
+    }
 }
 
 }  // namespace

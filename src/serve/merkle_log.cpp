@@ -344,6 +344,11 @@ std::uint64_t MerkleLog::signed_size() const {
     return signed_.head.size;
 }
 
+Status MerkleLog::health() const {
+    const std::lock_guard lock(mutex_);
+    return stopped_;
+}
+
 Result<std::string> MerkleLog::signed_note() const {
     const std::lock_guard lock(mutex_);
     if (signed_.note.empty()) return not_found("nothing is signed yet");

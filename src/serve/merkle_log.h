@@ -77,6 +77,9 @@ public:
     std::uint64_t size() const;         // leaves added
     std::uint64_t signed_size() const;  // leaves under the last checkpoint
 
+    // Not OK: why nothing more is added until the log is opened again.
+    Status health() const;
+
     // The last signed note. NOT_FOUND before the first.
     Result<std::string> signed_note() const;
 

@@ -109,6 +109,39 @@ TEST(MerkleLog, LeavesHaveBounds) {
     EXPECT_EQ((*log)->size(), 1u);
 }
 
+TEST(MerkleLog, AfterAFailedSyncNothingIsAddedUntilTheNextStart) {
+    testing::MemoryFiles files;
+    {
+        const auto log = open_log(files);
+        ASSERT_TRUE((*log)->add(leaf_text).ok());
+        files.die_after(0);
+        const Status failed = (*log)->checkpoint();
+        EXPECT_FALSE(failed.ok());
+        EXPECT_EQ((*log)->health(), failed);
+        files.restart();
+        EXPECT_EQ((*log)->add(leaf_text).status(), failed);
+        EXPECT_EQ((*log)->checkpoint(), failed);
+    }
+    files.restart();
+    const auto log = open_log(files);
+    EXPECT_TRUE((*log)->health().ok());
+    EXPECT_EQ((*log)->size(), 1u);
+    ASSERT_TRUE((*log)->checkpoint().ok());
+    expect_proved(**log, 0);
+}
+
+TEST(MerkleLog, AFullDiskRefusesAndGoesOnWhenThereIsSpace) {
+    testing::MemoryFiles files;
+    const auto log = open_log(files);
+    ASSERT_TRUE((*log)->add(leaf_text).ok());
+    files.fill_after(0);
+    EXPECT_EQ((*log)->add(leaf_text).status().code(), Code::kResourceExhausted);
+    EXPECT_TRUE((*log)->health().ok());
+    ASSERT_TRUE((*log)->add(leaf_text).ok());
+    ASSERT_TRUE((*log)->checkpoint().ok());
+    EXPECT_EQ(head_of(*(*log)->signed_note()), (crypto::TreeHead{2, root_of_first(2)}));
+}
+
 // What a run that may die saw succeed.
 struct Witnessed {
     std::uint64_t added = 0;

@@ -97,9 +97,10 @@ http::Response model_metadata(Models& models, const http::Request& request) {
 
 // The field names are those that clients look for: KServe reads "ready" and "live", others only the
 // status.
-http::Response readiness(const Models& models) {
-    bool ready = models.ready();
-    for (const Host& host : models.all()) ready = ready && host->ready();
+http::Response readiness(const Services& services) {
+    bool ready = services.models.ready();
+    for (const Host& host : services.models.all()) ready = ready && host->ready();
+    if (services.receipts) ready = ready && services.receipts->log().health().ok();
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
@@ -232,7 +233,8 @@ void add_oip_routes(http::Router& router, Models& models, Receipts* receipts) {
     router.add("GET", "/v2/health/live", [](const Request&) {
         return answer(json::Object{{"live", true}});
     });
-    router.add("GET", "/v2/health/ready", [&models](const Request&) { return readiness(models); });
+    router.add("GET", "/v2/health/ready",
+               [services](const Request&) { return readiness(services); });
     for (const std::string base : {"/v2/models/{model}", "/v2/models/{model}/versions/{version}"}) {
         router.add("GET", base, [&models](const Request& r) { return model_metadata(models, r); });
         router.add("GET", base + "/ready",

@@ -192,8 +192,11 @@ std::string Receipts::metrics() const {
         "holdfast_receipts {}\n"
         "# HELP holdfast_receipts_signed Receipts under the last signed checkpoint.\n"
         "# TYPE holdfast_receipts_signed gauge\n"
-        "holdfast_receipts_signed {}\n",
-        log_->size(), log_->signed_size());
+        "holdfast_receipts_signed {}\n"
+        "# HELP holdfast_receipts_stopped 1 when no receipt can be written until a restart.\n"
+        "# TYPE holdfast_receipts_stopped gauge\n"
+        "holdfast_receipts_stopped {}\n",
+        log_->size(), log_->signed_size(), log_->health().ok() ? 0 : 1);
 }
 
 }  // namespace hf::serve

@@ -33,6 +33,7 @@ json::Object to_json(const runtime::ConformReport& report) {
 Status run(World& world, const Arguments& arguments) {
     runtime::CompileOptions options;
     options.device = arguments.get("device");
+    options.disabled_passes = arguments.all("disable-pass");
     const runtime::Compiler compiler = [&](graph::Graph graph) {
         return runtime::compile(std::move(graph), options, nullptr);
     };
@@ -60,6 +61,8 @@ Command conform_onnx_command() {
             "Runs a folder of ONNX backend cases by their official pass rule",
             {{"DIR", "the folder of cases"}},
             {{"--device", "ref, cpu or auto", "DEVICE", "auto"},
+             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
+              true},
              {"--filter", "only cases whose name contains this", "TEXT"},
              {"--json", "as JSON", ""}},
             {"holdfast conform onnx cases/ --filter node/test_conv"},

@@ -5,6 +5,7 @@
 #include "cli/model_file.h"
 #include "graph/load.h"
 #include "graph/text.h"
+#include "runtime/optimize.h"
 
 namespace hf::cli {
 namespace {
@@ -71,19 +72,54 @@ void print_summary(World& world, const json::Object& summary) {
     }
 }
 
+json::Array describe_passes(const runtime::CompileReport& report) {
+    json::Array rows;
+    for (const runtime::CompileReport::PassRow& pass : report.passes) {
+        rows.push_back({{"name", pass.name},
+                        {"disabled", pass.disabled},
+                        {"changed", pass.changed},
+                        {"nodesBefore", pass.nodes_before},
+                        {"nodesAfter", pass.nodes_after},
+                        {"milliseconds", pass.milliseconds}});
+    }
+    return rows;
+}
+
+void print_passes(World& world, const runtime::CompileReport& report) {
+    world.out(fmt::format("{:20} {:>7} {:>7} {:>10}  {}\n", "pass", "before", "after", "ms", ""));
+    for (const runtime::CompileReport::PassRow& pass : report.passes) {
+        const char* what = pass.disabled ? "disabled" : pass.changed ? "changed" : "";
+        world.out(fmt::format("{:20} {:7} {:7} {:10.3f}  {}\n", pass.name, pass.nodes_before,
+                              pass.nodes_after, pass.milliseconds, what));
+    }
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    const graph::Graph graph = HF_TRY(load_graph(world, path));
+    graph::Graph graph = HF_TRY(load_graph(world, path));
+    const std::size_t imported_nodes = graph.nodes.size();
+    runtime::CompileReport report;
+    if (arguments.flag("passes")) {
+        runtime::CompileOptions options;
+        options.clock = &world.clock;
+        options.disabled_passes = arguments.all("disable-pass");
+        HF_TRY(runtime::optimize(graph, options, report).context("{}", path));
+    }
     if (arguments.flag("graph") || arguments.flag("graph-full")) {
         world.out(graph::print(graph, {.shortened = !arguments.flag("graph-full")}));
         return {};
     }
-    const json::Object summary = describe_graph(graph, graph::detect_format(file->bytes()));
+    json::Object summary = describe_graph(graph, graph::detect_format(file->bytes()));
+    if (arguments.flag("passes")) {
+        summary["importedNodes"] = imported_nodes;
+        summary["passes"] = describe_passes(report);
+    }
     if (arguments.flag("json")) {
         world.out(json::write(summary) + "\n");
     } else {
         print_summary(world, summary);
+        if (arguments.flag("passes")) print_passes(world, report);
     }
     return {};
 }
@@ -96,9 +132,12 @@ Command inspect_command() {
             {{"FILE", "an ONNX or TFLite model"}},
             {{"--graph", "the graph as text, with large weights left out", ""},
              {"--graph-full", "the graph as text, with all weights", ""},
+             {"--passes", "after the graph passes, with what each did", ""},
+             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
+              true},
              {"--json", "as JSON", ""}},
             {"holdfast inspect model.onnx", "holdfast inspect model.tflite --json",
-             "holdfast inspect model.onnx --graph"},
+             "holdfast inspect model.onnx --graph", "holdfast inspect model.onnx --passes"},
             run};
 }
 

@@ -21,7 +21,7 @@ HttpReason reason_of(Code code, bool has_causes) {
         case Code::kAlreadyExists: return {409, "AlreadyExists"};
         case Code::kAborted: return {409, "Conflict"};
         case Code::kOutOfRange: return {410, "Expired"};
-        case Code::kResourceExhausted: return {429, "TooManyRequests"};
+        case Code::kResourceExhausted: return {413, "RequestEntityTooLarge"};
         case Code::kUnavailable: return {503, "ServiceUnavailable"};
         case Code::kDeadlineExceeded: return {504, "Timeout"};
         default: return {500, "InternalError"};
@@ -84,7 +84,7 @@ http::Response failure(const Status& status, const About& about,
     const int code = reason_of(status.code(), !causes.empty()).code;
     http::Response response = json_answer(code, status_object(status, about, causes));
     if (code == 401) response.headers.set("WWW-Authenticate", "Bearer");
-    if (code == 429 || code == 503) response.headers.set("Retry-After", "1");
+    if (code == 503) response.headers.set("Retry-After", "1");
     return response;
 }
 

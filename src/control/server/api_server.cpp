@@ -97,6 +97,10 @@ http::Response ApiServer::handle(const http::Request& request) {
     }
     const Result<api::Identity> who = authenticate(request);
     if (!who.ok()) return failure(who.status());
+    if (request.body.size() > kMaxRequestBodyBytes) {
+        return http_failure(413, fmt::format("the body has {} bytes; the limit is {}",
+                                             request.body.size(), kMaxRequestBodyBytes));
+    }
     const std::optional<RequestPath> path = parse_request_path(request.path);
     if (!path || path->resource.empty()) return document(request);
     const bool watches = is_yes(request.query_value("watch").value_or(""));

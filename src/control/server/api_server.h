@@ -22,7 +22,7 @@
 
 namespace hf::control {
 
-// Bounds. What is beyond is refused with 413 or 429, or cut to the bound (watch life).
+// Bounds. A larger body is refused with 413, a watch too many with 503; a watch's life is cut.
 inline constexpr std::size_t kMaxRequestBodyBytes = 3u << 20;
 inline constexpr std::size_t kMaxWatches = 1000;
 inline constexpr Duration kMaxWatchLife = std::chrono::minutes(30);

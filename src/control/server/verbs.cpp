@@ -182,7 +182,7 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
         const std::lock_guard lock(mutex_);
         std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
         if (watches_.size() >= kMaxWatches)
-            return resource_exhausted("there are {} watches already; try again", kMaxWatches);
+            return unavailable("there are {} watches already; try again", kMaxWatches);
         watches_.push_back(wakener);
     }
     auto watch = HF_TRY(resources_.watch(*call.kind, call.path.ns, options));

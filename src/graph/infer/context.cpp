@@ -83,8 +83,10 @@ void Context::set_content(std::size_t index, Content content) {
     const Value& value = graph_.value(node.outputs[index]);
     if (!is_followed(value.dtype, value.shape)) return;
     if (value.shape->elements() != static_cast<std::int64_t>(content.size())) return;
+    // What may have wrapped around is not known.
+    const double limit = value.dtype == DType::kI32 ? 0x1p31 - 1 : 0x1p53;
     for (double& element : content) {
-        if (std::abs(element) > 0x1p53) element = kUnknownElement;
+        if (std::abs(element) > limit) element = kUnknownElement;
     }
     contents_.by_value[node.outputs[index].value()] = std::move(content);
 }
