@@ -1,13 +1,21 @@
 #include "cli/up/instance.h"
 
+#include <pthread.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
 #include "api/kinds.h"
-#include "api/yaml.h"
+#include "cli/commands.h"
+#include "cli/kubeconfig.h"
 #include "cli/up/identity.h"
 #include "cli/up/serving_host.h"
 #include "control/apply/reconciler.h"
 #include "control/server/api_server.h"
 #include "control/server/kubeconfig.h"
 #include "node/agent.h"
+#include "resources/bootstrap.h"
 #include "serve/oip.h"
 #include "store/sqlite.h"
 #include "vault/vault.h"
@@ -15,11 +23,12 @@
 namespace hf::cli {
 namespace {
 
-constexpr std::uint64_t kMaxKubeconfigBytes = 1u << 20;
+// How often watches of the API look at their time.
+constexpr Duration kTick = std::chrono::seconds(1);
 
 std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port) {
     const bool v6 = address.find(':') != std::string::npos;
-    return fmt::format(v6 ? "{}://[{}]:{}" : "{}://{}:{}", scheme, address, port);
+    return fmt::format("{}://{}:{}", scheme, v6 ? "[" + address + "]" : address, port);
 }
 
 class RealInstance final : public Instance {
@@ -27,10 +36,20 @@ public:
     RealInstance(World& world, InstanceOptions options)
         : world_(world), options_(std::move(options)) {}
 
+    ~RealInstance() override {
+        {
+            const std::lock_guard lock(mutex_);
+            stopping_ = true;
+        }
+        stop_.notify_all();
+        if (ticker_.joinable()) ticker_.join();
+    }
+
     Status start() {
         HF_TRY(open_data());
         HF_TRY(start_inference());
         HF_TRY(start_api());
+        HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
         reconciler_ = control::Reconciler::start(*resources_);
         return start_agent();
@@ -91,21 +110,19 @@ private:
         const std::string path = options_.data + "/kubeconfig";
         const std::string token = HF_TRY(admin_token(path));
         const std::string text = control::kubeconfig({api_url(), identity.ca_pem, token});
-        return world_.files.write(path, as_bytes(text), env::Access::kPrivate);
+        HF_TRY(world_.files.write(path, as_bytes(text), env::Access::kPrivate));
+        ticker_ = std::thread([this] {
+            pthread_setname_np(pthread_self(), "hf-tick");
+            std::unique_lock lock(mutex_);
+            while (!stop_.wait_for(lock, kTick, [this] { return stopping_; })) api_server_->tick();
+        });
+        return {};
     }
 
     // The token of the last start when it is still good, so that copies of it keep working.
     Result<std::string> admin_token(const std::string& kubeconfig) {
-        const Result<Bytes> old = world_.files.read(kubeconfig, kMaxKubeconfigBytes);
-        if (old.ok()) {
-            const std::string_view text = as_text(*old);
-            const std::size_t at = text.find("    token: ");
-            if (at != std::string_view::npos) {
-                const std::size_t begin = at + std::string_view("    token: ").size();
-                std::string token(text.substr(begin, text.find('\n', begin) - begin));
-                if (tokens_->authenticate(token).ok()) return token;
-            }
-        }
+        const Result<Kubeconfig> old = read_kubeconfig(world_, kubeconfig);
+        if (old.ok() && tokens_->authenticate(old->token).ok()) return old->token;
         return tokens_->issue(control::admin_identity(), control::admin_identity());
     }
 
@@ -150,6 +167,11 @@ private:
     std::unique_ptr<http::Server> api_;
     std::unique_ptr<control::Reconciler> reconciler_;
     std::unique_ptr<node::Agent> agent_;
+
+    std::mutex mutex_;  // guards stopping_
+    std::condition_variable stop_;
+    bool stopping_ = false;
+    std::thread ticker_;
 };
 
 }  // namespace
