@@ -4,8 +4,10 @@ namespace hf::cli {
 
 const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
-        // clang-format off: one a line, in the order of the help text.
+        // One a line, in the order of the help text.
+        // clang-format off
         inspect_command(),
+        compile_command(),
         run_command(),
         bench_command(),
         serve_command(),

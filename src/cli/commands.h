@@ -13,6 +13,7 @@ Command inspect_command();
 Command receipt_verify_command();
 Command run_command();
 Command bench_command();
+Command compile_command();
 Command conform_onnx_command();
 Command keygen_command();
 Command score_command();
