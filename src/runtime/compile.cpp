@@ -4,6 +4,7 @@
 
 #include "runtime/cpu/model.h"
 #include "runtime/device.h"
+#include "runtime/optimize.h"
 #include "runtime/ref/interpreter.h"
 
 namespace hf::runtime {
@@ -54,6 +55,7 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
                                                      CompileReport* report) {
     CompileReport own;
     CompileReport& to = report ? *report : own;
+    HF_TRY(optimize(graph, options, to));
     Status refusal = invalid_argument("there is no device '{}'", options.device);
     for (const Device* device : all_devices()) {
         const bool asked = options.device == device->name();

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/status.h"
+#include "env/clock.h"
 #include "env/files.h"
 #include "graph/graph.h"
 #include "runtime/model.h"
@@ -18,7 +19,8 @@ namespace hf::runtime {
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
     int threads = 1;
-    std::vector<std::string> disabled_passes;
+    std::vector<std::string> disabled_passes;  // "all" leaves every one out
+    const env::Clock* clock = nullptr;         // times the passes; null: their times stay 0
 
     // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
     // them fixed. Empty: an input with unknown extents makes "auto" choose ref.
@@ -32,6 +34,8 @@ struct CompileReport {
         double milliseconds = 0;
         bool changed = false;
         bool disabled = false;
+        std::size_t nodes_before = 0;
+        std::size_t nodes_after = 0;
     };
     struct NodeRow {
         std::string node;

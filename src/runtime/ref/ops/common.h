@@ -120,6 +120,7 @@ std::vector<OpRow> shape_rows();
 std::vector<OpRow> move_rows();
 std::vector<OpRow> index_rows();
 std::vector<OpRow> control_rows();
+std::vector<OpRow> hf_rows();
 std::vector<OpRow> matmul_rows();
 std::vector<OpRow> conv_rows();
 std::vector<OpRow> pool_rows();
