@@ -50,6 +50,17 @@ expect 0 '"importedNodes":1' "$holdfast" inspect conv.onnx --passes --json
 expect 1 "did you mean 'fold-shapes'" "$holdfast" inspect conv.onnx --passes --disable-pass fold-shape
 expect 1 "did you mean 'fold-shapes'" "$holdfast" run add.onnx --input x=zeros --input y=zeros --disable-pass fold-shape
 expect 0 'sum f32' "$holdfast" run add.onnx --input x=zeros --input y=zeros --disable-pass all
+expect 0 'add.plan: [0-9]+ bytes, 1 of 1 nodes' "$holdfast" compile add.onnx -o add.plan
+expect 0 'simd.binary_f32 +Add' "$holdfast" compile add.onnx -o add.plan --report
+expect 0 'format +plan' "$holdfast" inspect add.plan
+expect 0 'sum f32\[3x4x5\]' "$holdfast" run add.plan --input x=random --input y=zeros
+expect 0 '"device":"cpu".*"macs":0' "$holdfast" bench add.plan --seconds 0.1 --json
+expect 1 'has no plans' "$holdfast" compile add.onnx -o ref.plan --device ref
+expect 1 'a plan is for cpu' "$holdfast" run add.plan --device ref --input x=zeros --input y=zeros
+expect 2 '--output' "$holdfast" compile add.onnx
+head -c 300 add.plan >cut.plan
+expect 1 'cut.plan: the plan file has 300 bytes and says' "$holdfast" run cut.plan --input x=zeros --input y=zeros
+[ ! -e ref.plan ] || { echo "FAILED: a refused plan was written"; failures=$((failures + 1)); }
 
 head -c 60 add.onnx >cut.onnx
 expect 1 'cut.onnx: (malformed|neither)' "$holdfast" inspect cut.onnx

@@ -21,8 +21,10 @@ TEST_P(LightNet, ReproducesItsStoredOutput) {
     testing::DiskFiles files;
     const std::string stem = testing::data_dir() + "/models/onnx-light/light_" + GetParam();
     const Bytes bytes = *files.read(stem + ".onnx", 1u << 30);
-    const auto model = compile(*graph::load(bytes, graph::no_external_data()), {}, nullptr);
+    CompileReport report;
+    const auto model = compile(*graph::load(bytes, graph::no_external_data()), {}, &report);
     ASSERT_TRUE(model.ok()) << model.status().to_string();
+    EXPECT_EQ(report.device, "cpu") << report.device_refusal;
     const Port& port = (*model)->signature().inputs.at(0);
     Tensor input(DType::kF32, port.shape);
     const auto count = static_cast<float>(input.elements());

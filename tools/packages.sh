@@ -13,3 +13,6 @@ HF_TEST_PACKAGES=(
     clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv
     docker-registry skopeo
 )
+
+# What `./dev fuzz` needs.
+HF_FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)

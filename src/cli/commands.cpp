@@ -6,6 +6,7 @@ const std::vector<Command>& all_commands() {
     static const std::vector<Command> commands{
         // One a line, in the order of the help text.
         // clang-format off
+        up_command(),
         apply_command(),
         get_command(),
         describe_command(),
@@ -13,9 +14,9 @@ const std::vector<Command>& all_commands() {
         delete_command(),
         infer_command(),
         inspect_command(),
+        compile_command(),
         run_command(),
         bench_command(),
-        up_command(),
         serve_command(),
         stream_command(),
         score_command(),

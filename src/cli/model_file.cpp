@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "graph/load.h"
+#include "runtime/plan_file.h"
 
 namespace hf::cli {
 namespace {
@@ -69,13 +70,66 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
     const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
-    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    graph::Graph graph =
-        HF_TRY(graph::load(file->bytes(), data_beside(world, path)).context("{}", path));
-    loaded.model =
-        HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
+    const std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    if (runtime::is_plan(file->bytes())) {
+        if (options.device == "ref") {
+            return invalid_argument("{}: a plan is for cpu; give the model file for --device ref",
+                                    path);
+        }
+        loaded.model =
+            HF_TRY(runtime::open_plan(file->bytes(), file, &loaded.report).context("{}", path));
+    } else {
+        graph::Graph graph =
+            HF_TRY(graph::load(file->bytes(), data_beside(world, path)).context("{}", path));
+        loaded.model =
+            HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
+    }
     loaded.load_ms = milliseconds_since(world, start);
     return loaded;
+}
+
+json::Object describe_report(const runtime::CompileReport& report) {
+    json::Object out;
+    out["device"] = report.device;
+    if (!report.device_refusal.empty()) out["deviceRefusal"] = report.device_refusal;
+    out["arenaBytes"] = report.arena_bytes;
+    out["weightBytes"] = report.weight_bytes;
+    out["macs"] = report.macs;
+    json::Array passes, nodes;
+    for (const auto& pass : report.passes) {
+        passes.push_back(json::Object{{"name", pass.name},
+                                      {"milliseconds", pass.milliseconds},
+                                      {"changed", pass.changed},
+                                      {"disabled", pass.disabled}});
+    }
+    for (const auto& row : report.nodes) {
+        json::Object node{{"node", row.node}, {"kernel", row.kernel}};
+        if (!row.refused.empty()) node["refused"] = row.refused;
+        nodes.push_back(std::move(node));
+    }
+    out["passes"] = std::move(passes);
+    out["nodes"] = std::move(nodes);
+    return out;
+}
+
+std::string format_report(const runtime::CompileReport& report) {
+    std::string text =
+        fmt::format("device   {}\narena    {} bytes\nweights  {} bytes\nmacs     {}\n",
+                    report.device, report.arena_bytes, report.weight_bytes, report.macs);
+    if (!report.device_refusal.empty()) {
+        text += fmt::format("why not  {}\n", report.device_refusal);
+    }
+    for (const auto& pass : report.passes) {
+        const std::string_view did = pass.disabled  ? "switched off"
+                                     : pass.changed ? "changed the graph"
+                                                    : "nothing to do";
+        text += fmt::format("pass     {:24} {:8.3f} ms  {}\n", pass.name, pass.milliseconds, did);
+    }
+    for (const auto& row : report.nodes) {
+        text += fmt::format("node     {:24} {}\n", row.kernel, row.node);
+        if (!row.refused.empty()) text += fmt::format("         not {}\n", row.refused);
+    }
+    return text;
 }
 
 std::string describe_port(const runtime::Port& port) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "base/json.h"
 #include "base/status.h"
 #include "cli/command.h"
 #include "graph/graph.h"
@@ -26,6 +27,10 @@ struct LoadedModel {
 };
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments);
+
+// The compile report for --json and for people.
+json::Object describe_report(const runtime::CompileReport& report);
+std::string format_report(const runtime::CompileReport& report);
 
 // "f32[1x3x224x224]".
 std::string describe_port(const runtime::Port& port);

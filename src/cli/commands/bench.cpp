@@ -75,6 +75,7 @@ Status run(World& world, const Arguments& arguments) {
                          {"load_ms", loaded.load_ms},
                          {"first_us", timings.first_us},
                          {"peak_rss_bytes", peak_rss_bytes(world)},
+                         {"macs", loaded.report.macs},
                          {"how", "measured"}};
         world.out(json::write(row) + "\n");
         return {};
@@ -97,7 +98,7 @@ Command bench_command() {
     options.push_back({"--json", "as JSON", ""});
     return {"bench",
             "Measures the latency of a model on this machine",
-            {{"FILE", "an ONNX model"}},
+            {{"FILE", "an ONNX or TFLite model, or a plan"}},
             std::move(options),
             {"holdfast bench model.onnx --seconds 5", "holdfast bench model.onnx --json"},
             run};

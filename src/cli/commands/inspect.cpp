@@ -6,6 +6,7 @@
 #include "graph/load.h"
 #include "graph/text.h"
 #include "runtime/optimize.h"
+#include "runtime/plan_file.h"
 
 namespace hf::cli {
 namespace {
@@ -94,9 +95,39 @@ void print_passes(World& world, const runtime::CompileReport& report) {
     }
 }
 
+json::Value describe_signature(const std::vector<runtime::Port>& ports) {
+    json::Array described;
+    for (const runtime::Port& port : ports) {
+        described.push_back(json::Object{{"name", port.name},
+                                         {"dtype", std::string(dtype_name(port.dtype))},
+                                         {"shape", port.shape.to_string()}});
+    }
+    return described;
+}
+
+Status inspect_plan(World& world, const std::string& path, const Arguments& arguments) {
+    const std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    runtime::CompileReport report;
+    const auto model = HF_TRY(runtime::open_plan(file->bytes(), file, &report).context("{}", path));
+    json::Object summary = describe_report(report);
+    summary["format"] = "plan";
+    summary["inputs"] = describe_signature(model->signature().inputs);
+    summary["outputs"] = describe_signature(model->signature().outputs);
+    if (arguments.flag("json")) {
+        world.out(json::write(summary) + "\n");
+        return {};
+    }
+    world.out("format   plan\n");
+    print_ports(world, "input", summary["inputs"]);
+    print_ports(world, "output", summary["outputs"]);
+    world.out(format_report(report));
+    return {};
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    if (runtime::is_plan(file->bytes())) return inspect_plan(world, path, arguments);
     graph::Graph graph = HF_TRY(load_graph(world, path));
     const std::size_t imported_nodes = graph.nodes.size();
     runtime::CompileReport report;
@@ -129,7 +160,7 @@ Status run(World& world, const Arguments& arguments) {
 Command inspect_command() {
     return {"inspect",
             "Shows what is in a model file: inputs, outputs, operators, weights",
-            {{"FILE", "an ONNX or TFLite model"}},
+            {{"FILE", "an ONNX or TFLite model, or a plan"}},
             {{"--graph", "the graph as text, with large weights left out", ""},
              {"--graph-full", "the graph as text, with all weights", ""},
              {"--passes", "after the graph passes, with what each did", ""},

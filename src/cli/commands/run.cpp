@@ -51,7 +51,7 @@ Command run_command() {
     options.push_back({"--json", "outputs as JSON", ""});
     return {"run",
             "Runs a model once",
-            {{"FILE", "an ONNX model"}},
+            {{"FILE", "an ONNX or TFLite model, or a plan"}},
             std::move(options),
             {"holdfast run model.onnx --input x=random",
              "holdfast run model.onnx --input image=cat.npy --output out/"},

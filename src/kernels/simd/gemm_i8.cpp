@@ -42,7 +42,8 @@ HWY_INLINE void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][k
         const Factor<V32> factor{hn::LoadU(d, q.multipliers + at), hn::LoadU(d, q.left_shifts + at),
                                  hn::LoadU(d, q.right_shifts + at)};
         HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-            V32 value = multiply_quantized(d, sums[r][v], factor);
+            V32 value = q.rounds_once ? multiply_quantized_once(d, sums[r][v], factor)
+                                      : multiply_quantized(d, sums[r][v], factor);
             value = hn::Min(hn::Max(hn::Add(value, zero), low), high);
             const hn::Rebind<std::int8_t, D32> narrow;
             std::int8_t* out = tile.out + r * gemm.out_step + v * kLanes;

@@ -24,6 +24,7 @@ struct Requantize {
     const std::int32_t* right_shifts = nullptr;
     std::int32_t zero_point = 0;
     std::int32_t min = -128, max = 127;
+    bool rounds_once = false;  // as fixed_point.h's scale_once; else as its scale_by
 };
 
 struct GemmI8 {

@@ -120,14 +120,17 @@ TEST(GemmI8, EqualsTheFixedPointArithmeticToTheBit) {
         std::vector<FixedFactor> factors(columns);
         for (std::size_t c = 0; c < columns; ++c) {
             bias[c] = static_cast<std::int32_t>(rng.below(20001)) - 10000;
-            factors[c] = fixed_factor(std::ldexp(rng.uniform(), -static_cast<int>(rng.below(12))));
+            factors[c] =
+                fixed_factor(std::ldexp(rng.uniform(), 1 - static_cast<int>(rng.below(14))));
             multipliers[c] = factors[c].multiplier;
             left[c] = std::max(0, factors[c].shift);
             right[c] = std::max(0, -factors[c].shift);
         }
         const std::int32_t zero = static_cast<std::int32_t>(rng.below(256)) - 128;
-        const GemmI8 gemm{
+        GemmI8 gemm{
             w, columns, columns, {multipliers.data(), left.data(), right.data(), zero, -128, 100}};
+        gemm.requantize.rounds_once = rng.chance(1, 2);
+        const auto scale = gemm.requantize.rounds_once ? scale_once : scale_by;
         std::vector<std::int8_t> out(w.rows() * columns);
         gemm_i8(gemm, {in.data(), packed.data(), bias.data(), out.data()});
 
@@ -140,7 +143,7 @@ TEST(GemmI8, EqualsTheFixedPointArithmeticToTheBit) {
         for (std::size_t i = 0; i < out.size(); ++i) {
             const std::size_t c = i % columns;
             const std::int32_t want =
-                std::clamp(scale_by(sums[i] + bias[c], factors[c]) + zero, -128, 100);
+                std::clamp(scale(sums[i] + bias[c], factors[c]) + zero, -128, 100);
             ASSERT_EQ(int{out[i]}, want) << "round " << round << " element " << i;
         }
     }

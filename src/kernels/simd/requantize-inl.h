@@ -45,6 +45,28 @@ HWY_INLINE V multiply_quantized(D d, V value, const Factor<V>& factor) {
     return hn::Sub(hn::Shr(high, right), up);
 }
 
+// The same rounded once, halves up, as scale_once of kernels/fixed_point.h: what a fully connected
+// layer does. The arithmetic shift of 64 bits is a logical one of the number raised by 2^63.
+template <class D, class V>
+HWY_INLINE V multiply_quantized_once(D d, V value, const Factor<V>& factor) {
+    const hn::RepartitionToWide<hn::RebindToUnsigned<D>> bits;
+    const V shift32 = hn::Add(hn::Set(d, 31), hn::Sub(factor.right, factor.left));  // 1 to 62
+    const auto one = hn::Set(bits, std::uint64_t{1});
+    const auto top = hn::Set(bits, std::uint64_t{1} << 63);
+    const auto shifted = [&](auto product, auto shift) HWY_ATTR {
+        const auto half = hn::Shl(one, hn::Sub(shift, one));
+        const auto raised = hn::Xor(hn::Add(hn::BitCast(bits, product), half), top);
+        return hn::Sub(hn::Shr(raised, shift), hn::Shr(top, shift));
+    };
+    const auto shifts = hn::BitCast(bits, shift32);
+    const auto even = shifted(hn::MulEven(value, factor.multiplier),
+                              hn::And(shifts, hn::Set(bits, std::uint64_t{0xFFFFFFFF})));
+    const auto odd =
+        shifted(hn::MulEven(hn::Shuffle2301(value), hn::Shuffle2301(factor.multiplier)),
+                hn::ShiftRight<32>(shifts));
+    return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
+}
+
 // Sums of products of neighbouring pairs: lane i gets a[2i] * b[2i] + a[2i+1] * b[2i+1] + sum[i].
 template <class D16, class V16, class V32>
 HWY_INLINE V32 multiply_pairs(D16 d16, V16 a, V16 b, V32 sum) {

@@ -91,8 +91,27 @@ private:
         std::uint32_t scratch_block = kNone;
     };
 
-    Status lower() {
+    // Outputs that nothing reads need neither memory nor a known type: a mask of Dropout.
+    std::vector<graph::Node> wanted_nodes() const {
+        std::vector<bool> read(graph_.values.size(), false);
         for (const graph::Node& node : graph_.nodes) {
+            for (graph::ValueId id : node.inputs) {
+                if (id != graph::kNoValue) read[id.value()] = true;
+            }
+        }
+        for (graph::ValueId id : graph_.outputs) read[id.value()] = true;
+        std::vector<graph::Node> nodes = graph_.nodes;
+        for (graph::Node& node : nodes) {
+            for (std::size_t i = 1; i < node.outputs.size(); ++i) {
+                const graph::ValueId id = node.outputs[i];
+                if (id != graph::kNoValue && !read[id.value()]) node.outputs[i] = graph::kNoValue;
+            }
+        }
+        return nodes;
+    }
+
+    Status lower() {
+        for (const graph::Node& node : wanted_nodes()) {
             HF_TRY(check_node(graph_, node).context("{}", node.describe()));
             const NodeView view{graph_, node};
             Lowered lowered = HF_TRY(lower_node(view));

@@ -146,7 +146,7 @@ Result<StoredBounds> stored_bounds(const NodeView& view, const Affine& output) {
 }
 
 Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
-    const double in = HF_TRY(affine_of(view.input(0))).scale;
+    const float in = HF_TRY(affine_of(view.input(0))).scale;
     const double out = HF_TRY(affine_of(view.output())).scale;
     if (!view.input(1).quantization) return unimplemented("weights have no quantisation");
     const graph::Quantization& q = *view.input(1).quantization;
@@ -160,8 +160,11 @@ Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
     Tensor table(DType::kI32, Shape{4, static_cast<std::int64_t>(row)});
     const std::span<std::int32_t> to = table.mutable_values<std::int32_t>();
     for (std::size_t c = 0; c < sums.channels; ++c) {
-        const double weight = q.scales[q.scales.size() == 1 ? 0 : c];
-        const kernels::FixedFactor factor = kernels::fixed_factor(in * weight / out);
+        // One scale is multiplied in single precision, several in double: TensorFlow Lite's last
+        // bits depend on it.
+        const double product =
+            q.scales.size() == 1 ? double{in * q.scales[0]} : double{in} * double{q.scales[c]};
+        const kernels::FixedFactor factor = kernels::fixed_factor(product / out);
         to[c] = bias ? bias->values<std::int32_t>()[c] : 0;
         to[row + c] = factor.multiplier;
         to[2 * row + c] = std::max(factor.shift, 0);

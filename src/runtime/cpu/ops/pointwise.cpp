@@ -124,7 +124,7 @@ Drafts draft_binary(const NodeView& view) {
     static const std::map<std::string, Binary, std::less<>> functions{
         {"Add", Binary::kAdd},      {"ADD", Binary::kAdd},      {"Sub", Binary::kSubtract},
         {"SUB", Binary::kSubtract}, {"Mul", Binary::kMultiply}, {"MUL", Binary::kMultiply},
-        {"Div", Binary::kDivide}};
+        {"Div", Binary::kDivide},   {"Sum", Binary::kAdd}};
     const auto found = functions.find(view.node.op);
     if (found == functions.end()) return unimplemented("no such function");
     const bool tflite = view.node.domain == "tflite";
@@ -173,7 +173,7 @@ std::vector<LoweringRow> pointwise_lowerings() {
         rows.push_back({"tflite", op, {{"simd.unary_f32", draft_unary}}});
     }
     rows.push_back({"", "Clip", {{"simd.unary_f32", draft_clip}}});
-    for (std::string_view op : {"Add", "Sub", "Mul", "Div"}) {
+    for (std::string_view op : {"Add", "Sub", "Mul", "Div", "Sum"}) {
         rows.push_back({"", op, {{"simd.binary_f32", draft_binary}}});
     }
     for (std::string_view op : {"SUB", "MUL"}) {

@@ -28,6 +28,19 @@ Drafts draft_alias(const NodeView& view) {
     return alone(std::move(draft));
 }
 
+// Dropout does nothing unless it trains. Until opset 6 an attribute said whether it does, from 12
+// on an input.
+Drafts draft_dropout(const NodeView& view) {
+    const Tensor* training = view.constant(2);
+    if (view.node.opset < 7 || (view.has_input(2) && !training)) {
+        return unimplemented("it may train");
+    }
+    if (training && (training->bytes().empty() || training->bytes()[0] != 0)) {
+        return unimplemented("it trains");
+    }
+    return draft_alias(view);
+}
+
 // TFLite quantises a reshape's output like its input; anything else is no mere reshape.
 Drafts draft_tflite_alias(const NodeView& view) {
     const auto& in = view.input(0).quantization;
@@ -96,6 +109,7 @@ std::vector<LoweringRow> shape_lowerings() {
     for (std::string_view op : {"RESHAPE", "SQUEEZE"}) {
         rows.push_back({"tflite", op, {{"alias", draft_tflite_alias}}});
     }
+    rows.push_back({"", "Dropout", {{"alias", draft_dropout}}});
     rows.push_back({"", "Transpose", {{"move.transpose", draft_transpose}}});
     rows.push_back({"tflite", "TRANSPOSE", {{"move.transpose", draft_tflite_transpose}}});
     rows.push_back({"", "Concat", {{"move.concat", draft_concat}}});

@@ -76,8 +76,9 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
         const ChannelTable channels(table.in<std::int32_t>(m), e.columns);
         std::int16_t* wide = scratch.out<std::int16_t>(m);
         kernels::widen_i8(e.rows * e.depth, x.in<std::int8_t>(m), fields.in_zero, wide);
-        const kernels::GemmI8 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
-                                   channels.requantize(fields)};
+        kernels::GemmI8 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
+                             channels.requantize(fields)};
+        gemm.requantize.rounds_once = true;
         kernels::gemm_i8(gemm,
                          {wide, packed.in<std::int8_t>(m), channels.bias, y.out<std::int8_t>(m)});
     });

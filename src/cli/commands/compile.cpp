@@ -1,0 +1,51 @@
+#include "cli/commands.h"
+#include "cli/model_file.h"
+#include "runtime/plan_file.h"
+
+namespace hf::cli {
+namespace {
+
+Status run(World& world, const Arguments& arguments) {
+    const std::string path = arguments.get("FILE");
+    const std::string to = arguments.get("output");
+    const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
+    Result<Bytes> plan = runtime::write_plan(*loaded.model);
+    if (!plan.ok() && !loaded.report.device_refusal.empty()) {
+        return plan.status().context("{}: {}", path, loaded.report.device_refusal);
+    }
+    const Bytes bytes = HF_TRY(std::move(plan).context("{}", path));
+    HF_TRY(world.files.write(to, bytes));
+    if (arguments.flag("json")) {
+        json::Object out = describe_report(loaded.report);
+        out["plan"] = to;
+        out["planBytes"] = bytes.size();
+        out["compileMs"] = loaded.load_ms;
+        world.out(json::write(out) + "\n");
+        return {};
+    }
+    if (arguments.flag("report")) world.out(format_report(loaded.report));
+    std::size_t by_reference = 0;
+    for (const auto& row : loaded.report.nodes) by_reference += row.kernel.starts_with("ref.");
+    world.out(fmt::format("{}: {} bytes, {} of {} nodes by vector kernels, {:.1f} ms\n", to,
+                          bytes.size(), loaded.report.nodes.size() - by_reference,
+                          loaded.report.nodes.size(), loaded.load_ms));
+    return {};
+}
+
+}  // namespace
+
+Command compile_command() {
+    std::vector<Option> options{{"-o,--output", "where the plan goes", "OUT.plan", "", false, true},
+                                {"--report", "say which kernel each node got, and why", ""}};
+    for (Option& option : device_options()) options.push_back(std::move(option));
+    options.push_back({"--json", "the report as JSON", ""});
+    return {"compile",
+            "Makes a plan: a model ready to run from its file, without parsing or packing",
+            {{"FILE", "an ONNX or TFLite model"}},
+            std::move(options),
+            {"holdfast compile model.tflite -o model.plan --report",
+             "holdfast run model.plan --input x=random"},
+            run};
+}
+
+}  // namespace hf::cli
