@@ -204,7 +204,9 @@ int CommandRunner::run(const std::string& words) {
                     return !stop_at.empty() && out.find(stop_at) != std::string::npos;
                 },
                 [] { return Result<std::string>(std::string()); },
-                [this](std::uint64_t) { return Result<Bytes>(to_bytes(standard_input)); }};
+                [this](std::uint64_t) { return Result<Bytes>(to_bytes(standard_input)); },
+                [] { return env::Machine(); },
+                "holdfast"};
     std::vector<std::string> list;
     for (std::string_view word : split(words, ' ')) list.emplace_back(word);
     return run_command_line(world, list, all_commands());

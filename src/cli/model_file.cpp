@@ -47,7 +47,6 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
     if (options.device != "ref" && options.device != "cpu" && options.device != "auto") {
         return invalid_argument("--device: want ref, cpu or auto, got '{}'", options.device);
     }
-    options.threads = static_cast<int>(HF_TRY(arguments.integer("threads", 1, 256)));
     options.disabled_passes = arguments.all("disable-pass");
     return options;
 }
@@ -56,7 +55,6 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
 
 std::vector<Option> device_options() {
     return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
-            {"--threads", "kernel threads", "N", "1"},
             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
              true}};
 }

@@ -14,7 +14,7 @@
 
 namespace hf::cli {
 
-// The options that every command with a device shares: --device, --threads.
+// The options that every command with a device shares: --device, --disable-pass.
 std::vector<Option> device_options();
 
 // Maps and imports FILE; external data is read only from the file's own folder, without links.

@@ -18,7 +18,6 @@ namespace hf::runtime {
 
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
-    int threads = 1;
     std::vector<std::string> disabled_passes;  // "all" leaves every one out
     const env::Clock* clock = nullptr;         // times the passes; null: their times stay 0
 

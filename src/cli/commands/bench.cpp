@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <thread>
 
 #include "base/json.h"
 #include "base/text.h"
@@ -9,7 +10,8 @@
 namespace hf::cli {
 namespace {
 
-constexpr std::size_t kMaxRuns = 10'000'000;
+constexpr std::size_t kMaxRuns = 10'000'000;  // of all threads
+constexpr std::int64_t kMaxThreads = 256;
 
 double microseconds(Duration duration) {
     return std::chrono::duration<double, std::micro>(duration).count();
@@ -24,19 +26,49 @@ struct Timings {
     }
 };
 
-Result<Timings> measure(World& world, runtime::Session& session, std::span<const Tensor> inputs,
-                        Duration length) {
-    const auto once = [&]() -> Result<double> {
-        const Duration start = world.clock.monotonic();
-        HF_TRY(session.run(inputs));
-        return microseconds(world.clock.monotonic() - start);
-    };
-    Timings timings;
-    timings.first_us = HF_TRY(once());
-    const Duration end = world.clock.monotonic() + length;
+// What is measured: the same inputs again and again, by so many sessions at a time.
+struct Load {
+    const runtime::CompiledModel& model;
+    std::span<const Tensor> inputs;
+    Duration length;
+    std::size_t threads;
+};
+
+Result<double> time_once(World& world, runtime::Session& session, std::span<const Tensor> inputs) {
+    const Duration start = world.clock.monotonic();
+    HF_TRY(session.run(inputs));
+    return microseconds(world.clock.monotonic() - start);
+}
+
+// One session until the time is over.
+Result<std::vector<double>> measure_session(World& world, const Load& load,
+                                            runtime::Session& session) {
+    std::vector<double> times_us;
+    const Duration end = world.clock.monotonic() + load.length;
     do {
-        timings.sorted_us.push_back(HF_TRY(once()));
-    } while (world.clock.monotonic() < end && timings.sorted_us.size() < kMaxRuns);
+        times_us.push_back(HF_TRY(time_once(world, session, load.inputs)));
+    } while (world.clock.monotonic() < end && times_us.size() < kMaxRuns / load.threads);
+    return times_us;
+}
+
+Result<Timings> measure(World& world, const Load& load) {
+    std::vector<std::unique_ptr<runtime::Session>> sessions;
+    for (std::size_t i = 0; i < load.threads; ++i) {
+        sessions.push_back(HF_TRY(load.model.new_session()));
+    }
+    Timings timings;
+    timings.first_us = HF_TRY(time_once(world, *sessions.front(), load.inputs));
+    std::vector<Result<std::vector<double>>> found(load.threads, std::vector<double>());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 1; i < load.threads; ++i) {
+        threads.emplace_back([&, i] { found[i] = measure_session(world, load, *sessions[i]); });
+    }
+    found[0] = measure_session(world, load, *sessions[0]);
+    for (std::thread& thread : threads) thread.join();
+    for (auto& each : found) {
+        const std::vector<double> times_us = HF_TRY(std::move(each));
+        timings.sorted_us.insert(timings.sorted_us.end(), times_us.begin(), times_us.end());
+    }
     std::sort(timings.sorted_us.begin(), timings.sorted_us.end());
     return timings;
 }
@@ -59,15 +91,16 @@ Status run(World& world, const Arguments& arguments) {
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, loaded.model->signature(), arguments.all("input"), "random"));
-    const std::unique_ptr<runtime::Session> session = HF_TRY(loaded.model->new_session());
+    const std::int64_t threads = HF_TRY(arguments.integer("threads", 1, kMaxThreads));
     const auto length =
         std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-    const Timings timings = HF_TRY(measure(world, *session, inputs, length));
+    const Timings timings =
+        HF_TRY(measure(world, {*loaded.model, inputs, length, static_cast<std::size_t>(threads)}));
     const std::size_t runs = timings.sorted_us.size();
     if (arguments.flag("json")) {
         json::Object row{{"model", path},
                          {"device", std::string(loaded.model->device())},
-                         {"threads", HF_TRY(parse_int(arguments.get("threads")))},
+                         {"threads", threads},
                          {"runs", runs},
                          {"min_us", timings.sorted_us.front()},
                          {"p50_us", timings.quantile(0.5)},
@@ -93,6 +126,7 @@ Status run(World& world, const Arguments& arguments) {
 Command bench_command() {
     std::vector<Option> options{
         {"--seconds", "how long to measure", "S", "2"},
+        {"--threads", "sessions that run at a time, each in a thread of its own", "N", "1"},
         {"-i,--input", "as for run; random by default", "NAME=SOURCE", "", true}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "as JSON", ""});

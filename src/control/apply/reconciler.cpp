@@ -25,9 +25,12 @@ class RealReconciler final : public Reconciler {
 public:
     explicit RealReconciler(resources::Resources& resources)
         : resources_(resources),
-          nodes_(resources, api::node_kind(), [this] { wake(); }),
-          services_(resources, api::service_kind(), [this] { wake(); }) {
+          nodes_(resources, api::node_kind(), waker()),
+          services_(resources, api::service_kind(), waker()) {
         options_.who = api::Identity::of_system("reconciler");
+    }
+
+    void begin() {
         thread_ = std::thread([this] {
             pthread_setname_np(pthread_self(), "hf-reconcile");
             run();
@@ -44,12 +47,14 @@ public:
     }
 
 private:
-    void wake() {
-        {
-            const std::lock_guard lock(mutex_);
-            news_ = true;
-        }
-        changed_.notify_all();
+    std::function<void()> waker() {
+        return [this] {
+            {
+                const std::lock_guard lock(mutex_);
+                news_ = true;
+            }
+            changed_.notify_all();
+        };
     }
 
     void run() {
@@ -120,7 +125,9 @@ private:
 }  // namespace
 
 std::unique_ptr<Reconciler> Reconciler::start(resources::Resources& resources) {
-    return std::make_unique<RealReconciler>(resources);
+    auto reconciler = std::make_unique<RealReconciler>(resources);
+    reconciler->begin();
+    return reconciler;
 }
 
 }  // namespace hf::control
