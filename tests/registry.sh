@@ -105,7 +105,7 @@ refuses 'holds .* already' "$holdfast" pull pumps/adder:1 --from layout -o one
 refuses "has no model 'relu:2'; did you mean 'relu:1'" "$holdfast" pull relu:2 --from ours
 refuses 'status 404' "$holdfast" pull "${registries[0]:+$address}/nobody:1"
 refuses '[Cc]onnect|refused' "$holdfast" pull 127.0.0.1:1/relu:1
-refuses 'File too large' bash -c "trap '' XFSZ; ulimit -f 1000; exec '$holdfast' push one big:1 --golden 0"
+refuses 'File too large' bash -c "trap '' XFSZ; ulimit -f 1000; exec '$holdfast' push two big:1 --golden 0"
 refuses 'not permitted|Permission denied|Read-only' "$holdfast" push "$small" relu:1 --to /sys/vault
 refuses 'is not an OCI layout' "$holdfast" vault list --data nowhere
 printf 'cos\nsystem\n(S"id"\ntR.' >model.bin

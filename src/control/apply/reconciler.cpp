@@ -16,6 +16,12 @@ namespace {
 // How long at most between two rounds: leases end and failed writes are tried again.
 constexpr Duration kRound = std::chrono::seconds(2);
 
+resources::WriteOptions as_reconciler() {
+    resources::WriteOptions options;
+    options.who = api::Identity::of_system("reconciler");
+    return options;
+}
+
 resources::ObjectKey service_key(const std::string& key) {
     const std::size_t slash = key.find('/');
     return {&api::service_kind(), key.substr(0, slash), key.substr(slash + 1)};
@@ -26,9 +32,7 @@ public:
     explicit RealReconciler(resources::Resources& resources)
         : resources_(resources),
           nodes_(resources, api::node_kind(), waker()),
-          services_(resources, api::service_kind(), waker()) {
-        options_.who = api::Identity::of_system("reconciler");
-    }
+          services_(resources, api::service_kind(), waker()) {}
 
     void begin() {
         thread_ = std::thread([this] {
@@ -110,7 +114,7 @@ private:
     }
 
     resources::Resources& resources_;
-    resources::WriteOptions options_;
+    const resources::WriteOptions options_ = as_reconciler();
     resources::Mirror nodes_;     // the thread's
     resources::Mirror services_;  // the thread's
 
