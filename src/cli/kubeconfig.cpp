@@ -2,6 +2,7 @@
 
 #include "api/yaml.h"
 #include "base/text.h"
+#include "cli/data_folder.h"
 
 namespace hf::cli {
 namespace {
@@ -81,16 +82,14 @@ private:
 
 Result<std::string> kubeconfig_path(World& world, const Arguments& arguments) {
     if (arguments.has("kubeconfig")) return arguments.get("kubeconfig");
-    if (const auto own = world.environment("HOLDFAST_CONFIG"); own && !own->empty()) return *own;
-    for (std::string_view path : split(world.environment("KUBECONFIG").value_or(""), ':')) {
+    const auto variable = [&](const char* name) { return world.environment(name).value_or(""); };
+    if (const std::string own = variable("HOLDFAST_CONFIG"); !own.empty()) return own;
+    const bool has_folder = !variable("HOLDFAST_DATA").empty();
+    const std::string several = has_folder ? "" : variable("KUBECONFIG");
+    for (std::string_view path : split(several, ':')) {
         if (!path.empty() && world.files.exists(path)) return std::string(path);
     }
-    const std::string data = world.environment("XDG_DATA_HOME").value_or("");
-    const std::string home = world.environment("HOME").value_or("");
-    if (data.empty() && home.empty()) {
-        return failed_precondition("HOME is not set; say which server with --kubeconfig FILE");
-    }
-    return (data.empty() ? home + "/.local/share" : data) + "/holdfast/kubeconfig";
+    return HF_TRY(data_folder(world, arguments)) + "/kubeconfig";
 }
 
 Result<Kubeconfig> read_kubeconfig(World& world, const std::string& path) {

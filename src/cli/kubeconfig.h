@@ -22,8 +22,8 @@ struct Kubeconfig {
     std::string default_namespace = "default";
 };
 
-// Where the file is: --kubeconfig, else HOLDFAST_CONFIG, else the first in KUBECONFIG that exists,
-// else holdfast/kubeconfig in XDG_DATA_HOME (by default ~/.local/share).
+// Where the file is: --kubeconfig, else HOLDFAST_CONFIG, else the one in HOLDFAST_DATA, else the
+// first in KUBECONFIG that exists, else the one in the data folder (cli/data_folder.h).
 Result<std::string> kubeconfig_path(World& world, const Arguments& arguments);
 
 // Files that it names are relative to its own folder.

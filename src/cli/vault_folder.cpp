@@ -20,20 +20,6 @@ Result<std::string> read_docker_config(World& world) {
 
 }  // namespace
 
-Option data_option() {
-    return {"--data", "Holdfast's folder; $HOLDFAST_DATA or ~/.local/share/holdfast unless given",
-            "DIR"};
-}
-
-Result<std::string> data_folder(World& world, const Arguments& arguments) {
-    if (arguments.has("data")) return arguments.get("data");
-    const std::string named = world.environment("HOLDFAST_DATA").value_or("");
-    if (!named.empty()) return named;
-    const std::string home = world.environment("HOME").value_or("");
-    if (!home.empty()) return home + "/.local/share/holdfast";
-    return failed_precondition("there is no $HOME: name Holdfast's folder with --data DIR");
-}
-
 Result<std::unique_ptr<vault::Vault>> open_vault(World& world, const Arguments& arguments) {
     const std::string folder = HF_TRY(data_folder(world, arguments)) + "/vault";
     return vault::Vault::open(world.files, folder).context("vault {}", folder);

@@ -5,18 +5,12 @@
 #include <memory>
 #include <string>
 
-#include "cli/command.h"
+#include "cli/data_folder.h"
 #include "http/client.h"
 #include "vault/registry.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
-
-// --data DIR, whose folder `vault` is the vault.
-Option data_option();
-
-// --data, else $HOLDFAST_DATA, else ~/.local/share/holdfast.
-Result<std::string> data_folder(World& world, const Arguments& arguments);
 
 // The vault below data_folder(), made when there is none.
 Result<std::unique_ptr<vault::Vault>> open_vault(World& world, const Arguments& arguments);
