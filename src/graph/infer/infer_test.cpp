@@ -15,7 +15,8 @@ InferOptions options_of(const std::vector<std::string>& arguments) {
     for (const std::string& argument : arguments) {
         const std::size_t equals = argument.find('=');
         std::vector<std::int64_t> extents;
-        for (std::string_view extent : split(argument.substr(equals + 1), 'x')) {
+        const std::string shape = argument.substr(equals + 1);
+        for (std::string_view extent : split(shape, 'x')) {
             extents.push_back(*parse_int(extent));
         }
         options.input_shapes.emplace_back(argument.substr(0, equals), Shape(std::move(extents)));
