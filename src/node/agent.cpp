@@ -152,7 +152,7 @@ private:
         const Result<std::set<std::string>> policies = policies_.update();
         const Result<std::set<std::string>> services = services_.update();
         unread_ = !policies.ok() || !services.ok();
-        if (unread_) return;
+        if (unread_) return note_trouble(policies.ok() ? services.status() : policies.status());
         std::set<std::string> changed = *services;
         if (!policies->empty()) {
             for (const auto& [key, service] : services_.objects()) changed.insert(key);
@@ -219,8 +219,14 @@ private:
         if (now < next_heartbeat_) return;
         next_heartbeat_ = now + options_.heartbeat;
         // A heartbeat that could not be written is followed by the next one.
-        const Status ignored = publisher_.publish_node(options_.facts, running_, now);
-        (void)ignored;
+        note_trouble(publisher_.publish_node(options_.facts, running_, now).context("heartbeat"));
+    }
+
+    void note_trouble(const Status& trouble) {
+        if (!trouble.ok() && trouble != last_trouble_ && options_.on_trouble) {
+            options_.on_trouble(trouble);
+        }
+        if (!trouble.ok()) last_trouble_ = trouble;
     }
 
     Running running_of(const std::string& service) const {
@@ -240,6 +246,7 @@ private:
     std::map<std::string, Running> running_;
     std::set<std::string> unpublished_;
     bool unread_ = false;  // the store did not answer
+    Status last_trouble_;
     Instant next_heartbeat_;
 
     std::mutex mutex_;  // guards what follows

@@ -8,6 +8,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,10 @@ struct AgentOptions {
     std::string name;  // of the Node
     NodeFacts facts;
     Duration heartbeat = std::chrono::seconds(30);
+
+    // Called from "hf-node" when what happened cannot be read or published, once for each new
+    // reason; it is tried again. May be null.
+    std::function<void(const Status&)> on_trouble;
 };
 
 class Agent {

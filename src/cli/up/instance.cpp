@@ -51,7 +51,7 @@ public:
         HF_TRY(start_api());
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
-        reconciler_ = control::Reconciler::start(*resources_);
+        reconciler_ = control::Reconciler::start(*resources_, teller("reconciler"));
         return start_agent();
     }
 
@@ -77,8 +77,7 @@ public:
 private:
     Status open_data() {
         HF_TRY(world_.files.create_directories(options_.data));
-        store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock)
-                            .context("another `holdfast up`, or --data is wrong"));
+        store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
         vault_ = HF_TRY(vault::Vault::open(world_.files, options_.data + "/vault"));
         serve::Receipts::Options receipts;
@@ -138,6 +137,14 @@ private:
         return status.code() == Code::kAlreadyExists ? Status() : status;
     }
 
+    // Says on the terminal what a part cannot do: where the store is in trouble, nobody reads it
+    // there.
+    std::function<void(const Status&)> teller(std::string part) {
+        return [this, part = std::move(part)](const Status& trouble) {
+            world_.note(fmt::format("{}: {}\n", part, trouble.message()));
+        };
+    }
+
     Status start_agent() {
         const env::Machine machine = world_.describe_machine();
         node::AgentOptions agent;
@@ -148,6 +155,7 @@ private:
         agent.facts.instruction_sets = machine.instruction_sets;
         agent.facts.version = kVersion;
         agent.facts.url = inference_url();
+        agent.on_trouble = teller("node");
         agent_ = HF_TRY(
             node::Agent::start({*resources_, *vault_, host_, world_.clock}, std::move(agent)));
         return {};

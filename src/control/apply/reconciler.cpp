@@ -29,8 +29,9 @@ resources::ObjectKey service_key(const std::string& key) {
 
 class RealReconciler final : public Reconciler {
 public:
-    explicit RealReconciler(resources::Resources& resources)
+    RealReconciler(resources::Resources& resources, std::function<void(const Status&)> on_trouble)
         : resources_(resources),
+          on_trouble_(std::move(on_trouble)),
           nodes_(resources, api::node_kind(), waker()),
           services_(resources, api::service_kind(), waker()) {}
 
@@ -67,13 +68,18 @@ private:
             news_ = false;
             lock.unlock();
             // What fails now is found again in the next round.
-            Status ignored = assign();
-            ignored = resources_.store().expire_leases();
-            ignored = resources_.maintain();
-            (void)ignored;
+            note_trouble(assign());
+            note_trouble(resources_.store().expire_leases());
+            note_trouble(resources_.maintain());
             lock.lock();
             changed_.wait_for(lock, kRound, [&] { return stopping_ || news_; });
         }
+    }
+
+    void note_trouble(const Status& trouble) {
+        if (trouble.ok() || trouble == last_trouble_) return;
+        last_trouble_ = trouble;
+        if (on_trouble_) on_trouble_(trouble);
     }
 
     Status assign() {
@@ -114,6 +120,8 @@ private:
     }
 
     resources::Resources& resources_;
+    const std::function<void(const Status&)> on_trouble_;
+    Status last_trouble_;
     const resources::WriteOptions options_ = as_reconciler();
     resources::Mirror nodes_;     // the thread's
     resources::Mirror services_;  // the thread's
@@ -128,8 +136,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Reconciler> Reconciler::start(resources::Resources& resources) {
-    auto reconciler = std::make_unique<RealReconciler>(resources);
+std::unique_ptr<Reconciler> Reconciler::start(resources::Resources& resources,
+                                              std::function<void(const Status&)> on_trouble) {
+    auto reconciler = std::make_unique<RealReconciler>(resources, std::move(on_trouble));
     reconciler->begin();
     return reconciler;
 }

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "resources/resources.h"
@@ -16,8 +17,10 @@ class Reconciler {
 public:
     virtual ~Reconciler() = default;
 
-    // REQUIRES: resources outlives it.
-    static std::unique_ptr<Reconciler> start(resources::Resources& resources);
+    // `on_trouble`, which may be null, is called from the thread when a round fails, once for each
+    // new reason. REQUIRES: resources outlives it.
+    static std::unique_ptr<Reconciler> start(resources::Resources& resources,
+                                             std::function<void(const Status&)> on_trouble);
 };
 
 }  // namespace hf::control
