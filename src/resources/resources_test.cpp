@@ -9,6 +9,7 @@
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/script.h"
+#include "testing/seeded_entropy.h"
 
 namespace hf::resources {
 namespace {
@@ -16,16 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using api::Object;
 
-// Unpredictable enough for names in tests, the same in each run.
-class SeededEntropy final : public env::Entropy {
-public:
-    void fill(std::span<std::uint8_t> bytes) override {
-        for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(rng_.next());
-    }
-
-private:
-    Rng rng_{testing::seed()};
-};
+using testing::SeededEntropy;
 
 class ResourcesTest : public ::testing::Test {
 protected:

@@ -35,7 +35,7 @@ public:
     Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
         const std::lock_guard lock(mutex_);
         const Revision at = options.at == Revision{} ? revision_ : options.at;
-        HF_TRY(check_revision(at));
+        HF_TRY(check_revision(at, revision_, compacted_));
         ListResult result;
         result.revision = at;
         for (auto entry = keys_.lower_bound(prefix); entry != keys_.end(); ++entry) {
@@ -79,7 +79,7 @@ public:
     Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                          std::function<void()> on_events) override {
         const std::lock_guard lock(mutex_);
-        HF_TRY(check_revision(after));
+        HF_TRY(check_revision(after, revision_, compacted_));
         WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
         const auto later = [](Revision revision, const Event& event) {
             return revision < event.now.modified;
@@ -93,7 +93,7 @@ public:
 
     Status compact(Revision revision) override {
         const std::lock_guard lock(mutex_);
-        HF_TRY(check_revision(revision));
+        HF_TRY(check_revision(revision, revision_, compacted_));
         compacted_ = revision;
         std::erase_if(events_, [&](const Event& event) { return event.now.modified <= revision; });
         for (auto entry = keys_.begin(); entry != keys_.end();) {
@@ -154,18 +154,6 @@ private:
         const auto version = std::find_if(versions.rbegin(), versions.rend(),
                                           [&](const Version& v) { return v.state.modified <= at; });
         return version == versions.rend() || version->removed ? nullptr : &version->state;
-    }
-
-    Status check_revision(Revision at) const {
-        if (at > revision_) {
-            return out_of_range("revision {} is in the future; the store is at {}", at.value(),
-                                revision_.value());
-        }
-        if (at < compacted_) {
-            return out_of_range("revision {} is too old: history before {} is compacted",
-                                at.value(), compacted_.value());
-        }
-        return {};
     }
 
     std::vector<std::function<void()>> apply(const Transaction& transaction) {

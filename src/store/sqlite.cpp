@@ -79,7 +79,7 @@ public:
     Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
         const std::lock_guard lock(mutex_);
         const Revision at = options.at == Revision{} ? revision_ : options.at;
-        HF_TRY(check_revision(at));
+        HF_TRY(check_revision(at, revision_, compacted_));
         ListResult result;
         result.revision = at;
         const std::string end = end_of_prefix(prefix);
@@ -114,7 +114,7 @@ public:
     Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                          std::function<void()> on_events) override {
         const std::lock_guard lock(mutex_);
-        HF_TRY(check_revision(after));
+        HF_TRY(check_revision(after, revision_, compacted_));
         WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
         const std::string end = end_of_prefix(prefix);
         since_.bind(1, prefix).bind(2, end).bind(3, after.value());
@@ -132,7 +132,7 @@ public:
 
     Status compact(Revision revision) override {
         const std::lock_guard lock(mutex_);
-        HF_TRY(check_revision(revision));
+        HF_TRY(check_revision(revision, revision_, compacted_));
         HF_TRY(in_transaction([&]() -> Status {
             HF_TRY(drop_superseded_.bind(1, revision.value()).run());
             HF_TRY(drop_removed_.bind(1, revision.value()).run());
@@ -249,18 +249,6 @@ private:
 
     Result<std::optional<KeyValue>> find(std::string_view key) {
         return find_before(key, Revision{revision_.value() + 1});
-    }
-
-    Status check_revision(Revision at) const {
-        if (at > revision_) {
-            return out_of_range("revision {} is in the future; the store is at {}", at.value(),
-                                revision_.value());
-        }
-        if (at < compacted_) {
-            return out_of_range("revision {} is too old: history before {} is compacted",
-                                at.value(), compacted_.value());
-        }
-        return {};
     }
 
     Status check_compares(const Transaction& transaction) {

@@ -43,6 +43,18 @@ Status check_transaction(const Transaction& transaction) {
     return {};
 }
 
+Status check_revision(Revision at, Revision now, Revision compacted) {
+    if (at > now) {
+        return out_of_range("revision {} is in the future; the store is at {}", at.value(),
+                            now.value());
+    }
+    if (at < compacted) {
+        return out_of_range("revision {} is too old: history before {} is compacted", at.value(),
+                            compacted.value());
+    }
+    return {};
+}
+
 std::string end_of_prefix(std::string_view prefix) {
     std::string end(prefix);
     while (!end.empty() && static_cast<unsigned char>(end.back()) == 0xFF) end.pop_back();

@@ -12,6 +12,9 @@ inline constexpr std::size_t kMaxTransactionParts = 128;
 // for too large a value or too many parts.
 Status check_transaction(const Transaction& transaction);
 
+// OUT_OF_RANGE unless compacted <= at <= now.
+Status check_revision(Revision at, Revision now, Revision compacted);
+
 // The smallest key that is greater than every key with this prefix; empty when there is none.
 std::string end_of_prefix(std::string_view prefix);
 

@@ -12,21 +12,14 @@
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/script.h"
+#include "testing/seeded_entropy.h"
 
 namespace hf::control {
 namespace {
 
 using namespace std::chrono_literals;
 
-class SeededEntropy final : public env::Entropy {
-public:
-    void fill(std::span<std::uint8_t> bytes) override {
-        for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(rng_.next());
-    }
-
-private:
-    Rng rng_{testing::seed()};
-};
+using testing::SeededEntropy;
 
 constexpr std::string_view kServices = "/apis/holdfast.dev/v1/namespaces/default/services";
 constexpr std::string_view kPump =
