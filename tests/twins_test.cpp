@@ -6,6 +6,10 @@
 // class. The inputs are drawings with the statistics of what the models were trained for: smooth
 // images, people as a few ellipses, cepstra of one word in a pause, spectra of a running machine.
 // Both twins see the same real numbers, the int8 one quantised by its own input scale.
+//
+// Two choices matter and are ours. Of the smooth images only those count of which the fp32 network
+// is at least half sure: between classes the twins part on more of them. And how far the scores of
+// the autoencoder part depends on the spectra: a falling envelope with 5 dB of scatter is used.
 
 #include <algorithm>
 #include <array>
