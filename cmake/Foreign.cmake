@@ -28,4 +28,3 @@ hf_foreign(sqlite SQLite::SQLite3 Threads::Threads)
 hf_foreign(zlib ZLIB::ZLIB)
 hf_foreign(hwy PkgConfig::HWY)
 hf_foreign(yaml PkgConfig::YAML)
-hf_foreign(onednn ${CMAKE_DL_LIBS} Threads::Threads)  # headers only: the library is loaded when a plan needs it

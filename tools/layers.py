@@ -17,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 FOREIGN = {
     'fmt/': 'fmt', 'boost/json': 'boost_json', 'boost/': 'boost', 'openssl/': 'openssl',
     'spdlog/': 'spdlog', 'sqlite3.h': 'sqlite', 'yaml-cpp/': 'yaml', 'CLI/': 'cli11',
-    'protozero/': 'protozero', 'hwy/': 'hwy', 'dnnl': 'onednn', 'oneapi/': 'onednn',
+    'protozero/': 'protozero', 'hwy/': 'hwy',
     'zlib.h': 'zlib', 'simdjson': 'simdjson',
 }
 EVERYWHERE = {'fmt', 'boost_json'}  # base's own, seen through its headers

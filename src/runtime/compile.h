@@ -38,7 +38,7 @@ struct CompileReport {
     };
     struct NodeRow {
         std::string node;
-        std::string kernel;   // "simd.conv2d_nhwc", "onednn.conv", "ref.TopK"
+        std::string kernel;   // "simd.conv_f32", "ref.TopK"
         std::string refused;  // why faster kernels did not take it; empty when none declined
     };
     std::vector<PassRow> passes;
