@@ -28,3 +28,4 @@ hf_foreign(sqlite SQLite::SQLite3 Threads::Threads)
 hf_foreign(zlib ZLIB::ZLIB)
 hf_foreign(hwy PkgConfig::HWY)
 hf_foreign(yaml PkgConfig::YAML)
+hf_foreign(onednn ${CMAKE_DL_LIBS})       # headers only: the library is opened when it is wanted

@@ -85,6 +85,7 @@ def functions(lines):
             first -= 1
         while first > 0 and head_is_open(lines[first:index + 1]) and first > index - 12:
             first -= 1
+        first = before_initialisers(lines, first)
         head = ' '.join(strip(text).strip() for text in lines[first:index + 1])
         if '(' not in head or NOT_A_FUNCTION.match(head) or head.endswith('= {'):
             index += 1
@@ -95,6 +96,19 @@ def functions(lines):
             close += 1
         yield first + 1, close - first + 1, head
         index = close + 1 if close < len(lines) else index + 1
+
+
+def before_initialisers(lines, first):
+    """The line where a constructor starts whose list of initialisers holds line `first`."""
+    start = first
+    while start > 0 and not strip(lines[start]).lstrip().startswith(': '):
+        if not strip(lines[start - 1]).rstrip().endswith(','):
+            return first
+        start -= 1
+    while start > 0 and (strip(lines[start]).lstrip().startswith(': ')
+                         or head_is_open(lines[start:first + 1])):
+        start -= 1
+    return start
 
 
 def head_is_open(lines):

@@ -56,6 +56,12 @@ class Limits(unittest.TestCase):
         self.assertEqual(rules_of(four), [])
         self.assertEqual(rules_of(four.replace('int d', 'int d, int e')), ['parameters'])
 
+    def test_a_constructor_starts_before_its_initialisers(self):
+        for lines, rules in ((66, []), (67, ['function-length'])):
+            text = ('    Thing(int a, int b)\n        : a_(a),\n          b_(f(b)) {\n' + '        ++a;\n' * lines +
+                    '    }\n' + '    int g();\n' * 70)
+            self.assertEqual(rules_of(text), rules)
+
     def test_head_over_several_lines(self):
         text = 'int f(int a, int b,\n      int c, int d, int e) {\n    return 1;\n}\n'
         self.assertEqual(rules_of(text), ['parameters'])

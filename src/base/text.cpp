@@ -88,6 +88,13 @@ std::string nearest(std::string_view word, const std::vector<std::string>& candi
     return best;
 }
 
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates,
+                       std::string_view plural) {
+    const std::string near = nearest(word, candidates);
+    if (!near.empty()) return fmt::format(", did you mean '{}'?", near);
+    return fmt::format("; the {} are {}", plural, join(candidates, ", "));
+}
+
 bool is_utf8(std::string_view text) {
     std::size_t i = 0;
     while (i < text.size()) {

@@ -30,6 +30,11 @@ std::string format_bytes(std::uint64_t bytes);
 // The candidate nearest to `word` by edit distance, or empty when none is near: for "did you mean".
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates);
 
+// What to say after "there is no pass 'fold-constant'": ", did you mean 'fold-constants'?"; or,
+// where none is near, "; the passes are ..." with `plural` in the place of "passes".
+std::string suggestion(std::string_view word, const std::vector<std::string>& candidates,
+                       std::string_view plural);
+
 // Whether text is well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_utf8(std::string_view text);
 

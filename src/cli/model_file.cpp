@@ -40,6 +40,17 @@ double milliseconds_since(World& world, Duration start) {
     return std::chrono::duration<double, std::milli>(world.clock.monotonic() - start).count();
 }
 
+}  // namespace
+
+std::vector<Option> device_options() {
+    return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
+            {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
+             true},
+            {"--disable-kernel",
+             "compile without this kernel, or without a family of them, such as 'onednn'", "NAME",
+             "", true}};
+}
+
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments) {
     runtime::CompileOptions options;
     options.clock = &world.clock;
@@ -48,15 +59,8 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
         return invalid_argument("--device: want ref, cpu or auto, got '{}'", options.device);
     }
     options.disabled_passes = arguments.all("disable-pass");
+    options.disabled_kernels = arguments.all("disable-kernel");
     return options;
-}
-
-}  // namespace
-
-std::vector<Option> device_options() {
-    return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
-            {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
-             true}};
 }
 
 Result<graph::Graph> load_graph(World& world, const std::string& path) {
@@ -73,6 +77,10 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
         if (options.device == "ref") {
             return invalid_argument("{}: a plan is for cpu; give the model file for --device ref",
                                     path);
+        }
+        if (!options.disabled_passes.empty() || !options.disabled_kernels.empty()) {
+            return invalid_argument(
+                "{}: a plan's passes and kernels are chosen already; give the model file", path);
         }
         loaded.model =
             HF_TRY(runtime::open_plan(file->bytes(), file, &loaded.report).context("{}", path));

@@ -14,8 +14,10 @@
 
 namespace hf::cli {
 
-// The options that every command with a device shares: --device, --disable-pass.
+// The options that every command with a device shares: --device, --disable-pass,
+// --disable-kernel.
 std::vector<Option> device_options();
+Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments);
 
 // Maps and imports FILE; external data is read only from the file's own folder, without links.
 Result<graph::Graph> load_graph(World& world, const std::string& path);

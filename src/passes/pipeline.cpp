@@ -14,10 +14,8 @@ Status check_names(const std::vector<std::string>& disabled) {
     for (const Pass& pass : all_passes()) names.emplace_back(pass.name);
     for (const std::string& name : disabled) {
         if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-        const std::string near = nearest(name, names);
         return invalid_argument("there is no pass '{}'{}", name,
-                                near.empty() ? "; the passes are " + join(names, ", ")
-                                             : fmt::format(", did you mean '{}'?", near));
+                                suggestion(name, names, "passes"));
     }
     return {};
 }

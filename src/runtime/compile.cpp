@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "runtime/cpu/lower.h"
 #include "runtime/cpu/model.h"
 #include "runtime/device.h"
 #include "runtime/optimize.h"
@@ -55,6 +56,7 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
                                                      CompileReport* report) {
     CompileReport own;
     CompileReport& to = report ? *report : own;
+    HF_TRY(cpu::check_kernel_names(options.disabled_kernels));
     HF_TRY(optimize(graph, options, to));
     Status refusal = invalid_argument("there is no device '{}'", options.device);
     for (const Device* device : all_devices()) {

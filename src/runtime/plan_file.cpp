@@ -161,7 +161,10 @@ Result<std::shared_ptr<const CompiledModel>> open_plan(ByteView bytes,
     HF_TRY(cpu::decode_list(list, plan));
     place_weights(weights, std::move(owner), plan);
     std::shared_ptr<const cpu::CpuModel> model = HF_TRY(cpu::CpuModel::create(std::move(plan)));
-    if (report) fill_report(model->plan(), *report);
+    if (report) {
+        fill_report(model->plan(), *report);
+        model->report_fallbacks(*report);
+    }
     return model;
 }
 

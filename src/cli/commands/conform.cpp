@@ -31,9 +31,7 @@ json::Object to_json(const runtime::ConformReport& report) {
 }
 
 Status run(World& world, const Arguments& arguments) {
-    runtime::CompileOptions options;
-    options.device = arguments.get("device");
-    options.disabled_passes = arguments.all("disable-pass");
+    const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const runtime::Compiler compiler = [&](graph::Graph graph) {
         return runtime::compile(std::move(graph), options, nullptr);
     };
@@ -57,14 +55,13 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command conform_onnx_command() {
+    std::vector<Option> options = device_options();
+    options.push_back({"--filter", "only cases whose name contains this", "TEXT"});
+    options.push_back({"--json", "as JSON", ""});
     return {"conform onnx",
             "Runs a folder of ONNX backend cases by their official pass rule",
             {{"DIR", "the folder of cases"}},
-            {{"--device", "ref, cpu or auto", "DEVICE", "auto"},
-             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
-              true},
-             {"--filter", "only cases whose name contains this", "TEXT"},
-             {"--json", "as JSON", ""}},
+            std::move(options),
             {"holdfast conform onnx cases/ --filter node/test_conv"},
             run};
 }

@@ -68,7 +68,8 @@ Status check_ends(const graph::Graph& graph) {
 
 class Builder final {
 public:
-    Builder(const graph::Graph& graph, CompileReport& report) : graph_(graph), report_(report) {
+    Builder(const graph::Graph& graph, const CompileOptions& options, CompileReport& report)
+        : graph_(graph), disabled_kernels_(options.disabled_kernels), report_(report) {
         places_.resize(graph.values.size());
         roots_.resize(graph.values.size());
         blocks_of_.assign(graph.values.size(), kNone);
@@ -114,7 +115,7 @@ private:
         for (const graph::Node& node : wanted_nodes()) {
             HF_TRY(check_node(graph_, node).context("{}", node.describe()));
             const NodeView view{graph_, node};
-            Lowered lowered = HF_TRY(lower_node(view));
+            Lowered lowered = HF_TRY(lower_node(view, disabled_kernels_));
             for (Draft& draft : lowered.drafts) {
                 plan_.macs += draft.macs;
                 items_.push_back({std::move(draft), node.describe(), kNone});
@@ -266,6 +267,7 @@ private:
     }
 
     const graph::Graph& graph_;
+    const DisabledKernels& disabled_kernels_;
     CompileReport& report_;
     std::vector<Item> items_;
     std::vector<Operand> places_;  // of inputs, outputs and constants already placed
@@ -280,9 +282,10 @@ private:
 
 }  // namespace
 
-Result<Plan> build_plan(const graph::Graph& graph, CompileReport& report) {
+Result<Plan> build_plan(const graph::Graph& graph, const CompileOptions& options,
+                        CompileReport& report) {
     HF_TRY(check_ends(graph));
-    Plan plan = HF_TRY(Builder(graph, report).build());
+    Plan plan = HF_TRY(Builder(graph, options, report).build());
     report.arena_bytes = plan.arena_bytes;
     report.weight_bytes = plan.weights.size();
     report.macs = plan.macs;

@@ -19,6 +19,7 @@ inline constexpr std::uint64_t kMaxWeightBytes = std::uint64_t{16} << 30;
 // UNIMPLEMENTED when the graph is not for this device: subgraphs, sequences, strings, types or
 // shapes that are not known, operators that not even the reference device has. Fills the report's
 // nodes and sizes.
-Result<Plan> build_plan(const graph::Graph& graph, CompileReport& report);
+Result<Plan> build_plan(const graph::Graph& graph, const CompileOptions& options,
+                        CompileReport& report);
 
 }  // namespace hf::runtime::cpu

@@ -3,11 +3,17 @@
 #include <array>
 
 #include "runtime/cpu/steps/common.h"
+#include "runtime/cpu/steps/library.h"
 
 namespace hf::runtime::cpu {
 namespace {
 
+// A kernel of oneDNN is made as its own counterpart first: that checks the operands, and runs where
+// the library does not.
 constexpr std::array kKernels{
+    Kernel{"onednn.conv_f32", make_conv_f32, false, choose_conv_f32},
+    Kernel{"onednn.dense_f32", make_dense_f32, false, choose_dense_f32},
+    Kernel{"onednn.matmul_f32", make_matmul_f32, false, choose_matmul_f32},
     Kernel{"simd.conv_f32", make_conv_f32},
     Kernel{"simd.conv_i8", make_conv_i8},
     Kernel{"simd.depthwise_f32", make_depthwise_f32},
@@ -41,6 +47,13 @@ const Kernel* find_kernel(std::string_view name) {
         if (kernel.name == name) return &kernel;
     }
     return nullptr;
+}
+
+const Kernel& own_kernel(const Kernel& kernel) {
+    for (const Kernel& own : kKernels) {
+        if (!own.by_library && own.make == kernel.make) return own;
+    }
+    return kernel;
 }
 
 }  // namespace hf::runtime::cpu

@@ -1,6 +1,11 @@
 #include "runtime/cpu/lower.h"
 
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
 #include "runtime/cpu/ops/families.h"
+#include "runtime/cpu/steps/library.h"
 #include "runtime/ref/op.h"
 
 namespace hf::runtime::cpu {
@@ -17,8 +22,9 @@ Operand trial_operand(const graph::Value& value) {
     return {Place::kArena, *value.dtype, *value.shape, 0};
 }
 
-// Asks the kernel itself whether it takes the draft: its own checks are the only ones.
-Status try_draft(const NodeView& view, const Draft& draft) {
+// Asks the kernel itself whether it takes the draft: its own checks are the only ones. The library
+// says how much scratch it wants.
+Status try_draft(const NodeView& view, Draft& draft) {
     if (draft.alias) return {};
     Operation operation;
     operation.kernel = find_kernel(draft.kernel);
@@ -42,12 +48,16 @@ Status try_draft(const NodeView& view, const Draft& draft) {
     operation.ints = draft.ints;
     operation.floats = draft.floats;
     operation.reference = draft.reference;
-    return operation.kernel->make(operation).status();
+    HF_TRY(operation.kernel->make(operation));
+    if (!operation.kernel->by_library) return {};
+    const onednn::Choice choice = HF_TRY(operation.kernel->by_library(operation));
+    draft.scratch_bytes = std::max(draft.scratch_bytes, choice.scratch_bytes());
+    return {};
 }
 
 Drafts attempt(const NodeView& view, const Implementation& implementation) {
     std::vector<Draft> drafts = HF_TRY(implementation.draft(view));
-    for (const Draft& draft : drafts) HF_TRY(try_draft(view, draft));
+    for (Draft& draft : drafts) HF_TRY(try_draft(view, draft));
     return drafts;
 }
 
@@ -76,6 +86,16 @@ Drafts draft_reference(const NodeView& view) {
     return std::vector<Draft>{std::move(draft)};
 }
 
+std::string_view family_of(std::string_view kernel) {
+    return kernel.substr(0, kernel.find('.'));
+}
+
+bool is_disabled(std::string_view kernel, const DisabledKernels& disabled) {
+    return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& name) {
+        return name == kernel || name == family_of(kernel);
+    });
+}
+
 }  // namespace
 
 const std::vector<LoweringRow>& lowering_rows() {
@@ -90,13 +110,31 @@ const std::vector<LoweringRow>& lowering_rows() {
     return rows;
 }
 
-Result<Lowered> lower_node(const NodeView& view) {
+Status check_kernel_names(const DisabledKernels& disabled) {
+    std::set<std::string> names;
+    for (const LoweringRow& row : lowering_rows()) {
+        for (const Implementation& implementation : row.implementations) {
+            names.emplace(implementation.name);
+            names.emplace(family_of(implementation.name));
+        }
+    }
+    for (const std::string& name : disabled) {
+        if (names.count(name)) continue;
+        return invalid_argument("there is no kernel '{}'{}", name,
+                                suggestion(name, {names.begin(), names.end()}, "kernels"));
+    }
+    return {};
+}
+
+Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled) {
     Lowered lowered;
     const LoweringRow* row = find_row(view.node);
     if (!row) lowered.refused = "no vector kernel for this operator";
     for (std::size_t i = 0; row && i < row->implementations.size(); ++i) {
         const Implementation& implementation = row->implementations[i];
-        Drafts drafts = attempt(view, implementation);
+        Drafts drafts = is_disabled(implementation.name, disabled)
+                            ? Drafts(unimplemented("switched off"))
+                            : attempt(view, implementation);
         if (drafts.ok()) {
             lowered.drafts = std::move(drafts).value();
             lowered.kernel = std::string(implementation.name);

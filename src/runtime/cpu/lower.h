@@ -80,7 +80,13 @@ struct Lowered {
     std::string refused;  // "simd.conv_f32: weights are computed"; empty when the first was taken
 };
 
+// Names of kernels that may not be used, or of families of them: "onednn".
+using DisabledKernels = std::vector<std::string>;
+
+// INVALID_ARGUMENT names one that does not exist, and the nearest.
+Status check_kernel_names(const DisabledKernels& disabled);
+
 // UNIMPLEMENTED when not even the reference function takes the node.
-Result<Lowered> lower_node(const NodeView& view);
+Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled);
 
 }  // namespace hf::runtime::cpu

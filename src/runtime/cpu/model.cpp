@@ -5,8 +5,20 @@
 namespace hf::runtime::cpu {
 
 Result<std::shared_ptr<const CpuModel>> CpuModel::create(Plan plan) {
-    std::vector<StepPtr> steps = HF_TRY(make_steps(plan));
+    std::vector<MadeStep> steps = HF_TRY(make_steps(plan));
     return std::make_shared<const CpuModel>(Key(), std::move(plan), std::move(steps));
+}
+
+void CpuModel::report_fallbacks(CompileReport& report) const {
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+        if (steps_[i].library_refused.empty()) continue;
+        const Operation& operation = plan_.operations[i];
+        for (CompileReport::NodeRow& row : report.nodes) {
+            if (row.node != operation.name) continue;
+            row.kernel = own_kernel(*operation.kernel).name;
+            row.refused = fmt::format("{}: {}", operation.kernel->name, steps_[i].library_refused);
+        }
+    }
 }
 
 Result<std::unique_ptr<Session>> CpuModel::new_session() const {
@@ -22,8 +34,8 @@ Status CpuSession::run_into(std::span<const Tensor> inputs,
                             std::span<std::uint8_t* const> outputs) {
     HF_TRY(check_inputs(model_->signature(), inputs));
     const Memory memory{arena_data_, model_->plan().weights.data(), inputs, outputs};
-    for (const StepPtr& step : model_->steps()) {
-        Status status = step->run(memory);
+    for (const MadeStep& made : model_->steps()) {
+        Status status = made.step->run(memory);
         if (!status.ok()) return status;
     }
     return {};
@@ -41,10 +53,12 @@ Result<std::vector<Tensor>> CpuSession::run(std::span<const Tensor> inputs) {
 }
 
 Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile(const graph::Graph& graph,
-                                                                const CompileOptions&,
+                                                                const CompileOptions& options,
                                                                 CompileReport& report) const {
-    Plan plan = HF_TRY(build_plan(graph, report));
-    return HF_TRY(CpuModel::create(std::move(plan)));
+    Plan plan = HF_TRY(build_plan(graph, options, report));
+    std::shared_ptr<const CpuModel> model = HF_TRY(CpuModel::create(std::move(plan)));
+    model->report_fallbacks(report);
+    return model;
 }
 
 }  // namespace hf::runtime::cpu

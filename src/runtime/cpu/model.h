@@ -1,5 +1,6 @@
 // The cpu device's compiled model: a plan whose steps have been checked, and its sessions, each an
-// arena. A run of vector kernels takes nothing from the heap but its output tensors.
+// arena. A run of vector kernels takes nothing from the heap but its output tensors; oneDNN's steps
+// take a handle for each operand.
 //
 // Thread-safety: the model is immutable; a session is used by one thread at a time.
 
@@ -24,19 +25,22 @@ public:
     Result<std::unique_ptr<Session>> new_session() const override;
 
     const Plan& plan() const { return plan_; }
-    const std::vector<StepPtr>& steps() const { return steps_; }
+    const std::vector<MadeStep>& steps() const { return steps_; }
+
+    // Names in the report the kernels of ours that run where the plan has the library's.
+    void report_fallbacks(CompileReport& report) const;
 
     // Only create() has a key.
     class Key {
         friend class CpuModel;
         Key() = default;
     };
-    CpuModel(Key, Plan plan, std::vector<StepPtr> steps)
+    CpuModel(Key, Plan plan, std::vector<MadeStep> steps)
         : plan_(std::move(plan)), steps_(std::move(steps)) {}
 
 private:
     Plan plan_;
-    std::vector<StepPtr> steps_;
+    std::vector<MadeStep> steps_;
 };
 
 class CpuSession final : public Session {

@@ -1,5 +1,7 @@
 #include "runtime/cpu/plan.h"
 
+#include "runtime/cpu/steps/library.h"
+
 namespace hf::runtime::cpu {
 namespace {
 
@@ -105,19 +107,26 @@ Status check_signature(const std::vector<Port>& ports) {
 
 }  // namespace
 
-Result<std::vector<StepPtr>> make_steps(const Plan& plan) {
+Result<std::vector<MadeStep>> make_steps(const Plan& plan) {
     if (plan.arena_bytes > kMaxArenaBytes) {
         return resource_exhausted("the arena takes {} bytes; the limit is {}", plan.arena_bytes,
                                   kMaxArenaBytes);
     }
     HF_TRY(check_signature(plan.signature.inputs));
     HF_TRY(check_signature(plan.signature.outputs));
-    std::vector<StepPtr> steps;
+    std::vector<MadeStep> steps;
     for (const Operation& operation : plan.operations) {
         HF_TRY(check_operands(plan, operation).context("{}", operation.name));
         HF_TRY(check_overlap(operation).context("{}", operation.name));
-        steps.push_back(HF_TRY(operation.kernel->make(operation).context("{}: {}", operation.name,
-                                                                         operation.kernel->name)));
+        MadeStep made;
+        made.step = HF_TRY(operation.kernel->make(operation).context("{}: {}", operation.name,
+                                                                     operation.kernel->name));
+        if (operation.kernel->by_library) {
+            Result<StepPtr> faster = make_library_step(operation, plan.weights.data());
+            made.library_refused = std::string(faster.status().message());
+            if (faster.ok()) made.step = std::move(faster).value();
+        }
+        steps.push_back(std::move(made));
     }
     return steps;
 }

@@ -22,6 +22,10 @@
 #include "graph/graph.h"
 #include "runtime/model.h"
 
+namespace hf::runtime::onednn {
+class Choice;
+}
+
 namespace hf::runtime::cpu {
 
 // No plan's arena is larger.
@@ -115,10 +119,17 @@ struct Kernel {
     std::string_view name;
     Result<StepPtr> (*make)(const Operation& operation);
     bool in_place = false;  // an output may be exactly an input
+
+    // How oneDNN does the same, on the same operands; UNIMPLEMENTED where it does not, and null for
+    // kernels that it has no part in. What `make` made runs then.
+    Result<onednn::Choice> (*by_library)(const Operation& operation) = nullptr;
 };
 
 // nullptr when there is none of this name.
 const Kernel* find_kernel(std::string_view name);
+
+// The kernel of ours that runs where the library does not: itself for most.
+const Kernel& own_kernel(const Kernel& kernel);
 
 struct Plan {
     Signature signature;  // every extent known
@@ -129,8 +140,13 @@ struct Plan {
     std::shared_ptr<const void> weights_owner;
 };
 
+struct MadeStep {
+    StepPtr step;
+    std::string library_refused;  // why our own kernel runs where the plan names the library's
+};
+
 // Checks every operand against arena, weights and signature, and makes the steps. INVALID_ARGUMENT
 // names the operation.
-Result<std::vector<StepPtr>> make_steps(const Plan& plan);
+Result<std::vector<MadeStep>> make_steps(const Plan& plan);
 
 }  // namespace hf::runtime::cpu

@@ -240,6 +240,25 @@ Drafts draft_tflite_depthwise(const NodeView& view) {
                     HF_TRY(tflite_clamp(view)));
 }
 
+// Of a convolution with weights [filters][h][w][channels].
+Status need_big_conv(const NodeView& view) {
+    HF_TRY(need_images(view));
+    const Shape& w = view.shape(1);
+    if (w.elements() == 0) return unimplemented("there are no weights");
+    return need_library(view.out_shape().elements() * (w.elements() / w[0]));
+}
+
+Drafts draft_hf_conv_library(const NodeView& view) {
+    HF_TRY(need_big_conv(view));
+    return by_kernel(draft_hf_conv(view), "onednn.conv_f32");
+}
+
+Drafts draft_tflite_conv_library(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kF32));
+    HF_TRY(need_big_conv(view));
+    return by_kernel(draft_tflite_conv(view), "onednn.conv_f32");
+}
+
 // The fields after the geometry: input and output zero points and the bounds.
 Result<Fields> integer_fields(const NodeView& view) {
     const Affine in = HF_TRY(affine_of(view.input(0)));
@@ -304,10 +323,14 @@ Drafts draft_tflite_depthwise_i8(const NodeView& view) {
 std::vector<LoweringRow> conv_lowerings() {
     return {{"hf",
              "Conv2d",
-             {{"simd.depthwise_f32", draft_hf_depthwise}, {"simd.conv_f32", draft_hf_conv}}},
+             {{"simd.depthwise_f32", draft_hf_depthwise},
+              {"onednn.conv_f32", draft_hf_conv_library},
+              {"simd.conv_f32", draft_hf_conv}}},
             {"tflite",
              "CONV_2D",
-             {{"simd.conv_f32", draft_tflite_conv}, {"simd.conv_i8", draft_tflite_conv_i8}}},
+             {{"onednn.conv_f32", draft_tflite_conv_library},
+              {"simd.conv_f32", draft_tflite_conv},
+              {"simd.conv_i8", draft_tflite_conv_i8}}},
             {"tflite",
              "DEPTHWISE_CONV_2D",
              {{"simd.depthwise_f32", draft_tflite_depthwise},

@@ -7,6 +7,7 @@
 #include "kernels/simd/elementwise_f32.h"
 #include "kernels/simd/gemm_f32.h"
 #include "runtime/cpu/steps/integer.h"
+#include "runtime/onednn/library.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -45,6 +46,19 @@ Status check_weight_quantization(const graph::Quantization& q, std::size_t chann
 }
 
 }  // namespace
+
+Status need_library(std::int64_t macs) {
+    if (macs < static_cast<std::int64_t>(kLibraryMacs)) {
+        return unimplemented("{} multiply-adds are too few", macs);
+    }
+    return onednn::Library::instance().status();
+}
+
+Drafts by_kernel(Drafts drafts, std::string_view kernel) {
+    std::vector<Draft> all = HF_TRY(std::move(drafts));
+    all[0].kernel = kernel;
+    return all;
+}
 
 Status need_dtype(const NodeView& view, std::size_t index, DType dtype) {
     if (!view.has_input(index)) return unimplemented("input {} is missing", index);

@@ -17,6 +17,16 @@ std::vector<LoweringRow> rows_lowerings();
 std::vector<LoweringRow> shape_lowerings();
 std::vector<LoweringRow> quantize_lowerings();
 
+// Below this many multiply-adds our own kernels do as well as oneDNN, whose code also has to be
+// loaded and made first (docs/adr/0009).
+inline constexpr std::uint64_t kLibraryMacs = 4'000'000;
+
+// UNIMPLEMENTED, for a product of this size, when it is too small or the library is not there.
+Status need_library(std::int64_t macs);
+
+// The same operations, the first by another kernel.
+Drafts by_kernel(Drafts drafts, std::string_view kernel);
+
 // UNIMPLEMENTED unless input `index` has this type: the refusal that reports read.
 Status need_dtype(const NodeView& view, std::size_t index, DType dtype);
 Status need_f32(const NodeView& view);  // all inputs and output 0

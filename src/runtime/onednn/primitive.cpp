@@ -1,0 +1,209 @@
+#include "runtime/onednn/primitive.h"
+
+#include <cmath>
+#include <initializer_list>
+
+#include "kernels/simd/targets.h"
+
+namespace hf::runtime::onednn {
+namespace {
+
+// The layouts of packed weights below have 16 output channels a block.
+static_assert(kernels::kPanel == 16);
+
+using Layout = dnnl_memory_desc_t;
+
+Result<Layout> layout(const Library& library, std::initializer_list<std::int64_t> extents,
+                      dnnl_format_tag_t order) {
+    Layout made;
+    HF_TRY(to_status(library.api().memory_desc_init_by_tag(&made, static_cast<int>(extents.size()),
+                                                           std::data(extents), dnnl_f32, order),
+                     "layout"));
+    return made;
+}
+
+Status append_clamp(const Api& api, dnnl_post_ops_t after, const Fused& fused) {
+    const bool low = std::isfinite(fused.min), high = std::isfinite(fused.max);
+    if (!low && !high) return {};
+    if (fused.min == 0 && !high) {
+        return to_status(api.post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0), "ReLU");
+    }
+    if (!low || !high) return unimplemented("oneDNN has no clamp with one bound");
+    return to_status(api.post_ops_append_eltwise(after, 1, dnnl_eltwise_clip, fused.min, fused.max),
+                     "clamp");
+}
+
+Result<Owned<dnnl_primitive_attr_t>> attributes(const Api& api, const Fused& fused) {
+    dnnl_post_ops_t after = nullptr;
+    HF_TRY(to_status(api.post_ops_create(&after), "post-ops"));
+    const Owned<dnnl_post_ops_t> owned_after(after, {api.post_ops_destroy});
+    if (fused.adds_output) HF_TRY(to_status(api.post_ops_append_sum(after, 1), "sum"));
+    HF_TRY(append_clamp(api, after, fused));
+    dnnl_primitive_attr_t made = nullptr;
+    HF_TRY(to_status(api.primitive_attr_create(&made), "attributes"));
+    Owned<dnnl_primitive_attr_t> owned(made, {api.primitive_attr_destroy});
+    HF_TRY(to_status(api.primitive_attr_set_post_ops(made, after), "post-ops"));
+    HF_TRY(to_status(api.primitive_attr_set_scratchpad_mode(made, dnnl_scratchpad_mode_user),
+                     "scratchpad"));
+    return owned;
+}
+
+// Empty where the primitive has no such operand.
+Layout queried(const Api& api, const_dnnl_primitive_desc_t descriptor, dnnl_query_t what) {
+    const Layout* found = api.primitive_desc_query_md(descriptor, what, 0);
+    return found ? *found : Layout{};
+}
+
+}  // namespace
+
+Result<Choice> Choice::make(const Library& library, const_dnnl_op_desc_t shape,
+                            const Fused& fused) {
+    const Api& api = library.api();
+    HF_TRY(library.stream());  // the thread works alone before the library counts threads
+    const Owned<dnnl_primitive_attr_t> with = HF_TRY(attributes(api, fused));
+    dnnl_primitive_desc_t made = nullptr;
+    HF_TRY(to_status(api.primitive_desc_create(&made, shape, with.get(), library.engine(), nullptr),
+                     "implementation"));
+    Choice choice;
+    choice.library_ = &library;
+    choice.descriptor_ = Owned<dnnl_primitive_desc_t>(made, {api.primitive_desc_destroy});
+    const char* name = "";
+    HF_TRY(to_status(api.primitive_desc_query(made, dnnl_query_impl_info_str, 0, &name), "name"));
+    choice.implementation_ = name;
+    if (choice.implementation_.find("ref") != std::string::npos) {
+        return unimplemented("oneDNN has only {} for this shape", name);
+    }
+    const Layout scratch = queried(api, made, dnnl_query_scratchpad_md);
+    choice.scratch_bytes_ = api.memory_desc_get_size(&scratch);
+    return choice;
+}
+
+Result<Choice> Choice::convolution(const Convolution& c, const Fused& fused) {
+    const Library& library = *HF_TRY(Library::instance());
+    const bool grouped = c.group > 1;
+    const std::int64_t out = c.out_channels / c.group, in = c.in_channels / c.group;
+    const auto weights = [&](dnnl_format_tag_t one, dnnl_format_tag_t several) {
+        return grouped ? layout(library, {c.group, out, in, c.kernel[0], c.kernel[1]}, several)
+                       : layout(library, {out, in, c.kernel[0], c.kernel[1]}, one);
+    };
+    const Layout x = HF_TRY(layout(library, {c.batch, c.in_channels, c.in[0], c.in[1]}, dnnl_nhwc));
+    const Layout y =
+        HF_TRY(layout(library, {c.batch, c.out_channels, c.out[0], c.out[1]}, dnnl_nhwc));
+    const Layout any = HF_TRY(weights(dnnl_format_tag_any, dnnl_format_tag_any));
+    const Layout bias = HF_TRY(layout(library, {c.out_channels}, dnnl_a));
+    const std::array<std::int64_t, 2> skipped{c.dilation[0] - 1, c.dilation[1] - 1};
+    dnnl_convolution_desc_t shape;
+    HF_TRY(to_status(library.api().convolution_desc_init(
+                         &shape, dnnl_forward_inference, dnnl_convolution_direct, &x, &any, &bias,
+                         &y, c.stride.data(), skipped.data(), c.before.data(), c.after.data()),
+                     "convolution"));
+    Choice choice = HF_TRY(make(library, &shape, fused));
+    choice.panels_ = HF_TRY(weights(dnnl_Ohwi16o, dnnl_gOhwi16o));
+    return choice;
+}
+
+Result<Choice> Choice::dense(const Dense& d, const Fused& fused) {
+    const Library& library = *HF_TRY(Library::instance());
+    // Images of one pixel: the panels have a name with four axes only.
+    const Layout x = HF_TRY(layout(library, {d.rows, d.depth, 1, 1}, dnnl_nhwc));
+    const Layout y = HF_TRY(layout(library, {d.rows, d.columns}, dnnl_ab));
+    const Layout any = HF_TRY(layout(library, {d.columns, d.depth, 1, 1}, dnnl_format_tag_any));
+    const Layout bias = HF_TRY(layout(library, {d.columns}, dnnl_a));
+    dnnl_inner_product_desc_t shape;
+    HF_TRY(to_status(library.api().inner_product_desc_init(&shape, dnnl_forward_inference, &x, &any,
+                                                           d.has_bias ? &bias : nullptr, &y),
+                     "inner product"));
+    Choice choice = HF_TRY(make(library, &shape, fused));
+    choice.panels_ = HF_TRY(layout(library, {d.columns, d.depth, 1, 1}, dnnl_Ohwi16o));
+    return choice;
+}
+
+Result<Choice> Choice::matmul(const MatMul& m) {
+    const Library& library = *HF_TRY(Library::instance());
+    const Layout a = HF_TRY(layout(library, {m.batches_a, m.rows, m.depth}, dnnl_abc));
+    const Layout b = HF_TRY(
+        layout(library, {m.batches_b, m.depth, m.columns}, m.transposed ? dnnl_acb : dnnl_abc));
+    const Layout y = HF_TRY(layout(library, {m.batches, m.rows, m.columns}, dnnl_abc));
+    dnnl_matmul_desc_t shape;
+    HF_TRY(to_status(library.api().matmul_desc_init(&shape, &a, &b, nullptr, &y), "product"));
+    return make(library, &shape, {false, -HUGE_VALF, HUGE_VALF});
+}
+
+Result<Primitive> Primitive::create(Choice choice, const float* packed) {
+    const Library& library = *choice.library_;
+    const Api& api = library.api();
+    const_dnnl_primitive_desc_t descriptor = choice.descriptor_.get();
+    HF_TRY(library.stream());
+    dnnl_primitive_t made = nullptr;
+    HF_TRY(to_status(api.primitive_create(&made, descriptor), "code"));
+    Primitive primitive;
+    primitive.library_ = &library;
+    primitive.primitive_ = Owned<dnnl_primitive_t>(made, {api.primitive_destroy});
+    primitive.in_ = queried(api, descriptor, dnnl_query_src_md);
+    primitive.weights_ = queried(api, descriptor, dnnl_query_weights_md);
+    primitive.out_ = queried(api, descriptor, dnnl_query_dst_md);
+    primitive.scratch_ = queried(api, descriptor, dnnl_query_scratchpad_md);
+    const Layout* bias = api.primitive_desc_query_md(descriptor, dnnl_query_weights_md, 1);
+    if (bias) primitive.bias_ = *bias;
+    if (choice.packs_weights()) HF_TRY(primitive.reorder(packed, choice.panels_));
+    return primitive;
+}
+
+Status Primitive::reorder(const float* packed, const dnnl_memory_desc_t& panels) {
+    const Api& api = library_->api();
+    const std::size_t size = api.memory_desc_get_size(&weights_);
+    reordered_ = Tensor(DType::kU8, Shape{static_cast<std::int64_t>(size)});
+    dnnl_primitive_desc_t descriptor = nullptr;
+    HF_TRY(to_status(api.reorder_primitive_desc_create(&descriptor, &panels, library_->engine(),
+                                                       &weights_, library_->engine(), nullptr),
+                     "reordering"));
+    const Owned<dnnl_primitive_desc_t> owned(descriptor, {api.primitive_desc_destroy});
+    dnnl_primitive_t made = nullptr;
+    HF_TRY(to_status(api.primitive_create(&made, descriptor), "reordering"));
+    const Owned<dnnl_primitive_t> primitive(made, {api.primitive_destroy});
+    const Owned<dnnl_memory_t> from = HF_TRY(memory(panels, packed));
+    const Owned<dnnl_memory_t> to = HF_TRY(memory(weights_, reordered_.mutable_bytes().data()));
+    const std::array<dnnl_exec_arg_t, 2> operands{
+        {{DNNL_ARG_FROM, from.get()}, {DNNL_ARG_TO, to.get()}}};
+    return to_status(api.primitive_execute(made, HF_TRY(library_->stream()), 2, operands.data()),
+                     "reordering");
+}
+
+// The library's handles do not know const; which operands it writes is fixed by the primitive.
+Result<Owned<dnnl_memory_t>> Primitive::memory(const dnnl_memory_desc_t& layout,
+                                               const void* data) const {
+    dnnl_memory_t made = nullptr;
+    HF_TRY(to_status(
+        library_->api().memory_create(&made, &layout, library_->engine(), const_cast<void*>(data)),
+        "memory"));
+    return Owned<dnnl_memory_t>(made, {library_->api().memory_destroy});
+}
+
+Status Primitive::run(const Operands& operands) const {
+    const void* weights = operands.right;
+    if (!reordered_.is_null()) weights = reordered_.bytes().data();
+    struct Row {
+        int argument;
+        const dnnl_memory_desc_t& layout;
+        const void* data;
+    };
+    const std::array<Row, 5> rows{{{DNNL_ARG_SRC, in_, operands.in},
+                                   {DNNL_ARG_WEIGHTS, weights_, weights},
+                                   {DNNL_ARG_BIAS, bias_, operands.bias},
+                                   {DNNL_ARG_DST, out_, operands.out},
+                                   {DNNL_ARG_SCRATCHPAD, scratch_, operands.scratch}}};
+    std::array<Owned<dnnl_memory_t>, 5> owned;
+    std::array<dnnl_exec_arg_t, 5> arguments;
+    int count = 0;
+    for (const Row& row : rows) {
+        if (row.layout.ndims == 0) continue;
+        const auto at = static_cast<std::size_t>(count++);
+        owned[at] = HF_TRY(memory(row.layout, row.data));
+        arguments[at] = {row.argument, owned[at].get()};
+    }
+    return to_status(library_->api().primitive_execute(primitive_.get(), HF_TRY(library_->stream()),
+                                                       count, arguments.data()),
+                     "run");
+}
+
+}  // namespace hf::runtime::onednn
