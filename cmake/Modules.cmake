@@ -48,6 +48,9 @@ function(hf_add_module name uses foreign)
     foreach(library IN LISTS foreign)
         target_link_libraries(hf_${name} PUBLIC hf_foreign_${library})
     endforeach()
+    if(NOT name STREQUAL "kernels")  # compiled for another instruction set
+        hf_precompile(hf_${name} hf_precompiled)
+    endif()
 
     set(alone "")
     foreach(header IN LISTS headers)
@@ -78,6 +81,7 @@ function(hf_add_module name uses foreign)
         add_executable(${name}_test ${tests})
         target_link_libraries(${name}_test PRIVATE hf_${name} hf_testing GTest::gtest
                                                    GTest::gtest_main)
+        hf_precompile(${name}_test hf_precompiled_tests)
         add_test(NAME ${name} COMMAND ${name}_test)
         set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS unit ENVIRONMENT
             "HF_SOURCE_DIR=${CMAKE_SOURCE_DIR};HF_DATA=${CMAKE_SOURCE_DIR}/../shared/data")
