@@ -14,8 +14,7 @@ Status check_names(const std::vector<std::string>& disabled) {
     for (const Pass& pass : all_passes()) names.emplace_back(pass.name);
     for (const std::string& name : disabled) {
         if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-        return invalid_argument("there is no pass '{}'{}", name,
-                                suggestion(name, names, "passes"));
+        return invalid_argument("there is no pass '{}'{}", name, suggestion(name, names, "passes"));
     }
     return {};
 }
@@ -56,10 +55,10 @@ const std::vector<Pass>& all_passes() {
     // Folding first, so that the others see plain constants; images change their layout when batch
     // norms are gone; activations are fused when nothing lies between.
     static const std::vector<Pass> passes{
-        fold_shapes_pass(),      fold_constants_pass(),  remove_identities_pass(),
-        merge_duplicates_pass(), fold_batch_norm_pass(), fuse_gemm_pass(),
-        lower_gemm_pass(),       lower_images_pass(),    move_transposes_pass(),
-        fuse_layers_pass(),      remove_dead_pass()};
+        fold_shapes_pass(),     fold_constants_pass(),   remove_identities_pass(),
+        split_sums_pass(),      merge_duplicates_pass(), fold_batch_norm_pass(),
+        fuse_gemm_pass(),       lower_gemm_pass(),       lower_images_pass(),
+        move_transposes_pass(), fuse_layers_pass(),      remove_dead_pass()};
     return passes;
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/cpu/steps/library.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/simd/targets.h"
@@ -75,6 +76,9 @@ Result<onednn::Choice> choose_dense_f32(const Operation& operation) {
 
 Result<onednn::Choice> choose_matmul_f32(const Operation& operation) {
     const OperationReader reader(operation);
+    if (std::max(reader.integer_at(0), reader.integer_at(1)) != reader.integer_at(2)) {
+        return unimplemented("one product is wanted several times");
+    }
     return onednn::Choice::matmul({reader.integer_at(0), reader.integer_at(1), reader.integer_at(2),
                                    reader.integer_at(3), reader.integer_at(4), reader.integer_at(5),
                                    reader.integer_at(6) == 1});
