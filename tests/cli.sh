@@ -55,6 +55,12 @@ expect 0 'simd.binary_f32 +Add' "$holdfast" compile add.onnx -o add.plan --repor
 expect 0 'format +plan' "$holdfast" inspect add.plan
 expect 0 'sum f32\[3x4x5\]' "$holdfast" run add.plan --input x=random --input y=zeros
 expect 0 '"device":"cpu".*"macs":0' "$holdfast" bench add.plan --seconds 0.1 --json
+expect 0 'simd.binary_f32 .*Add' "$holdfast" profile add.plan --seconds 0.1 --trace trace.json
+expect 0 '"ph":"X"' cat trace.json
+expect 0 '"kernel":"simd.binary_f32".*"how":"measured"' "$holdfast" profile add.onnx --seconds 0.1 --json
+expect 1 'has no steps to time' "$holdfast" profile add.onnx --seconds 0.1 --device ref
+expect 1 'there is no kernel' "$holdfast" compile add.onnx -o other.plan --disable-kernel simd.conv
+expect 0 'ref.Add .*' "$holdfast" compile add.onnx -o other.plan --report --disable-kernel simd.binary_f32
 expect 1 'has no plans' "$holdfast" compile add.onnx -o ref.plan --device ref
 expect 1 'a plan is for cpu' "$holdfast" run add.plan --device ref --input x=zeros --input y=zeros
 expect 2 '--output' "$holdfast" compile add.onnx

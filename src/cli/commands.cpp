@@ -17,6 +17,7 @@ const std::vector<Command>& all_commands() {
         compile_command(),
         run_command(),
         bench_command(),
+        profile_command(),
         serve_command(),
         stream_command(),
         score_command(),

@@ -19,6 +19,7 @@ Command get_command();
 Command infer_command();
 Command inspect_command();
 Command keygen_command();
+Command profile_command();
 Command pull_command();
 Command push_command();
 Command receipt_get_command();

@@ -138,6 +138,12 @@ std::string format_report(const runtime::CompileReport& report) {
     return text;
 }
 
+Result<Duration> seconds_option(const Arguments& arguments, const std::string& name) {
+    const double seconds = HF_TRY(parse_double(arguments.get(name)).context("--{}", name));
+    if (!(seconds > 0 && seconds <= 3600)) return invalid_argument("--{}: want 0 to 3600", name);
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
 std::string describe_port(const runtime::Port& port) {
     return fmt::format("{}[{}]", dtype_name(port.dtype), port.shape.to_string());
 }

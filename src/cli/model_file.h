@@ -34,6 +34,9 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
 json::Object describe_report(const runtime::CompileReport& report);
 std::string format_report(const runtime::CompileReport& report);
 
+// An option's count of seconds, above 0 and at most an hour.
+Result<Duration> seconds_option(const Arguments& arguments, const std::string& name);
+
 // "f32[1x3x224x224]".
 std::string describe_port(const runtime::Port& port);
 

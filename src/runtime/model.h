@@ -33,6 +33,21 @@ struct Signature {
 // input, what was wanted and what came.
 Status check_inputs(const Signature& signature, std::span<const Tensor> inputs);
 
+// One operation of a compiled model, in the order in which they run.
+struct StepInfo {
+    std::string node;    // "Conv 'conv1'"
+    std::string kernel;  // "simd.conv_f32", "ref.TopK"
+    std::string output;  // its type and shape: "f32[1x56x56x64]"
+};
+
+// Told when each step of a run begins and ends; by its index among steps().
+class StepObserver {
+public:
+    virtual ~StepObserver() = default;
+    virtual void begin(std::size_t step) = 0;
+    virtual void end(std::size_t step) = 0;
+};
+
 class Session {
 public:
     virtual ~Session() = default;
@@ -40,6 +55,9 @@ public:
     // Inputs in signature order; checked. Outputs in signature order, owned by the caller. After an
     // error the session may be used again. Not thread-safe.
     virtual Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) = 0;
+
+    // From the next run on; null: nobody. Ignored by devices whose models have no steps.
+    virtual void observe(StepObserver* observer) { static_cast<void>(observer); }
 };
 
 class CompiledModel {
@@ -48,6 +66,9 @@ public:
     virtual const Signature& signature() const = 0;
     virtual std::string_view device() const = 0;  // "ref", "cpu"
     virtual Result<std::unique_ptr<Session>> new_session() const = 0;
+
+    // Empty for devices that run a graph as it is.
+    virtual std::vector<StepInfo> steps() const { return {}; }
 };
 
 }  // namespace hf::runtime

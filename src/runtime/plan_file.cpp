@@ -101,16 +101,16 @@ void place_weights(ByteView weights, std::shared_ptr<const void> owner, cpu::Pla
     plan.weights_owner = copy;
 }
 
-void fill_report(const cpu::Plan& plan, CompileReport& report) {
+void fill_report(const cpu::CpuModel& model, CompileReport& report) {
+    const cpu::Plan& plan = model.plan();
     report.device = "cpu";
     report.arena_bytes = plan.arena_bytes;
     report.weight_bytes = plan.weights.size();
     report.macs = plan.macs;
-    for (const cpu::Operation& operation : plan.operations) {
-        std::string kernel(operation.kernel->name);
-        if (operation.reference) kernel += "." + operation.reference->nodes[0].op;
-        report.nodes.push_back({operation.name, std::move(kernel), ""});
+    for (const StepInfo& step : model.steps()) {
+        report.nodes.push_back({step.node, step.kernel, ""});
     }
+    model.report_fallbacks(report);
 }
 
 }  // namespace
@@ -161,10 +161,7 @@ Result<std::shared_ptr<const CompiledModel>> open_plan(ByteView bytes,
     HF_TRY(cpu::decode_list(list, plan));
     place_weights(weights, std::move(owner), plan);
     std::shared_ptr<const cpu::CpuModel> model = HF_TRY(cpu::CpuModel::create(std::move(plan)));
-    if (report) {
-        fill_report(model->plan(), *report);
-        model->report_fallbacks(*report);
-    }
+    if (report) fill_report(*model, *report);
     return model;
 }
 

@@ -86,14 +86,11 @@ std::uint64_t peak_rss_bytes(World& world) {
 
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
-    const double seconds = HF_TRY(parse_double(arguments.get("seconds")).context("--seconds"));
-    if (!(seconds > 0 && seconds <= 3600)) return invalid_argument("--seconds: want 0 to 3600");
+    const Duration length = HF_TRY(seconds_option(arguments, "seconds"));
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, loaded.model->signature(), arguments.all("input"), "random"));
     const std::int64_t threads = HF_TRY(arguments.integer("threads", 1, kMaxThreads));
-    const auto length =
-        std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
     const Timings timings =
         HF_TRY(measure(world, {*loaded.model, inputs, length, static_cast<std::size_t>(threads)}));
     const std::size_t runs = timings.sorted_us.size();

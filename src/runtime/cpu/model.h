@@ -24,8 +24,10 @@ public:
     std::string_view device() const override { return "cpu"; }
     Result<std::unique_ptr<Session>> new_session() const override;
 
+    std::vector<StepInfo> steps() const override;
+
     const Plan& plan() const { return plan_; }
-    const std::vector<MadeStep>& steps() const { return steps_; }
+    const std::vector<MadeStep>& made_steps() const { return steps_; }
 
     // Names in the report the kernels of ours that run where the plan has the library's.
     void report_fallbacks(CompileReport& report) const;
@@ -48,6 +50,7 @@ public:
     explicit CpuSession(std::shared_ptr<const CpuModel> model);
 
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override;
+    void observe(StepObserver* observer) override { observer_ = observer; }
 
     // Into memory that the caller keeps: one buffer an output, of the signature's size, aligned to
     // its element. Takes nothing from the heap when no step is a reference one.
@@ -57,6 +60,7 @@ private:
     std::shared_ptr<const CpuModel> model_;
     Tensor arena_;
     std::uint8_t* arena_data_ = nullptr;
+    StepObserver* observer_ = nullptr;
 };
 
 // The device itself, for the table in compile.cpp.

@@ -12,6 +12,11 @@
 namespace hf::runtime::cpu {
 namespace {
 
+// Where oneDNN was measured to be the faster (docs/adr/0009): windows over fewer channels than
+// this, and 1x1 windows with at least so many weights.
+constexpr std::int64_t kLibraryChannels = 16;
+constexpr std::int64_t kLibraryWeights = 1 << 18;
+
 // The geometry's integers, in their order.
 using Fields = std::vector<std::int64_t>;
 
@@ -245,6 +250,9 @@ Status need_big_conv(const NodeView& view) {
     HF_TRY(need_images(view));
     const Shape& w = view.shape(1);
     if (w.elements() == 0) return unimplemented("there are no weights");
+    const bool shallow = w[3] < kLibraryChannels;
+    const bool pointwise = w[1] == 1 && w[2] == 1 && w.elements() >= kLibraryWeights;
+    if (!shallow && !pointwise) return unimplemented("ours is as fast for such windows");
     return need_library(view.out_shape().elements() * (w.elements() / w[0]));
 }
 

@@ -48,7 +48,7 @@ Status check_weight_quantization(const graph::Quantization& q, std::size_t chann
 }  // namespace
 
 Status need_library(std::int64_t macs) {
-    if (macs < static_cast<std::int64_t>(kLibraryMacs)) {
+    if (macs < kLibraryMacs) {
         return unimplemented("{} multiply-adds are too few", macs);
     }
     return onednn::Library::instance().status();

@@ -19,7 +19,7 @@ std::vector<LoweringRow> quantize_lowerings();
 
 // Below this many multiply-adds our own kernels do as well as oneDNN, whose code also has to be
 // loaded and made first (docs/adr/0009).
-inline constexpr std::uint64_t kLibraryMacs = 4'000'000;
+inline constexpr std::int64_t kLibraryMacs = 4'000'000;
 
 // UNIMPLEMENTED, for a product of this size, when it is too small or the library is not there.
 Status need_library(std::int64_t macs);
