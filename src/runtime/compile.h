@@ -18,9 +18,9 @@ namespace hf::runtime {
 
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
-    std::vector<std::string> disabled_passes;  // "all" leaves every one out
+    std::vector<std::string> disabled_passes;   // "all" leaves every one out
     std::vector<std::string> disabled_kernels;  // of cpu: "simd.conv_f32", or a family: "onednn"
-    const env::Clock* clock = nullptr;         // times the passes; null: their times stay 0
+    const env::Clock* clock = nullptr;          // times the passes; null: their times stay 0
 
     // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
     // them fixed. Empty: an input with unknown extents makes "auto" choose ref.
