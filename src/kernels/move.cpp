@@ -43,9 +43,24 @@ void move(const Transpose& s, const T* in, T* out) {
     }
 }
 
-// Ranks 0 and 1 become rank 2 by leading axes of one.
-Transpose at_least_rank_two(const Transpose& given) {
-    Transpose s = given;
+// The same move with as few axes as it takes: axes of one are left out, and neighbours that are
+// neighbours in `in` too become one, so that tiles lie over the two axes that change places. Never
+// fewer than two.
+Transpose merged(const Transpose& given) {
+    Transpose s;
+    s.element_size = given.element_size;
+    for (std::size_t i = 0; i < given.rank; ++i) {
+        const std::size_t extent = given.extents[i], step = given.steps[i];
+        if (extent == 1) continue;
+        if (s.rank > 0 && s.steps[s.rank - 1] == extent * step) {
+            s.extents[s.rank - 1] *= extent;
+            s.steps[s.rank - 1] = step;
+        } else {
+            s.extents[s.rank] = extent;
+            s.steps[s.rank] = step;
+            ++s.rank;
+        }
+    }
     while (s.rank < 2) {
         for (std::size_t i = s.rank; i > 0; --i) {
             s.extents[i] = s.extents[i - 1];
@@ -61,10 +76,10 @@ Transpose at_least_rank_two(const Transpose& given) {
 }  // namespace
 
 void transpose(const Transpose& given, const void* in, void* out) {
-    const Transpose s = at_least_rank_two(given);
-    for (std::size_t i = 0; i < s.rank; ++i) {
-        if (s.extents[i] == 0) return;
+    for (std::size_t i = 0; i < given.rank; ++i) {
+        if (given.extents[i] == 0) return;
     }
+    const Transpose s = merged(given);
     switch (s.element_size) {
         case 1:
             return move(s, static_cast<const std::uint8_t*>(in), static_cast<std::uint8_t*>(out));

@@ -43,6 +43,7 @@ struct Pass {
 Pass fold_shapes_pass();
 Pass fold_constants_pass();
 Pass remove_identities_pass();
+Pass align_broadcasts_pass();
 Pass split_sums_pass();
 Pass merge_duplicates_pass();
 Pass fold_batch_norm_pass();

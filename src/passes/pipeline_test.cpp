@@ -57,10 +57,10 @@ TEST_P(PassText, BeforeAndAfter) {
 
 INSTANTIATE_TEST_SUITE_P(Passes, PassText,
                          ::testing::Values("fold_shapes", "fold_constants", "remove_identities",
-                                           "split_sums", "merge_duplicates", "fold_batch_norm",
-                                           "fuse_gemm", "lower_gemm", "lower_images",
-                                           "move_transposes", "fuse_layers", "remove_dead",
-                                           "pipeline"));
+                                           "align_broadcasts", "split_sums", "merge_duplicates",
+                                           "fold_batch_norm", "fuse_gemm", "lower_gemm",
+                                           "lower_images", "move_transposes", "fuse_layers",
+                                           "remove_dead", "pipeline"));
 
 graph::Graph two_identities() {
     return *graph::parse(R"(graph "g" {
