@@ -45,9 +45,6 @@
 // A member: only with this mutex held is it read or written.
 #define HF_GUARDED_BY(mutex) HF_THREAD_ANNOTATION(guarded_by(mutex))
 
-// The same of what a pointer points to; the pointer itself is free.
-#define HF_PT_GUARDED_BY(mutex) HF_THREAD_ANNOTATION(pt_guarded_by(mutex))
-
 // A function: its caller holds these mutexes, or holds none of them.
 #define HF_REQUIRES(...) HF_THREAD_ANNOTATION(requires_capability(__VA_ARGS__))
 #define HF_EXCLUDES(...) HF_THREAD_ANNOTATION(locks_excluded(__VA_ARGS__))
