@@ -30,7 +30,7 @@ public:
     }
 
 private:
-    const runtime::Signature signature_;
+    const runtime::Signature signature_{};
 };
 
 // User and system time of all threads: what the machine's other work does not inflate.

@@ -10,7 +10,7 @@ HF_BUILD_PACKAGES=(
 
 # What tests and checks need besides.
 HF_TEST_PACKAGES=(
-    clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv
+    clang-14 clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv
     docker-registry skopeo
 )
 

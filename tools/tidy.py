@@ -47,6 +47,10 @@ RULES = [
          lambda module, path: module not in SHELLS and not is_test(path)),
     Rule('thread', r'\bstd::j?thread\b|\bstd::async\b', 'pure modules have no threads',
          lambda module, path: module in PURE and not is_test(path)),
+    Rule('lock', r'\bstd::((recursive_|shared_)?(timed_)?mutex|condition_variable(_any)?|'
+         r'lock_guard|unique_lock|scoped_lock|shared_lock)\b',
+         'use Mutex, MutexLock and ConditionVariable of base/mutex.h, which Clang checks',
+         lambda module, path: path != 'src/base/mutex.h'),
     Rule('detach', r'\.detach\(\)', 'keep the thread and join it'),
     Rule('sleep', r'\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w:.>])sleep\s*\(',
          'wait for the event itself, or hand time in'),
@@ -63,6 +67,9 @@ STRING = re.compile(r'"(\\.|[^"\\])*"|\'(\\.|[^\'\\])*\'')
 NOT_A_FUNCTION = re.compile(
     r'^\s*(if|for|while|switch|else|do|try|catch|namespace|class|struct|enum|union|extern|return|case|'
     r'static_assert|using|typedef|public|private|protected|default)\b')
+MUTEX_MEMBER = re.compile(r'^ +(?:mutable )?(?:hf::)?Mutex (\w+) *[;{,]')
+CLASS_HEAD = re.compile(r'^ *(?:template <.*> *)?(?:class|struct)\b')
+NO_SCOPE = re.compile(r'^ *(?:public|private|protected):|^#')
 
 
 def strip(line):
@@ -140,6 +147,32 @@ def parameter_count(head):
     return count + 1 if seen else 0
 
 
+def class_around(lines, index):
+    """The lines of the class whose member stands at `index`, by clang-format's layout; none elsewhere."""
+    indent = len(lines[index]) - len(lines[index].lstrip())
+
+    def inside(line):
+        return not line.strip() or line.startswith(' ' * indent) or NO_SCOPE.match(line)
+    first, last = index, index + 1
+    while first > 0 and inside(lines[first]):
+        first -= 1
+    while last < len(lines) and inside(lines[last]):
+        last += 1
+    return lines[first:last] if indent > 0 and CLASS_HEAD.match(lines[first]) else []
+
+
+def idle_mutexes(lines):
+    """Yields (line number, name) of Mutex members that nothing in their class needs.
+
+    A lock that only keeps acts apart guards no member; HF_REQUIRES of the act names it then.
+    """
+    for index, line in enumerate(lines):
+        member = MUTEX_MEMBER.match(line)
+        body = ' '.join(strip(text) for text in class_around(lines, index)) if member else ''
+        if body and not re.search(r'HF_(GUARDED_BY|REQUIRES)\([^()]*\b%s\b' % member[1], body):
+            yield index + 1, member[1]
+
+
 def check_text(path, text):
     """Yields (rule, line, message) for one file."""
     module = path.split('/')[1] if path.startswith('src/') else ''
@@ -152,6 +185,8 @@ def check_text(path, text):
             subject = line if rule.name in ('fixme', 'todo') else code
             if rule.applies(module, path) and rule.pattern.search(subject):
                 yield rule.name, number, rule.why
+    for number, name in idle_mutexes(lines):
+        yield 'mutex', number, f'say what {name} guards with HF_GUARDED_BY({name})'
     if len(lines) > FILE_LINES_MAX:
         yield 'file-length', len(lines), f'{len(lines)} lines; the limit is {FILE_LINES_MAX}: split by idea'
     for number, length, head in functions(lines):

@@ -18,6 +18,7 @@ class Banned(unittest.TestCase):
                 'random': 'std::mt19937 generator;',
                 'environment': 'std::getenv("HOME");',
                 'thread': 'std::thread worker;',
+                'lock': 'const std::lock_guard lock(mutex_);',
                 'detach': 'worker.detach();',
                 'sleep': 'std::this_thread::sleep_for(1s);',
                 'fixme': '// FIXME later',
@@ -34,6 +35,14 @@ class Banned(unittest.TestCase):
         for code in ['Thing(const Thing&) = delete;', 'node.time(3);', 'renew (x);',
                      '// TODO(soon): read the tail.']:
             self.assertEqual(rules_of(code + '\n'), [], code)
+
+    def test_every_lock_of_std_is_banned_but_where_it_is_wrapped(self):
+        for name in ['mutex', 'shared_mutex', 'recursive_timed_mutex', 'condition_variable',
+                     'condition_variable_any', 'lock_guard', 'unique_lock', 'scoped_lock', 'shared_lock']:
+            code = f'std::{name} a;\n'
+            self.assertEqual(rules_of(code), ['lock'], name)
+            self.assertEqual(rules_of(code, 'src/http/thing_test.cpp'), ['lock'], name)
+            self.assertEqual(rules_of(code, 'src/base/mutex.h'), [], name)
 
     def test_shells_may_print(self):
         self.assertEqual(rules_of('std::cout << 1;\n', 'src/cli/run.cpp'), [])
@@ -65,6 +74,38 @@ class Limits(unittest.TestCase):
     def test_head_over_several_lines(self):
         text = 'int f(int a, int b,\n      int c, int d, int e) {\n    return 1;\n}\n'
         self.assertEqual(rules_of(text), ['parameters'])
+
+
+class Mutexes(unittest.TestCase):
+    def store(self, function, member):
+        return ('class Store final {\npublic:\n'
+                f'    int read(){function};\n\n'
+                'private:\n'
+                '    mutable Mutex mutex_;\n'
+                f'    int value_{member} = 0;\n'
+                '};\n\n'
+                'class Other final {\n    int value_ HF_GUARDED_BY(mutex_) = 0;\n};\n')
+
+    def test_a_mutex_names_what_it_guards(self):
+        self.assertEqual(rules_of(self.store('', ' HF_GUARDED_BY(mutex_)')), [])
+        self.assertEqual(rules_of(self.store('', '')), ['mutex'])
+        self.assertEqual(rules_of(self.store('', ' HF_GUARDED_BY(other_mutex_)')), ['mutex'])
+        self.assertEqual(rules_of(self.store('', '  // HF_GUARDED_BY(mutex_)')), ['mutex'])
+
+    def test_or_the_acts_that_it_keeps_apart(self):
+        self.assertEqual(rules_of(self.store(' HF_REQUIRES(mutex_)', '')), [])
+        self.assertEqual(rules_of(self.store(' HF_EXCLUDES(mutex_)', '')), ['mutex'])
+
+    def test_nested_classes_have_their_own(self):
+        inner = ('    struct Inner {\n        Mutex mutex;\n        int value%s = 0;\n    };\n'
+                 '    Mutex mutex;\n    int value%s = 0;\n')
+        for one, other, wanted in [(' HF_GUARDED_BY(mutex)', ' HF_GUARDED_BY(mutex)', []),
+                                   ('', ' HF_GUARDED_BY(mutex)', ['mutex'])]:
+            text = 'struct Outer {\n' + inner % (one, other) + '};\n'
+            self.assertEqual(rules_of(text), wanted, text)
+
+    def test_only_members_are_asked(self):
+        self.assertEqual(rules_of('void f() {\n    Mutex mutex;\n}\n'), [])
 
 
 class Layers(unittest.TestCase):

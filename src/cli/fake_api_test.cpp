@@ -39,12 +39,12 @@ public:
         : api_(api), since_(since), kind_(kind), table_(table) {}
 
     void start(std::function<void()> wake) override {
-        const std::lock_guard lock(api_.mutex_);
+        const MutexLock lock(api_.mutex_);
         api_.wakes_.push_back(std::move(wake));
     }
 
     std::optional<Bytes> next() override {
-        const std::lock_guard lock(api_.mutex_);
+        const MutexLock lock(api_.mutex_);
         std::string text;
         for (const Event& event : api_.events_) {
             const api::Object object = to_object(event.object);
@@ -80,13 +80,13 @@ std::string FakeApi::url() const {
 }
 
 json::Value FakeApi::object(const std::string& key) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     const auto found = objects_.find(key);
     return found == objects_.end() ? json::Value() : found->second;
 }
 
 void FakeApi::put(api::Object object) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     put_locked(std::move(object));
 }
 
@@ -99,7 +99,7 @@ void FakeApi::put_locked(api::Object object) {
 }
 
 void FakeApi::remove(const std::string& key) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     remove_locked(key);
 }
 
@@ -110,12 +110,12 @@ void FakeApi::remove_locked(const std::string& key) {
 }
 
 std::vector<std::string> FakeApi::requests() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return requests_;
 }
 
 http::Response FakeApi::answer(const http::Request& request) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     requests_.push_back(request.method + " " + request.target);
     if (request.headers.get("Authorization") != kToken) {
         return failure(401, "Unauthorized", "who are you?");

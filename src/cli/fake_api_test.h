@@ -6,11 +6,11 @@
 
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "api/object.h"
+#include "base/mutex.h"
 #include "cli/command.h"
 #include "http/server.h"
 #include "testing/disk_files.h"
@@ -41,18 +41,18 @@ private:
 
     http::Response answer(const http::Request& request);
     http::Response get(const http::Request& request, const std::string& kind,
-                       const std::string& name);
+                       const std::string& name) HF_REQUIRES(mutex_);
     http::Response write(const http::Request& request, const std::string& kind,
-                         const std::string& name);
-    void put_locked(api::Object object);
-    void remove_locked(const std::string& key);
+                         const std::string& name) HF_REQUIRES(mutex_);
+    void put_locked(api::Object object) HF_REQUIRES(mutex_);
+    void remove_locked(const std::string& key) HF_REQUIRES(mutex_);
 
-    std::mutex mutex_;
-    std::int64_t revision_ = 1;
-    std::map<std::string, json::Value> objects_;
-    std::vector<Event> events_;
-    std::vector<std::string> requests_;
-    std::vector<std::function<void()>> wakes_;
+    Mutex mutex_;
+    std::int64_t revision_ HF_GUARDED_BY(mutex_) = 1;
+    std::map<std::string, json::Value> objects_ HF_GUARDED_BY(mutex_);
+    std::vector<Event> events_ HF_GUARDED_BY(mutex_);
+    std::vector<std::string> requests_ HF_GUARDED_BY(mutex_);
+    std::vector<std::function<void()>> wakes_ HF_GUARDED_BY(mutex_);
     std::unique_ptr<http::Server> server_;
 };
 

@@ -126,12 +126,12 @@ public:
     ~Stream() override { feed_->destroyed_.set_value(); }
 
     void start(std::function<void()> wake) override {
-        const std::lock_guard lock(feed_->mutex_);
+        const MutexLock lock(feed_->mutex_);
         feed_->wake_ = std::move(wake);
     }
 
     std::optional<Bytes> next() override {
-        const std::lock_guard lock(feed_->mutex_);
+        const MutexLock lock(feed_->mutex_);
         if (feed_->pieces_.empty()) {
             return feed_->ended_ ? std::nullopt : std::optional<Bytes>(Bytes());
         }
@@ -146,7 +146,7 @@ private:
 
 void Feed::push(std::string_view piece) {
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         pieces_.push_back(to_bytes(piece));
     }
     if (const auto wake_server = wake()) wake_server();
@@ -154,14 +154,14 @@ void Feed::push(std::string_view piece) {
 
 void Feed::end() {
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         ended_ = true;
     }
     if (const auto wake_server = wake()) wake_server();
 }
 
 std::function<void()> Feed::wake() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return wake_;
 }
 

@@ -3,18 +3,17 @@
 
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <future>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
 
+#include "base/mutex.h"
 #include "http/server.h"
 
 namespace hf::http {
@@ -77,10 +76,10 @@ public:
 private:
     class Stream;
 
-    std::mutex mutex_;
-    std::deque<Bytes> pieces_;
-    bool ended_ = false;
-    std::function<void()> wake_;
+    Mutex mutex_;
+    std::deque<Bytes> pieces_ HF_GUARDED_BY(mutex_);
+    bool ended_ HF_GUARDED_BY(mutex_) = false;
+    std::function<void()> wake_ HF_GUARDED_BY(mutex_);
     std::promise<void> destroyed_;
 };
 

@@ -9,7 +9,7 @@ namespace hf::http {
 namespace asio = boost::asio;
 
 void StreamSignal::notify() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!loop_ || posted_) return;
     posted_ = true;
     asio::post(*loop_, [self = shared_from_this()] { self->wake(); });
@@ -17,7 +17,7 @@ void StreamSignal::notify() {
 
 void StreamSignal::wake() {
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         posted_ = false;
     }
     awake_ = true;
@@ -33,7 +33,7 @@ asio::awaitable<void> StreamSignal::wait() {
 }
 
 void StreamSignal::close() {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     loop_ = nullptr;
     timer_.reset();
 }

@@ -8,12 +8,13 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <optional>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+
+#include "base/mutex.h"
 
 namespace hf::http {
 
@@ -33,9 +34,9 @@ public:
 private:
     void wake();
 
-    std::mutex mutex_;
-    boost::asio::io_context* loop_;  // under mutex_; null when closed
-    bool posted_ = false;            // under mutex_; wake() is on its way
+    Mutex mutex_;
+    boost::asio::io_context* loop_ HF_GUARDED_BY(mutex_);  // null when closed
+    bool posted_ HF_GUARDED_BY(mutex_) = false;            // wake() is on its way
 
     // Of the loop thread.
     std::optional<boost::asio::steady_timer> timer_;

@@ -2,14 +2,13 @@
 
 #include <pthread.h>
 
-#include <condition_variable>
 #include <deque>
-#include <mutex>
 #include <thread>
 
 #include "api/conditions.h"
 #include "api/kinds.h"
 #include "api/names.h"
+#include "base/mutex.h"
 #include "node/publish.h"
 #include "resources/mirror.h"
 
@@ -50,7 +49,7 @@ public:
 
     ~RealAgent() override {
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             stopping_ = true;
         }
         changed_.notify_all();
@@ -75,7 +74,7 @@ public:
 private:
     void wake() {
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             news_ = true;
         }
         changed_.notify_all();
@@ -86,8 +85,9 @@ private:
         for (;;) {
             Action action;
             {
-                std::unique_lock lock(mutex_);
-                changed_.wait(lock, [&] { return stopping_ || !work_.empty(); });
+                MutexLock lock(mutex_);
+                changed_.wait(lock,
+                              [&]() HF_REQUIRES(mutex_) { return stopping_ || !work_.empty(); });
                 if (stopping_) return;
                 action = std::move(work_.front());
                 work_.pop_front();
@@ -101,7 +101,7 @@ private:
                 finished.running = describe(*candidate);
             }
             {
-                const std::lock_guard lock(mutex_);
+                const MutexLock lock(mutex_);
                 finished_.push_back(std::move(finished));
             }
             changed_.notify_all();
@@ -111,7 +111,7 @@ private:
     // Everything below: the loop's thread.
 
     void run_loop() {
-        std::unique_lock lock(mutex_);
+        MutexLock lock(mutex_);
         while (!stopping_) {
             std::deque<Finished> finished;
             finished.swap(finished_);
@@ -123,8 +123,9 @@ private:
             publish();
             lock.lock();
             const Duration patience = until_next();
-            changed_.wait_for(lock, patience,
-                              [&] { return stopping_ || news_ || !finished_.empty(); });
+            changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
+                return stopping_ || news_ || !finished_.empty();
+            });
         }
     }
 
@@ -192,7 +193,7 @@ private:
             switch (action.kind) {
                 case Action::Kind::kRun:
                 case Action::Kind::kRetire: {
-                    const std::lock_guard lock(mutex_);
+                    const MutexLock lock(mutex_);
                     work_.push_back(action);
                     break;
                 }
@@ -249,12 +250,12 @@ private:
     Status last_trouble_;
     Instant next_heartbeat_;
 
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable changed_;
-    bool stopping_ = false;
-    bool news_ = false;
-    std::deque<Action> work_;
-    std::deque<Finished> finished_;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    bool news_ HF_GUARDED_BY(mutex_) = false;
+    std::deque<Action> work_ HF_GUARDED_BY(mutex_);
+    std::deque<Finished> finished_ HF_GUARDED_BY(mutex_);
 
     std::thread loop_;
     std::thread worker_;

@@ -4,10 +4,9 @@
 
 #include <gtest/gtest.h>
 
-#include <mutex>
-
 #include "api/conditions.h"
 #include "api/kinds.h"
+#include "base/mutex.h"
 #include "base/rng.h"
 #include "graph/onnx/export.h"
 #include "store/memory.h"
@@ -28,23 +27,23 @@ using testing::SeededEntropy;
 class RecordingHost final : public ModelHost {
 public:
     Result<std::string> activate(const Activation& activation) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         active_[activation.service] = activation;
         return "http://here/" + activation.service;
     }
     void retire(const std::string& service) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         active_.erase(service);
     }
     std::optional<Activation> active(const std::string& service) {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         const auto at = active_.find(service);
         return at == active_.end() ? std::nullopt : std::optional(at->second);
     }
 
 private:
-    std::mutex mutex_;
-    std::map<std::string, Activation> active_;
+    Mutex mutex_;
+    std::map<std::string, Activation> active_ HF_GUARDED_BY(mutex_);
 };
 
 // y = x * factor.

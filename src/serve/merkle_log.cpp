@@ -69,7 +69,9 @@ Status MerkleLog::open_files() {
     for (const env::DirectoryEntry& entry : HF_TRY(files_.list(options_.folder))) {
         const std::optional<std::uint64_t> start = segment_start(entry.name);
         if (!start) continue;
-        segments_[*start] = HF_TRY(files_.open_append(path(entry.name), env::Access::kPrivate));
+        File segment = HF_TRY(files_.open_append(path(entry.name), env::Access::kPrivate));
+        const MutexLock lock(mutex_);
+        segments_[*start] = std::move(segment);
     }
     for (std::size_t level = 0; files_.exists(path(fmt::format("hashes-{}", level))); ++level) {
         HF_TRY(hash_file(level));
@@ -78,6 +80,7 @@ Status MerkleLog::open_files() {
 }
 
 Result<MerkleLog::File> MerkleLog::hash_file(std::size_t tile_level) {
+    const MutexLock lock(mutex_);
     File& file = hashes_.at(tile_level);
     if (!file) {
         file = HF_TRY(
@@ -90,24 +93,27 @@ Result<MerkleLog::File> MerkleLog::hash_file(std::size_t tile_level) {
 Status MerkleLog::restore_signed() {
     if (!files_.exists(path("checkpoint"))) return {};
     const Bytes bytes = HF_TRY(files_.read(path("checkpoint"), kMaxNoteFileBytes));
-    signed_.note = as_text(bytes);
     const trust::OpenedNote note =
-        HF_TRY(trust::open_note(signed_.note, {&verifier(), 1})
+        HF_TRY(trust::open_note(as_text(bytes), {&verifier(), 1})
                    .context("checkpoint; use the key and name that this log was begun with"));
-    signed_.head = HF_TRY(trust::parse_checkpoint(note.text).context("checkpoint")).head;
-    const std::uint64_t size = signed_.head.size;
+    const crypto::TreeHead head =
+        HF_TRY(trust::parse_checkpoint(note.text).context("checkpoint")).head;
+    const std::uint64_t size = head.size;
     const auto holds = [](const File& file, std::uint64_t wanted) {
         return wanted == 0 || (file && file->size() >= wanted);
     };
     bool whole = holds(offsets_, size * sizeof(std::uint64_t));
-    for (std::size_t level = 0; level < hashes_.size(); ++level) {
-        whole = whole && holds(hashes_[level], hashes_at(level, size) * Digest::kSize);
+    {
+        const MutexLock lock(mutex_);
+        for (std::size_t level = 0; level < hashes_.size(); ++level) {
+            whole = whole && holds(hashes_[level], hashes_at(level, size) * Digest::kSize);
+        }
     }
     if (!whole) return data_loss("files are shorter than the {} leaves that were signed", size);
     const crypto::SubtreeReader read = [this](unsigned level, std::uint64_t index) {
         return read_subtree(level, index);
     };
-    if (HF_TRY(crypto::merkle_root(size, read)) != signed_.head.root) {
+    if (HF_TRY(crypto::merkle_root(size, read)) != head.root) {
         return data_loss("the hashes of {} leaves do not make the root that was signed", size);
     }
     std::vector<Digest> peaks;
@@ -115,15 +121,22 @@ Status MerkleLog::restore_signed() {
         if ((size >> level & 1) == 0) continue;
         peaks.push_back(HF_TRY(read_subtree(level, (size >> level) - 1)));
     }
-    tree_ = HF_TRY(crypto::MerkleFrontier::restore(size, std::move(peaks)));
-    if (size == 0) return {};
-    const Bytes last = HF_TRY(offsets_->read((size - 1) * sizeof end_, sizeof end_));
-    end_ = load_le<std::uint64_t>(last.data()) + kHeadBytes + HF_TRY(read_leaf(size - 1)).size();
+    crypto::MerkleFrontier tree = HF_TRY(crypto::MerkleFrontier::restore(size, std::move(peaks)));
+    std::uint64_t end = 0;
+    if (size > 0) {
+        const Bytes last = HF_TRY(offsets_->read((size - 1) * sizeof end, sizeof end));
+        end = load_le<std::uint64_t>(last.data()) + kHeadBytes + HF_TRY(read_leaf(size - 1)).size();
+    }
+    const MutexLock lock(mutex_);
+    signed_ = {head, std::string(as_text(bytes))};
+    tree_ = std::move(tree);
+    end_ = end;
     return {};
 }
 
 // The records after the checkpoint, up to the first that is not whole.
 Status MerkleLog::restore_records() {
+    const MutexLock lock(mutex_);
     bool torn = false;
     for (auto at = segments_.begin(); at != segments_.end();) {
         const auto& [start, segment] = *at;
@@ -167,13 +180,15 @@ Status MerkleLog::read_records(std::uint64_t start, env::AppendFile& segment) {
 
 void MerkleLog::note_leaf(const Digest& hash, std::uint64_t offset) {
     unsigned_.offsets.push_back(offset);
-    tree_.append(hash, [this](unsigned level, std::uint64_t, const Digest& subtree) {
+    const auto keep = [this](unsigned level, std::uint64_t,
+                             const Digest& subtree) HF_REQUIRES(mutex_) {
         if (level % kTileLevels != 0) return;
         const std::size_t tile_level = level / kTileLevels;
         if (unsigned_.hashes.size() <= tile_level) unsigned_.hashes.resize(tile_level + 1);
         Bytes& hashes = unsigned_.hashes[tile_level];
         hashes.insert(hashes.end(), subtree.bytes().begin(), subtree.bytes().end());
-    });
+    };
+    tree_.append(hash, keep);
 }
 
 Status MerkleLog::stop(const Status& why) {
@@ -200,7 +215,7 @@ Result<MerkleLog::File> MerkleLog::segment_for(std::size_t record_bytes) {
 }
 
 Result<std::uint64_t> MerkleLog::add(const Make& make) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     HF_TRY(stopped_);
     if (unsigned_.offsets.size() >= kMaxUnsigned) {
         return resource_exhausted("log {}: {} leaves wait for a checkpoint", options_.folder,
@@ -221,13 +236,13 @@ Result<std::uint64_t> MerkleLog::add(const Make& make) {
 }
 
 Status MerkleLog::checkpoint() {
-    const std::lock_guard one_at_a_time(signing_);
+    const MutexLock one_at_a_time(signing_);
     Unsigned added;
     crypto::TreeHead head;
     std::uint64_t signed_size = 0;
     File segment;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(stopped_);
         if (tree_.size() == signed_.head.size && !signed_.note.empty()) return {};
         head = {tree_.size(), tree_.root()};
@@ -237,7 +252,7 @@ Status MerkleLog::checkpoint() {
     }
     if (segment) {
         if (const Status synced = segment->sync(); !synced.ok()) {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             return stop(synced);
         }
     }
@@ -245,7 +260,7 @@ Status MerkleLog::checkpoint() {
     const trust::Checkpoint checkpoint{verifier().name(), head};
     std::string note = HF_TRY(options_.signer.sign(trust::write_checkpoint(checkpoint)));
     const Status replaced = files_.write(path("checkpoint"), as_bytes(note));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (!replaced.ok()) return stop(replaced);
     signed_ = {head, std::move(note)};
     unsigned_.offsets.erase(
@@ -281,7 +296,11 @@ Status MerkleLog::write_hashes(const Unsigned& added, std::uint64_t signed_size)
 Result<Digest> MerkleLog::read_subtree(unsigned level, std::uint64_t index) const {
     const std::size_t tile_level = level / kTileLevels;
     const unsigned above = level % kTileLevels;
-    const File& file = hashes_.at(tile_level);
+    File file;
+    {
+        const MutexLock lock(mutex_);
+        file = hashes_.at(tile_level);
+    }
     if (!file) return data_loss("the hashes of level {} are missing", level);
     const std::size_t size = Digest::kSize << above;
     const Bytes hashes = HF_TRY(file->read(index * size, size));
@@ -299,7 +318,7 @@ Result<std::string> MerkleLog::read_leaf(std::uint64_t index) const {
     std::uint64_t start = 0;
     File segment;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         const auto after = segments_.upper_bound(offset);
         if (after == segments_.begin()) return data_loss("the entries of leaf {} are gone", index);
         std::tie(start, segment) = *std::prev(after);
@@ -319,7 +338,7 @@ Result<std::string> MerkleLog::read_leaf(std::uint64_t index) const {
 Result<MerkleLog::Proved> MerkleLog::prove(std::uint64_t index) const {
     Signed head;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         head = signed_;
     }
     if (index >= head.head.size) {
@@ -335,22 +354,22 @@ Result<MerkleLog::Proved> MerkleLog::prove(std::uint64_t index) const {
 }
 
 std::uint64_t MerkleLog::size() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return tree_.size();
 }
 
 std::uint64_t MerkleLog::signed_size() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return signed_.head.size;
 }
 
 Status MerkleLog::health() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return stopped_;
 }
 
 Result<std::string> MerkleLog::signed_note() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     if (signed_.note.empty()) return not_found("nothing is signed yet");
     return signed_.note;
 }

@@ -27,10 +27,10 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "crypto/merkle.h"
 #include "env/files.h"
 #include "trust/checkpoint.h"
@@ -98,17 +98,18 @@ private:
         std::vector<Bytes> hashes;  // by tile level
     };
 
-    Status open_files();
-    Status restore_signed();
-    Status restore_records();
-    Status read_records(std::uint64_t start, env::AppendFile& segment);
-    Status stop(const Status& why);
-    void note_leaf(const Digest& hash, std::uint64_t offset);
-    Result<File> segment_for(std::size_t record_bytes);
-    Status write_hashes(const Unsigned& added, std::uint64_t signed_size);
-    Result<File> hash_file(std::size_t tile_level);
-    Result<Digest> read_subtree(unsigned level, std::uint64_t index) const;
-    Result<std::string> read_leaf(std::uint64_t index) const;
+    Status open_files() HF_EXCLUDES(mutex_);
+    Status restore_signed() HF_EXCLUDES(mutex_);
+    Status restore_records() HF_EXCLUDES(mutex_);
+    Status read_records(std::uint64_t start, env::AppendFile& segment) HF_REQUIRES(mutex_);
+    Status stop(const Status& why) HF_REQUIRES(mutex_);
+    void note_leaf(const Digest& hash, std::uint64_t offset) HF_REQUIRES(mutex_);
+    Result<File> segment_for(std::size_t record_bytes) HF_REQUIRES(mutex_);
+    Status write_hashes(const Unsigned& added, std::uint64_t signed_size) HF_REQUIRES(signing_)
+        HF_EXCLUDES(mutex_);
+    Result<File> hash_file(std::size_t tile_level) HF_EXCLUDES(mutex_);
+    Result<Digest> read_subtree(unsigned level, std::uint64_t index) const HF_EXCLUDES(mutex_);
+    Result<std::string> read_leaf(std::uint64_t index) const HF_EXCLUDES(mutex_);
     std::string path(std::string_view name) const {
         return options_.folder + "/" + std::string(name);
     }
@@ -116,18 +117,20 @@ private:
     env::Files& files_;
     const Options options_;
     std::unique_ptr<env::FileLock> lock_;
+    File offsets_;  // opened by open()
 
-    std::mutex signing_;  // one checkpoint at a time; guards writes to the next two
-    File offsets_;
-    std::array<File, (crypto::kMaxTreeLevels + 7) / 8> hashes_;
+    // One checkpoint at a time: only its holder writes to the files of offsets and hashes.
+    Mutex signing_;
 
-    mutable std::mutex mutex_;                // guards what follows
-    std::map<std::uint64_t, File> segments_;  // by the offset of their beginning
-    std::uint64_t end_ = 0;                   // of the stream of records
-    crypto::MerkleFrontier tree_;
-    Unsigned unsigned_;
-    Signed signed_;
-    Status stopped_;  // why nothing more is added
+    mutable Mutex mutex_;
+    std::array<File, (crypto::kMaxTreeLevels + 7) / 8> hashes_ HF_GUARDED_BY(mutex_);
+    // By the offset of their beginning.
+    std::map<std::uint64_t, File> segments_ HF_GUARDED_BY(mutex_);
+    std::uint64_t end_ HF_GUARDED_BY(mutex_) = 0;  // of the stream of records
+    crypto::MerkleFrontier tree_ HF_GUARDED_BY(mutex_);
+    Unsigned unsigned_ HF_GUARDED_BY(mutex_);
+    Signed signed_ HF_GUARDED_BY(mutex_);
+    Status stopped_ HF_GUARDED_BY(mutex_);  // why nothing more is added
 };
 
 }  // namespace hf::serve

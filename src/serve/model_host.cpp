@@ -40,7 +40,7 @@ Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
 
 Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         ++counts_.in_flight;
         if (!free_sessions_.empty()) {
             std::unique_ptr<runtime::Session> session = std::move(free_sessions_.back());
@@ -50,7 +50,7 @@ Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
     }
     Result<std::unique_ptr<runtime::Session>> session = model_->new_session();
     if (!session.ok()) {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         --counts_.in_flight;
         ++counts_.failed;
     }
@@ -58,7 +58,7 @@ Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
 }
 
 void ModelHost::give_back(std::unique_ptr<runtime::Session> session) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     --counts_.in_flight;
     free_sessions_.push_back(std::move(session));
 }
@@ -68,14 +68,14 @@ void ModelHost::count(bool ok, Duration duration) {
     const auto bucket = static_cast<std::size_t>(
         std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds) -
         kLatencyBounds.begin());
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     ++(ok ? counts_.succeeded : counts_.failed);
     counts_.seconds += seconds;
     ++counts_.buckets[bucket];
 }
 
 ModelHost::Counts ModelHost::counts() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     Counts counts = counts_;
     counts.refused = refused_;
     return counts;

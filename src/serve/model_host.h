@@ -8,11 +8,11 @@
 #include <array>
 #include <atomic>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "env/clock.h"
@@ -85,9 +85,9 @@ private:
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
 
-    mutable std::mutex mutex_;  // guards what follows
-    std::vector<std::unique_ptr<runtime::Session>> free_sessions_;
-    Counts counts_;  // but for `refused`
+    mutable Mutex mutex_;
+    std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);
+    Counts counts_ HF_GUARDED_BY(mutex_);  // but for `refused`
 };
 
 }  // namespace hf::serve

@@ -10,7 +10,7 @@ Status Models::activate(std::shared_ptr<ModelHost> host) {
     if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
         return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'", name);
     }
-    const std::lock_guard one_change(change_);
+    const MutexLock one_change(change_);
     Table table = *this->table();
     std::shared_ptr<ModelHost>& place = table[name];
     if (!place && table.size() > kMaxModels) {
@@ -23,7 +23,7 @@ Status Models::activate(std::shared_ptr<ModelHost> host) {
 }
 
 bool Models::remove(std::string_view name) {
-    const std::lock_guard one_change(change_);
+    const MutexLock one_change(change_);
     Table table = *this->table();
     const auto found = table.find(name);
     if (found == table.end()) return false;
@@ -35,14 +35,14 @@ bool Models::remove(std::string_view name) {
 
 void Models::replace(Table table, std::shared_ptr<ModelHost> retired) {
     auto next = std::make_shared<const Table>(std::move(table));
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     table_.swap(next);
     std::erase_if(retired_, [](const auto& host) { return host.expired(); });
     if (retired) retired_.push_back(retired);
 }
 
 std::shared_ptr<const Models::Table> Models::table() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     return table_;
 }
 
@@ -59,7 +59,7 @@ std::vector<std::shared_ptr<ModelHost>> Models::all() const {
 }
 
 std::size_t Models::draining() const {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     std::erase_if(retired_, [](const auto& host) { return host.expired(); });
     return retired_.size();
 }

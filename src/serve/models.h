@@ -12,11 +12,11 @@
 #include <atomic>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/status.h"
 #include "serve/model_host.h"
 
@@ -56,15 +56,15 @@ private:
     using Table = std::map<std::string, std::shared_ptr<ModelHost>, std::less<>>;
 
     std::shared_ptr<const Table> table() const;
-    void replace(Table table, std::shared_ptr<ModelHost> retired);  // REQUIRES: change_ is held
+    void replace(Table table, std::shared_ptr<ModelHost> retired) HF_REQUIRES(change_);
 
-    std::mutex change_;  // one change at a time
+    Mutex change_;  // one change at a time
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> unknown_{0};
 
-    mutable std::mutex mutex_;  // guards what follows
-    std::shared_ptr<const Table> table_ = std::make_shared<const Table>();
-    mutable std::vector<std::weak_ptr<ModelHost>> retired_;
+    mutable Mutex mutex_;
+    std::shared_ptr<const Table> table_ HF_GUARDED_BY(mutex_) = std::make_shared<const Table>();
+    mutable std::vector<std::weak_ptr<ModelHost>> retired_ HF_GUARDED_BY(mutex_);
 };
 
 }  // namespace hf::serve

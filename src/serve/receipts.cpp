@@ -122,7 +122,7 @@ Receipts::Receipts(Private, World world, Options options, std::unique_ptr<Merkle
 
 Receipts::~Receipts() {
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         stopping_ = true;
     }
     wake_.notify_all();
@@ -133,8 +133,9 @@ Receipts::~Receipts() {
 
 void Receipts::sign_until_stopped() {
     pthread_setname_np(pthread_self(), "hf-receipts");
-    std::unique_lock lock(mutex_);
-    while (!wake_.wait_for(lock, options_.checkpoint_interval, [this] { return stopping_; })) {
+    MutexLock lock(mutex_);
+    while (!wake_.wait_for(lock, options_.checkpoint_interval,
+                           [this]() HF_REQUIRES(mutex_) { return stopping_; })) {
         lock.unlock();
         // A failure is told to the next add() or file(), and by the metrics.
         (void)log_->checkpoint();
@@ -143,7 +144,7 @@ void Receipts::sign_until_stopped() {
 }
 
 std::string Receipts::nonce() {
-    const std::lock_guard lock(entropy_mutex_);
+    const MutexLock lock(entropy_mutex_);
     if (entropy_used_ + kNonceBytes > entropy_.size()) {
         entropy_.resize(kEntropyBytes);
         world_.entropy.fill(entropy_);

@@ -10,14 +10,13 @@
 
 #pragma once
 
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/digest.h"
+#include "base/mutex.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "env/clock.h"
@@ -90,13 +89,13 @@ private:
     const std::unique_ptr<MerkleLog> log_;
     std::string quoted_node_;  // as JSON
 
-    std::mutex entropy_mutex_;  // guards the next two
-    Bytes entropy_;
-    std::size_t entropy_used_ = 0;
+    Mutex entropy_mutex_;
+    Bytes entropy_ HF_GUARDED_BY(entropy_mutex_);
+    std::size_t entropy_used_ HF_GUARDED_BY(entropy_mutex_) = 0;
 
-    std::mutex mutex_;  // guards stopping_
-    std::condition_variable wake_;
-    bool stopping_ = false;
+    Mutex mutex_;
+    ConditionVariable wake_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
     std::thread signer_;
 };
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <map>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "store/leases.h"
 #include "store/transaction.h"
 #include "store/watch_hub.h"
@@ -22,18 +22,18 @@ public:
     explicit MemoryStore(env::Clock& clock) : clock_(clock) {}
 
     Revision revision() override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         return revision_;
     }
 
     Result<KeyValue> get(std::string_view key) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         if (const KeyValue* now = find(key, revision_)) return *now;
         return not_found("no key '{}'", key);
     }
 
     Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         const Revision at = options.at == Revision{} ? revision_ : options.at;
         HF_TRY(check_revision(at, revision_, compacted_));
         ListResult result;
@@ -57,7 +57,7 @@ public:
         std::vector<std::function<void()>> to_call;
         Revision done;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             for (const Compare& compare : transaction.compares) {
                 const KeyValue* now = find(compare.key, revision_);
                 const Revision modified = now ? now->modified : Revision{};
@@ -78,7 +78,7 @@ public:
 
     Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                          std::function<void()> on_events) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(check_revision(after, revision_, compacted_));
         WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
         const auto later = [](Revision revision, const Event& event) {
@@ -92,7 +92,7 @@ public:
     }
 
     Status compact(Revision revision) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(check_revision(revision, revision_, compacted_));
         compacted_ = revision;
         std::erase_if(events_, [&](const Event& event) { return event.now.modified <= revision; });
@@ -114,19 +114,19 @@ public:
     Result<LeaseId> grant(Duration ttl) override {
         if (ttl <= Duration::zero())
             return invalid_argument("a lease needs a time to live above 0");
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         return leases_.grant(ttl, clock_.monotonic());
     }
 
     Status keep_alive(LeaseId lease) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         return leases_.keep_alive(lease, clock_.monotonic());
     }
 
     Status revoke(LeaseId lease) override {
         std::vector<std::function<void()>> to_call;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             to_call = apply({{}, {}, leases_.keys(lease)});
             leases_.forget(lease);
         }
@@ -137,7 +137,7 @@ public:
     Status expire_leases() override {
         std::vector<LeaseId> ended;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             ended = leases_.ended(clock_.monotonic());
         }
         for (const LeaseId lease : ended) HF_TRY(revoke(lease));
@@ -145,9 +145,7 @@ public:
     }
 
 private:
-    // REQUIRES for all below: mutex_ is held.
-
-    const KeyValue* find(std::string_view key, Revision at) const {
+    const KeyValue* find(std::string_view key, Revision at) const HF_REQUIRES(mutex_) {
         const auto entry = keys_.find(key);
         if (entry == keys_.end()) return nullptr;
         const std::vector<Version>& versions = entry->second;
@@ -156,10 +154,10 @@ private:
         return version == versions.rend() || version->removed ? nullptr : &version->state;
     }
 
-    std::vector<std::function<void()>> apply(const Transaction& transaction) {
+    std::vector<std::function<void()>> apply(const Transaction& transaction) HF_REQUIRES(mutex_) {
         const Revision next{revision_.value() + 1};
         std::vector<Event> events;
-        const auto add = [&](Event::Kind kind, KeyValue now) {
+        const auto add = [&](Event::Kind kind, KeyValue now) HF_REQUIRES(mutex_) {
             const KeyValue* before = find(now.key, revision_);
             if (kind == Event::Kind::kRemove && !before) return;
             Event event{kind, std::move(now), std::nullopt};
@@ -184,13 +182,13 @@ private:
     }
 
     env::Clock& clock_;
-    std::mutex mutex_;  // guards what follows
-    Revision revision_{0};
-    Revision compacted_{0};
-    std::map<std::string, std::vector<Version>, std::less<>> keys_;
-    std::vector<Event> events_;
-    Leases leases_;
-    WatchHub hub_;
+    Mutex mutex_;
+    Revision revision_ HF_GUARDED_BY(mutex_){0};
+    Revision compacted_ HF_GUARDED_BY(mutex_){0};
+    std::map<std::string, std::vector<Version>, std::less<>> keys_ HF_GUARDED_BY(mutex_);
+    std::vector<Event> events_ HF_GUARDED_BY(mutex_);
+    Leases leases_ HF_GUARDED_BY(mutex_);
+    WatchHub hub_ HF_GUARDED_BY(mutex_);  // is told in the order of revisions
 };
 
 }  // namespace

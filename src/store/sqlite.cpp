@@ -1,8 +1,8 @@
 #include "store/sqlite.h"
 
 #include <map>
-#include <mutex>
 
+#include "base/mutex.h"
 #include "store/database.h"
 #include "store/leases.h"
 #include "store/transaction.h"
@@ -48,10 +48,10 @@ State read_state(const Statement& row) {
 class SqliteStore final : public Store {
 public:
     SqliteStore(Database database, env::Clock& clock)
-        : database_(std::move(database)), clock_(clock) {}
+        : clock_(clock), database_(std::move(database)) {}
 
     Status open() {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(database_.execute(kSchema));
         const std::int64_t format = HF_TRY(meta("format"));
         if (format != kFormat) {
@@ -66,18 +66,18 @@ public:
     }
 
     Revision revision() override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         return revision_;
     }
 
     Result<KeyValue> get(std::string_view key) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         if (auto now = HF_TRY(find(key))) return *std::move(now);
         return not_found("no key '{}'", key);
     }
 
     Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         const Revision at = options.at == Revision{} ? revision_ : options.at;
         HF_TRY(check_revision(at, revision_, compacted_));
         ListResult result;
@@ -99,7 +99,7 @@ public:
         std::vector<std::function<void()>> to_call;
         Revision done;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             HF_TRY(check_compares(transaction));
             for (const Put& put : transaction.puts) {
                 if (put.lease != LeaseId{}) HF_TRY(leases_.check(put.lease, clock_.monotonic()));
@@ -113,7 +113,7 @@ public:
 
     Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                          std::function<void()> on_events) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(check_revision(after, revision_, compacted_));
         WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
         const std::string end = end_of_prefix(prefix);
@@ -131,9 +131,9 @@ public:
     }
 
     Status compact(Revision revision) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         HF_TRY(check_revision(revision, revision_, compacted_));
-        HF_TRY(in_transaction([&]() -> Status {
+        HF_TRY(in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
             HF_TRY(drop_superseded_.bind(1, revision.value()).run());
             HF_TRY(drop_removed_.bind(1, revision.value()).run());
             return set_meta("compacted", revision.value());
@@ -145,7 +145,7 @@ public:
     Result<LeaseId> grant(Duration ttl) override {
         if (ttl <= Duration::zero())
             return invalid_argument("a lease needs a time to live above 0");
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         const LeaseId lease = leases_.grant(ttl, clock_.monotonic());
         const Status stored = put_lease_.bind(1, lease.value()).bind(2, ttl.count()).run();
         if (!stored.ok()) {
@@ -156,14 +156,14 @@ public:
     }
 
     Status keep_alive(LeaseId lease) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         return leases_.keep_alive(lease, clock_.monotonic());
     }
 
     Status revoke(LeaseId lease) override {
         std::vector<std::function<void()>> to_call;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             to_call = HF_TRY(apply({{}, {}, leases_.keys(lease)}, lease));
             leases_.forget(lease);
         }
@@ -174,7 +174,7 @@ public:
     Status expire_leases() override {
         std::vector<LeaseId> ended;
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             ended = leases_.ended(clock_.monotonic());
         }
         for (const LeaseId lease : ended) HF_TRY(revoke(lease));
@@ -182,9 +182,7 @@ public:
     }
 
 private:
-    // REQUIRES for all below: mutex_ is held.
-
-    Status prepare() {
+    Status prepare() HF_REQUIRES(mutex_) {
         find_ = HF_TRY(
             database_.prepare(fmt::format("SELECT {} FROM history WHERE key = ?1 AND revision < ?2 "
                                           "ORDER BY revision DESC LIMIT 1",
@@ -211,7 +209,7 @@ private:
         return {};
     }
 
-    Status load_leases() {
+    Status load_leases() HF_REQUIRES(mutex_) {
         Statement leases = HF_TRY(database_.prepare("SELECT id, ttl_ns FROM lease"));
         while (HF_TRY(leases.step())) {
             leases_.restore(LeaseId{leases.integer(0)}, Duration(leases.integer(1)),
@@ -224,7 +222,7 @@ private:
         return {};
     }
 
-    Result<std::int64_t> meta(std::string_view name) {
+    Result<std::int64_t> meta(std::string_view name) HF_REQUIRES(mutex_) {
         Statement query =
             HF_TRY(database_.prepare("SELECT value FROM meta WHERE name = CAST(?1 AS TEXT)"));
         query.bind(1, name);
@@ -232,13 +230,14 @@ private:
         return query.integer(0);
     }
 
-    Status set_meta(std::string_view name, std::int64_t value) {
+    Status set_meta(std::string_view name, std::int64_t value) HF_REQUIRES(mutex_) {
         Statement update =
             HF_TRY(database_.prepare("UPDATE meta SET value = ?2 WHERE name = CAST(?1 AS TEXT)"));
         return update.bind(1, name).bind(2, value).run();
     }
 
-    Result<std::optional<KeyValue>> find_before(std::string_view key, Revision before) {
+    Result<std::optional<KeyValue>> find_before(std::string_view key, Revision before)
+        HF_REQUIRES(mutex_) {
         find_.bind(1, key).bind(2, before.value());
         if (!HF_TRY(find_.step())) return std::optional<KeyValue>();
         State state = read_state(find_);
@@ -247,11 +246,11 @@ private:
         return std::optional<KeyValue>(std::move(state.state));
     }
 
-    Result<std::optional<KeyValue>> find(std::string_view key) {
+    Result<std::optional<KeyValue>> find(std::string_view key) HF_REQUIRES(mutex_) {
         return find_before(key, Revision{revision_.value() + 1});
     }
 
-    Status check_compares(const Transaction& transaction) {
+    Status check_compares(const Transaction& transaction) HF_REQUIRES(mutex_) {
         for (const Compare& compare : transaction.compares) {
             const std::optional<KeyValue> now = HF_TRY(find(compare.key));
             const Revision modified = now ? now->modified : Revision{};
@@ -264,7 +263,7 @@ private:
     }
 
     template <typename F>
-    Status in_transaction(F body) {
+    Status in_transaction(F body) HF_REQUIRES(mutex_) {
         HF_TRY(database_.execute("BEGIN IMMEDIATE"));
         Status status = body();
         if (status.ok()) status = database_.execute("COMMIT");
@@ -276,7 +275,8 @@ private:
         return status;
     }
 
-    Result<std::vector<Event>> events_of(const Transaction& transaction, Revision next) {
+    Result<std::vector<Event>> events_of(const Transaction& transaction, Revision next)
+        HF_REQUIRES(mutex_) {
         std::vector<Event> events;
         for (const Put& put : transaction.puts) {
             const std::optional<KeyValue> before = HF_TRY(find(put.key));
@@ -295,11 +295,11 @@ private:
 
     // With `ended`, that lease is dropped in the same step.
     Result<std::vector<std::function<void()>>> apply(const Transaction& transaction,
-                                                     LeaseId ended = {}) {
+                                                     LeaseId ended = {}) HF_REQUIRES(mutex_) {
         const Revision next{revision_.value() + 1};
         const std::vector<Event> events = HF_TRY(events_of(transaction, next));
         if (events.empty() && ended == LeaseId{}) return std::vector<std::function<void()>>();
-        HF_TRY(in_transaction([&]() -> Status {
+        HF_TRY(in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
             if (ended != LeaseId{}) HF_TRY(drop_lease_.bind(1, ended.value()).run());
             if (events.empty()) return {};
             for (const Event& event : events) {
@@ -316,15 +316,21 @@ private:
         return hub_.publish(events, revision_);
     }
 
-    std::mutex mutex_;  // guards what follows
-    Database database_;
     env::Clock& clock_;
-    Revision revision_{0};
-    Revision compacted_{0};
-    Statement find_, list_, since_, insert_, drop_superseded_, drop_removed_, put_lease_,
-        drop_lease_;
-    Leases leases_;
-    WatchHub hub_;
+    Mutex mutex_;
+    Database database_ HF_GUARDED_BY(mutex_);
+    Revision revision_ HF_GUARDED_BY(mutex_){0};
+    Revision compacted_ HF_GUARDED_BY(mutex_){0};
+    Statement find_ HF_GUARDED_BY(mutex_);
+    Statement list_ HF_GUARDED_BY(mutex_);
+    Statement since_ HF_GUARDED_BY(mutex_);
+    Statement insert_ HF_GUARDED_BY(mutex_);
+    Statement drop_superseded_ HF_GUARDED_BY(mutex_);
+    Statement drop_removed_ HF_GUARDED_BY(mutex_);
+    Statement put_lease_ HF_GUARDED_BY(mutex_);
+    Statement drop_lease_ HF_GUARDED_BY(mutex_);
+    Leases leases_ HF_GUARDED_BY(mutex_);
+    WatchHub hub_ HF_GUARDED_BY(mutex_);  // is told in the order of revisions
 };
 
 }  // namespace

@@ -1,15 +1,15 @@
 #include "store/watch_hub.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <deque>
 #include <list>
-#include <mutex>
+
+#include "base/mutex.h"
 
 namespace hf::store {
 namespace {
 
-// The queue of one watch; everything but `prefix` and `on_events` under the hub's mutex.
+// The queue of one watch, under the hub's mutex.
 struct Queue {
     std::string prefix;
     std::function<void()> on_events;
@@ -23,9 +23,9 @@ struct Queue {
 }  // namespace
 
 struct WatchHub::Shared {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::list<std::shared_ptr<Queue>> queues;  // guarded by mutex
+    Mutex mutex;
+    ConditionVariable changed;
+    std::list<std::shared_ptr<Queue>> queues HF_GUARDED_BY(mutex);
 };
 
 namespace {
@@ -37,16 +37,16 @@ public:
         : shared_(std::move(shared)), queue_(std::move(queue)) {}
 
     ~HubWatch() override {
-        const std::lock_guard lock(shared_->mutex);
+        const MutexLock lock(shared_->mutex);
         shared_->queues.remove(queue_);
     }
 
     Result<std::vector<Event>> next(Duration patience) override {
-        std::unique_lock lock(shared_->mutex);
-        Queue& queue = *queue_;
-        shared_->changed.wait_for(lock, patience, [&] {
-            return queue.cancelled || queue.overrun || !queue.events.empty();
+        MutexLock lock(shared_->mutex);
+        shared_->changed.wait_for(lock, patience, [this]() HF_REQUIRES(shared_->mutex) {
+            return queue_->cancelled || queue_->overrun || !queue_->events.empty();
         });
+        Queue& queue = *queue_;
         if (queue.cancelled) return cancelled("the watch of '{}' was cancelled", queue.prefix);
         if (queue.overrun) {
             return out_of_range("the watch of '{}' fell {} events behind; list again", queue.prefix,
@@ -60,22 +60,24 @@ public:
     }
 
     void cancel() override {
+        std::function<void()> to_call;
         {
-            const std::lock_guard lock(shared_->mutex);
+            const MutexLock lock(shared_->mutex);
             queue_->cancelled = true;
+            to_call = queue_->on_events;
         }
         shared_->changed.notify_all();
-        if (queue_->on_events) queue_->on_events();
+        if (to_call) to_call();
     }
 
     Revision delivered() const override {
-        const std::lock_guard lock(shared_->mutex);
+        const MutexLock lock(shared_->mutex);
         return queue_->delivered;
     }
 
 private:
     const std::shared_ptr<Shared> shared_;
-    const std::shared_ptr<Queue> queue_;
+    const std::shared_ptr<Queue> queue_ HF_GUARDED_BY(shared_->mutex);
 };
 
 }  // namespace
@@ -84,7 +86,7 @@ WatchHub::WatchHub() : shared_(std::make_shared<Shared>()) {}
 
 WatchHub::~WatchHub() {
     {
-        const std::lock_guard lock(shared_->mutex);
+        const MutexLock lock(shared_->mutex);
         for (const auto& queue : shared_->queues) queue->cancelled = true;
     }
     shared_->changed.notify_all();
@@ -101,7 +103,7 @@ std::unique_ptr<Watch> WatchHub::open(Start start) {
                              std::make_move_iterator(start.missed.end()));
     }
     if (queue->events.empty()) queue->delivered = start.now;
-    const std::lock_guard lock(shared_->mutex);
+    const MutexLock lock(shared_->mutex);
     shared_->queues.push_back(queue);
     return std::make_unique<HubWatch<Shared>>(shared_, queue);
 }
@@ -110,7 +112,7 @@ std::vector<std::function<void()>> WatchHub::publish(const std::vector<Event>& e
                                                      Revision revision) {
     std::vector<std::function<void()>> to_call;
     {
-        const std::lock_guard lock(shared_->mutex);
+        const MutexLock lock(shared_->mutex);
         for (const auto& queue : shared_->queues) {
             queue->seen = revision;
             const std::size_t before = queue->events.size();

@@ -2,8 +2,7 @@
 
 #pragma once
 
-#include <mutex>
-
+#include "base/mutex.h"
 #include "base/rng.h"
 #include "env/entropy.h"
 #include "testing/script.h"
@@ -13,13 +12,13 @@ namespace hf::testing {
 class SeededEntropy final : public env::Entropy {
 public:
     void fill(std::span<std::uint8_t> bytes) override {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         for (std::uint8_t& byte : bytes) byte = static_cast<std::uint8_t>(rng_.next());
     }
 
 private:
-    std::mutex mutex_;  // guards rng_
-    Rng rng_{seed()};
+    Mutex mutex_;
+    Rng rng_ HF_GUARDED_BY(mutex_){seed()};
 };
 
 }  // namespace hf::testing

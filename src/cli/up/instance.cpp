@@ -2,11 +2,10 @@
 
 #include <pthread.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "api/kinds.h"
+#include "base/mutex.h"
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
 #include "cli/up/identity.h"
@@ -38,7 +37,7 @@ public:
 
     ~RealInstance() override {
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             stopping_ = true;
         }
         stop_.notify_all();
@@ -112,8 +111,9 @@ private:
         HF_TRY(world_.files.write(path, as_bytes(text), env::Access::kPrivate));
         ticker_ = std::thread([this] {
             pthread_setname_np(pthread_self(), "hf-tick");
-            std::unique_lock lock(mutex_);
-            while (!stop_.wait_for(lock, kTick, [this] { return stopping_; })) api_server_->tick();
+            MutexLock lock(mutex_);
+            const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
+            while (!stop_.wait_for(lock, kTick, stopping)) api_server_->tick();
         });
         return {};
     }
@@ -176,9 +176,9 @@ private:
     std::unique_ptr<control::Reconciler> reconciler_;
     std::unique_ptr<node::Agent> agent_;
 
-    std::mutex mutex_;  // guards stopping_
-    std::condition_variable stop_;
-    bool stopping_ = false;
+    Mutex mutex_;
+    ConditionVariable stop_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
     std::thread ticker_;
 };
 

@@ -2,11 +2,10 @@
 
 #include <pthread.h>
 
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "api/conditions.h"
+#include "base/mutex.h"
 #include "control/reconcile/assign.h"
 #include "resources/mirror.h"
 
@@ -44,7 +43,7 @@ public:
 
     ~RealReconciler() override {
         {
-            const std::lock_guard lock(mutex_);
+            const MutexLock lock(mutex_);
             stopping_ = true;
         }
         changed_.notify_all();
@@ -55,7 +54,7 @@ private:
     std::function<void()> waker() {
         return [this] {
             {
-                const std::lock_guard lock(mutex_);
+                const MutexLock lock(mutex_);
                 news_ = true;
             }
             changed_.notify_all();
@@ -63,7 +62,7 @@ private:
     }
 
     void run() {
-        std::unique_lock lock(mutex_);
+        MutexLock lock(mutex_);
         while (!stopping_) {
             news_ = false;
             lock.unlock();
@@ -72,7 +71,8 @@ private:
             note_trouble(resources_.store().expire_leases());
             note_trouble(resources_.maintain());
             lock.lock();
-            changed_.wait_for(lock, kRound, [&] { return stopping_ || news_; });
+            changed_.wait_for(lock, kRound,
+                              [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
     }
 
@@ -126,10 +126,10 @@ private:
     resources::Mirror nodes_;     // the thread's
     resources::Mirror services_;  // the thread's
 
-    std::mutex mutex_;  // guards what follows
-    std::condition_variable changed_;
-    bool stopping_ = false;
-    bool news_ = false;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    bool news_ HF_GUARDED_BY(mutex_) = false;
 
     std::thread thread_;
 };

@@ -79,7 +79,7 @@ Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& 
 void ApiServer::tick() {
     std::vector<std::shared_ptr<Wakener>> alive;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         std::erase_if(watches_, [&](const std::weak_ptr<Wakener>& watch) {
             std::shared_ptr<Wakener> wakener = watch.lock();
             if (!wakener) return true;

@@ -9,10 +9,10 @@
 #pragma once
 
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "control/server/answers.h"
 #include "control/server/request_path.h"
 #include "control/server/tokens.h"
@@ -85,8 +85,8 @@ private:
     Tokens& tokens_;
     const std::string version_;
     const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;
-    std::mutex mutex_;
-    std::vector<std::weak_ptr<Wakener>> watches_;  // under mutex_
+    Mutex mutex_;
+    std::vector<std::weak_ptr<Wakener>> watches_ HF_GUARDED_BY(mutex_);
 };
 
 // Adds all of the API's routes. REQUIRES: `server` outlives the HTTP server that the router goes

@@ -179,7 +179,7 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
     auto wakener = std::make_shared<Wakener>();
     options.on_events = [wakener] { wakener->wake(); };
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
         if (watches_.size() >= kMaxWatches)
             return unavailable("there are {} watches already; try again", kMaxWatches);

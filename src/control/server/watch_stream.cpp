@@ -3,14 +3,14 @@
 namespace hf::control {
 
 void Wakener::set(std::function<void()> wake) {
-    const std::lock_guard lock(mutex_);
+    const MutexLock lock(mutex_);
     wake_ = std::move(wake);
 }
 
 void Wakener::wake() {
     std::function<void()> wake;
     {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         wake = wake_;
     }
     if (wake) wake();

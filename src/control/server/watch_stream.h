@@ -7,9 +7,9 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 
+#include "base/mutex.h"
 #include "control/server/answers.h"
 #include "http/message.h"
 #include "resources/resources.h"
@@ -35,8 +35,8 @@ public:
     void wake();
 
 private:
-    std::mutex mutex_;
-    std::function<void()> wake_;  // under mutex_
+    Mutex mutex_;
+    std::function<void()> wake_ HF_GUARDED_BY(mutex_);
 };
 
 class WatchStream final : public http::BodyStream {
