@@ -8,17 +8,17 @@
 #include <initializer_list>
 #include <list>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "base/text.h"
 #include "http/framing.h"
+#include "http/reading.h"
 #include "http/tls.h"
 #include "http/transport.h"
 #include "http/url.h"
@@ -184,17 +184,20 @@ private:
                                    options_.redirects_max);
     }
 
-    // Starts one operation on the stream and runs the loop to its end.
-    template <typename Start>
-    ErrorCode wait(beast::tcp_stream& stream, Start start) {
+    // Runs the loop to the end of one operation on the transport.
+    ErrorCode wait(Transport& transport, asio::awaitable<ErrorCode> operation) {
         std::optional<ErrorCode> result;
-        start([&result](const ErrorCode& error, auto&&...) { result = error; });
+        asio::co_spawn(loop_, std::move(operation),
+                       [&result](const std::exception_ptr& thrown, const ErrorCode& error) {
+                           if (thrown) std::rethrow_exception(thrown);
+                           result = error;
+                       });
         loop_.restart();
         while (pulse_ && stopped_.ok() && !result) {
             loop_.run_for(kPulse);
             if (result) break;
             stopped_ = pulse_();
-            if (!stopped_.ok()) stream.close();
+            if (!stopped_.ok()) transport.tcp().close();
         }
         loop_.run();
         return result.value_or(asio::error::operation_aborted);
@@ -253,13 +256,13 @@ private:
                                error.message());
         }
         if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
-        beast::tcp_stream stream(loop_);
-        stream.expires_after(options_.connect_timeout);
-        error = wait(stream, [&](auto done) { stream.async_connect(addresses, std::move(done)); });
-        if (error) return failure(error, hop.name());
-        stream.socket().set_option(Tcp::no_delay(true), error);
         auto link = std::make_unique<Link>(
-            url.origin(), Transport(std::move(stream), url.tls ? tls_.get() : nullptr));
+            url.origin(), Transport(beast::tcp_stream(loop_), url.tls ? tls_.get() : nullptr));
+        Transport& transport = link->transport;
+        transport.tcp().expires_after(options_.connect_timeout);
+        error = wait(transport, transport.connect(addresses));
+        if (error) return failure(error, hop.name());
+        transport.tcp().socket().set_option(Tcp::no_delay(true), error);
         if (url.tls) HF_TRY(shake_hands(*link, hop));
         return link;
     }
@@ -268,9 +271,8 @@ private:
         SSL* const ssl = link.transport.ssl();
         HF_TRY(expect_host(ssl, hop.url.host));
         link.transport.tcp().expires_after(options_.connect_timeout);
-        const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-            link.transport.async_handshake(asio::ssl::stream_base::client, std::move(done));
-        });
+        const ErrorCode error =
+            wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
         if (!error) return {};
         if (const long verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
             return unauthenticated(
@@ -294,9 +296,8 @@ private:
 
     ErrorCode write(Link& link, ByteView bytes) {
         link.transport.tcp().expires_after(options_.read_timeout);
-        const auto buffer = asio::buffer(bytes.data(), bytes.size());
-        return wait(link.transport.tcp(),
-                    [&](auto done) { asio::async_write(link.transport, buffer, std::move(done)); });
+        std::array<asio::const_buffer, 1> buffers{asio::buffer(bytes.data(), bytes.size())};
+        return wait(link.transport, link.transport.write(buffers));
     }
 
     // The Status of the source, or what stopped the sending.
@@ -339,10 +340,8 @@ private:
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
             link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-                beast::http::async_read_header(link.transport, link.buffer, parser,
-                                               std::move(done));
-            });
+            const ErrorCode error =
+                wait(link.transport, read_header<false>(link.transport, link.buffer, parser));
             answered = answered || parser.got_some();
             if (error) return failure(error, hop.name());
             if (parser.get().result_int() < 200) continue;
@@ -373,9 +372,8 @@ private:
             space.data = piece.data();
             space.size = piece.size();
             link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-                beast::http::async_read_some(link.transport, link.buffer, parser, std::move(done));
-            });
+            const ErrorCode error =
+                wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
             if (error && error != beast::http::error::need_buffer) {
                 return failure(error, "reading the answer");
             }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <boost/beast/core/string.hpp>
+#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
 
 #include "base/text.h"
@@ -12,6 +13,7 @@ namespace {
 
 namespace beast = boost::beast;
 using beast::http::field;
+using Message = beast::http::response<beast::http::empty_body>;
 
 // Whether no handler may set this header: it is about the message, not its content.
 bool is_ours(std::string_view name) {
@@ -31,14 +33,16 @@ bool is_sendable(const Response& response) {
            });
 }
 
-template <typename Message>
-void set_header(Message& message, const Response& response, const Exchange& exchange) {
-    message.version(exchange.version);
-    message.result(static_cast<unsigned>(response.status));
-    for (const auto& [name, value] : response.headers.all()) {
-        if (!is_ours(name)) message.insert(name, value);
+std::string to_text(const Message& message) {
+    const std::string_view reason = message.reason();
+    std::string text = fmt::format("HTTP/{}.{} {} {}\r\n", message.version() / 10,
+                                   message.version() % 10, message.result_int(), reason);
+    for (const auto& field : message) {
+        const std::string_view name = field.name_string();
+        const std::string_view value = field.value();
+        text.append(name).append(": ").append(value).append("\r\n");
     }
-    message.keep_alive(exchange.keep_alive);
+    return text.append("\r\n");
 }
 
 }  // namespace
@@ -117,32 +121,25 @@ void make_sendable(Response& response) {
     }
 }
 
-beast::http::response<VectorBody> to_message(Response&& response, const Exchange& exchange) {
-    beast::http::response<VectorBody> message;
-    set_header(message, response, exchange);
-    const std::optional<std::uint64_t> length = declared_length(response);
-    message.body() = std::move(response.body);
-    if (exchange.head && length) {
-        message.content_length(*length);
-    } else {
-        message.prepare_payload();
+Head to_head(const Response& response, const Exchange& exchange) {
+    Message message;
+    message.version(exchange.version);
+    message.result(static_cast<unsigned>(response.status));
+    for (const auto& [name, value] : response.headers.all()) {
+        if (!is_ours(name)) message.insert(name, value);
     }
-    if (exchange.head) message.body().clear();
-    return message;
-}
-
-beast::http::response<beast::http::empty_body> to_stream_header(const Response& response,
-                                                                const Exchange& exchange) {
-    beast::http::response<beast::http::empty_body> message;
-    set_header(message, response, exchange);
-    if (const std::optional<std::uint64_t> length = declared_length(response)) {
+    message.keep_alive(exchange.keep_alive);
+    const std::optional<std::uint64_t> length = declared_length(response);
+    if (length && (response.stream || exchange.head)) {
         message.content_length(*length);
+    } else if (!response.stream) {
+        message.content_length(response.body.size());
     } else if (exchange.version >= 11) {
         message.chunked(true);
     } else {
         message.keep_alive(false);  // the end of the connection ends the body
     }
-    return message;
+    return {to_text(message), message.chunked(), message.keep_alive()};
 }
 
 std::optional<std::uint64_t> declared_length(const Response& response) {

@@ -1,74 +1,70 @@
-// The bytes of one TCP connection, with TLS or without, as one type that Beast's algorithms take:
-// they are compiled once for both. Time-outs are tcp()'s and hold for either.
+// The bytes of one TCP connection, with TLS or without, as coroutines over plain buffers. They hide
+// Asio's templates, which are slow to compile: each is instantiated once, in transport.cpp.
+// Time-outs are tcp()'s and hold for either.
 //
-// Internal to this module. Owned by one connection or client; used on its event loop only.
+// Internal to this module. Owned by one connection or client; used on its event loop only. One read
+// and one write may be under way at a time.
 
 #pragma once
 
-#include <utility>
+#include <span>
 #include <variant>
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/beast/core/stream_traits.hpp>
+#include <boost/asio/ssl/stream.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+
+#include "base/bytes.h"
 
 namespace hf::http {
 
-// Not final: Asio derives from it to see whether it is an executor.
-class Transport {
+struct IoResult {
+    boost::system::error_code error;
+    std::size_t bytes = 0;
+};
+
+class Transport final {
 public:
-    using executor_type = boost::beast::tcp_stream::executor_type;
+    using ErrorCode = boost::system::error_code;
+    using Addresses = boost::asio::ip::tcp::resolver::results_type;
+    using Role = boost::asio::ssl::stream_base::handshake_type;
 
     // `tls` is null for plain connections, and outlives this.
-    Transport(boost::beast::tcp_stream stream, boost::asio::ssl::context* tls)
-        : stream_(tls ? Stream(std::in_place_index<1>, std::move(stream), *tls)
-                      : Stream(std::in_place_index<0>, std::move(stream))) {}
+    Transport(boost::beast::tcp_stream stream, boost::asio::ssl::context* tls);
 
-    executor_type get_executor() { return tcp().get_executor(); }
-
-    boost::beast::tcp_stream& tcp() {
-        Secure* secure = std::get_if<1>(&stream_);
-        return secure ? secure->next_layer() : std::get<0>(stream_);
-    }
+    boost::beast::tcp_stream& tcp();
 
     // Null when plain.
-    SSL* ssl() {
-        Secure* secure = std::get_if<1>(&stream_);
-        return secure ? secure->native_handle() : nullptr;
-    }
+    SSL* ssl();
+
+    // To the first of the addresses that answers. The addresses outlive the call.
+    boost::asio::awaitable<ErrorCode> connect(const Addresses& addresses);
 
     // REQUIRES: ssl() is not null.
-    template <typename Token>
-    auto async_handshake(boost::asio::ssl::stream_base::handshake_type type, Token&& token) {
-        return std::get<1>(stream_).async_handshake(type, std::forward<Token>(token));
-    }
-    template <typename Token>
-    auto async_shutdown(Token&& token) {
-        return std::get<1>(stream_).async_shutdown(std::forward<Token>(token));
-    }
+    boost::asio::awaitable<ErrorCode> handshake(Role role);
 
-    template <typename Buffers, typename Token>
-    auto async_read_some(const Buffers& buffers, Token&& token) {
-        if (Secure* secure = std::get_if<1>(&stream_)) {
-            return secure->async_read_some(buffers, std::forward<Token>(token));
-        }
-        return std::get<0>(stream_).async_read_some(buffers, std::forward<Token>(token));
-    }
+    boost::asio::awaitable<IoResult> read_some(boost::asio::mutable_buffer space);
 
-    template <typename Buffers, typename Token>
-    auto async_write_some(const Buffers& buffers, Token&& token) {
-        if (Secure* secure = std::get_if<1>(&stream_)) {
-            return secure->async_write_some(buffers, std::forward<Token>(token));
-        }
-        return std::get<0>(stream_).async_write_some(buffers, std::forward<Token>(token));
-    }
+    // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
+    boost::asio::awaitable<ErrorCode> write(std::span<boost::asio::const_buffer> buffers);
+
+    // Says goodbye, then reads what the peer still sends, until it closes too or tcp()'s time is
+    // up.
+    boost::asio::awaitable<void> close();
 
 private:
-    using Secure = boost::beast::ssl_stream<boost::beast::tcp_stream>;
+    using Secure = boost::asio::ssl::stream<boost::beast::tcp_stream>;
     using Stream = std::variant<boost::beast::tcp_stream, Secure>;
+
+    boost::asio::awaitable<IoResult> read_tcp(boost::asio::mutable_buffer space);
+    boost::asio::awaitable<IoResult> write_some(std::span<const boost::asio::const_buffer> buffers);
+    boost::asio::const_buffer next_record(std::span<const boost::asio::const_buffer> buffers);
+
     Stream stream_;
+    Bytes record_;  // small buffers to be sent as one TLS record
 };
 
 }  // namespace hf::http
