@@ -197,7 +197,7 @@ private:
             loop_.run_for(kPulse);
             if (result) break;
             stopped_ = pulse_();
-            if (!stopped_.ok()) transport.tcp().close();
+            if (!stopped_.ok()) transport.cut();
         }
         loop_.run();
         return result.value_or(asio::error::operation_aborted);
@@ -229,8 +229,8 @@ private:
             std::unique_ptr<Link> link = std::move(*at);
             kept_.erase(at);
             char byte = 0;
-            const auto peeked = ::recv(link->transport.tcp().socket().native_handle(), &byte, 1,
-                                       MSG_PEEK | MSG_DONTWAIT);
+            const auto peeked =
+                ::recv(link->transport.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
             // TLS sends session tickets when it likes.
             const bool quiet =
                 peeked < 0 ? errno == EAGAIN || errno == EWOULDBLOCK : peeked > 0 && url.tls;
@@ -257,12 +257,12 @@ private:
         }
         if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
         auto link = std::make_unique<Link>(
-            url.origin(), Transport(beast::tcp_stream(loop_), url.tls ? tls_.get() : nullptr));
+            url.origin(), Transport(Tcp::socket(loop_), url.tls ? tls_.get() : nullptr));
         Transport& transport = link->transport;
-        transport.tcp().expires_after(options_.connect_timeout);
+        transport.expires_after(options_.connect_timeout);
         error = wait(transport, transport.connect(addresses));
         if (error) return failure(error, hop.name());
-        transport.tcp().socket().set_option(Tcp::no_delay(true), error);
+        transport.socket().set_option(Tcp::no_delay(true), error);
         if (url.tls) HF_TRY(shake_hands(*link, hop));
         return link;
     }
@@ -270,7 +270,7 @@ private:
     Status shake_hands(Link& link, const Hop& hop) {
         SSL* const ssl = link.transport.ssl();
         HF_TRY(expect_host(ssl, hop.url.host));
-        link.transport.tcp().expires_after(options_.connect_timeout);
+        link.transport.expires_after(options_.connect_timeout);
         const ErrorCode error =
             wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
         if (!error) return {};
@@ -295,7 +295,7 @@ private:
     }
 
     ErrorCode write(Link& link, ByteView bytes) {
-        link.transport.tcp().expires_after(options_.read_timeout);
+        link.transport.expires_after(options_.read_timeout);
         std::array<asio::const_buffer, 1> buffers{asio::buffer(bytes.data(), bytes.size())};
         return wait(link.transport, link.transport.write(buffers));
     }
@@ -339,7 +339,7 @@ private:
             parser.header_limit(kHeaderBytesMax);
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
-            link.transport.tcp().expires_after(options_.read_timeout);
+            link.transport.expires_after(options_.read_timeout);
             const ErrorCode error =
                 wait(link.transport, read_header<false>(link.transport, link.buffer, parser));
             answered = answered || parser.got_some();
@@ -371,7 +371,7 @@ private:
             auto& space = parser.get().body();
             space.data = piece.data();
             space.size = piece.size();
-            link.transport.tcp().expires_after(options_.read_timeout);
+            link.transport.expires_after(options_.read_timeout);
             const ErrorCode error =
                 wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
             if (error && error != beast::http::error::need_buffer) {

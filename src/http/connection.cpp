@@ -56,15 +56,15 @@ public:
     BeastConnection(Tcp::socket socket, ConnectionHost& host)
         : host_(host),
           limits_(host.limits()),
-          transport_(beast::tcp_stream(std::move(socket)), host.tls()),
+          transport_(std::move(socket), host.tls()),
           buffer_(limits_.header_bytes + kBufferBytes),
-          peer_(peer_of(tcp().socket())),
+          peer_(peer_of(transport_.socket())),
           watched_(host.loop()) {}
 
     asio::awaitable<void> serve() override {
         const std::shared_ptr<BeastConnection> self = shared_from_this();
         ErrorCode ignored;
-        tcp().socket().set_option(Tcp::no_delay(true), ignored);
+        transport_.socket().set_option(Tcp::no_delay(true), ignored);
         const bool secured = co_await handshake();
         if (!secured) co_return;
         for (bool go_on = true; go_on;) {
@@ -85,7 +85,7 @@ public:
 
     void close_if_idle() override {
         ErrorCode ignored;
-        if (!busy_ && tcp().socket().available(ignored) == 0) tcp().close();
+        if (!busy_ && transport_.socket().available(ignored) == 0) transport_.cut();
     }
 
     void abandon() override {
@@ -93,11 +93,9 @@ public:
     }
 
 private:
-    beast::tcp_stream& tcp() { return transport_.tcp(); }
-
     asio::awaitable<bool> handshake() {
         if (!transport_.ssl()) co_return true;
-        tcp().expires_after(limits_.handshake_timeout);
+        transport_.expires_after(limits_.handshake_timeout);
         const ErrorCode error = co_await transport_.handshake(asio::ssl::stream_base::server);
         if (error) co_return false;
         client_name_ = peer_common_name(transport_.ssl());
@@ -112,7 +110,7 @@ private:
             if (watching_ || gone_) co_return false;
         }
         if (buffer_.size() > 0) co_return true;
-        tcp().expires_after(limits_.idle_timeout);
+        transport_.expires_after(limits_.idle_timeout);
         const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
         const IoResult came = co_await transport_.read_some(space);
         buffer_.commit(came.bytes);
@@ -121,7 +119,7 @@ private:
 
     // Reads one request, answers it; true when the connection may go on.
     asio::awaitable<bool> serve_one() {
-        tcp().expires_after(limits_.request_timeout);
+        transport_.expires_after(limits_.request_timeout);
         Parser parser;
         parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
         parser.body_limit(limits_.body_bytes);
@@ -135,7 +133,7 @@ private:
             co_await send(*refusal, exchange);
             co_return false;
         }
-        const bool wanted = parser.get().keep_alive();
+        const bool wanted = parser.keep_alive();
         Response response = co_await host_.answer(std::move(request));
         make_sendable(response);
         exchange.keep_alive = wanted && !host_.draining();
@@ -230,7 +228,7 @@ private:
     }
 
     asio::awaitable<bool> write(std::span<asio::const_buffer> buffers) {
-        tcp().expires_after(limits_.request_timeout);
+        transport_.expires_after(limits_.request_timeout);
         const ErrorCode error = co_await transport_.write(buffers);
         co_return !error;
     }
@@ -238,7 +236,7 @@ private:
     void start_watching() {
         streaming_ = true;
         watching_ = true;
-        tcp().expires_never();
+        transport_.expires_never();
         asio::co_spawn(host_.loop(), watch(), asio::detached);
     }
 
@@ -261,10 +259,10 @@ private:
 
     asio::awaitable<void> close() {
         if (gone_ || watching_) {
-            tcp().close();
+            transport_.cut();
             co_return;
         }
-        tcp().expires_after(kLinger);
+        transport_.expires_after(kLinger);
         co_await transport_.close();
     }
 

@@ -1,23 +1,22 @@
 // The bytes of one TCP connection, with TLS or without, as coroutines over plain buffers. They hide
-// Asio's templates, which are slow to compile: each is instantiated once, in transport.cpp.
-// Time-outs are tcp()'s and hold for either.
+// Asio's streams, whose templates are slow to compile: each is instantiated once, in transport.cpp.
 //
 // Internal to this module. Owned by one connection or client; used on its event loop only. One read
 // and one write may be under way at a time.
 
 #pragma once
 
+#include <memory>
 #include <span>
-#include <variant>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/asio/ssl/stream.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
 
 #include "base/bytes.h"
+#include "base/time.h"
 
 namespace hf::http {
 
@@ -29,16 +28,27 @@ struct IoResult {
 class Transport final {
 public:
     using ErrorCode = boost::system::error_code;
+    using Socket = boost::asio::ip::tcp::socket;
     using Addresses = boost::asio::ip::tcp::resolver::results_type;
     using Role = boost::asio::ssl::stream_base::handshake_type;
 
     // `tls` is null for plain connections, and outlives this.
-    Transport(boost::beast::tcp_stream stream, boost::asio::ssl::context* tls);
+    Transport(Socket socket, boost::asio::ssl::context* tls);
+    Transport(Transport&& other) noexcept;
+    ~Transport();
 
-    boost::beast::tcp_stream& tcp();
+    Socket& socket();
 
     // Null when plain.
     SSL* ssl();
+
+    // Until when what is under way or started later must be done; else it ends with
+    // beast::error::timeout, and the connection too.
+    void expires_after(Duration duration);
+    void expires_never();
+
+    // Ends the connection at once, and what is under way with an error.
+    void cut();
 
     // To the first of the addresses that answers. The addresses outlive the call.
     boost::asio::awaitable<ErrorCode> connect(const Addresses& addresses);
@@ -51,19 +61,18 @@ public:
     // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
     boost::asio::awaitable<ErrorCode> write(std::span<boost::asio::const_buffer> buffers);
 
-    // Says goodbye, then reads what the peer still sends, until it closes too or tcp()'s time is
-    // up.
+    // Says goodbye, then reads what the peer still sends, until it closes too or the time is up.
     boost::asio::awaitable<void> close();
 
 private:
-    using Secure = boost::asio::ssl::stream<boost::beast::tcp_stream>;
-    using Stream = std::variant<boost::beast::tcp_stream, Secure>;
+    class Wire;
+    struct Streams;
 
-    boost::asio::awaitable<IoResult> read_tcp(boost::asio::mutable_buffer space);
+    boost::asio::awaitable<IoResult> read_wire(boost::asio::mutable_buffer space);
     boost::asio::awaitable<IoResult> write_some(std::span<const boost::asio::const_buffer> buffers);
     boost::asio::const_buffer next_record(std::span<const boost::asio::const_buffer> buffers);
 
-    Stream stream_;
+    std::unique_ptr<Streams> streams_;
     Bytes record_;  // small buffers to be sent as one TLS record
 };
 
