@@ -357,13 +357,23 @@ private:
         return unavailable("{}: more than {} interim answers", hop.name(), kInterimAnswersMax);
     }
 
+    ErrorCode read_part(Link& link, Parser& parser) {
+        // Most parts have come along with others, and the loop is not needed for them.
+        if (link.buffer.size() > 0) {
+            const ErrorCode error = parse_some<false>(link.buffer, parser);
+            if (error != beast::http::error::need_more) return error;
+        }
+        link.transport.expires_after(options_.read_timeout);
+        return wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
+    }
+
     Status read_body(Link& link, Parser& parser, const ClientRequest& request, Response& response) {
         const bool to_sink = request.sink && response.status < 300;
         const auto too_large = [&] {
             return resource_exhausted("the answer's body exceeds the limit of {} bytes",
                                       options_.body_bytes_max);
         };
-        if (!to_sink && parser.content_length().value_or(0) > options_.body_bytes_max) {
+        if (!to_sink && declared_length(response).value_or(0) > options_.body_bytes_max) {
             if (!parser.is_done()) return too_large();
         }
         std::array<std::uint8_t, kPieceBytes> piece;
@@ -371,9 +381,7 @@ private:
             auto& space = parser.get().body();
             space.data = piece.data();
             space.size = piece.size();
-            link.transport.expires_after(options_.read_timeout);
-            const ErrorCode error =
-                wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
+            const ErrorCode error = read_part(link, parser);
             if (error && error != beast::http::error::need_buffer) {
                 return failure(error, "reading the answer");
             }

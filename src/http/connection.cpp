@@ -133,7 +133,7 @@ private:
             co_await send(*refusal, exchange);
             co_return false;
         }
-        const bool wanted = parser.keep_alive();
+        const bool wanted = parser.get().keep_alive();
         Response response = co_await host_.answer(std::move(request));
         make_sendable(response);
         exchange.keep_alive = wanted && !host_.draining();

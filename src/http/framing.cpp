@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 
 #include "base/text.h"
 
@@ -13,7 +13,6 @@ namespace {
 
 namespace beast = boost::beast;
 using beast::http::field;
-using Message = beast::http::response<beast::http::empty_body>;
 
 // Whether no handler may set this header: it is about the message, not its content.
 bool is_ours(std::string_view name) {
@@ -31,18 +30,6 @@ bool is_sendable(const Response& response) {
            std::all_of(headers.begin(), headers.end(), [](const auto& header) {
                return is_header_name(header.first) && is_header_value(header.second);
            });
-}
-
-std::string to_text(const Message& message) {
-    const std::string_view reason = message.reason();
-    std::string text = fmt::format("HTTP/{}.{} {} {}\r\n", message.version() / 10,
-                                   message.version() % 10, message.result_int(), reason);
-    for (const auto& field : message) {
-        const std::string_view name = field.name_string();
-        const std::string_view value = field.value();
-        text.append(name).append(": ").append(value).append("\r\n");
-    }
-    return text.append("\r\n");
 }
 
 }  // namespace
@@ -122,24 +109,32 @@ void make_sendable(Response& response) {
 }
 
 Head to_head(const Response& response, const Exchange& exchange) {
-    Message message;
-    message.version(exchange.version);
-    message.result(static_cast<unsigned>(response.status));
+    const std::optional<std::uint64_t> declared = declared_length(response);
+    const bool modern = exchange.version >= 11;
+    Head head;
+    head.chunked = response.stream && !declared && modern;
+    const bool open_ended = response.stream && !declared && !modern;
+    head.keep_alive = exchange.keep_alive && !open_ended;
+
+    const auto status = static_cast<unsigned>(response.status);
+    const std::string_view reason =
+        beast::http::obsolete_reason(beast::http::int_to_status(status));
+    head.text = fmt::format("HTTP/1.{} {} {}\r\n", modern ? 1 : 0, status, reason);
+    const auto add = [&head](std::string_view name, std::string_view value) {
+        head.text.append(name).append(": ").append(value).append("\r\n");
+    };
     for (const auto& [name, value] : response.headers.all()) {
-        if (!is_ours(name)) message.insert(name, value);
+        if (!is_ours(name)) add(name, trim(value));
     }
-    message.keep_alive(exchange.keep_alive);
-    const std::optional<std::uint64_t> length = declared_length(response);
-    if (length && (response.stream || exchange.head)) {
-        message.content_length(*length);
-    } else if (!response.stream) {
-        message.content_length(response.body.size());
-    } else if (exchange.version >= 11) {
-        message.chunked(true);
-    } else {
-        message.keep_alive(false);  // the end of the connection ends the body
+    if (modern && !head.keep_alive) add("Connection", "close");
+    if (!modern && head.keep_alive) add("Connection", "keep-alive");
+    if (head.chunked) add("Transfer-Encoding", "chunked");
+    if (!head.chunked && !open_ended) {
+        const bool announces = declared && (response.stream || exchange.head);
+        add("Content-Length", fmt::format("{}", announces ? *declared : response.body.size()));
     }
-    return {to_text(message), message.chunked(), message.keep_alive()};
+    head.text += "\r\n";
+    return head;
 }
 
 std::optional<std::uint64_t> declared_length(const Response& response) {

@@ -54,7 +54,7 @@ struct Head {
 // whatever the handler says, but for the length that it gives a stream or the answer to HEAD.
 Head to_head(const Response& response, const Exchange& exchange);
 
-// What the handler of a stream says its length is.
+// What the Content-Length of a response says, if it is a length.
 std::optional<std::uint64_t> declared_length(const Response& response);
 
 }  // namespace hf::http

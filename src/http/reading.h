@@ -2,8 +2,7 @@
 // Errors, limits and what is left in the buffer are those of Beast's own asynchronous reads; but
 // these are compiled once, whatever the message's body.
 //
-// Internal to this module. Used on the transport's event loop; all three arguments outlive the
-// call.
+// Internal to this module. Used on the transport's event loop; all arguments outlive the call.
 
 #pragma once
 
@@ -15,7 +14,13 @@
 
 namespace hf::http {
 
-// One step: a part of the message, at least. REQUIRES: the parser is not done.
+// One part of the message from what is in the buffer; error::need_more when that is not enough.
+// REQUIRES: the parser is not done.
+template <bool kRequest>
+boost::system::error_code parse_some(boost::beast::flat_buffer& buffer,
+                                     boost::beast::http::basic_parser<kRequest>& parser);
+
+// The same, but reads what it takes.
 template <bool kRequest>
 boost::asio::awaitable<boost::system::error_code> read_some(
     Transport& transport, boost::beast::flat_buffer& buffer,
