@@ -8,17 +8,17 @@
 #include <initializer_list>
 #include <list>
 
+#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
 #include "base/text.h"
 #include "http/framing.h"
+#include "http/reading.h"
 #include "http/tls.h"
 #include "http/transport.h"
 #include "http/url.h"
@@ -184,17 +184,20 @@ private:
                                    options_.redirects_max);
     }
 
-    // Starts one operation on the stream and runs the loop to its end.
-    template <typename Start>
-    ErrorCode wait(beast::tcp_stream& stream, Start start) {
+    // Runs the loop to the end of one operation on the transport.
+    ErrorCode wait(Transport& transport, asio::awaitable<ErrorCode> operation) {
         std::optional<ErrorCode> result;
-        start([&result](const ErrorCode& error, auto&&...) { result = error; });
+        asio::co_spawn(loop_, std::move(operation),
+                       [&result](const std::exception_ptr& thrown, const ErrorCode& error) {
+                           if (thrown) std::rethrow_exception(thrown);
+                           result = error;
+                       });
         loop_.restart();
         while (pulse_ && stopped_.ok() && !result) {
             loop_.run_for(kPulse);
             if (result) break;
             stopped_ = pulse_();
-            if (!stopped_.ok()) stream.close();
+            if (!stopped_.ok()) transport.cut();
         }
         loop_.run();
         return result.value_or(asio::error::operation_aborted);
@@ -226,8 +229,8 @@ private:
             std::unique_ptr<Link> link = std::move(*at);
             kept_.erase(at);
             char byte = 0;
-            const auto peeked = ::recv(link->transport.tcp().socket().native_handle(), &byte, 1,
-                                       MSG_PEEK | MSG_DONTWAIT);
+            const auto peeked =
+                ::recv(link->transport.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
             // TLS sends session tickets when it likes.
             const bool quiet =
                 peeked < 0 ? errno == EAGAIN || errno == EWOULDBLOCK : peeked > 0 && url.tls;
@@ -253,13 +256,13 @@ private:
                                error.message());
         }
         if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
-        beast::tcp_stream stream(loop_);
-        stream.expires_after(options_.connect_timeout);
-        error = wait(stream, [&](auto done) { stream.async_connect(addresses, std::move(done)); });
-        if (error) return failure(error, hop.name());
-        stream.socket().set_option(Tcp::no_delay(true), error);
         auto link = std::make_unique<Link>(
-            url.origin(), Transport(std::move(stream), url.tls ? tls_.get() : nullptr));
+            url.origin(), Transport(Tcp::socket(loop_), url.tls ? tls_.get() : nullptr));
+        Transport& transport = link->transport;
+        transport.expires_after(options_.connect_timeout);
+        error = wait(transport, transport.connect(addresses));
+        if (error) return failure(error, hop.name());
+        transport.socket().set_option(Tcp::no_delay(true), error);
         if (url.tls) HF_TRY(shake_hands(*link, hop));
         return link;
     }
@@ -267,10 +270,9 @@ private:
     Status shake_hands(Link& link, const Hop& hop) {
         SSL* const ssl = link.transport.ssl();
         HF_TRY(expect_host(ssl, hop.url.host));
-        link.transport.tcp().expires_after(options_.connect_timeout);
-        const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-            link.transport.async_handshake(asio::ssl::stream_base::client, std::move(done));
-        });
+        link.transport.expires_after(options_.connect_timeout);
+        const ErrorCode error =
+            wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
         if (!error) return {};
         if (const long verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
             return unauthenticated(
@@ -293,10 +295,9 @@ private:
     }
 
     ErrorCode write(Link& link, ByteView bytes) {
-        link.transport.tcp().expires_after(options_.read_timeout);
-        const auto buffer = asio::buffer(bytes.data(), bytes.size());
-        return wait(link.transport.tcp(),
-                    [&](auto done) { asio::async_write(link.transport, buffer, std::move(done)); });
+        link.transport.expires_after(options_.read_timeout);
+        std::array<asio::const_buffer, 1> buffers{asio::buffer(bytes.data(), bytes.size())};
+        return wait(link.transport, link.transport.write(buffers));
     }
 
     // The Status of the source, or what stopped the sending.
@@ -338,11 +339,9 @@ private:
             parser.header_limit(kHeaderBytesMax);
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
-            link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-                beast::http::async_read_header(link.transport, link.buffer, parser,
-                                               std::move(done));
-            });
+            link.transport.expires_after(options_.read_timeout);
+            const ErrorCode error =
+                wait(link.transport, read_header<false>(link.transport, link.buffer, parser));
             answered = answered || parser.got_some();
             if (error) return failure(error, hop.name());
             if (parser.get().result_int() < 200) continue;
@@ -358,13 +357,23 @@ private:
         return unavailable("{}: more than {} interim answers", hop.name(), kInterimAnswersMax);
     }
 
+    ErrorCode read_part(Link& link, Parser& parser) {
+        // Most parts have come along with others, and the loop is not needed for them.
+        if (link.buffer.size() > 0) {
+            const ErrorCode error = parse_some<false>(link.buffer, parser);
+            if (error != beast::http::error::need_more) return error;
+        }
+        link.transport.expires_after(options_.read_timeout);
+        return wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
+    }
+
     Status read_body(Link& link, Parser& parser, const ClientRequest& request, Response& response) {
         const bool to_sink = request.sink && response.status < 300;
         const auto too_large = [&] {
             return resource_exhausted("the answer's body exceeds the limit of {} bytes",
                                       options_.body_bytes_max);
         };
-        if (!to_sink && parser.content_length().value_or(0) > options_.body_bytes_max) {
+        if (!to_sink && declared_length(response).value_or(0) > options_.body_bytes_max) {
             if (!parser.is_done()) return too_large();
         }
         std::array<std::uint8_t, kPieceBytes> piece;
@@ -372,10 +381,7 @@ private:
             auto& space = parser.get().body();
             space.data = piece.data();
             space.size = piece.size();
-            link.transport.tcp().expires_after(options_.read_timeout);
-            const ErrorCode error = wait(link.transport.tcp(), [&](auto done) {
-                beast::http::async_read_some(link.transport, link.buffer, parser, std::move(done));
-            });
+            const ErrorCode error = read_part(link, parser);
             if (error && error != beast::http::error::need_buffer) {
                 return failure(error, "reading the answer");
             }

@@ -7,15 +7,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/read.hpp>
-#include <boost/beast/http/serializer.hpp>
-#include <boost/beast/http/write.hpp>
+#include <boost/beast/http/vector_body.hpp>
 
 #include "http/framing.h"
+#include "http/reading.h"
 #include "http/stream_signal.h"
 #include "http/tls.h"
 #include "http/transport.h"
@@ -29,12 +26,15 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
-using Parser = beast::http::request_parser<VectorBody>;
+using Parser = beast::http::request_parser<beast::http::vector_body<std::uint8_t>>;
 using Tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
 constexpr std::size_t kBufferBytes = 64u << 10;  // besides the longest header
+
+constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
+constexpr std::string_view kLastChunk = "0\r\n\r\n";
 
 // How long an ended connection waits for its client to see the answer and close too. Closing at
 // once would, when the client is still sending, take the answer away from it.
@@ -56,15 +56,15 @@ public:
     BeastConnection(Tcp::socket socket, ConnectionHost& host)
         : host_(host),
           limits_(host.limits()),
-          transport_(beast::tcp_stream(std::move(socket)), host.tls()),
+          transport_(std::move(socket), host.tls()),
           buffer_(limits_.header_bytes + kBufferBytes),
-          peer_(peer_of(tcp().socket())),
+          peer_(peer_of(transport_.socket())),
           watched_(host.loop()) {}
 
     asio::awaitable<void> serve() override {
         const std::shared_ptr<BeastConnection> self = shared_from_this();
         ErrorCode ignored;
-        tcp().socket().set_option(Tcp::no_delay(true), ignored);
+        transport_.socket().set_option(Tcp::no_delay(true), ignored);
         const bool secured = co_await handshake();
         if (!secured) co_return;
         for (bool go_on = true; go_on;) {
@@ -85,7 +85,7 @@ public:
 
     void close_if_idle() override {
         ErrorCode ignored;
-        if (!busy_ && tcp().socket().available(ignored) == 0) tcp().close();
+        if (!busy_ && transport_.socket().available(ignored) == 0) transport_.cut();
     }
 
     void abandon() override {
@@ -93,12 +93,10 @@ public:
     }
 
 private:
-    beast::tcp_stream& tcp() { return transport_.tcp(); }
-
     asio::awaitable<bool> handshake() {
         if (!transport_.ssl()) co_return true;
-        tcp().expires_after(limits_.handshake_timeout);
-        auto [error] = co_await transport_.async_handshake(asio::ssl::stream_base::server, kAwait);
+        transport_.expires_after(limits_.handshake_timeout);
+        const ErrorCode error = co_await transport_.handshake(asio::ssl::stream_base::server);
         if (error) co_return false;
         client_name_ = peer_common_name(transport_.ssl());
         co_return true;
@@ -112,17 +110,16 @@ private:
             if (watching_ || gone_) co_return false;
         }
         if (buffer_.size() > 0) co_return true;
-        tcp().expires_after(limits_.idle_timeout);
-        auto space = buffer_.prepare(kReadBytes);
-        auto [error, count] = co_await transport_.async_read_some(space, kAwait);
-        if (error) co_return false;
-        buffer_.commit(count);
-        co_return true;
+        transport_.expires_after(limits_.idle_timeout);
+        const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
+        const IoResult came = co_await transport_.read_some(space);
+        buffer_.commit(came.bytes);
+        co_return !came.error;
     }
 
     // Reads one request, answers it; true when the connection may go on.
     asio::awaitable<bool> serve_one() {
-        tcp().expires_after(limits_.request_timeout);
+        transport_.expires_after(limits_.request_timeout);
         Parser parser;
         parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
         parser.body_limit(limits_.body_bytes);
@@ -150,20 +147,18 @@ private:
 
     // An answer when the request is refused. Sets gone_ when nobody waits for one.
     asio::awaitable<std::optional<Response>> read(Parser& parser, Request& request) {
-        auto [header_error, header_count] =
-            co_await beast::http::async_read_header(transport_, buffer_, parser, kAwait);
-        if (header_error) co_return after_error(header_error);
+        ErrorCode error = co_await read_header<true>(transport_, buffer_, parser);
+        if (error) co_return after_error(error);
         if (std::optional<Response> refusal = refuse_framing(parser.get())) co_return refusal;
         request = to_request(parser.get());
         request.peer = peer_;
         request.client_name = client_name_;
         if (expects_continue(parser.get())) {
-            beast::http::response<beast::http::empty_body> go_on(beast::http::status::continue_,
-                                                                 11);
-            auto [error, count] = co_await beast::http::async_write(transport_, go_on, kAwait);
+            std::array<asio::const_buffer, 1> go_on{asio::buffer(kGoOn)};
+            error = co_await transport_.write(go_on);
             if (error) co_return after_error(error);
         }
-        auto [error, count] = co_await beast::http::async_read(transport_, buffer_, parser, kAwait);
+        error = co_await read_message<true>(transport_, buffer_, parser);
         if (error) co_return after_error(error);
         request.body = std::move(parser.get().body());
         co_return std::nullopt;
@@ -175,30 +170,28 @@ private:
         return answer;
     }
 
-    asio::awaitable<bool> send(Response& response, const Exchange& exchange) {
-        beast::http::response<VectorBody> message = to_message(std::move(response), exchange);
-        tcp().expires_after(limits_.request_timeout);
-        auto [error, count] = co_await beast::http::async_write(transport_, message, kAwait);
-        co_return !error;
+    asio::awaitable<bool> send(const Response& response, const Exchange& exchange) {
+        const Head head = to_head(response, exchange);
+        const ByteView body = exchange.head ? ByteView() : ByteView(response.body);
+        std::array<asio::const_buffer, 2> buffers{asio::buffer(head.text),
+                                                  asio::buffer(body.data(), body.size())};
+        co_return co_await write(buffers);
     }
 
     // True when the stream came to its own end and all of it was sent.
     asio::awaitable<bool> send_stream(Response& response, Exchange& exchange) {
-        beast::http::response<beast::http::empty_body> message =
-            to_stream_header(response, exchange);
-        exchange.keep_alive = exchange.keep_alive && message.keep_alive();
-        beast::http::response_serializer<beast::http::empty_body> serializer(message);
-        tcp().expires_after(limits_.request_timeout);
-        auto [error, count] =
-            co_await beast::http::async_write_header(transport_, serializer, kAwait);
-        if (error) co_return false;
+        const Head head = to_head(response, exchange);
+        exchange.keep_alive = head.keep_alive;
+        std::array<asio::const_buffer, 1> buffers{asio::buffer(head.text)};
+        const bool begun = co_await write(buffers);
+        if (!begun) co_return false;
         if (exchange.head) co_return true;
         signal_ = std::make_shared<StreamSignal>(host_.loop());
         start_watching();
         const std::shared_ptr<StreamSignal> signal = signal_;
         response.stream->start([signal] { signal->notify(); });
         const bool sent =
-            co_await send_pieces(*response.stream, message.chunked(), declared_length(response));
+            co_await send_pieces(*response.stream, head.chunked, declared_length(response));
         response.stream.reset();
         signal_->close();
         signal_.reset();
@@ -215,9 +208,8 @@ private:
             std::optional<Bytes> piece = stream.next();
             if (!piece || (piece->empty() && (stop_ || host_.draining()))) {
                 if (!chunked) co_return !length || total == *length;
-                const std::string_view last = "0\r\n\r\n";
-                const auto buffer = asio::buffer(last);
-                co_return co_await write(buffer);
+                std::array<asio::const_buffer, 1> last{asio::buffer(kLastChunk)};
+                co_return co_await write(last);
             }
             if (piece->empty()) {
                 co_await signal_->wait();
@@ -227,25 +219,24 @@ private:
             if (length && total > *length) co_return false;
             const std::string head = chunked ? fmt::format("{:x}\r\n", piece->size()) : "";
             const std::string_view tail = chunked ? "\r\n" : "";
-            const std::array<asio::const_buffer, 3> buffers{
-                asio::buffer(head), asio::buffer(*piece), asio::buffer(tail)};
+            std::array<asio::const_buffer, 3> buffers{asio::buffer(head), asio::buffer(*piece),
+                                                      asio::buffer(tail)};
             const bool written = co_await write(buffers);
             if (!written) co_return false;
         }
         co_return false;
     }
 
-    template <typename Buffers>
-    asio::awaitable<bool> write(const Buffers& buffers) {
-        tcp().expires_after(limits_.request_timeout);
-        auto [error, count] = co_await asio::async_write(transport_, buffers, kAwait);
+    asio::awaitable<bool> write(std::span<asio::const_buffer> buffers) {
+        transport_.expires_after(limits_.request_timeout);
+        const ErrorCode error = co_await transport_.write(buffers);
         co_return !error;
     }
 
     void start_watching() {
         streaming_ = true;
         watching_ = true;
-        tcp().expires_never();
+        transport_.expires_never();
         asio::co_spawn(host_.loop(), watch(), asio::detached);
     }
 
@@ -254,11 +245,11 @@ private:
     asio::awaitable<void> watch() {
         const std::shared_ptr<BeastConnection> self = shared_from_this();
         while (buffer_.size() + kReadBytes <= buffer_.max_size()) {
-            auto space = buffer_.prepare(kReadBytes);
-            auto [error, count] = co_await transport_.async_read_some(space, kAwait);
-            gone_ = gone_ || error;
-            if (error) break;
-            buffer_.commit(count);
+            const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
+            const IoResult came = co_await transport_.read_some(space);
+            gone_ = gone_ || came.error;
+            if (came.error) break;
+            buffer_.commit(came.bytes);
             if (!streaming_) break;
         }
         watching_ = false;
@@ -266,24 +257,13 @@ private:
         if (signal_) signal_->notify();
     }
 
-    // Says goodbye, then reads what the client still sends, for a while.
     asio::awaitable<void> close() {
-        ErrorCode ignored;
         if (gone_ || watching_) {
-            tcp().close();
+            transport_.cut();
             co_return;
         }
-        tcp().expires_after(kLinger);
-        if (transport_.ssl()) {
-            co_await transport_.async_shutdown(kAwait);
-        }
-        tcp().socket().shutdown(Tcp::socket::shutdown_send, ignored);
-        std::array<std::uint8_t, kReadBytes> unread;
-        for (bool open = true; open;) {
-            const auto space = asio::buffer(unread);
-            auto [error, count] = co_await tcp().async_read_some(space, kAwait);
-            open = !error;
-        }
+        transport_.expires_after(kLinger);
+        co_await transport_.close();
     }
 
     ConnectionHost& host_;

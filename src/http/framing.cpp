@@ -4,6 +4,7 @@
 
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
+#include <boost/beast/http/status.hpp>
 
 #include "base/text.h"
 
@@ -29,16 +30,6 @@ bool is_sendable(const Response& response) {
            std::all_of(headers.begin(), headers.end(), [](const auto& header) {
                return is_header_name(header.first) && is_header_value(header.second);
            });
-}
-
-template <typename Message>
-void set_header(Message& message, const Response& response, const Exchange& exchange) {
-    message.version(exchange.version);
-    message.result(static_cast<unsigned>(response.status));
-    for (const auto& [name, value] : response.headers.all()) {
-        if (!is_ours(name)) message.insert(name, value);
-    }
-    message.keep_alive(exchange.keep_alive);
 }
 
 }  // namespace
@@ -117,32 +108,33 @@ void make_sendable(Response& response) {
     }
 }
 
-beast::http::response<VectorBody> to_message(Response&& response, const Exchange& exchange) {
-    beast::http::response<VectorBody> message;
-    set_header(message, response, exchange);
-    const std::optional<std::uint64_t> length = declared_length(response);
-    message.body() = std::move(response.body);
-    if (exchange.head && length) {
-        message.content_length(*length);
-    } else {
-        message.prepare_payload();
-    }
-    if (exchange.head) message.body().clear();
-    return message;
-}
+Head to_head(const Response& response, const Exchange& exchange) {
+    const std::optional<std::uint64_t> declared = declared_length(response);
+    const bool modern = exchange.version >= 11;
+    Head head;
+    head.chunked = response.stream && !declared && modern;
+    const bool open_ended = response.stream && !declared && !modern;
+    head.keep_alive = exchange.keep_alive && !open_ended;
 
-beast::http::response<beast::http::empty_body> to_stream_header(const Response& response,
-                                                                const Exchange& exchange) {
-    beast::http::response<beast::http::empty_body> message;
-    set_header(message, response, exchange);
-    if (const std::optional<std::uint64_t> length = declared_length(response)) {
-        message.content_length(*length);
-    } else if (exchange.version >= 11) {
-        message.chunked(true);
-    } else {
-        message.keep_alive(false);  // the end of the connection ends the body
+    const auto status = static_cast<unsigned>(response.status);
+    const std::string_view reason =
+        beast::http::obsolete_reason(beast::http::int_to_status(status));
+    head.text = fmt::format("HTTP/1.{} {} {}\r\n", modern ? 1 : 0, status, reason);
+    const auto add = [&head](std::string_view name, std::string_view value) {
+        head.text.append(name).append(": ").append(value).append("\r\n");
+    };
+    for (const auto& [name, value] : response.headers.all()) {
+        if (!is_ours(name)) add(name, trim(value));
     }
-    return message;
+    if (modern && !head.keep_alive) add("Connection", "close");
+    if (!modern && head.keep_alive) add("Connection", "keep-alive");
+    if (head.chunked) add("Transfer-Encoding", "chunked");
+    if (!head.chunked && !open_ended) {
+        const bool announces = declared && (response.stream || exchange.head);
+        add("Content-Length", fmt::format("{}", announces ? *declared : response.body.size()));
+    }
+    head.text += "\r\n";
+    return head;
 }
 
 std::optional<std::uint64_t> declared_length(const Response& response) {

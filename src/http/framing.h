@@ -9,16 +9,12 @@
 #include <optional>
 #include <string>
 
-#include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
-#include <boost/beast/http/vector_body.hpp>
 
 #include "http/message.h"
 #include "http/server.h"
 
 namespace hf::http {
-
-using VectorBody = boost::beast::http::vector_body<std::uint8_t>;
 
 // Letters, digits and the marks of RFC 9110's `token`; and no control characters, respectively.
 bool is_header_name(std::string_view name);
@@ -47,15 +43,18 @@ bool expects_continue(const boost::beast::http::request_header<>& header);
 // 500, and takes the body from one that must not have any (204, 304).
 void make_sendable(Response& response);
 
+// The first line and the header fields of a response as they are sent.
+struct Head {
+    std::string text;
+    bool chunked = false;
+    bool keep_alive = false;  // false also when only the connection's end can end the body
+};
+
 // Headers about the message itself (Connection, Transfer-Encoding, Content-Length) are set here,
 // whatever the handler says, but for the length that it gives a stream or the answer to HEAD.
-boost::beast::http::response<VectorBody> to_message(Response&& response, const Exchange& exchange);
+Head to_head(const Response& response, const Exchange& exchange);
 
-// The header alone of a response with a stream.
-boost::beast::http::response<boost::beast::http::empty_body> to_stream_header(
-    const Response& response, const Exchange& exchange);
-
-// What the handler of a stream says its length is.
+// What the Content-Length of a response says, if it is a length.
 std::optional<std::uint64_t> declared_length(const Response& response);
 
 }  // namespace hf::http

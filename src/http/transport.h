@@ -1,74 +1,79 @@
-// The bytes of one TCP connection, with TLS or without, as one type that Beast's algorithms take:
-// they are compiled once for both. Time-outs are tcp()'s and hold for either.
+// The bytes of one TCP connection, with TLS or without, as coroutines over plain buffers. They hide
+// Asio's streams, whose templates are slow to compile: each is instantiated once, in transport.cpp.
 //
-// Internal to this module. Owned by one connection or client; used on its event loop only.
+// Internal to this module. Owned by one connection or client; used on its event loop only. One read
+// and one write may be under way at a time.
 
 #pragma once
 
-#include <utility>
-#include <variant>
+#include <memory>
+#include <span>
 
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/context.hpp>
-#include <boost/beast/core/stream_traits.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
-#include <boost/beast/ssl/ssl_stream.hpp>
+#include <boost/asio/ssl/stream_base.hpp>
+
+#include "base/bytes.h"
+#include "base/time.h"
 
 namespace hf::http {
 
-// Not final: Asio derives from it to see whether it is an executor.
-class Transport {
+struct IoResult {
+    boost::system::error_code error;
+    std::size_t bytes = 0;
+};
+
+class Transport final {
 public:
-    using executor_type = boost::beast::tcp_stream::executor_type;
+    using ErrorCode = boost::system::error_code;
+    using Socket = boost::asio::ip::tcp::socket;
+    using Addresses = boost::asio::ip::tcp::resolver::results_type;
+    using Role = boost::asio::ssl::stream_base::handshake_type;
 
     // `tls` is null for plain connections, and outlives this.
-    Transport(boost::beast::tcp_stream stream, boost::asio::ssl::context* tls)
-        : stream_(tls ? Stream(std::in_place_index<1>, std::move(stream), *tls)
-                      : Stream(std::in_place_index<0>, std::move(stream))) {}
+    Transport(Socket socket, boost::asio::ssl::context* tls);
+    Transport(Transport&& other) noexcept;
+    ~Transport();
 
-    executor_type get_executor() { return tcp().get_executor(); }
-
-    boost::beast::tcp_stream& tcp() {
-        Secure* secure = std::get_if<1>(&stream_);
-        return secure ? secure->next_layer() : std::get<0>(stream_);
-    }
+    Socket& socket();
 
     // Null when plain.
-    SSL* ssl() {
-        Secure* secure = std::get_if<1>(&stream_);
-        return secure ? secure->native_handle() : nullptr;
-    }
+    SSL* ssl();
+
+    // Until when what is under way or started later must be done; else it ends with
+    // beast::error::timeout, and the connection too.
+    void expires_after(Duration duration);
+    void expires_never();
+
+    // Ends the connection at once, and what is under way with an error.
+    void cut();
+
+    // To the first of the addresses that answers. The addresses outlive the call.
+    boost::asio::awaitable<ErrorCode> connect(const Addresses& addresses);
 
     // REQUIRES: ssl() is not null.
-    template <typename Token>
-    auto async_handshake(boost::asio::ssl::stream_base::handshake_type type, Token&& token) {
-        return std::get<1>(stream_).async_handshake(type, std::forward<Token>(token));
-    }
-    template <typename Token>
-    auto async_shutdown(Token&& token) {
-        return std::get<1>(stream_).async_shutdown(std::forward<Token>(token));
-    }
+    boost::asio::awaitable<ErrorCode> handshake(Role role);
 
-    template <typename Buffers, typename Token>
-    auto async_read_some(const Buffers& buffers, Token&& token) {
-        if (Secure* secure = std::get_if<1>(&stream_)) {
-            return secure->async_read_some(buffers, std::forward<Token>(token));
-        }
-        return std::get<0>(stream_).async_read_some(buffers, std::forward<Token>(token));
-    }
+    boost::asio::awaitable<IoResult> read_some(boost::asio::mutable_buffer space);
 
-    template <typename Buffers, typename Token>
-    auto async_write_some(const Buffers& buffers, Token&& token) {
-        if (Secure* secure = std::get_if<1>(&stream_)) {
-            return secure->async_write_some(buffers, std::forward<Token>(token));
-        }
-        return std::get<0>(stream_).async_write_some(buffers, std::forward<Token>(token));
-    }
+    // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
+    boost::asio::awaitable<ErrorCode> write(std::span<boost::asio::const_buffer> buffers);
+
+    // Says goodbye, then reads what the peer still sends, until it closes too or the time is up.
+    boost::asio::awaitable<void> close();
 
 private:
-    using Secure = boost::beast::ssl_stream<boost::beast::tcp_stream>;
-    using Stream = std::variant<boost::beast::tcp_stream, Secure>;
-    Stream stream_;
+    class Wire;
+    struct Streams;
+
+    boost::asio::awaitable<IoResult> read_wire(boost::asio::mutable_buffer space);
+    boost::asio::awaitable<IoResult> write_some(std::span<const boost::asio::const_buffer> buffers);
+    boost::asio::const_buffer next_record(std::span<const boost::asio::const_buffer> buffers);
+
+    std::unique_ptr<Streams> streams_;
+    Bytes record_;  // small buffers to be sent as one TLS record
 };
 
 }  // namespace hf::http
