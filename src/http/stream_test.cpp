@@ -65,8 +65,7 @@ TEST_F(Streams, ADeclaredLengthIsKept) {
     feed_->push("two");
     feed_->end();
     RawSocket client(server_->port());
-    client.send(
-        fmt::format("{}GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", kGet));
+    client.send(fmt::format("{}GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", kGet));
     const std::string answer = client.read_to_end();
     EXPECT_NE(answer.find("Content-Length: 6\r\n\r\nonetwo"), std::string::npos) << answer;
 }
