@@ -274,13 +274,13 @@ TEST_F(ApiServerTest, AWatchThatFellBehindSaysSo) {
 }
 
 TEST_F(ApiServerTest, MoreWatchesThanTheBoundAreRefused) {
+    const std::string watch = fmt::format("{}?watch=1", kServices);
     std::vector<http::Response> kept;
-    for (std::size_t i = 0; i < kMaxWatches; ++i)
-        kept.push_back(send("GET", std::string(kServices) + "?watch=1"));
+    for (std::size_t i = 0; i < kMaxWatches; ++i) kept.push_back(send("GET", watch));
     EXPECT_EQ(kept.back().status, 200);
-    EXPECT_EQ(send("GET", std::string(kServices) + "?watch=1").status, 503);
+    EXPECT_EQ(send("GET", watch).status, 503);
     kept.pop_back();
-    EXPECT_EQ(send("GET", std::string(kServices) + "?watch=1").status, 200);
+    EXPECT_EQ(send("GET", watch).status, 200);
 }
 
 TEST_F(ApiServerTest, CoreEventsAreOursUnderV1) {
