@@ -106,7 +106,7 @@ refuses "has no model 'relu:2'; did you mean 'relu:1'" "$holdfast" pull relu:2 -
 refuses 'status 404' "$holdfast" pull "${registries[0]:+$address}/nobody:1"
 refuses '[Cc]onnect|refused' "$holdfast" pull 127.0.0.1:1/relu:1
 refuses 'File too large' bash -c "trap '' XFSZ; ulimit -f 1000; exec '$holdfast' push two big:1 --golden 0"
-refuses 'not permitted|Permission denied|Read-only' "$holdfast" push "$small" relu:1 --to /sys/vault
+refuses 'No such file|not permitted|Permission denied' "$holdfast" push "$small" relu:1 --to /proc/vault
 refuses 'is not an OCI layout' "$holdfast" vault list --data nowhere
 printf 'cos\nsystem\n(S"id"\ntR.' >model.bin
 refuses '\[pickle\]' "$holdfast" push model.bin relu:1
