@@ -61,6 +61,7 @@ class SteppingClock final : public env::Clock {
 public:
     Instant now() const override { return Instant(monotonic()); }
     Duration monotonic() const override { return std::chrono::seconds(++looks_); }
+    Duration thread_cpu() const override { return {}; }
 
 private:
     mutable std::int64_t looks_ = 1'800'000'000;

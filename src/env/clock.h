@@ -16,6 +16,9 @@ public:
 
     // Time since an arbitrary start; never goes back. For measuring, never for storing.
     virtual Duration monotonic() const = 0;
+
+    // Processor time that the calling thread has used. For measuring.
+    virtual Duration thread_cpu() const = 0;
 };
 
 }  // namespace hf::env

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 
 #include <cerrno>
+#include <ctime>
 
 #include "base/check.h"
 
@@ -14,6 +15,12 @@ Instant RealClock::now() const {
 
 Duration RealClock::monotonic() const {
     return std::chrono::steady_clock::now().time_since_epoch();
+}
+
+Duration RealClock::thread_cpu() const {
+    timespec used{};
+    HF_CHECK(::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0, "this thread has no clock");
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 void RealEntropy::fill(std::span<std::uint8_t> bytes) {

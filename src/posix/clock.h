@@ -11,6 +11,7 @@ class RealClock final : public env::Clock {
 public:
     Instant now() const override;
     Duration monotonic() const override;
+    Duration thread_cpu() const override;
 };
 
 class RealEntropy final : public env::Entropy {

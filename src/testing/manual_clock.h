@@ -15,6 +15,7 @@ public:
 
     Instant now() const override { return start_ + monotonic(); }
     Duration monotonic() const override { return Duration(passed_.load()); }
+    Duration thread_cpu() const override { return monotonic(); }
 
     void advance(Duration by) { passed_ += by.count(); }
 

@@ -19,6 +19,7 @@ double microseconds(Duration duration) {
 
 struct Timings {
     double first_us = 0;
+    double cpu_us = 0;  // of a run, on average
     std::vector<double> sorted_us;
     double quantile(double q) const {
         const auto last = static_cast<double>(sorted_us.size() - 1);
@@ -40,15 +41,21 @@ Result<double> time_once(World& world, runtime::Session& session, std::span<cons
     return microseconds(world.clock.monotonic() - start);
 }
 
+struct SessionTimes {
+    std::vector<double> runs_us;
+    double cpu_us = 0;  // of all runs
+};
+
 // One session until the time is over.
-Result<std::vector<double>> measure_session(World& world, const Load& load,
-                                            runtime::Session& session) {
-    std::vector<double> times_us;
+Result<SessionTimes> measure_session(World& world, const Load& load, runtime::Session& session) {
+    SessionTimes times;
+    const Duration cpu = world.clock.thread_cpu();
     const Duration end = world.clock.monotonic() + load.length;
     do {
-        times_us.push_back(HF_TRY(time_once(world, session, load.inputs)));
-    } while (world.clock.monotonic() < end && times_us.size() < kMaxRuns / load.threads);
-    return times_us;
+        times.runs_us.push_back(HF_TRY(time_once(world, session, load.inputs)));
+    } while (world.clock.monotonic() < end && times.runs_us.size() < kMaxRuns / load.threads);
+    times.cpu_us = microseconds(world.clock.thread_cpu() - cpu);
+    return times;
 }
 
 Result<Timings> measure(World& world, const Load& load) {
@@ -58,7 +65,7 @@ Result<Timings> measure(World& world, const Load& load) {
     }
     Timings timings;
     timings.first_us = HF_TRY(time_once(world, *sessions.front(), load.inputs));
-    std::vector<Result<std::vector<double>>> found(load.threads, std::vector<double>());
+    std::vector<Result<SessionTimes>> found(load.threads, SessionTimes());
     std::vector<std::thread> threads;
     for (std::size_t i = 1; i < load.threads; ++i) {
         threads.emplace_back([&, i] { found[i] = measure_session(world, load, *sessions[i]); });
@@ -66,9 +73,12 @@ Result<Timings> measure(World& world, const Load& load) {
     found[0] = measure_session(world, load, *sessions[0]);
     for (std::thread& thread : threads) thread.join();
     for (auto& each : found) {
-        const std::vector<double> times_us = HF_TRY(std::move(each));
-        timings.sorted_us.insert(timings.sorted_us.end(), times_us.begin(), times_us.end());
+        const SessionTimes times = HF_TRY(std::move(each));
+        timings.sorted_us.insert(timings.sorted_us.end(), times.runs_us.begin(),
+                                 times.runs_us.end());
+        timings.cpu_us += times.cpu_us;
     }
+    timings.cpu_us /= static_cast<double>(timings.sorted_us.size());
     std::sort(timings.sorted_us.begin(), timings.sorted_us.end());
     return timings;
 }
@@ -102,6 +112,7 @@ Status run(World& world, const Arguments& arguments) {
                          {"min_us", timings.sorted_us.front()},
                          {"p50_us", timings.quantile(0.5)},
                          {"p99_us", timings.quantile(0.99)},
+                         {"cpu_us", timings.cpu_us},
                          {"load_ms", loaded.load_ms},
                          {"first_us", timings.first_us},
                          {"peak_rss_bytes", peak_rss_bytes(world)},
