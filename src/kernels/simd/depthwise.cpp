@@ -16,12 +16,10 @@ namespace hf::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using DF = hn::CappedTag<float, kPanel>;
 using D16 = hn::CappedTag<std::int16_t, kPanel>;
 using D32 = hn::RepartitionToWide<D16>;
 using V16 = hn::VFromD<D16>;
 using V32 = hn::VFromD<D32>;
-constexpr std::size_t kLanesF = hn::MaxLanes(DF());
 constexpr std::size_t kLanes16 = hn::MaxLanes(D16());
 constexpr std::size_t kLanes32 = hn::MaxLanes(D32());
 
@@ -29,52 +27,6 @@ constexpr std::size_t kLanes32 = hn::MaxLanes(D32());
 struct Place {
     std::size_t y, x, channel;
 };
-
-template <std::size_t kCount>
-HWY_INLINE void outputs_f32(const Depthwise& s, const DepthwiseF32Data& data, const Place& at) {
-    const DF d;
-    hn::VFromD<DF> sums[kCount];
-    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
-        sums[i] = hn::LoadU(d, data.bias + at.channel);
-    }
-    const std::size_t step = s.stride_x * s.padded_channels;
-    const float* weights = data.packed + at.channel;
-    const float* image = data.in + at.y * s.stride_y * s.in_row + at.x * step + at.channel;
-    for (std::size_t ky = 0; ky < s.kernel_height; ++ky) {
-        const float* tap = image + ky * s.dilation_y * s.in_row;
-        for (std::size_t kx = 0; kx < s.kernel_width; ++kx) {
-            const auto weight = hn::LoadU(d, weights);
-            HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
-                sums[i] = hn::MulAdd(hn::LoadU(d, tap + i * step), weight, sums[i]);
-            }
-            weights += s.padded_channels;
-            tap += s.dilation_x * s.padded_channels;
-        }
-    }
-    const auto low = hn::Set(d, data.min), high = hn::Set(d, data.max);
-    float* out = data.out + (at.y * s.out_width + at.x) * s.channels + at.channel;
-    const std::size_t left = std::min(s.channels - at.channel, kLanesF);
-    HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
-        const auto value = hn::Min(high, hn::Max(low, sums[i]));
-        if (left == kLanesF) {
-            hn::StoreU(value, d, out + i * s.channels);
-        } else {
-            float lanes[kLanesF];
-            hn::StoreU(value, d, lanes);
-            std::memcpy(out + i * s.channels, lanes, left * sizeof(float));
-        }
-    }
-}
-
-void run_f32(const Depthwise& s, const DepthwiseF32Data& data) {
-    Place at{};
-    for (at.y = 0; at.y < s.out_height; ++at.y) {
-        for (at.channel = 0; at.channel < s.channels; at.channel += kLanesF) {
-            for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) outputs_f32<4>(s, data, at);
-            for (; at.x < s.out_width; ++at.x) outputs_f32<1>(s, data, at);
-        }
-    }
-}
 
 // Interleaving works on blocks of 128 bits: with vectors of two blocks, the lower result holds
 // channels 0-3 and 8-11. Weights are put in the same order, and sums back into theirs.
@@ -170,7 +122,6 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace hf::kernels {
 
-HWY_EXPORT(run_f32);
 HWY_EXPORT(run_i8);
 
 void pack_depthwise_i8(const Depthwise& s, const std::int8_t* weights, std::int16_t* packed) {
@@ -182,10 +133,6 @@ void pack_depthwise_i8(const Depthwise& s, const std::int8_t* weights, std::int1
             *packed++ = inside ? weights[from * s.channels + channel] : std::int16_t{0};
         }
     }
-}
-
-void depthwise_f32(const Depthwise& depthwise, const DepthwiseF32Data& data) {
-    HWY_DYNAMIC_DISPATCH(run_f32)(depthwise, data);
 }
 
 void depthwise_i8(const Depthwise& depthwise, const DepthwiseI8Data& data) {

@@ -1,6 +1,6 @@
-// Depthwise convolution of one image in NHWC: each channel by its own taps. The image arrives with
-// its borders there and its channels a multiple of kPanel (pad.h). int8 is TensorFlow Lite's
-// integer arithmetic, exactly; see gemm_i8.h for its terms.
+// Depthwise convolution of one image in NHWC, int8: each channel by its own taps. The image arrives
+// with its borders there and its channels a multiple of kPanel (pad.h). The arithmetic is that of
+// TensorFlow Lite, exactly; see gemm_i8.h for its terms.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -22,14 +22,6 @@ struct Depthwise {
     std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
 };
 
-struct DepthwiseF32Data {
-    const float* in = nullptr;
-    const float* packed = nullptr;  // kernel_height x kernel_width x padded_channels
-    const float* bias = nullptr;    // padded_channels
-    float min = 0, max = 0;
-    float* out = nullptr;
-};
-
 struct DepthwiseI8Data {
     const std::int16_t* in = nullptr;
     const std::int16_t* packed = nullptr;  // from pack_depthwise_i8
@@ -47,7 +39,6 @@ inline std::size_t packed_size_depthwise_i8(std::size_t taps, std::size_t padded
 void pack_depthwise_i8(const Depthwise& depthwise, const std::int8_t* weights,
                        std::int16_t* packed);
 
-void depthwise_f32(const Depthwise& depthwise, const DepthwiseF32Data& data);
 void depthwise_i8(const Depthwise& depthwise, const DepthwiseI8Data& data);
 
 }  // namespace hf::kernels

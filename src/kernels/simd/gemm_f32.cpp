@@ -17,131 +17,170 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kPanel>;
 using V = hn::VFromD<D>;
 constexpr std::size_t kLanes = hn::MaxLanes(D());
-constexpr std::size_t kVectors = kPanel / kLanes;
+constexpr std::size_t kVectors = kPanel / kLanes;  // of a panel
+
+// The tile whose sums fill the registers: 12 of 16, or 24 of 32.
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;
+constexpr std::size_t kTileVectors = kVectors > 2 ? kVectors : 2;
+constexpr std::size_t kTileSums = kManyRegisters ? 24 : 12;
+constexpr std::size_t kTileRows = kTileVectors < kTileSums ? kTileSums / kTileVectors : 1;
+constexpr std::size_t kNarrowRows = 2 * kTileRows;  // where half as many vectors are left
 
 // Rows to work on while a panel of weights stays in the first-level cache.
 constexpr std::size_t kRowBlock = 48;
 
 struct Tile {
-    const float* rows[6];  // where the left rows start
-    const float* packed;   // the panel
-    float* out;            // the first row's first column
-    const float* residual;
-    const float* bias;    // of this panel, or null
-    std::size_t columns;  // of this panel: kPanel or fewer
+    const float* const* rows;  // where each left row starts
+    const float* packed;       // the first panel
+    const float* bias;         // from its first column on, or null
+    const float* residual;     // of the first row and column, or null
+    float* out;
+    std::size_t columns;  // that are left, from the first one on
 };
 
-template <std::size_t kRows, std::size_t kChains>
-HWY_INLINE void store(const GemmF32& gemm, const Tile& tile, V (&sums)[kRows][kChains][kVectors]) {
+// The first `count` of a vector's lanes.
+HWY_INLINE V load_some(const float* from, std::size_t count) {
+    float lanes[kLanes] = {};
+    std::memcpy(lanes, from, count * sizeof(float));
+    return hn::LoadU(D(), lanes);
+}
+HWY_INLINE void store_some(V value, float* to, std::size_t count) {
+    float lanes[kLanes];
+    hn::StoreU(value, D(), lanes);
+    std::memcpy(to, lanes, count * sizeof(float));
+}
+
+template <std::size_t kRows, std::size_t kWidth>
+HWY_INLINE void store(const GemmF32& gemm, const Tile& tile, V (&sums)[kRows][kWidth]) {
     const D d;
     const V low = hn::Set(d, gemm.min), high = hn::Set(d, gemm.max);
-    HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-        HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-            V sum = sums[r][0][v];
-            HWY_UNROLL(8) for (std::size_t c = 1; c < kChains; ++c) {
-                sum = hn::Add(sum, sums[r][c][v]);
-            }
-            if (tile.bias) sum = hn::Add(sum, hn::LoadU(d, tile.bias + v * kLanes));
-            const std::size_t at = r * gemm.out_step + v * kLanes;
-            const std::size_t from = v * kLanes;
-            if (tile.columns == kPanel) {
+    HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
+        const std::size_t from = v * kLanes;
+        if (from >= tile.columns) break;
+        const std::size_t left = tile.columns - from;
+        const V bias = tile.bias ? hn::LoadU(d, tile.bias + from) : hn::Zero(d);
+        HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+            const std::size_t at = r * gemm.out_step + from;
+            V sum = hn::Add(sums[r][v], bias);
+            if (left >= kLanes) {
                 if (tile.residual) sum = hn::Add(sum, hn::LoadU(d, tile.residual + at));
                 hn::StoreU(hn::Min(high, hn::Max(low, sum)), d, tile.out + at);
-            } else if (from < tile.columns) {
-                const std::size_t left = std::min(tile.columns - from, kLanes);
-                float lanes[kLanes] = {};
-                if (tile.residual) {
-                    std::memcpy(lanes, tile.residual + at, left * sizeof(float));
-                    sum = hn::Add(sum, hn::LoadU(d, lanes));
-                }
-                hn::StoreU(hn::Min(high, hn::Max(low, sum)), d, lanes);
-                std::memcpy(tile.out + at, lanes, left * sizeof(float));
+            } else {
+                if (tile.residual) sum = hn::Add(sum, load_some(tile.residual + at, left));
+                store_some(hn::Min(high, hn::Max(low, sum)), tile.out + at, left);
             }
         }
     }
 }
 
-// kChains independent sums a row hide the latency of the additions when there are few rows.
-template <std::size_t kRows, std::size_t kChains>
+// kRows rows against kWidth vectors of columns, which may be half a panel or several. Every sum
+// runs over depth from first to last, whatever the tile: a row has the same bits in all of them.
+template <std::size_t kRows, std::size_t kWidth>
 void compute(const GemmF32& gemm, const Tile& tile) {
     const D d;
     const Windows& w = gemm.windows;
-    V sums[kRows][kChains][kVectors];
-    HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-        HWY_UNROLL(8) for (std::size_t c = 0; c < kChains; ++c) {
-            HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) sums[r][c][v] = hn::Zero(d);
-        }
+    const std::size_t panel = w.depth() * kPanel;
+    V sums[kRows][kWidth];
+    HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+        HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) sums[r][v] = hn::Zero(d);
     }
     const float* HWY_RESTRICT packed = tile.packed;
     for (std::size_t sy = 0; sy < w.segments_y; ++sy) {
         for (std::size_t sx = 0; sx < w.segments_x; ++sx) {
             const std::size_t base = sy * w.segment_step_y + sx * w.segment_step_x;
-            std::size_t k = 0;
-            for (; k + kChains <= w.run; k += kChains) {
-                HWY_UNROLL(8) for (std::size_t c = 0; c < kChains; ++c) {
-                    V panel[kVectors];
-                    HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-                        panel[v] = hn::LoadU(d, packed + v * kLanes);
-                    }
-                    packed += kPanel;
-                    HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-                        const V left = hn::Set(d, tile.rows[r][base + k + c]);
-                        HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-                            sums[r][c][v] = hn::MulAdd(left, panel[v], sums[r][c][v]);
-                        }
+            for (std::size_t k = 0; k < w.run; ++k, packed += kPanel) {
+                V right[kWidth];
+                HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
+                    right[v] = hn::LoadU(d, packed + v / kVectors * panel + v % kVectors * kLanes);
+                }
+                HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+                    const V left = hn::Set(d, tile.rows[r][base + k]);
+                    HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
+                        sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
                     }
                 }
-            }
-            for (; k < w.run; ++k) {
-                HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-                    const V panel = hn::LoadU(d, packed + v * kLanes);
-                    HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-                        const V left = hn::Set(d, tile.rows[r][base + k]);
-                        sums[r][0][v] = hn::MulAdd(left, panel, sums[r][0][v]);
-                    }
-                }
-                packed += kPanel;
             }
         }
     }
-    store<kRows, kChains>(gemm, tile, sums);
+    store<kRows, kWidth>(gemm, tile, sums);
 }
 
-// Rows first to first + count against all panels.
-void rows_against_panels(const GemmF32& gemm, const GemmF32Data& data, std::size_t first,
-                         std::size_t count) {
-    const Windows& w = gemm.windows;
-    const std::size_t depth = w.depth();
-    for (std::size_t column = 0; column < gemm.columns; column += kPanel) {
-        Tile tile;
-        tile.packed = data.packed + column * depth;
-        tile.bias = data.bias ? data.bias + column : nullptr;
-        tile.columns = std::min<std::size_t>(kPanel, gemm.columns - column);
-        std::size_t row = first;
-        while (row < first + count) {
-            const std::size_t left = first + count - row;
-            const std::size_t rows = left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-            for (std::size_t r = 0; r < rows; ++r) {
-                const std::size_t y = (row + r) / w.rows_x, x = (row + r) % w.rows_x;
-                tile.rows[r] = data.in + y * w.step_y + x * w.step_x;
-            }
-            tile.out = data.out + row * gemm.out_step + column;
-            tile.residual = data.residual ? data.residual + row * gemm.out_step + column : nullptr;
-            switch (rows) {
-                case 6: compute<6, 1>(gemm, tile); break;
-                case 4: compute<4, 1>(gemm, tile); break;
-                case 2: compute<2, 2>(gemm, tile); break;
-                default: compute<1, 4>(gemm, tile); break;
-            }
-            row += rows;
+// The rows of one block against all panels.
+class RowBlock {
+public:
+    RowBlock(const GemmF32& gemm, const GemmF32Data& data, std::size_t first, std::size_t count)
+        : gemm_(gemm), data_(data), first_(first), count_(count), depth_(gemm.windows.depth()) {
+        const Windows& w = gemm.windows;
+        std::size_t y = first / w.rows_x, x = first % w.rows_x;
+        for (std::size_t i = 0; i < count; ++i) {
+            rows_[i] = data.in + y * w.step_y + x * w.step_x;
+            if (++x < w.rows_x) continue;
+            x = 0;
+            ++y;
         }
     }
-}
+
+    void run() const {
+        if (count_ < kTileRows) return few_rows();
+        constexpr std::size_t kColumns = kTileVectors * kLanes;
+        for (std::size_t column = 0; column < gemm_.columns; column += kColumns) {
+            const std::size_t left = gemm_.columns - column;
+            if (left <= kColumns / 2 && count_ >= kNarrowRows) {
+                tiles<kNarrowRows, kTileVectors / 2>(column);
+            } else {
+                tiles<kTileRows, kTileVectors>(column);
+            }
+        }
+    }
+
+private:
+    template <std::size_t kRows, std::size_t kWidth>
+    void tile(std::size_t row, std::size_t column) const {
+        const std::size_t at = (first_ + row) * gemm_.out_step + column;
+        compute<kRows, kWidth>(gemm_, {rows_ + row,
+                                       data_.packed + column * depth_,
+                                       data_.bias ? data_.bias + column : nullptr,
+                                       data_.residual ? data_.residual + at : nullptr,
+                                       data_.out + at, gemm_.columns - column});
+    }
+
+    // Down the rows; the last tile goes over rows of the one before again rather than be smaller.
+    template <std::size_t kRows, std::size_t kWidth>
+    void tiles(std::size_t column) const {
+        std::size_t row = 0;
+        for (; row + kRows <= count_; row += kRows) tile<kRows, kWidth>(row, column);
+        if (row < count_) tile<kRows, kWidth>(count_ - kRows, column);
+    }
+
+    // Fewer rows than a tile has: several panels at once hide the latency of the additions.
+    void few_rows() const {
+        std::size_t row = 0;
+        for (; row + 4 <= count_; row += 4) columns<4, kVectors>(row, 0);
+        for (; row + 2 <= count_; row += 2) columns<2, 2 * kVectors>(row, 0);
+        for (; row < count_; ++row) columns<1, 4 * kVectors>(row, 0);
+    }
+
+    template <std::size_t kRows, std::size_t kWidth>
+    void columns(std::size_t row, std::size_t column) const {
+        const std::size_t end = packed_columns(gemm_.columns);
+        for (; column + kWidth * kLanes <= end; column += kWidth * kLanes) {
+            tile<kRows, kWidth>(row, column);
+        }
+        if constexpr (kWidth > kVectors) {
+            if (column < end) columns<kRows, kWidth / 2>(row, column);
+        }
+    }
+
+    const GemmF32& gemm_;
+    const GemmF32Data& data_;
+    std::size_t first_, count_, depth_;
+    const float* rows_[kRowBlock];
+};
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
     const std::size_t rows = gemm.windows.rows();
     for (std::size_t first = 0; first < rows; first += kRowBlock) {
-        rows_against_panels(gemm, data, first, std::min(kRowBlock, rows - first));
+        RowBlock(gemm, data, first, std::min(kRowBlock, rows - first)).run();
     }
 }
 

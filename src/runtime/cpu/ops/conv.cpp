@@ -126,7 +126,7 @@ Draft conv_draft(const NodeView& view, const Fields& fields, const Tensor& weigh
 }
 
 // Weights as taps x channels.
-Draft depthwise_draft(const NodeView& view, const Fields& fields, const Tensor& taps) {
+Draft depthwise_draft(const NodeView& view, const Tensor& taps) {
     const auto channels = static_cast<std::size_t>(view.out_shape()[3]);
     const std::size_t padded = padded_to_panel(channels);
     const std::size_t count = static_cast<std::size_t>(taps.elements()) / channels;
@@ -139,9 +139,6 @@ Draft depthwise_draft(const NodeView& view, const Fields& fields, const Tensor& 
     draft.kernel = "simd.depthwise_f32";
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
                     DraftInput::of(padded_bias(view.constant(2), channels))};
-    if (has_border(fields) || padded != channels) {
-        draft.scratch_bytes = padded_elements(view, fields, kernels::kPanel) * sizeof(float);
-    }
     return draft;
 }
 
@@ -212,7 +209,7 @@ Drafts draft_hf_depthwise(const NodeView& view) {
     ActivationDrafts activation = HF_TRY(hf_activation(view));
     const Tensor taps = taps_first(weights, static_cast<std::size_t>(channels));
     return with_activation(
-        finished(view, depthwise_draft(view, fields, taps), fields, activation.clamp), activation);
+        finished(view, depthwise_draft(view, taps), fields, activation.clamp), activation);
 }
 
 Status check_tflite(const NodeView& view, std::int64_t out, std::int64_t in) {
@@ -241,7 +238,7 @@ Drafts draft_tflite_depthwise(const NodeView& view) {
     HF_TRY(check_tflite(view, weights.shape()[3], weights.shape()[3]));
     HF_TRY(check_bias(view, weights.shape()[3]));
     const Fields fields = tflite_fields(view, view.shape(0)[3]);
-    return finished(view, depthwise_draft(view, fields, weights), fields,
+    return finished(view, depthwise_draft(view, weights), fields,
                     HF_TRY(tflite_clamp(view)));
 }
 

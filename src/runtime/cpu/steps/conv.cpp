@@ -1,6 +1,7 @@
 // Convolutions as steps: "simd.conv_f32", "simd.conv_i8", "simd.depthwise_f32",
 // "simd.depthwise_i8". Layouts of their operands are in docs/reference/plan-file.md.
 
+#include "kernels/simd/depthwise_f32.h"
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/gemm_i8.h"
 #include "runtime/cpu/steps/image.h"
@@ -102,19 +103,16 @@ Result<StepPtr> make_depthwise_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(1, DType::kF32,
                                   g.kernel_y * g.kernel_x * g.padding.padded_channels));
     HF_TRY(reader.expect_elements(2, DType::kF32, g.padding.padded_channels));
-    const bool pads = !g.padding.is_none();
-    if (pads) HF_TRY(reader.expect_scratch(g.padding.padded_size() * sizeof(float)));
+    kernels::DepthwiseF32 shape = g.depthwise_f32();
+    shape.min = reader.real(0);
+    shape.max = reader.real(1);
     return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
-                    y = reader.out(0), scratch = reader.scratch(), low = reader.real(0),
-                    high = reader.real(1)](const Memory& m) {
+                    y = reader.out(0)](const Memory& m) {
         for (std::size_t n = 0; n < g.batch; ++n) {
             const float* image = x.in<float>(m) + n * g.in_size();
-            if (pads) {
-                kernels::pad_f32(g.padding, image, scratch.out<float>(m));
-                image = scratch.out<float>(m);
-            }
-            kernels::depthwise_f32(g.depthwise(), {image, packed.in<float>(m), bias.in<float>(m),
-                                                   low, high, y.out<float>(m) + n * g.out_size()});
+            float* out = y.out<float>(m) + n * g.out_size();
+            kernels::depthwise_f32(shape, {image, 0, packed.in<float>(m), bias.in<float>(m), out},
+                                   0, g.out_height);
         }
     });
 }

@@ -55,6 +55,25 @@ kernels::Depthwise Geometry::depthwise() const {
     return d;
 }
 
+kernels::DepthwiseF32 Geometry::depthwise_f32() const {
+    kernels::DepthwiseF32 d;
+    d.in_height = padding.height;
+    d.in_width = padding.width;
+    d.channels = padding.channels;
+    d.padded_channels = padding.padded_channels;
+    d.out_height = out_height;
+    d.out_width = out_width;
+    d.kernel_height = kernel_y;
+    d.kernel_width = kernel_x;
+    d.stride_y = stride_y;
+    d.stride_x = stride_x;
+    d.dilation_y = dilation_y;
+    d.dilation_x = dilation_x;
+    d.top = padding.top;
+    d.left = padding.left;
+    return d;
+}
+
 Result<Geometry> read_geometry(const OperationReader& reader, std::size_t channel_step) {
     const Shape& x = reader.input(0);
     const Shape& y = reader.output(0);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "kernels/simd/depthwise.h"
+#include "kernels/simd/depthwise_f32.h"
 #include "kernels/simd/pad.h"
 #include "kernels/simd/windows.h"
 #include "runtime/cpu/steps/common.h"
@@ -37,6 +38,9 @@ struct Geometry {
     // Over one image with its borders there, a group at a time.
     kernels::Windows windows() const;
     kernels::Depthwise depthwise() const;
+
+    // Over one image as it is, its channels rounded up in weights and bias.
+    kernels::DepthwiseF32 depthwise_f32() const;
 };
 
 // From input 0 and output 0, both NHWC. Checks that the output has exactly as many positions as fit
