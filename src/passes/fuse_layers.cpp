@@ -1,6 +1,6 @@
 // fuse-layers: what stands right behind an hf.Conv2d or hf.Gemm moves into it: the addition of a
-// constant a filter (into the bias), for Conv2d of another image (the residual), and then the
-// activation.
+// constant a filter (into the bias), of another result of the same shape (the residual), and then
+// the activation.
 
 #include <limits>
 
@@ -66,7 +66,6 @@ bool fuse_bias(Editor& editor, std::size_t conv, std::size_t taker, ValueId othe
 // The residual may be computed after the convolution, so that moves to where the sum was.
 bool fuse_residual(Editor& editor, std::size_t conv, std::size_t taker, ValueId other) {
     const Node& node = editor.node(conv);
-    if (node.op != "Conv2d") return false;
     const Shape* shape = editor.known_shape(node.outputs[0]);
     const Shape* other_shape = editor.known_shape(other);
     if (input(node, kResidual) != kNoValue || !shape || !other_shape || *shape != *other_shape ||
@@ -112,6 +111,8 @@ bool fuse_activation(Editor& editor, std::size_t conv, std::size_t taker) {
         attributes["activation"] = std::string("tanh");
     } else if (is_onnx(node, "HardSwish")) {
         attributes["activation"] = std::string("hard_swish");
+    } else if (node.domain == "hf" && node.op == "Gelu") {
+        attributes["activation"] = std::string("gelu");
     } else if (is_onnx(node, "LeakyRelu")) {
         attributes["activation"] = std::string("leaky_relu");
         attributes["activation_alpha"] = node.float_or("alpha", 0.01f);

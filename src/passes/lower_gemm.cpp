@@ -1,6 +1,6 @@
 // lower-gemm: matrix products with constant weights become hf.Gemm (graph/hf_ops.md): the weights
 // with their columns as rows, the bias one value a column. Takes Gemm without factors and MatMul of
-// two matrices.
+// rows, however many axes they have, and one matrix.
 
 #include "passes/editor.h"
 #include "passes/operators.h"
@@ -37,7 +37,7 @@ bool fits(const Editor& editor, const Node& node) {
     const Tensor* weights = editor.constant(node.inputs[1]);
     const auto& shape = editor.value(node.inputs[0]).shape;
     if (!weights || weights->dtype() != DType::kF32 || weights->shape().rank() != 2 ||
-        weights->elements() == 0 || !shape || shape->rank() != 2 ||
+        weights->elements() == 0 || !shape || (gemm ? shape->rank() != 2 : shape->rank() < 2) ||
         !editor.is(node.inputs[0], DType::kF32)) {
         return false;
     }

@@ -57,10 +57,18 @@ Status pool2d(Context& context) {
 Status gemm(Context& context) {
     const Shape* x = context.shape(0);
     const Shape* weights = context.shape(1);
-    if (!weights || weights->rank() != 2 || (x && x->rank() != 2)) {
-        return invalid_argument("want two matrices");
+    if (!weights || weights->rank() != 2 || (x && x->rank() < 2)) {
+        return invalid_argument("want rows and a matrix of weights");
     }
-    return context.set(0, context.dtype(0), Shape{x ? (*x)[0] : kUnknown, (*weights)[0]});
+    if (!x) return context.set(0, context.dtype(0), std::nullopt);
+    std::vector<std::int64_t> extents = x->extents();
+    extents.back() = (*weights)[0];
+    return context.set(0, context.dtype(0), Shape(extents));
+}
+
+Status gelu(Context& context) {
+    const Shape* x = context.shape(0);
+    return context.set(0, context.dtype(0), x ? std::optional<Shape>(*x) : std::nullopt);
 }
 
 }  // namespace
@@ -69,6 +77,7 @@ std::vector<Row> hf_rows() {
     return {{"hf", "Conv2d", conv2d},
             {"hf", "MaxPool2d", pool2d},
             {"hf", "AveragePool2d", pool2d},
+            {"hf", "Gelu", gelu},
             {"hf", "Gemm", gemm}};
 }
 

@@ -35,6 +35,31 @@ HWY_INLINE V exponential(V x) {
     return hn::IfThenElse(hn::IsNaN(x), x, y);
 }
 
+template <std::size_t kCount>
+HWY_INLINE V polynomial(V x, const float (&coefficients)[kCount]) {
+    const D d;
+    V sum = hn::Set(d, coefficients[0]);
+    HWY_UNROLL(8) for (std::size_t i = 1; i < kCount; ++i) {
+        sum = hn::MulAdd(sum, x, hn::Set(d, coefficients[i]));
+    }
+    return sum;
+}
+
+// x * P(x^2) / Q(x^2), minimax on [-4, 4], beyond which erf is 1 in fp32; the coefficients are those
+// of Eigen's and XLA's erf. NaN stays.
+HWY_INLINE V error_function(V x) {
+    constexpr float kP[] = {-2.72614225801306e-10f, 2.77068142495902e-08f, -2.10102402082508e-06f,
+                            -5.69250639462346e-05f, -7.34990630326855e-04f, -2.95459980854025e-03f,
+                            -1.60960333262415e-02f};
+    constexpr float kQ[] = {-1.45660718464996e-05f, -2.13374055278905e-04f, -1.68282697438203e-03f,
+                            -7.37332916720468e-03f, -1.42647390514189e-02f};
+    const D d;
+    const V inside = clamp(x, hn::Set(d, -4.0f), hn::Set(d, 4.0f));
+    const V square = hn::Mul(inside, inside);
+    const V value = hn::Div(hn::Mul(inside, polynomial(square, kP)), polynomial(square, kQ));
+    return clamp(value, hn::Set(d, -1.0f), hn::Set(d, 1.0f));
+}
+
 template <Unary kFunction>
 HWY_INLINE V apply(V x, V low, V high) {
     const D d;
@@ -58,6 +83,11 @@ HWY_INLINE V apply(V x, V low, V high) {
     if constexpr (kFunction == Unary::kHardSwish) {
         const V gate = hn::Add(hn::Mul(x, hn::Set(d, 1.0f / 6)), hn::Set(d, 0.5f));
         return hn::Mul(x, clamp(gate, zero, one));
+    }
+    if constexpr (kFunction == Unary::kErf) return error_function(x);
+    if constexpr (kFunction == Unary::kGelu) {
+        const V half = hn::Mul(x, hn::Set(d, 0.5f));
+        return hn::MulAdd(half, error_function(hn::Mul(x, hn::Set(d, 0.70710678f))), half);
     }
     return x;
 }
@@ -90,9 +120,8 @@ void unary(const UnaryF32& unary, const float* in, float* out) {
         case Unary::kLeakyRelu: return each<Unary::kLeakyRelu>(unary, in, out);
         case Unary::kHardSigmoid: return each<Unary::kHardSigmoid>(unary, in, out);
         case Unary::kHardSwish: return each<Unary::kHardSwish>(unary, in, out);
-        case Unary::kErf:
-            for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::erf(in[i]);
-            return;
+        case Unary::kErf: return each<Unary::kErf>(unary, in, out);
+        case Unary::kGelu: return each<Unary::kGelu>(unary, in, out);
         case Unary::kLog:
             for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::log(in[i]);
             return;

@@ -35,6 +35,7 @@ double want_unary(Unary function, double x, double low, double high) {
         case Unary::kHardSigmoid: return std::clamp(low * x + high, 0.0, 1.0);
         case Unary::kHardSwish: return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
         case Unary::kLog: return std::log(x);
+        case Unary::kGelu: return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
     }
     return 0;
 }

@@ -26,8 +26,16 @@ constexpr std::size_t kTileSums = kManyRegisters ? 24 : 12;
 constexpr std::size_t kTileRows = kTileVectors < kTileSums ? kTileSums / kTileVectors : 1;
 constexpr std::size_t kNarrowRows = 2 * kTileRows;  // where half as many vectors are left
 
-// Rows to work on while a panel of weights stays in the first-level cache.
-constexpr std::size_t kRowBlock = 48;
+// Rows to work on before the next panel of weights: few enough to stay in the first-level cache
+// where they are short. Long ones come from the second level anyway; there more of them save
+// passes over the weights.
+constexpr std::size_t kMinBlock = 48, kMaxBlock = 144;
+constexpr std::size_t kShortRow = 160, kBlockElements = 48 << 10;
+
+std::size_t block_rows(std::size_t depth) {
+    if (depth <= kShortRow) return kMinBlock;
+    return std::clamp(kBlockElements / depth / kNarrowRows * kNarrowRows, kMinBlock, kMaxBlock);
+}
 
 struct Tile {
     const float* const* rows;  // where each left row starts
@@ -174,13 +182,13 @@ private:
     const GemmF32& gemm_;
     const GemmF32Data& data_;
     std::size_t first_, count_, depth_;
-    const float* rows_[kRowBlock];
+    const float* rows_[kMaxBlock];
 };
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
-    const std::size_t rows = gemm.windows.rows();
-    for (std::size_t first = 0; first < rows; first += kRowBlock) {
-        RowBlock(gemm, data, first, std::min(kRowBlock, rows - first)).run();
+    const std::size_t rows = gemm.windows.rows(), block = block_rows(gemm.windows.depth());
+    for (std::size_t first = 0; first < rows; first += block) {
+        RowBlock(gemm, data, first, std::min(block, rows - first)).run();
     }
 }
 

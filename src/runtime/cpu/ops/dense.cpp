@@ -35,7 +35,8 @@ Result<Draft> dense_draft(const NodeView& view, const Tensor& weights, const Ten
                     DraftInput::of(pack_dense_f32(weights.values<float>().data(),
                                                   static_cast<std::size_t>(columns),
                                                   static_cast<std::size_t>(depth))),
-                    DraftInput::of(padded_bias(bias, static_cast<std::size_t>(columns)))};
+                    DraftInput::of(padded_bias(bias, static_cast<std::size_t>(columns))),
+                    DraftInput::omitted()};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {rows, depth, columns};
     draft.macs = macs_of(rows, depth, columns);
@@ -53,6 +54,7 @@ Drafts draft_hf_gemm(const NodeView& view) {
     const Tensor weights = HF_TRY(need_constant(view, 1, DType::kF32));
     ActivationDrafts activation = HF_TRY(hf_activation(view));
     Draft draft = HF_TRY(dense_draft(view, weights, HF_TRY(bias_of(view, 2))));
+    if (view.has_input(3)) draft.inputs[3] = DraftInput::of(view.node.inputs[3]);
     draft.floats = {activation.clamp.low, activation.clamp.high};
     std::vector<Draft> drafts = alone(std::move(draft));
     if (activation.after) drafts.push_back(std::move(*activation.after));

@@ -127,6 +127,8 @@ Result<ActivationDrafts> hf_activation(const NodeView& view) {
         function = kernels::Unary::kTanh;
     } else if (name == "hard_swish") {
         function = kernels::Unary::kHardSwish;
+    } else if (name == "gelu") {
+        function = kernels::Unary::kGelu;
     } else if (name == "leaky_relu") {
         function = kernels::Unary::kLeakyRelu;
     } else if (name != "sigmoid") {

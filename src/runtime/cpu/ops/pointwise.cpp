@@ -47,7 +47,8 @@ Drafts draft_unary(const NodeView& view) {
         {"Neg", Unary::kNegate},
         {"Log", Unary::kLog},
         {"Reciprocal", Unary::kReciprocal},
-        {"HardSwish", Unary::kHardSwish}};
+        {"HardSwish", Unary::kHardSwish},
+        {"Gelu", Unary::kGelu}};
     const auto found = functions.find(op);
     if (found == functions.end()) return unimplemented("no such function");
     return unary_draft(view, found->second, {0, 0});
@@ -172,6 +173,7 @@ std::vector<LoweringRow> pointwise_lowerings() {
     for (std::string_view op : {"RELU", "RELU6", "LOGISTIC"}) {
         rows.push_back({"tflite", op, {{"simd.unary_f32", draft_unary}}});
     }
+    rows.push_back({"hf", "Gelu", {{"simd.unary_f32", draft_unary}}});
     rows.push_back({"", "Clip", {{"simd.unary_f32", draft_clip}}});
     for (std::string_view op : {"Add", "Sub", "Mul", "Div", "Sum"}) {
         rows.push_back({"", op, {{"simd.binary_f32", draft_binary}}});

@@ -71,7 +71,7 @@ Result<onednn::Choice> choose_dense_f32(const Operation& operation) {
     const OperationReader reader(operation);
     return onednn::Choice::dense(
         {reader.integer_at(0), reader.integer_at(1), reader.integer_at(2), reader.has_input(2)},
-        {false, reader.real(0), reader.real(1)});
+        {reader.has_input(3), reader.real(0), reader.real(1)});
 }
 
 Result<onednn::Choice> choose_matmul_f32(const Operation& operation) {

@@ -203,6 +203,11 @@ TEST(LibrarySteps, ProductsWithConstantsAgreeWithOurs) {
         } else {
             trial.omit_input();
         }
+        if (rng.below(2) == 0) {
+            trial.add_input(Place::kArena, Shape{rows, columns}, rng);
+        } else {
+            trial.omit_input();
+        }
         trial.add_output(Shape{rows, columns});
         trial.operation.ints = {rows, depth, columns};
         trial.operation.floats = random_clamp(rng);

@@ -44,9 +44,10 @@ Status expect_result(const OperationReader& reader, DType dtype, std::uint64_t e
 
 Result<StepPtr> make_dense_f32(const Operation& operation) {
     const OperationReader reader(operation);
-    HF_TRY(reader.expect({3, 1, 3, 2}));
+    HF_TRY(reader.expect({4, 1, 3, 2}));
     const Extents e = HF_TRY(read_extents(reader, 0));
     HF_TRY(reader.expect_elements(0, DType::kF32, e.rows * e.depth));
+    if (reader.has_input(3)) HF_TRY(reader.expect_elements(3, DType::kF32, e.rows * e.columns));
     HF_TRY(reader.expect_elements(1, DType::kF32, kernels::packed_size_f32(e.columns, e.depth)));
     if (reader.has_input(2)) {
         HF_TRY(reader.expect_elements(2, DType::kF32, kernels::packed_columns(e.columns)));
@@ -55,9 +56,9 @@ Result<StepPtr> make_dense_f32(const Operation& operation) {
     const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
                                 reader.real(0), reader.real(1)};
     return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
-                    y = reader.out(0)](const Memory& m) {
-        kernels::gemm_f32(gemm, {x.in<float>(m), packed.in<float>(m), bias.in<float>(m), nullptr,
-                                 y.out<float>(m)});
+                    residual = reader.in(3), y = reader.out(0)](const Memory& m) {
+        kernels::gemm_f32(gemm, {x.in<float>(m), packed.in<float>(m), bias.in<float>(m),
+                                 residual.in<float>(m), y.out<float>(m)});
     });
 }
 

@@ -106,6 +106,10 @@ void add_tap(const Layer& layer, const float* in, const float* weights, float* o
     }
 }
 
+float gelu_of(float x) {
+    return 0.5f * x * (1 + std::erf(x * 0.70710678f));
+}
+
 template <typename F>
 Status apply(std::span<float> values, F f) {
     for (float& value : values) value = f(value);
@@ -133,6 +137,7 @@ Status activate(const graph::Node& node, std::span<float> values) {
     if (activation == "leaky_relu") {
         return apply(values, [&](float x) { return x < 0 ? slope * x : x; });
     }
+    if (activation == "gelu") return apply(values, gelu_of);
     return unimplemented("activation '{}'", activation);
 }
 
@@ -179,20 +184,27 @@ Outputs conv2d(const OpContext& context) {
 Outputs gemm(const OpContext& context) {
     const Tensor x = HF_TRY(need_input(context, 0));
     const Tensor weights = HF_TRY(need_input(context, 1));
-    if (x.dtype() != DType::kF32 || weights.dtype() != DType::kF32 || x.shape().rank() != 2 ||
-        weights.shape().rank() != 2 || x.shape()[1] != weights.shape()[1]) {
+    if (x.dtype() != DType::kF32 || weights.dtype() != DType::kF32 || x.shape().rank() < 2 ||
+        weights.shape().rank() != 2 || x.shape().extents().back() != weights.shape()[1]) {
         return invalid_argument("{} does not fit weights {}", x.shape().to_string(),
                                 weights.shape().to_string());
     }
-    const auto rows = static_cast<std::size_t>(x.shape()[0]);
     const auto columns = static_cast<std::size_t>(weights.shape()[0]);
-    const auto depth = static_cast<std::size_t>(x.shape()[1]);
+    const auto depth = static_cast<std::size_t>(weights.shape()[1]);
     const Tensor* bias = context.input(2);
     if (bias && (bias->dtype() != DType::kF32 || bias->shape() != Shape{weights.shape()[0]})) {
         return invalid_argument("the bias does not fit {} columns", columns);
     }
-    Tensor out = HF_TRY(make_tensor(DType::kF32, {x.shape()[0], weights.shape()[0]}));
+    std::vector<std::int64_t> extents = x.shape().extents();
+    extents.back() = weights.shape()[0];
+    Tensor out = HF_TRY(make_tensor(DType::kF32, Shape(extents)));
+    const Tensor* residual = context.input(3);
+    if (residual && (residual->dtype() != DType::kF32 || residual->shape() != out.shape())) {
+        return invalid_argument("the residual {} does not fit {}", residual->shape().to_string(),
+                                out.shape().to_string());
+    }
     if (out.elements() == 0) return one(std::move(out));
+    const std::size_t rows = static_cast<std::size_t>(out.elements()) / columns;
     const auto to = out.mutable_values<float>();
     for (std::size_t r = 0; r < rows; ++r) {
         for (std::size_t c = 0; c < columns; ++c) {
@@ -200,10 +212,21 @@ Outputs gemm(const OpContext& context) {
             for (std::size_t i = 0; i < depth; ++i) {
                 sum += x.values<float>()[r * depth + i] * weights.values<float>()[c * depth + i];
             }
-            to[r * columns + c] = bias ? sum + bias->values<float>()[c] : sum;
+            if (bias) sum += bias->values<float>()[c];
+            if (residual) sum += residual->values<float>()[r * columns + c];
+            to[r * columns + c] = sum;
         }
     }
     HF_TRY(activate(context.node, to));
+    return one(std::move(out));
+}
+
+Outputs gelu(const OpContext& context) {
+    const Tensor x = HF_TRY(need_input(context, 0));
+    if (x.dtype() != DType::kF32) return invalid_argument("want f32");
+    Tensor out = HF_TRY(make_tensor(DType::kF32, x.shape()));
+    const auto from = x.values<float>();
+    std::transform(from.begin(), from.end(), out.mutable_values<float>().begin(), gelu_of);
     return one(std::move(out));
 }
 
@@ -241,6 +264,7 @@ Outputs pool2d(const OpContext& context) {
 
 std::vector<OpRow> hf_rows() {
     return {{"hf", "Conv2d", conv2d},
+            {"hf", "Gelu", gelu},
             {"hf", "Gemm", gemm},
             {"hf", "MaxPool2d", pool2d},
             {"hf", "AveragePool2d", pool2d}};
