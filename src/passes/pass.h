@@ -47,6 +47,7 @@ Pass align_broadcasts_pass();
 Pass split_sums_pass();
 Pass merge_duplicates_pass();
 Pass fold_batch_norm_pass();
+Pass fuse_attention_pass();
 Pass fuse_gelu_pass();
 Pass fuse_gemm_pass();
 Pass lower_gemm_pass();

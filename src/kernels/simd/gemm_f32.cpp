@@ -203,7 +203,12 @@ HWY_EXPORT(gemm);
 
 void pack_f32(const Weights<float>& weights, std::size_t depth, float* packed) {
     for (std::size_t first = 0; first < weights.columns; first += kPanel) {
-        for (std::size_t k = 0; k < depth; ++k) {
+        const bool whole = first + kPanel <= weights.columns && weights.column_step == 1;
+        for (std::size_t k = 0; whole && k < depth; ++k, packed += kPanel) {
+            std::memcpy(packed, weights.data + first + k * weights.depth_step,
+                        kPanel * sizeof(float));
+        }
+        for (std::size_t k = 0; !whole && k < depth; ++k) {
             for (std::size_t c = first; c < first + kPanel; ++c) {
                 *packed++ = c < weights.columns
                                 ? weights.data[c * weights.column_step + k * weights.depth_step]

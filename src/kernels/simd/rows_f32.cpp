@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "kernels/simd/targets.h"
 
@@ -45,35 +46,80 @@ HWY_INLINE float squares_of(const float* in, std::size_t count, float mean) {
     return total;
 }
 
-void softmax(const SoftmaxF32& s, const float* in, float* out) {
+// Lanes from `count` on are `rest`.
+HWY_INLINE V load_some(const float* from, std::size_t count, float rest) {
+    float lanes[kLanes];
+    std::fill(lanes, lanes + kLanes, rest);
+    std::copy(from, from + count, lanes);
+    return hn::LoadU(D(), lanes);
+}
+HWY_INLINE void store_some(V value, float* to, std::size_t count) {
+    float lanes[kLanes];
+    hn::StoreU(value, D(), lanes);
+    std::copy(lanes, lanes + count, to);
+}
+
+// Calls f(place, lanes) for each vector of a row; the last may have fewer lanes.
+template <typename F>
+HWY_INLINE void for_vectors(std::size_t width, F f) {
+    std::size_t i = 0;
+    for (; i + kLanes <= width; i += kLanes) f(i, kLanes);
+    if (i < width) f(i, width - i);
+}
+
+HWY_INLINE V load(const float* from, std::size_t lanes, float rest) {
+    return lanes == kLanes ? hn::LoadU(D(), from) : load_some(from, lanes, rest);
+}
+HWY_INLINE void store(V value, float* to, std::size_t lanes) {
+    lanes == kLanes ? hn::StoreU(value, D(), to) : store_some(value, to, lanes);
+}
+
+void softmax_row(const SoftmaxF32& s, const float* mask, const float* in, float* out) {
+    constexpr float kLeast = -std::numeric_limits<float>::infinity();
     const D d;
-    for (std::size_t row = 0; row < s.rows; ++row, in += s.width, out += s.width) {
-        const float top = *std::max_element(in, in + s.width);
-        const V shift = hn::Set(d, top), beta = hn::Set(d, s.beta);
-        std::size_t i = 0;
-        for (; i + kLanes <= s.width; i += kLanes) {
-            const V x = hn::Mul(hn::Sub(hn::LoadU(d, in + i), shift), beta);
-            hn::StoreU(hn::Exp(d, x), d, out + i);
-        }
-        for (; i < s.width; ++i) {
-            const V x = hn::Set(d, (in[i] - top) * s.beta);
-            out[i] = hn::GetLane(hn::Exp(d, x));
-        }
-        const float total = sum_of(out, s.width);
-        for (i = 0; i < s.width; ++i) out[i] /= total;
+    const V beta = hn::Set(d, s.beta), least = hn::Set(d, kLeast);
+    V top = least;
+    for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
+        V z = hn::Mul(load(in + i, lanes, 0), beta);
+        if (mask) z = hn::Add(z, load(mask + i, lanes, 0));
+        store(z, out + i, lanes);
+        top = hn::Max(top, lanes == kLanes ? z : load_some(out + i, lanes, kLeast));
+    });
+    const V shift = hn::MaxOfLanes(d, top);
+    V sum = hn::Zero(d);
+    for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
+        const V x = hn::Sub(load(out + i, lanes, kLeast), shift);
+        const V y = hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
+        store(y, out + i, lanes);
+        sum = hn::Add(sum, y);
+    });
+    const V total = hn::SumOfLanes(d, sum);
+    for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
+        store(hn::Div(load(out + i, lanes, 0), total), out + i, lanes);
+    });
+}
+
+void softmax(const SoftmaxF32& s, const float* in, float* out) {
+    for (std::size_t row = 0; row < s.rows; ++row) {
+        const float* mask = s.mask ? s.mask + row * s.mask_step : nullptr;
+        softmax_row(s, mask, in + row * s.width, out + row * s.width);
     }
 }
 
 void layer_norm(const LayerNormF32& s, const float* in, float* out) {
+    const D d;
     const auto width = static_cast<float>(s.width);
     for (std::size_t row = 0; row < s.rows; ++row, in += s.width, out += s.width) {
         const float mean = sum_of(in, s.width) / width;
         const float variance = squares_of(in, s.width, mean) / width;
-        const float factor = 1.0f / std::sqrt(variance + s.epsilon);
-        for (std::size_t i = 0; i < s.width; ++i) {
-            const float value = (in[i] - mean) * factor * s.scale[i];
-            out[i] = s.bias ? value + s.bias[i] : value;
-        }
+        const V middle = hn::Set(d, mean);
+        const V factor = hn::Set(d, 1.0f / std::sqrt(variance + s.epsilon));
+        for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
+            const V off = hn::Mul(hn::Sub(load(in + i, lanes, 0), middle), factor);
+            V y = hn::Mul(off, load(s.scale + i, lanes, 0));
+            if (s.bias) y = hn::Add(y, load(s.bias + i, lanes, 0));
+            store(y, out + i, lanes);
+        });
     }
 }
 

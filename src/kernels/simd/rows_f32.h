@@ -10,10 +10,13 @@
 
 namespace hf::kernels {
 
-// out = exp(beta * (x - max)) / sum. REQUIRES: width > 0.
+// out = exp(z - max z) / sum with z = beta * x + mask. The mask, which may be null, has a row of its
+// own for each row, or with a step of 0 one for all. REQUIRES: width > 0.
 struct SoftmaxF32 {
     std::size_t rows = 0, width = 0;
     float beta = 1;
+    const float* mask = nullptr;
+    std::size_t mask_step = 0;
 };
 void softmax_f32(const SoftmaxF32& softmax, const float* in, float* out);
 

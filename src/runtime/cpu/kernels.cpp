@@ -12,8 +12,7 @@ namespace {
 // the library does not.
 constexpr std::array kKernels{
     Kernel{"onednn.conv_f32", make_conv_f32, false, choose_conv_f32},
-    Kernel{"onednn.dense_f32", make_dense_f32, false, choose_dense_f32},
-    Kernel{"onednn.matmul_f32", make_matmul_f32, false, choose_matmul_f32},
+    Kernel{"simd.attention_f32", make_attention_f32},
     Kernel{"simd.conv_f32", make_conv_f32},
     Kernel{"simd.conv_i8", make_conv_i8},
     Kernel{"simd.depthwise_f32", make_depthwise_f32},

@@ -46,7 +46,6 @@ Result<Api> load_api(void* handle, const std::string& file) {
     in.load("dnnl_primitive_attr_set_scratchpad_mode", api.primitive_attr_set_scratchpad_mode);
     in.load("dnnl_dilated_convolution_forward_desc_init", api.convolution_desc_init);
     in.load("dnnl_inner_product_forward_desc_init", api.inner_product_desc_init);
-    in.load("dnnl_matmul_desc_init", api.matmul_desc_init);
     in.load("dnnl_primitive_desc_create", api.primitive_desc_create);
     in.load("dnnl_primitive_desc_destroy", api.primitive_desc_destroy);
     in.load("dnnl_primitive_desc_query", api.primitive_desc_query);

@@ -41,7 +41,6 @@ struct Api {
     decltype(&dnnl_primitive_attr_set_scratchpad_mode) primitive_attr_set_scratchpad_mode = nullptr;
     decltype(&dnnl_dilated_convolution_forward_desc_init) convolution_desc_init = nullptr;
     decltype(&dnnl_inner_product_forward_desc_init) inner_product_desc_init = nullptr;
-    decltype(&dnnl_matmul_desc_init) matmul_desc_init = nullptr;
     decltype(&dnnl_primitive_desc_create) primitive_desc_create = nullptr;
     decltype(&dnnl_primitive_desc_destroy) primitive_desc_destroy = nullptr;
     decltype(&dnnl_primitive_desc_query) primitive_desc_query = nullptr;

@@ -102,33 +102,6 @@ Result<Choice> Choice::convolution(const Convolution& c, const Fused& fused) {
     return choice;
 }
 
-Result<Choice> Choice::dense(const Dense& d, const Fused& fused) {
-    const Library& library = *HF_TRY(Library::instance());
-    // Images of one pixel: the panels have a name with four axes only.
-    const Layout x = HF_TRY(layout(library, {d.rows, d.depth, 1, 1}, dnnl_nhwc));
-    const Layout y = HF_TRY(layout(library, {d.rows, d.columns}, dnnl_ab));
-    const Layout any = HF_TRY(layout(library, {d.columns, d.depth, 1, 1}, dnnl_format_tag_any));
-    const Layout bias = HF_TRY(layout(library, {d.columns}, dnnl_a));
-    dnnl_inner_product_desc_t shape;
-    HF_TRY(to_status(library.api().inner_product_desc_init(&shape, dnnl_forward_inference, &x, &any,
-                                                           d.has_bias ? &bias : nullptr, &y),
-                     "inner product"));
-    Choice choice = HF_TRY(make(library, &shape, fused));
-    choice.panels_ = HF_TRY(layout(library, {d.columns, d.depth, 1, 1}, dnnl_Ohwi16o));
-    return choice;
-}
-
-Result<Choice> Choice::matmul(const MatMul& m) {
-    const Library& library = *HF_TRY(Library::instance());
-    const Layout a = HF_TRY(layout(library, {m.batches_a, m.rows, m.depth}, dnnl_abc));
-    const Layout b = HF_TRY(
-        layout(library, {m.batches_b, m.depth, m.columns}, m.transposed ? dnnl_acb : dnnl_abc));
-    const Layout y = HF_TRY(layout(library, {m.batches, m.rows, m.columns}, dnnl_abc));
-    dnnl_matmul_desc_t shape;
-    HF_TRY(to_status(library.api().matmul_desc_init(&shape, &a, &b, nullptr, &y), "product"));
-    return make(library, &shape, {false, -HUGE_VALF, HUGE_VALF});
-}
-
 Result<Primitive> Primitive::create(Choice choice, const float* packed) {
     const Library& library = *choice.library_;
     const Api& api = library.api();
@@ -145,7 +118,7 @@ Result<Primitive> Primitive::create(Choice choice, const float* packed) {
     primitive.scratch_ = queried(api, descriptor, dnnl_query_scratchpad_md);
     const Layout* bias = api.primitive_desc_query_md(descriptor, dnnl_query_weights_md, 1);
     if (bias) primitive.bias_ = *bias;
-    if (choice.packs_weights()) HF_TRY(primitive.reorder(packed, choice.panels_));
+    HF_TRY(primitive.reorder(packed, choice.panels_));
     return primitive;
 }
 
@@ -180,15 +153,13 @@ Result<Owned<dnnl_memory_t>> Primitive::memory(const dnnl_memory_desc_t& layout,
 }
 
 Status Primitive::run(const Operands& operands) const {
-    const void* weights = operands.right;
-    if (!reordered_.is_null()) weights = reordered_.bytes().data();
     struct Row {
         int argument;
         const dnnl_memory_desc_t& layout;
         const void* data;
     };
     const std::array<Row, 5> rows{{{DNNL_ARG_SRC, in_, operands.in},
-                                   {DNNL_ARG_WEIGHTS, weights_, weights},
+                                   {DNNL_ARG_WEIGHTS, weights_, reordered_.bytes().data()},
                                    {DNNL_ARG_BIAS, bias_, operands.bias},
                                    {DNNL_ARG_DST, out_, operands.out},
                                    {DNNL_ARG_SCRATCHPAD, scratch_, operands.scratch}}};

@@ -32,29 +32,14 @@ struct Convolution {
     std::array<std::int64_t, 2> stride = {}, dilation = {}, before = {}, after = {};
 };
 
-// [rows, depth] by constant [columns, depth], transposed.
-struct Dense {
-    std::int64_t rows = 0, depth = 0, columns = 0;
-    bool has_bias = false;
-};
-
-// [batches_a, rows, depth] by [batches_b, depth, columns]; a batch of 1 is used for each.
-struct MatMul {
-    std::int64_t batches_a = 0, batches_b = 0, batches = 0, rows = 0, depth = 0, columns = 0;
-    bool transposed = false;  // b is [batches_b, columns, depth]
-};
-
 class Choice final {
 public:
     // UNIMPLEMENTED when the library cannot be loaded, has nothing for the shape, or nothing better
     // than its scalar reference.
     static Result<Choice> convolution(const Convolution& shape, const Fused& fused);
-    static Result<Choice> dense(const Dense& shape, const Fused& fused);
-    static Result<Choice> matmul(const MatMul& shape);
 
     const std::string& implementation() const { return implementation_; }  // "jit:avx2"
     std::uint64_t scratch_bytes() const { return scratch_bytes_; }
-    bool packs_weights() const { return panels_.ndims > 0; }  // of convolution and dense
 
 private:
     friend class Primitive;
@@ -64,19 +49,18 @@ private:
 
     const Library* library_ = nullptr;
     Owned<dnnl_primitive_desc_t> descriptor_;
-    dnnl_memory_desc_t panels_ = {};  // how constant weights arrive; no axes when there are none
+    dnnl_memory_desc_t panels_ = {};  // how the weights arrive
     std::string implementation_;
     std::uint64_t scratch_bytes_ = 0;
 };
 
 class Primitive final {
 public:
-    // Reads `packed` here only. REQUIRES: not null where the choice packs weights.
+    // Reads the weights here only.
     static Result<Primitive> create(Choice choice, const float* packed);
 
     struct Operands {
         const float* in = nullptr;
-        const float* right = nullptr;  // of matmul
         const float* bias = nullptr;
         float* out = nullptr;
         void* scratch = nullptr;
@@ -91,7 +75,7 @@ private:
     const Library* library_ = nullptr;
     Owned<dnnl_primitive_t> primitive_;
     dnnl_memory_desc_t in_ = {}, weights_ = {}, bias_ = {}, out_ = {}, scratch_ = {};
-    Tensor reordered_;  // constant weights, owned
+    Tensor reordered_;  // the weights in the library's order
 };
 
 }  // namespace hf::runtime::onednn

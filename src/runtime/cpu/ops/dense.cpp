@@ -153,53 +153,16 @@ Drafts draft_matmul(const NodeView& view) {
     return alone(std::move(draft));
 }
 
-// Of a product with constant weights, `depth` long for each element of the output.
-Status need_big_product(const NodeView& view, std::size_t depth_axis) {
-    HF_TRY(need_dtype(view, 0, DType::kF32));
-    HF_TRY(need_constant(view, 1, DType::kF32));
-    const Shape& weights = view.shape(1);
-    if (weights.rank() != 2) return unimplemented("weights {} are no matrix", weights.to_string());
-    return need_library(view.out_shape().elements() * weights[depth_axis]);
-}
-
-Drafts draft_hf_gemm_library(const NodeView& view) {
-    HF_TRY(need_big_product(view, 1));
-    return by_kernel(draft_hf_gemm(view), "onednn.dense_f32");
-}
-
-Drafts draft_tflite_dense_library(const NodeView& view) {
-    HF_TRY(need_big_product(view, 1));
-    return by_kernel(draft_tflite_dense(view), "onednn.dense_f32");
-}
-
-Drafts draft_matmul_constant_library(const NodeView& view) {
-    HF_TRY(need_big_product(view, 0));
-    return by_kernel(draft_matmul_constant(view), "onednn.dense_f32");
-}
-
-Drafts draft_matmul_library(const NodeView& view) {
-    std::vector<Draft> drafts = HF_TRY(draft_matmul(view));
-    HF_TRY(need_library(static_cast<std::int64_t>(drafts[0].macs)));
-    return by_kernel(std::move(drafts), "onednn.matmul_f32");
-}
-
 }  // namespace
 
 std::vector<LoweringRow> dense_lowerings() {
-    return {{"hf",
-             "Gemm",
-             {{"onednn.dense_f32", draft_hf_gemm_library}, {"simd.dense_f32", draft_hf_gemm}}},
+    return {{"hf", "Gemm", {{"simd.dense_f32", draft_hf_gemm}}},
             {"tflite",
              "FULLY_CONNECTED",
-             {{"onednn.dense_f32", draft_tflite_dense_library},
-              {"simd.dense_f32", draft_tflite_dense},
-              {"simd.dense_i8", draft_tflite_dense_i8}}},
+             {{"simd.dense_f32", draft_tflite_dense}, {"simd.dense_i8", draft_tflite_dense_i8}}},
             {"",
              "MatMul",
-             {{"onednn.dense_f32", draft_matmul_constant_library},
-              {"simd.dense_f32", draft_matmul_constant},
-              {"onednn.matmul_f32", draft_matmul_library},
-              {"simd.matmul_f32", draft_matmul}}}};
+             {{"simd.dense_f32", draft_matmul_constant}, {"simd.matmul_f32", draft_matmul}}}};
 }
 
 }  // namespace hf::runtime::cpu

@@ -9,6 +9,7 @@
 
 namespace hf::runtime::cpu {
 
+std::vector<LoweringRow> attention_lowerings();
 std::vector<LoweringRow> conv_lowerings();
 std::vector<LoweringRow> dense_lowerings();
 std::vector<LoweringRow> pool_lowerings();

@@ -67,6 +67,7 @@ StepPtr step_of(F run) {
 }
 
 // One function a family; each file of steps/ defines some.
+Result<StepPtr> make_attention_f32(const Operation& operation);
 Result<StepPtr> make_conv_f32(const Operation& operation);
 Result<StepPtr> make_conv_i8(const Operation& operation);
 Result<StepPtr> make_depthwise_f32(const Operation& operation);

@@ -13,31 +13,27 @@ std::int64_t extent(std::size_t size) {
     return static_cast<std::int64_t>(size);
 }
 
-// Operands by their places in the kernels' lists: the left one, the right one, then, where there
-// are any, a bias and what is added to the result.
+// Operands by their places in the kernel's list: image, weights, bias, what is added to the result.
 class LibraryStep final : public Step {
 public:
     LibraryStep(const Operation& operation, onednn::Primitive primitive)
         : primitive_(std::move(primitive)),
           in_(operation.inputs[0]),
-          right_(operation.inputs[1]),
+          bias_(operation.inputs[2]),
+          residual_(operation.inputs[3]),
           out_(operation.outputs[0]),
           scratch_(operation.scratch),
-          out_bytes_(operation.outputs[0].size_bytes()) {
-        if (operation.inputs.size() > 2) bias_ = Slot(operation.inputs[2]);
-        if (operation.inputs.size() > 3) residual_ = Slot(operation.inputs[3]);
-    }
+          out_bytes_(operation.outputs[0].size_bytes()) {}
 
     Status run(const Memory& m) const override {
         float* out = out_.out<float>(m);
         if (residual_) std::memcpy(out, residual_.in<float>(m), out_bytes_);
-        return primitive_.run({in_.in<float>(m), right_.in<float>(m), bias_.in<float>(m), out,
-                               scratch_.out<void>(m)});
+        return primitive_.run({in_.in<float>(m), bias_.in<float>(m), out, scratch_.out<void>(m)});
     }
 
 private:
     onednn::Primitive primitive_;
-    Slot in_, right_, bias_, residual_, out_, scratch_;
+    Slot in_, bias_, residual_, out_, scratch_;
     std::uint64_t out_bytes_;
 };
 
@@ -67,34 +63,14 @@ Result<onednn::Choice> choose_conv_f32(const Operation& operation) {
                                        {reader.has_input(3), reader.real(0), reader.real(1)});
 }
 
-Result<onednn::Choice> choose_dense_f32(const Operation& operation) {
-    const OperationReader reader(operation);
-    return onednn::Choice::dense(
-        {reader.integer_at(0), reader.integer_at(1), reader.integer_at(2), reader.has_input(2)},
-        {reader.has_input(3), reader.real(0), reader.real(1)});
-}
-
-Result<onednn::Choice> choose_matmul_f32(const Operation& operation) {
-    const OperationReader reader(operation);
-    if (std::max(reader.integer_at(0), reader.integer_at(1)) != reader.integer_at(2)) {
-        return unimplemented("one product is wanted several times");
-    }
-    return onednn::Choice::matmul({reader.integer_at(0), reader.integer_at(1), reader.integer_at(2),
-                                   reader.integer_at(3), reader.integer_at(4), reader.integer_at(5),
-                                   reader.integer_at(6) == 1});
-}
-
 Result<StepPtr> make_library_step(const Operation& operation, const std::uint8_t* weights) {
     onednn::Choice choice = HF_TRY(operation.kernel->by_library(operation));
     HF_TRY(OperationReader(operation)
                .expect_scratch(choice.scratch_bytes())
                .context("{}", choice.implementation()));
-    const float* packed = nullptr;
-    if (choice.packs_weights()) {
-        const Operand& right = operation.inputs[1];
-        if (right.place != Place::kWeights) return unimplemented("weights are computed");
-        packed = reinterpret_cast<const float*>(weights + right.offset);
-    }
+    const Operand& right = operation.inputs[1];
+    if (right.place != Place::kWeights) return unimplemented("weights are computed");
+    const auto* packed = reinterpret_cast<const float*>(weights + right.offset);
     return std::make_unique<const LibraryStep>(
         operation, HF_TRY(onednn::Primitive::create(std::move(choice), packed)));
 }

@@ -11,8 +11,6 @@ namespace hf::runtime::cpu {
 // REQUIRES for each: the kernel's `make` took the operation. UNIMPLEMENTED says why the library
 // does not do it.
 Result<onednn::Choice> choose_conv_f32(const Operation& operation);
-Result<onednn::Choice> choose_dense_f32(const Operation& operation);
-Result<onednn::Choice> choose_matmul_f32(const Operation& operation);
 
 // `weights` are the plan's; they are read while the step is made, biases also while it runs.
 // RESOURCE_EXHAUSTED when the library of this machine wants more scratch than the plan has: it was

@@ -186,55 +186,6 @@ TEST(LibrarySteps, ConvolutionsAgreeWithOurs) {
     EXPECT_GE(done, 40);
 }
 
-TEST(LibrarySteps, ProductsWithConstantsAgreeWithOurs) {
-    Rng rng(testing::seed());
-    int done = 0;
-    for (int round = 0; round < 30; ++round) {
-        Trial trial("onednn.dense_f32", rng.below(2) * sizeof(float));
-        const std::int64_t rows = between(rng, 1, 40), depth = between(rng, 1, 200);
-        const std::int64_t columns = between(rng, 1, 70);
-        const auto wide = static_cast<std::size_t>(columns);
-        const std::size_t packed = kernels::packed_size_f32(wide, static_cast<std::size_t>(depth));
-        trial.add_input(Place::kArena, Shape{rows, depth}, rng);
-        trial.add_input(Place::kWeights, Shape{static_cast<std::int64_t>(packed)}, rng);
-        if (rng.below(2) == 0) {
-            trial.add_input(Place::kWeights,
-                            Shape{static_cast<std::int64_t>(kernels::packed_columns(wide))}, rng);
-        } else {
-            trial.omit_input();
-        }
-        if (rng.below(2) == 0) {
-            trial.add_input(Place::kArena, Shape{rows, columns}, rng);
-        } else {
-            trial.omit_input();
-        }
-        trial.add_output(Shape{rows, columns});
-        trial.operation.ints = {rows, depth, columns};
-        trial.operation.floats = random_clamp(rng);
-        done += judge(trial);
-    }
-    EXPECT_GE(done, 20);
-}
-
-TEST(LibrarySteps, ProductsOfComputedMatricesAgreeWithOurs) {
-    Rng rng(testing::seed());
-    int done = 0;
-    for (int round = 0; round < 30; ++round) {
-        Trial trial("onednn.matmul_f32", rng.below(2) * sizeof(float));
-        const std::int64_t batches = between(rng, 1, 4);
-        const std::int64_t batches_a = rng.below(3) == 0 ? 1 : batches;
-        const std::int64_t batches_b = rng.below(3) == 0 ? 1 : batches;
-        const std::int64_t rows = between(rng, 1, 40), depth = between(rng, 1, 100);
-        const std::int64_t columns = between(rng, 1, 70), transposed = between(rng, 0, 1);
-        trial.add_input(Place::kArena, Shape{batches_a, rows, depth}, rng);
-        trial.add_input(Place::kArena, Shape{batches_b, depth, columns}, rng);
-        trial.add_output(Shape{batches, rows, columns});
-        trial.operation.ints = {batches_a, batches_b, batches, rows, depth, columns, transposed};
-        done += judge(trial);
-    }
-    EXPECT_GE(done, 20);
-}
-
 TEST(LibrarySteps, WhatTheLibraryCannotDoIsDeclinedByName) {
     Rng rng(testing::seed());
     Trial trial = random_conv(rng);
