@@ -167,6 +167,8 @@ def resnet50(path, seed, topology):
             name = node.output[0]
             users = [other for other in graph.node if name in other.input]
             weights.append(numpy_helper.from_array(seeded(rng, name, [int(n) for n in shapes[node.input[0]]], users), name))
+        elif node.op_type == 'Sum':  # of two; as Add, which more engines fuse
+            nodes.append(helper.make_node('Add', list(node.input), list(node.output), name=node.name))
         elif node.op_type != 'Softmax':
             nodes.append(node)
     used = {name for node in nodes for name in node.input}

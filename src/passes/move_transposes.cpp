@@ -138,10 +138,11 @@ private:
         if (node.inputs.empty() || node.outputs.size() != 1 || node.outputs[0] == kNoValue) {
             return false;
         }
-        if (is_binary_elementwise(node)) return absorb_binary(node);
+        if (is_binary_elementwise(node) || is_hf(node, "QAdd")) return absorb_binary(node);
         if (is_onnx(node, "Concat")) return absorb_concat(node);
         if (image(node.inputs[0]) == kNoValue) return false;
-        if (is_unary_elementwise(node)) return absorb_unary(node);
+        if (is_unary_elementwise(node) || is_hf(node, "Gelu")) return absorb_unary(node);
+        if (is_conversion(node)) return absorb_unary(node);
         if (is_onnx(node, "GlobalAveragePool")) return absorb_global(node, "ReduceMean");
         if (is_onnx(node, "GlobalMaxPool")) return absorb_global(node, "ReduceMax");
         if (is_onnx(node, "ReduceMean") || is_onnx(node, "ReduceMax")) return absorb_reduce(node);
@@ -149,6 +150,13 @@ private:
             return absorb_reshape(node);
         }
         return is_onnx(node, "Pad") && absorb_pad(node);
+    }
+
+    // From or to int8 with one scale for all.
+    bool is_conversion(const Node& node) const {
+        if (!is_onnx(node, "QuantizeLinear") && !is_onnx(node, "DequantizeLinear")) return false;
+        const Tensor* scale = node.inputs.size() > 1 ? constant(node.inputs[1]) : nullptr;
+        return scale && scale->elements() == 1;
     }
 
     // Emits `node` on images: its one output becomes an image, and the old output is that, turned.

@@ -10,6 +10,10 @@ inline bool is_onnx(const graph::Node& node, std::string_view op) {
     return node.domain.empty() && node.op == op;
 }
 
+inline bool is_hf(const graph::Node& node, std::string_view op) {
+    return node.domain == "hf" && node.op == op;
+}
+
 // Whether two runs on the same inputs may differ: operators that draw random numbers.
 bool is_random(const graph::Node& node);
 

@@ -52,6 +52,7 @@ Pass fuse_gelu_pass();
 Pass fuse_gemm_pass();
 Pass lower_gemm_pass();
 Pass lower_images_pass();
+Pass lower_quantized_pass();
 Pass move_transposes_pass();
 Pass fuse_layers_pass();
 Pass remove_dead_pass();

@@ -66,6 +66,13 @@ Status gemm(Context& context) {
     return context.set(0, context.dtype(0), Shape(extents));
 }
 
+// [batch, height, width, channels] to [batch, 1, 1, channels].
+Status mean(Context& context) {
+    const Shape* x = HF_TRY(image(context));
+    if (!x) return context.set(0, context.dtype(0), std::nullopt);
+    return context.set(0, context.dtype(0), Shape{(*x)[0], 1, 1, (*x)[3]});
+}
+
 // The output is like input 0.
 Status same(Context& context) {
     const Shape* x = context.shape(0);
@@ -80,7 +87,11 @@ std::vector<Row> hf_rows() {
             {"hf", "AveragePool2d", pool2d},
             {"hf", "Attention", same},
             {"hf", "Gelu", same},
-            {"hf", "Gemm", gemm}};
+            {"hf", "Gemm", gemm},
+            {"hf", "QConv2d", conv2d},
+            {"hf", "QGemm", gemm},
+            {"hf", "QAdd", same},
+            {"hf", "QMean", mean}};
 }
 
 }  // namespace hf::graph::infer

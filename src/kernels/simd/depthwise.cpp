@@ -50,11 +50,7 @@ HWY_INLINE void from_block_order(V32& lower, V32& upper) {
 HWY_INLINE void store_i8(const Requantize& q, V32 sum, std::size_t channel, std::int8_t* lanes) {
     const D32 d;
     const hn::Rebind<std::int8_t, D32> narrow;
-    const Factor<V32> factor{hn::LoadU(d, q.multipliers + channel),
-                             hn::LoadU(d, q.left_shifts + channel),
-                             hn::LoadU(d, q.right_shifts + channel)};
-    V32 value = multiply_quantized(d, sum, factor);
-    value = hn::Add(value, hn::Set(d, q.zero_point));
+    V32 value = hn::Add(rescaled_sum(d, q, channel, sum), hn::Set(d, q.zero_point));
     value = hn::Min(hn::Max(value, hn::Set(d, q.min)), hn::Set(d, q.max));
     hn::StoreU(hn::DemoteTo(narrow, value), narrow, lanes);
 }

@@ -21,52 +21,55 @@ using D32 = hn::RepartitionToWide<D16>;
 using D8 = hn::Rebind<std::int8_t, D16>;
 using V32 = hn::VFromD<D32>;
 constexpr std::size_t kLanes = hn::MaxLanes(D32());
-constexpr std::size_t kVectors = kPanel / kLanes;
+constexpr std::size_t kVectors = kPanel / kLanes;  // of a panel
+
+// The tile whose sums fill the registers, as in gemm_f32.cpp, and that for half a panel.
+constexpr std::size_t kTileRows = kVectors <= 2 ? 6 : kVectors <= 4 ? 4 : 1;
+constexpr std::size_t kNarrowRows = 2 * kTileRows;
+constexpr std::size_t kNarrowVectors = kVectors > 1 ? kVectors / 2 : 1;
 constexpr std::size_t kRowBlock = 48;
 
 struct Tile {
-    const std::int16_t* rows[6];
+    const std::int16_t* const* rows;
     const std::int8_t* packed;
     std::int8_t* out;
     std::size_t column;   // the panel's first
     std::size_t columns;  // of this panel
 };
 
-template <std::size_t kRows>
-HWY_INLINE void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kVectors]) {
+template <std::size_t kRows, std::size_t kWidth>
+HWY_INLINE void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
     const D32 d;
+    const hn::Rebind<std::int8_t, D32> narrow;
     const Requantize& q = gemm.requantize;
     const V32 zero = hn::Set(d, q.zero_point), low = hn::Set(d, q.min), high = hn::Set(d, q.max);
-    HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-        const std::size_t at = tile.column + v * kLanes;
-        const Factor<V32> factor{hn::LoadU(d, q.multipliers + at), hn::LoadU(d, q.left_shifts + at),
-                                 hn::LoadU(d, q.right_shifts + at)};
-        HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-            V32 value = q.rounds_once ? multiply_quantized_once(d, sums[r][v], factor)
-                                      : multiply_quantized(d, sums[r][v], factor);
+    HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+        if (v * kLanes >= tile.columns) break;
+        const std::size_t left = tile.columns - v * kLanes;
+        HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+            V32 value = rescaled_sum(d, q, tile.column + v * kLanes, sums[r][v]);
             value = hn::Min(hn::Max(hn::Add(value, zero), low), high);
-            const hn::Rebind<std::int8_t, D32> narrow;
             std::int8_t* out = tile.out + r * gemm.out_step + v * kLanes;
-            if (tile.columns == kPanel) {
+            if (left >= kLanes) {
                 hn::StoreU(hn::DemoteTo(narrow, value), narrow, out);
-            } else if (v * kLanes < tile.columns) {
+            } else {
                 std::int8_t lanes[kLanes];
                 hn::StoreU(hn::DemoteTo(narrow, value), narrow, lanes);
-                std::memcpy(out, lanes, std::min(tile.columns - v * kLanes, kLanes));
+                std::memcpy(out, lanes, left);
             }
         }
     }
 }
 
-template <std::size_t kRows>
+template <std::size_t kRows, std::size_t kWidth>
 void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
     const D16 d16;
     const D32 d32;
     const D8 d8;
     const Windows& w = gemm.windows;
-    V32 sums[kRows][kVectors];
-    HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
-        HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
+    V32 sums[kRows][kWidth];
+    HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+        HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
             sums[r][v] = hn::LoadU(d32, bias + tile.column + v * kLanes);
         }
     }
@@ -75,58 +78,90 @@ void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
         for (std::size_t sx = 0; sx < w.segments_x; ++sx) {
             const std::size_t base = sy * w.segment_step_y + sx * w.segment_step_x;
             for (std::size_t k = 0; k < w.run; k += 2) {
-                hn::VFromD<D16> panel[kVectors];
-                HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
+                hn::VFromD<D16> panel[kWidth];
+                HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
                     panel[v] = hn::PromoteTo(d16, hn::LoadU(d8, packed + 2 * v * kLanes));
                 }
                 packed += std::size_t{2} * kPanel;
-                HWY_UNROLL(8) for (std::size_t r = 0; r < kRows; ++r) {
+                HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
                     std::int32_t pair;
                     std::memcpy(&pair, tile.rows[r] + base + k, sizeof pair);
                     const auto left = hn::BitCast(d16, hn::Set(d32, pair));
-                    HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
+                    HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
                         sums[r][v] = multiply_pairs(d16, left, panel[v], sums[r][v]);
                     }
                 }
             }
         }
     }
-    store<kRows>(gemm, tile, sums);
+    store<kRows, kWidth>(gemm, tile, sums);
 }
 
-void rows_against_panels(const GemmI8& gemm, const GemmI8Data& data, std::size_t first,
-                         std::size_t count) {
-    const Windows& w = gemm.windows;
-    const std::size_t panel_size = packed_size_i8(kPanel, w.segments(), w.run);
-    for (std::size_t column = 0; column < gemm.columns; column += kPanel) {
-        Tile tile;
-        tile.packed = data.packed + column / kPanel * panel_size;
-        tile.column = column;
-        tile.columns = std::min<std::size_t>(kPanel, gemm.columns - column);
-        std::size_t row = first;
-        while (row < first + count) {
-            const std::size_t left = first + count - row;
-            const std::size_t rows = left >= 6 ? 6 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-            for (std::size_t r = 0; r < rows; ++r) {
-                const std::size_t y = (row + r) / w.rows_x, x = (row + r) % w.rows_x;
-                tile.rows[r] = data.in + y * w.step_y + x * w.step_x;
-            }
-            tile.out = data.out + row * gemm.out_step + column;
-            switch (rows) {
-                case 6: compute<6>(gemm, tile, data.bias); break;
-                case 4: compute<4>(gemm, tile, data.bias); break;
-                case 2: compute<2>(gemm, tile, data.bias); break;
-                default: compute<1>(gemm, tile, data.bias); break;
-            }
-            row += rows;
+// The rows of one block against all panels.
+class RowBlock {
+public:
+    RowBlock(const GemmI8& gemm, const GemmI8Data& data, std::size_t first, std::size_t count)
+        : gemm_(gemm), data_(data), first_(first), count_(count) {
+        const Windows& w = gemm.windows;
+        std::size_t y = first / w.rows_x, x = first % w.rows_x;
+        for (std::size_t i = 0; i < count; ++i) {
+            rows_[i] = data.in + y * w.step_y + x * w.step_x;
+            if (++x < w.rows_x) continue;
+            x = 0;
+            ++y;
         }
     }
-}
+
+    void run() const {
+        for (std::size_t column = 0; column < gemm_.columns; column += kPanel) {
+            const std::size_t left = gemm_.columns - column;
+            if (left <= kPanel / 2 && count_ >= kNarrowRows) {
+                tiles<kNarrowRows, kNarrowVectors>(column);
+            } else if (count_ >= kTileRows) {
+                tiles<kTileRows, kVectors>(column);
+            } else {
+                few_rows(column);
+            }
+        }
+    }
+
+private:
+    template <std::size_t kRows, std::size_t kWidth>
+    void tile(std::size_t row, std::size_t column) const {
+        const Windows& w = gemm_.windows;
+        const std::size_t panel = packed_size_i8(kPanel, w.segments(), w.run);
+        compute<kRows, kWidth>(gemm_,
+                               {rows_ + row, data_.packed + column / kPanel * panel,
+                                data_.out + (first_ + row) * gemm_.out_step + column, column,
+                                std::min<std::size_t>(kPanel, gemm_.columns - column)},
+                               data_.bias);
+    }
+
+    // Down the rows; the last tile goes over rows of the one before again rather than be smaller.
+    template <std::size_t kRows, std::size_t kWidth>
+    void tiles(std::size_t column) const {
+        std::size_t row = 0;
+        for (; row + kRows <= count_; row += kRows) tile<kRows, kWidth>(row, column);
+        if (row < count_) tile<kRows, kWidth>(count_ - kRows, column);
+    }
+
+    void few_rows(std::size_t column) const {
+        std::size_t row = 0;
+        for (; row + 4 <= count_; row += 4) tile<4, kVectors>(row, column);
+        for (; row + 2 <= count_; row += 2) tile<2, kVectors>(row, column);
+        for (; row < count_; ++row) tile<1, kVectors>(row, column);
+    }
+
+    const GemmI8& gemm_;
+    const GemmI8Data& data_;
+    std::size_t first_, count_;
+    const std::int16_t* rows_[kRowBlock];
+};
 
 void gemm(const GemmI8& gemm, const GemmI8Data& data) {
     const std::size_t rows = gemm.windows.rows();
     for (std::size_t first = 0; first < rows; first += kRowBlock) {
-        rows_against_panels(gemm, data, first, std::min(kRowBlock, rows - first));
+        RowBlock(gemm, data, first, std::min(kRowBlock, rows - first)).run();
     }
 }
 

@@ -1,6 +1,6 @@
-// Matrix product with packed weights, int8 by TensorFlow Lite's integer arithmetic, exactly: 32-bit
-// sums of (x - input zero point) * w plus bias, rescaled a column, moved to the output zero point,
-// clamped and stored as int8.
+// Matrix product with packed weights, int8: 32-bit sums of (x - input zero point) * w plus bias,
+// rescaled a column, moved to the output zero point, clamped and stored as int8. Rescaling is
+// TensorFlow Lite's fixed-point arithmetic or ONNX's single precision, either to the bit.
 //
 // The left matrix arrives as 16-bit differences to its zero point (widen.h), so that padding is 0
 // and pairs of products fit the multiply-add of 16-bit pairs that every machine has. Weights stay
@@ -25,6 +25,9 @@ struct Requantize {
     std::int32_t zero_point = 0;
     std::int32_t min = -128, max = 127;
     bool rounds_once = false;  // as fixed_point.h's scale_once; else as its scale_by
+
+    // Where given: sum * factor in single precision, halves to even, in place of the multipliers.
+    const float* factors = nullptr;
 };
 
 struct GemmI8 {

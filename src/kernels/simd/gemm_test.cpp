@@ -105,7 +105,7 @@ TEST(GemmF32, ANotANumberStaysOne) {
     EXPECT_TRUE(std::isnan(out));
 }
 
-TEST(GemmI8, EqualsTheFixedPointArithmeticToTheBit) {
+TEST(GemmI8, EqualsTheFixedPointAndTheRealArithmeticToTheBit) {
     Rng rng(testing::seed());
     for (int round = 0; round < 300; ++round) {
         const Windows w = random_windows(rng);
@@ -130,6 +130,9 @@ TEST(GemmI8, EqualsTheFixedPointArithmeticToTheBit) {
         GemmI8 gemm{
             w, columns, columns, {multipliers.data(), left.data(), right.data(), zero, -128, 100}};
         gemm.requantize.rounds_once = rng.chance(1, 2);
+        std::vector<float> reals(padded);
+        for (float& real : reals) real = static_cast<float>(std::ldexp(rng.uniform(), -6));
+        if (rng.chance(1, 3)) gemm.requantize.factors = reals.data();
         const auto scale = gemm.requantize.rounds_once ? scale_once : scale_by;
         std::vector<std::int8_t> out(w.rows() * columns);
         gemm_i8(gemm, {in.data(), packed.data(), bias.data(), out.data()});
@@ -142,8 +145,12 @@ TEST(GemmI8, EqualsTheFixedPointArithmeticToTheBit) {
         });
         for (std::size_t i = 0; i < out.size(); ++i) {
             const std::size_t c = i % columns;
-            const std::int32_t want =
-                std::clamp(scale(sums[i] + bias[c], factors[c]) + zero, -128, 100);
+            const std::int32_t sum = sums[i] + bias[c];
+            const double real = std::nearbyint(static_cast<float>(sum) * reals[c]);
+            const std::int32_t scaled = gemm.requantize.factors
+                                            ? static_cast<std::int32_t>(std::clamp(real, -1e6, 1e6))
+                                            : scale(sum, factors[c]);
+            const std::int32_t want = std::clamp(scaled + zero, -128, 100);
             ASSERT_EQ(int{out[i]}, want) << "round " << round << " element " << i;
         }
     }

@@ -55,6 +55,100 @@ void add(const AddI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t
     std::copy(left, left + (s.count - i), out + i);
 }
 
+using DF = hn::RebindToFloat<D>;
+using VF = hn::VFromD<DF>;
+
+// Calls f(from a, from b, to) for whole vectors of stored values, the last by way of a buffer.
+template <typename A, typename B, typename Out, typename F>
+HWY_INLINE void for_lanes(std::size_t count, const A* a, const B* b, Out* out, F f) {
+    std::size_t i = 0;
+    for (; i + kLanes <= count; i += kLanes) f(a + i, b + i, out + i);
+    if (i == count) return;
+    A left[kLanes] = {};
+    B right[kLanes] = {};
+    Out result[kLanes];
+    std::copy(a + i, a + count, left);
+    std::copy(b + i, b + count, right);
+    f(left, right, result);
+    std::copy(result, result + (count - i), out + i);
+}
+
+HWY_INLINE VF reals(const std::int8_t* in, std::int32_t zero) {
+    const D d;
+    return hn::ConvertTo(DF(), hn::Sub(hn::PromoteTo(d, hn::LoadU(D8(), in)), hn::Set(d, zero)));
+}
+
+// Cut off where no int8 can follow, before the conversion, which would wrap; NaN becomes the least.
+HWY_INLINE V rounded(VF value) {
+    const DF d;
+    const VF far = hn::Set(d, 1024.0f);
+    return hn::NearestInt(hn::Min(hn::Max(value, hn::Neg(far)), far));
+}
+
+struct Bounds {
+    std::int32_t zero, min, max;
+};
+HWY_INLINE void store(V value, const Bounds& bounds, std::int8_t* out) {
+    const D d;
+    value = hn::Add(value, hn::Set(d, bounds.zero));
+    value = hn::Min(hn::Max(value, hn::Set(d, bounds.min)), hn::Set(d, bounds.max));
+    hn::StoreU(hn::DemoteTo(D8(), value), D8(), out);
+}
+
+void add_real(const AddRealI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t* out) {
+    const VF factor_a = hn::Set(DF(), s.factor_a), factor_b = hn::Set(DF(), s.factor_b);
+    const Bounds bounds{s.zero_out, s.min, s.max};
+    for_lanes(s.count, a, b, out, [&](const auto* x, const auto* y, auto* to) HWY_ATTR {
+        const VF sum = hn::Add(hn::Mul(reals(x, s.zero_a), factor_a),
+                               hn::Mul(reals(y, s.zero_b), factor_b));
+        store(rounded(sum), bounds, to);
+    });
+}
+
+void mean(const MeanI8& s, const std::int8_t* in, std::int8_t* out) {
+    const D d;
+    const VF factor = hn::Set(DF(), s.factor);
+    const Bounds bounds{s.zero_out, s.min, s.max};
+    for (std::size_t c = 0; c < s.channels; c += kLanes) {
+        const std::size_t count = std::min(kLanes, s.channels - c);
+        V sum = hn::Zero(d);
+        for (std::size_t p = 0; p < s.pixels; ++p) {
+            std::int8_t lanes[kLanes] = {};
+            std::copy_n(in + p * s.channels + c, count, lanes);
+            sum = hn::Add(sum, hn::PromoteTo(d, hn::LoadU(D8(), lanes)));
+        }
+        sum = hn::Sub(sum, hn::Set(d, static_cast<std::int32_t>(s.pixels) * s.zero_in));
+        std::int8_t lanes[kLanes];
+        store(rounded(hn::Mul(hn::ConvertTo(DF(), sum), factor)), bounds, lanes);
+        std::copy_n(lanes, count, out + c);
+    }
+}
+
+// Halves away from zero are halves up of the magnitude, with the sign put back.
+void quantize(const AffineI8& s, const float* in, std::int8_t* out) {
+    const DF d;
+    const VF scale = hn::Set(d, s.scale), far = hn::Set(d, 1024.0f), half = hn::Set(d, 0.5f);
+    const VF least = hn::Neg(far);
+    for_lanes(s.count, in, in, out, [&](const float* x, const float*, std::int8_t* to) HWY_ATTR {
+        const VF ratio = hn::Div(hn::LoadU(d, x), scale);
+        // Comparisons in this order send NaN to the least.
+        const VF value = hn::IfThenElse(hn::Gt(ratio, least), hn::Min(ratio, far), least);
+        if (s.half_to_even) return store(hn::NearestInt(value), {s.zero_point, -128, 127}, to);
+        const VF whole = hn::Trunc(value);
+        const VF rest = hn::Abs(hn::Sub(value, whole));
+        const VF up = hn::IfThenElseZero(hn::Ge(rest, half), hn::CopySign(hn::Set(d, 1.0f), value));
+        store(hn::ConvertTo(D(), hn::Add(whole, up)), {s.zero_point, -128, 127}, to);
+    });
+}
+
+void dequantize(const AffineI8& s, const std::int8_t* in, float* out) {
+    const VF scale = hn::Set(DF(), s.scale);
+    for_lanes(s.count, in, in, out,
+              [&](const std::int8_t* x, const std::int8_t*, float* to) HWY_ATTR {
+                  hn::StoreU(hn::Mul(scale, reals(x, s.zero_point)), DF(), to);
+              });
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace hf::kernels
 HWY_AFTER_NAMESPACE();
@@ -71,23 +165,30 @@ std::int8_t saturated(float value) {
 }  // namespace
 
 HWY_EXPORT(add);
+HWY_EXPORT(add_real);
+HWY_EXPORT(mean);
+HWY_EXPORT(quantize);
+HWY_EXPORT(dequantize);
 
 void add_i8(const AddI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t* out) {
     HWY_DYNAMIC_DISPATCH(add)(s, a, b, out);
 }
 
+void add_real_i8(const AddRealI8& s, const std::int8_t* a, const std::int8_t* b,
+                 std::int8_t* out) {
+    HWY_DYNAMIC_DISPATCH(add_real)(s, a, b, out);
+}
+
+void mean_i8(const MeanI8& s, const std::int8_t* in, std::int8_t* out) {
+    HWY_DYNAMIC_DISPATCH(mean)(s, in, out);
+}
+
 void quantize_i8(const AffineI8& affine, const float* in, std::int8_t* out) {
-    for (std::size_t i = 0; i < affine.count; ++i) {
-        const float value =
-            std::round(in[i] / affine.scale) + static_cast<float>(affine.zero_point);
-        out[i] = saturated(value);
-    }
+    HWY_DYNAMIC_DISPATCH(quantize)(affine, in, out);
 }
 
 void dequantize_i8(const AffineI8& affine, const std::int8_t* in, float* out) {
-    for (std::size_t i = 0; i < affine.count; ++i) {
-        out[i] = affine.scale * static_cast<float>(in[i] - affine.zero_point);
-    }
+    HWY_DYNAMIC_DISPATCH(dequantize)(affine, in, out);
 }
 
 void softmax_i8(const SoftmaxI8& s, const std::int8_t* in, std::int8_t* out) {

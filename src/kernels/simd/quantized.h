@@ -1,5 +1,5 @@
-// Elementwise int8 by TensorFlow Lite's integer arithmetic, exactly: addition of differently scaled
-// arrays, and conversion from and to fp32.
+// Elementwise int8: addition of differently scaled arrays, by TensorFlow Lite's integer arithmetic
+// or ONNX's single precision, either to the bit, means, and conversion from and to fp32.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -26,11 +26,33 @@ struct AddI8 {
 };
 void add_i8(const AddI8& add, const std::int8_t* a, const std::int8_t* b, std::int8_t* out);
 
+// out = clamp(round((a - zero_a) * factor_a + (b - zero_b) * factor_b) + zero_out) in single
+// precision, halves to even, as ONNX's QLinear operators.
+struct AddRealI8 {
+    std::size_t count = 0;
+    std::int32_t zero_a = 0, zero_b = 0, zero_out = 0;
+    float factor_a = 1, factor_b = 1;
+    std::int32_t min = -128, max = 127;
+};
+void add_real_i8(const AddRealI8& add, const std::int8_t* a, const std::int8_t* b,
+                 std::int8_t* out);
+
+// out[c] = clamp(round(factor * sum over pixels of (in[p][c] - zero_in)) + zero_out), likewise.
+// REQUIRES: pixels below 2^22, so that no sum overflows.
+struct MeanI8 {
+    std::size_t pixels = 0, channels = 0;
+    std::int32_t zero_in = 0, zero_out = 0;
+    float factor = 1;
+    std::int32_t min = -128, max = 127;
+};
+void mean_i8(const MeanI8& mean, const std::int8_t* in, std::int8_t* out);
+
 // real = scale * (stored - zero).
 struct AffineI8 {
     std::size_t count = 0;
     float scale = 1;
     std::int32_t zero_point = 0;
+    bool half_to_even = false;  // as ONNX; else away from zero, as TensorFlow Lite
 };
 void quantize_i8(const AffineI8& affine, const float* in, std::int8_t* out);
 void dequantize_i8(const AffineI8& affine, const std::int8_t* in, float* out);

@@ -13,6 +13,8 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/gemm_i8.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -65,6 +67,30 @@ HWY_INLINE V multiply_quantized_once(D d, V value, const Factor<V>& factor) {
         shifted(hn::MulEven(hn::Shuffle2301(value), hn::Shuffle2301(factor.multiplier)),
                 hn::ShiftRight<32>(shifts));
     return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
+}
+
+// sum * factor in single precision, halves to even. What lies beyond any int8 is cut off before the
+// conversion, which would wrap.
+template <class D, class V, class VF>
+HWY_INLINE V multiply_real(D d, V sum, VF factor) {
+    const hn::RebindToFloat<D> real;
+    const VF far = hn::Set(real, 1024.0f);
+    const VF value = hn::Mul(hn::ConvertTo(real, sum), factor);
+    static_cast<void>(d);
+    return hn::NearestInt(hn::Min(hn::Max(value, hn::Neg(far)), far));
+}
+
+// The vector of sums of channels [at, at + lanes), rescaled as `q` says, without the zero point.
+template <class D, class V>
+HWY_INLINE V rescaled_sum(D d, const Requantize& q, std::size_t at, V sum) {
+    if (q.factors) {
+        const hn::RebindToFloat<D> real;
+        return multiply_real(d, sum, hn::LoadU(real, q.factors + at));
+    }
+    const Factor<V> factor{hn::LoadU(d, q.multipliers + at), hn::LoadU(d, q.left_shifts + at),
+                           hn::LoadU(d, q.right_shifts + at)};
+    return q.rounds_once ? multiply_quantized_once(d, sum, factor)
+                         : multiply_quantized(d, sum, factor);
 }
 
 // Sums of products of neighbouring pairs: lane i gets a[2i] * b[2i] + a[2i+1] * b[2i+1] + sum[i].

@@ -27,6 +27,8 @@ constexpr std::array kKernels{
     Kernel{"simd.unary_f32", make_unary_f32, true},
     Kernel{"simd.binary_f32", make_binary_f32, true},
     Kernel{"simd.add_i8", make_add_i8, true},
+    Kernel{"simd.add_real_i8", make_add_real_i8, true},
+    Kernel{"simd.mean_i8", make_mean_i8},
     Kernel{"simd.quantize_i8", make_quantize_i8},
     Kernel{"simd.dequantize_i8", make_dequantize_i8},
     Kernel{"simd.softmax_f32", make_softmax_f32, true},

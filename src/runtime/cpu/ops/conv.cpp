@@ -269,15 +269,18 @@ Result<Fields> integer_fields(const NodeView& view) {
     const Affine in = HF_TRY(affine_of(view.input(0)));
     const Affine out = HF_TRY(affine_of(view.output()));
     const StoredBounds bounds = HF_TRY(stored_bounds(view, out));
-    return Fields{in.zero, out.zero, bounds.min, bounds.max};
+    return Fields{in.zero, out.zero, bounds.min, bounds.max, 0};
 }
 
-Drafts draft_tflite_conv_i8(const NodeView& view) {
-    HF_TRY(need_dtype(view, 0, DType::kI8));
-    const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
-    HF_TRY(need_images(view));
-    HF_TRY(check_tflite(view, weights.shape()[0], weights.shape()[3]));
-    const Fields fields = tflite_fields(view, 1);
+// How sums become stored values again: the channels' table and the fields after the geometry.
+struct Rescaling {
+    Tensor table;
+    Fields fields;
+};
+
+// Weights [filters][h][w][channels].
+Draft conv_i8_draft(const NodeView& view, const Fields& fields, const Tensor& weights,
+                    Rescaling rescaling) {
     const auto channels = static_cast<std::size_t>(weights.shape()[0]);
     kernels::Windows windows;
     const bool whole_rows = fields[kDilationX] == 1;
@@ -291,10 +294,45 @@ Drafts draft_tflite_conv_i8(const NodeView& view) {
     Draft draft;
     draft.kernel = "simd.conv_i8";
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
-                    DraftInput::of(HF_TRY(channel_table(view, {weights, channels, false})))};
-    draft.ints = HF_TRY(integer_fields(view));
+                    DraftInput::of(std::move(rescaling.table))};
+    draft.ints = std::move(rescaling.fields);
     draft.scratch_bytes = widened_bytes(padded_elements(view, fields, 1));
-    return finished(view, std::move(draft), fields, no_clamp());
+    return draft;
+}
+
+// Weights as taps x channels.
+Draft depthwise_i8_draft(const NodeView& view, const Fields& fields,
+                         std::span<const std::int8_t> taps, Rescaling rescaling) {
+    kernels::Depthwise geometry;
+    geometry.channels = static_cast<std::size_t>(view.out_shape()[3]);
+    geometry.padded_channels = padded_to_panel(geometry.channels);
+    geometry.kernel_height = static_cast<std::size_t>(fields[kKernelY]);
+    geometry.kernel_width = static_cast<std::size_t>(fields[kKernelX]);
+    Tensor packed(DType::kI16,
+                  Shape{static_cast<std::int64_t>(kernels::packed_size_depthwise_i8(
+                      geometry.kernel_height * geometry.kernel_width, geometry.padded_channels))});
+    kernels::pack_depthwise_i8(geometry, taps.data(),
+                               packed.mutable_values<std::int16_t>().data());
+    Draft draft;
+    draft.kernel = "simd.depthwise_i8";
+    draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
+                    DraftInput::of(std::move(rescaling.table))};
+    draft.ints = std::move(rescaling.fields);
+    draft.scratch_bytes = widened_bytes(padded_elements(view, fields, kernels::kPanel));
+    return draft;
+}
+
+Drafts draft_tflite_conv_i8(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
+    HF_TRY(need_images(view));
+    HF_TRY(check_tflite(view, weights.shape()[0], weights.shape()[3]));
+    const Fields fields = tflite_fields(view, 1);
+    const auto channels = static_cast<std::size_t>(weights.shape()[0]);
+    Rescaling rescaling{HF_TRY(channel_table(view, {weights, channels, false})),
+                        HF_TRY(integer_fields(view))};
+    return finished(view, conv_i8_draft(view, fields, weights, std::move(rescaling)), fields,
+                    no_clamp());
 }
 
 Drafts draft_tflite_depthwise_i8(const NodeView& view) {
@@ -303,24 +341,56 @@ Drafts draft_tflite_depthwise_i8(const NodeView& view) {
     HF_TRY(need_images(view));
     HF_TRY(check_tflite(view, weights.shape()[3], weights.shape()[3]));
     const Fields fields = tflite_fields(view, view.shape(0)[3]);
-    kernels::Depthwise geometry;
-    geometry.channels = static_cast<std::size_t>(weights.shape()[3]);
-    geometry.padded_channels = padded_to_panel(geometry.channels);
-    geometry.kernel_height = static_cast<std::size_t>(fields[kKernelY]);
-    geometry.kernel_width = static_cast<std::size_t>(fields[kKernelX]);
-    Tensor packed(DType::kI16,
-                  Shape{static_cast<std::int64_t>(kernels::packed_size_depthwise_i8(
-                      geometry.kernel_height * geometry.kernel_width, geometry.padded_channels))});
-    kernels::pack_depthwise_i8(geometry, weights.values<std::int8_t>().data(),
-                               packed.mutable_values<std::int16_t>().data());
-    Draft draft;
-    draft.kernel = "simd.depthwise_i8";
-    draft.inputs = {
-        DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
-        DraftInput::of(HF_TRY(channel_table(view, {weights, geometry.channels, true})))};
-    draft.ints = HF_TRY(integer_fields(view));
-    draft.scratch_bytes = widened_bytes(padded_elements(view, fields, kernels::kPanel));
-    return finished(view, std::move(draft), fields, no_clamp());
+    const auto channels = static_cast<std::size_t>(weights.shape()[3]);
+    Rescaling rescaling{HF_TRY(channel_table(view, {weights, channels, true})),
+                        HF_TRY(integer_fields(view))};
+    return finished(
+        view, depthwise_i8_draft(view, fields, weights.values<std::int8_t>(), std::move(rescaling)),
+        fields, no_clamp());
+}
+
+// The two drafts of hf.QConv2d share their refusals.
+struct QuantizedConv {
+    Tensor weights;
+    Fields fields;
+    Rescaling rescaling;
+};
+
+Result<QuantizedConv> quantized_conv(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    HF_TRY(need_images(view));
+    QuantizedConv conv{HF_TRY(need_constant(view, 1, DType::kI8)), HF_TRY(hf_fields(view)), {}};
+    if (conv.weights.elements() == 0 || conv.weights.shape()[0] != view.out_shape()[3]) {
+        return unimplemented("weights {} do not fit the output",
+                             conv.weights.shape().to_string());
+    }
+    conv.rescaling = {HF_TRY(real_channel_table(view, conv.weights)), real_fields(view)};
+    return conv;
+}
+
+Drafts draft_hf_conv_i8(const NodeView& view) {
+    QuantizedConv conv = HF_TRY(quantized_conv(view));
+    if (conv.fields[kGroup] != 1) return unimplemented("there are {} groups", conv.fields[kGroup]);
+    return finished(
+        view, conv_i8_draft(view, conv.fields, conv.weights, std::move(conv.rescaling)),
+        conv.fields, no_clamp());
+}
+
+Drafts draft_hf_depthwise_i8(const NodeView& view) {
+    QuantizedConv conv = HF_TRY(quantized_conv(view));
+    const std::int64_t channels = view.shape(0)[3];
+    if (conv.fields[kGroup] != channels || conv.weights.shape()[0] != channels ||
+        conv.weights.shape()[3] != 1) {
+        return unimplemented("it is not depthwise");
+    }
+    const auto count = static_cast<std::size_t>(channels);
+    const auto from = conv.weights.values<std::int8_t>();
+    std::vector<std::int8_t> taps(from.size());
+    const std::size_t size = from.size() / count;
+    for (std::size_t i = 0; i < taps.size(); ++i) taps[i % size * count + i / size] = from[i];
+    return finished(view,
+                    depthwise_i8_draft(view, conv.fields, taps, std::move(conv.rescaling)),
+                    conv.fields, no_clamp());
 }
 
 }  // namespace
@@ -331,6 +401,9 @@ std::vector<LoweringRow> conv_lowerings() {
              {{"simd.depthwise_f32", draft_hf_depthwise},
               {"onednn.conv_f32", draft_hf_conv_library},
               {"simd.conv_f32", draft_hf_conv}}},
+            {"hf",
+             "QConv2d",
+             {{"simd.depthwise_i8", draft_hf_depthwise_i8}, {"simd.conv_i8", draft_hf_conv_i8}}},
             {"tflite",
              "CONV_2D",
              {{"onednn.conv_f32", draft_tflite_conv_library},

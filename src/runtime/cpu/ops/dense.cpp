@@ -70,17 +70,14 @@ Drafts draft_tflite_dense(const NodeView& view) {
     return alone(std::move(draft));
 }
 
-Drafts draft_tflite_dense_i8(const NodeView& view) {
-    HF_TRY(need_dtype(view, 0, DType::kI8));
-    const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
+// x * weights^T in int8 with weights [columns][depth]; the fields are those after the extents.
+Result<Draft> dense_i8_draft(const NodeView& view, const Tensor& weights, Tensor table,
+                             const std::vector<std::int64_t>& fields) {
     if (weights.shape().rank() != 2 || weights.elements() == 0) {
         return unimplemented("weights {} are not a matrix", weights.shape().to_string());
     }
     const std::int64_t columns = weights.shape()[0], depth = weights.shape()[1];
     const std::int64_t rows = view.out_shape().elements() / columns;
-    const Affine in = HF_TRY(affine_of(view.input(0)));
-    const Affine out = HF_TRY(affine_of(view.output()));
-    const StoredBounds bounds = HF_TRY(stored_bounds(view, out));
     const auto channels = static_cast<std::size_t>(columns);
     const kernels::Windows windows = kernels::Windows::matrix(1, static_cast<std::size_t>(depth));
     Tensor packed(
@@ -91,12 +88,34 @@ Drafts draft_tflite_dense_i8(const NodeView& view) {
     Draft draft;
     draft.kernel = "simd.dense_i8";
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
-                    DraftInput::of(HF_TRY(channel_table(view, {weights, channels, false})))};
+                    DraftInput::of(std::move(table))};
     draft.outputs = {view.node.outputs[0]};
-    draft.ints = {rows, depth, columns, in.zero, out.zero, bounds.min, bounds.max};
+    draft.ints = {rows, depth, columns};
+    draft.ints.insert(draft.ints.end(), fields.begin(), fields.end());
     draft.scratch_bytes = widened_bytes(static_cast<std::size_t>(rows * depth));
     draft.macs = macs_of(rows, depth, columns);
-    return alone(std::move(draft));
+    return draft;
+}
+
+Drafts draft_tflite_dense_i8(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
+    if (weights.shape().rank() != 2) return unimplemented("the weights are no matrix");
+    const Affine in = HF_TRY(affine_of(view.input(0)));
+    const Affine out = HF_TRY(affine_of(view.output()));
+    const StoredBounds bounds = HF_TRY(stored_bounds(view, out));
+    const auto columns = static_cast<std::size_t>(weights.shape()[0]);
+    return alone(HF_TRY(dense_i8_draft(view, weights,
+                                       HF_TRY(channel_table(view, {weights, columns, false})),
+                                       {in.zero, out.zero, bounds.min, bounds.max, 0})));
+}
+
+Drafts draft_hf_gemm_i8(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
+    if (view.out_shape().elements() == 0) return unimplemented("there are no rows");
+    return alone(HF_TRY(dense_i8_draft(
+        view, weights, HF_TRY(real_channel_table(view, weights)), real_fields(view))));
 }
 
 // A constant right matrix [depth][columns], packed once.
@@ -157,6 +176,7 @@ Drafts draft_matmul(const NodeView& view) {
 
 std::vector<LoweringRow> dense_lowerings() {
     return {{"hf", "Gemm", {{"simd.dense_f32", draft_hf_gemm}}},
+            {"hf", "QGemm", {{"simd.dense_i8", draft_hf_gemm_i8}}},
             {"tflite",
              "FULLY_CONNECTED",
              {{"simd.dense_f32", draft_tflite_dense}, {"simd.dense_i8", draft_tflite_dense_i8}}},

@@ -1,6 +1,7 @@
 #include "runtime/cpu/ops/families.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <limits>
 
@@ -191,6 +192,34 @@ Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
         }
     }
     return table;
+}
+
+Result<Tensor> real_channel_table(const NodeView& view, const Tensor& weights) {
+    const auto channels = static_cast<std::size_t>(weights.shape()[0]);
+    const Tensor bias = HF_TRY(need_constant(view, 2, DType::kI32));
+    const Tensor factors = HF_TRY(need_constant(view, 3, DType::kF32));
+    if (channels == 0 || bias.elements() != weights.shape()[0] ||
+        factors.elements() != weights.shape()[0]) {
+        return unimplemented("bias and factors are not one a channel");
+    }
+    const std::size_t row = padded_to_panel(channels);
+    Tensor table(DType::kI32, Shape{2, static_cast<std::int64_t>(row)});
+    const std::span<std::int32_t> to = table.mutable_values<std::int32_t>();
+    for (std::size_t c = 0; c < channels; ++c) {
+        to[c] = bias.values<std::int32_t>()[c];
+        to[row + c] = std::bit_cast<std::int32_t>(factors.values<float>()[c]);
+        const std::int64_t most = sum_bound({weights, channels, false}, c, to[c]);
+        if (most > std::numeric_limits<std::int32_t>::max()) {
+            return unimplemented("the sum of channel {} could reach {} and overflow", c, most);
+        }
+    }
+    return table;
+}
+
+std::vector<std::int64_t> real_fields(const NodeView& view) {
+    const graph::Node& node = view.node;
+    return {node.int_or("x_zero", 0), node.int_or("y_zero", 0), node.int_or("y_min", -128),
+            node.int_or("y_max", 127), 1};
 }
 
 Tensor pack_dense_f32(const float* weights, std::size_t columns, std::size_t depth) {

@@ -76,6 +76,11 @@ struct ChannelSums {
 };
 Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums);
 
+// The same for hf.QConv2d and hf.QGemm, whose weights have their channels first: biases and factors
+// are inputs 2 and 3. And the fields that go with it, from the node's attributes.
+Result<Tensor> real_channel_table(const NodeView& view, const Tensor& weights);
+std::vector<std::int64_t> real_fields(const NodeView& view);
+
 // For hf nodes and ONNX: f32 constants packed for simd/gemm_f32.h; columns padded with zeros.
 Tensor pack_dense_f32(const float* weights, std::size_t columns, std::size_t depth);
 Tensor padded_bias(const Tensor* bias, std::size_t columns);

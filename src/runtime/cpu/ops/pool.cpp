@@ -19,8 +19,7 @@ Drafts pool_draft(const NodeView& view, std::string_view kernel, std::vector<std
     return std::vector<Draft>{std::move(draft)};
 }
 
-Drafts draft_hf_pool(const NodeView& view) {
-    HF_TRY(need_f32(view));
+Drafts hf_pool_draft(const NodeView& view, std::string_view name, Clamp clamp) {
     const auto kernel = view.node.ints_or("kernel_shape", {});
     const auto strides = view.node.ints_or("strides", {});
     const auto pads = view.node.ints_or("pads", {});
@@ -28,11 +27,22 @@ Drafts draft_hf_pool(const NodeView& view) {
         view.shape(0).rank() != 4 || view.out_shape().rank() != 4) {
         return invalid_argument("the attributes are not those of an image");
     }
-    const bool average = view.node.op == "AveragePool2d";
-    return pool_draft(view, average ? "simd.average_pool_f32" : "simd.max_pool_f32",
+    return pool_draft(view, name,
                       {strides[0], strides[1], 1, 1, pads[0], pads[1], pads[2], pads[3], 1,
                        kernel[0], kernel[1], view.node.int_or("count_include_pad", 0)},
-                      no_clamp());
+                      clamp);
+}
+
+Drafts draft_hf_pool(const NodeView& view) {
+    HF_TRY(need_f32(view));
+    const bool average = view.node.op == "AveragePool2d";
+    return hf_pool_draft(view, average ? "simd.average_pool_f32" : "simd.max_pool_f32",
+                         no_clamp());
+}
+
+Drafts draft_hf_pool_i8(const NodeView& view) {
+    HF_TRY(need_dtype(view, 0, DType::kI8));
+    return hf_pool_draft(view, "simd.max_pool_i8", {-128, 127});
 }
 
 struct Border {
@@ -85,7 +95,9 @@ Drafts draft_tflite_pool_i8(const NodeView& view) {
 
 std::vector<LoweringRow> pool_lowerings() {
     return {
-        {"hf", "MaxPool2d", {{"simd.max_pool_f32", draft_hf_pool}}},
+        {"hf",
+         "MaxPool2d",
+         {{"simd.max_pool_f32", draft_hf_pool}, {"simd.max_pool_i8", draft_hf_pool_i8}}},
         {"hf", "AveragePool2d", {{"simd.average_pool_f32", draft_hf_pool}}},
         {"tflite",
          "MAX_POOL_2D",

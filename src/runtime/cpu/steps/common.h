@@ -82,6 +82,8 @@ Result<StepPtr> make_average_pool_i8(const Operation& operation);
 Result<StepPtr> make_unary_f32(const Operation& operation);
 Result<StepPtr> make_binary_f32(const Operation& operation);
 Result<StepPtr> make_add_i8(const Operation& operation);
+Result<StepPtr> make_add_real_i8(const Operation& operation);
+Result<StepPtr> make_mean_i8(const Operation& operation);
 Result<StepPtr> make_quantize_i8(const Operation& operation);
 Result<StepPtr> make_dequantize_i8(const Operation& operation);
 Result<StepPtr> make_softmax_f32(const Operation& operation);

@@ -73,7 +73,7 @@ Result<StepPtr> make_conv_i8(const Operation& operation) {
     const kernels::Windows windows = g.windows();
     HF_TRY(reader.expect_elements(
         1, DType::kI8, kernels::packed_size_i8(g.out_channels, windows.segments(), windows.run)));
-    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(g.out_channels)));
+    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(g.out_channels, fields.real)));
     HF_TRY(reader.expect_scratch(widened_bytes(g.padding.padded_size())));
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
@@ -131,7 +131,7 @@ Result<StepPtr> make_depthwise_i8(const Operation& operation) {
     HF_TRY(reader.expect_elements(
         1, DType::kI16,
         kernels::packed_size_depthwise_i8(g.kernel_y * g.kernel_x, g.padding.padded_channels)));
-    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(g.out_channels)));
+    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(g.out_channels, fields.real)));
     HF_TRY(reader.expect_scratch(widened_bytes(g.padding.padded_size())));
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {

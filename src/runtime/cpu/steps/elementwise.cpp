@@ -32,16 +32,6 @@ Result<Rows> read_rows(const OperationReader& reader, std::size_t first) {
     return rows;
 }
 
-Result<kernels::Rescale> read_rescale(const OperationReader& reader, std::size_t first) {
-    const std::int64_t multiplier = reader.integer_at(first);
-    if (multiplier < 0 || multiplier > std::int64_t{0x7FFFFFFF}) {
-        return invalid_argument("multiplier {}", multiplier);
-    }
-    return kernels::Rescale{static_cast<std::int32_t>(multiplier),
-                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 1, 0, 31))),
-                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 2, 0, 31)))};
-}
-
 }  // namespace
 
 // Integers: the function. Reals: its two parameters.
@@ -85,68 +75,6 @@ Result<StepPtr> make_binary_f32(const Operation& operation) {
     s.high = reader.real(1);
     return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
         kernels::binary_f32(s, a.in<float>(m), b.in<float>(m), y.out<float>(m));
-    });
-}
-
-// Integers: zero points of a, b and the output, their factors (multiplier, left, right), min, max.
-Result<StepPtr> make_add_i8(const Operation& operation) {
-    const OperationReader reader(operation);
-    HF_TRY(reader.expect({2, 1, 14, 0}));
-    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
-    kernels::AddI8 add;
-    add.count = static_cast<std::size_t>(reader.input(0).elements());
-    HF_TRY(reader.expect_elements(1, DType::kI8, add.count));
-    HF_TRY(expect_count(reader, add.count));
-    for (const std::size_t i : {0, 1, 2, 12, 13}) HF_TRY(reader.integer(i, -128, 127));
-    const auto small = [&](std::size_t i) {
-        return static_cast<std::int32_t>(reader.integer_at(i));
-    };
-    add.zero_a = small(0);
-    add.zero_b = small(1);
-    add.zero_out = small(2);
-    add.a = HF_TRY(read_rescale(reader, 3));
-    add.b = HF_TRY(read_rescale(reader, 6));
-    add.out = HF_TRY(read_rescale(reader, 9));
-    add.min = small(12);
-    add.max = small(13);
-    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
-        kernels::add_i8(add, a.in<std::int8_t>(m), b.in<std::int8_t>(m), y.out<std::int8_t>(m));
-    });
-}
-
-namespace {
-
-// Integers: the zero point. Reals: the scale.
-Result<kernels::AffineI8> read_affine(const OperationReader& reader) {
-    HF_TRY(reader.expect({1, 1, 1, 1}));
-    HF_TRY(reader.integer(0, -128, 127));
-    if (!(reader.real(0) > 0)) return invalid_argument("the scale is {}", reader.real(0));
-    const auto count = static_cast<std::size_t>(reader.input(0).elements());
-    HF_TRY(expect_count(reader, count));
-    return kernels::AffineI8{count, reader.real(0),
-                             static_cast<std::int32_t>(reader.integer_at(0))};
-}
-
-}  // namespace
-
-Result<StepPtr> make_quantize_i8(const Operation& operation) {
-    const OperationReader reader(operation);
-    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
-    HF_TRY(reader.expect_input(0, DType::kF32, kAny));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::quantize_i8(affine, x.in<float>(m), y.out<std::int8_t>(m));
-    });
-}
-
-Result<StepPtr> make_dequantize_i8(const Operation& operation) {
-    const OperationReader reader(operation);
-    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
-    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::dequantize_i8(affine, x.in<std::int8_t>(m), y.out<float>(m));
     });
 }
 

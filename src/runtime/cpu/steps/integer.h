@@ -8,12 +8,13 @@
 
 namespace hf::runtime::cpu {
 
-// Four rows of kPanel-rounded channels: bias, multiplier, left shift, right shift.
+// Rows of kPanel-rounded channels: bias, then multiplier, left shift and right shift, or the bits of
+// a factor in single precision.
 inline std::size_t padded_to_panel(std::size_t channels) {
     return (channels + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel;
 }
-inline std::size_t channel_table_size(std::size_t channels) {
-    return 4 * padded_to_panel(channels);
+inline std::size_t channel_table_size(std::size_t channels, bool real) {
+    return (real ? 2 : 4) * padded_to_panel(channels);
 }
 
 // Scratch for an image of 16-bit values; one more than it has is read (gemm_i8.h).
@@ -23,10 +24,11 @@ inline std::uint64_t widened_bytes(std::size_t elements) {
 
 struct IntegerFields {
     std::int32_t in_zero = 0, out_zero = 0, min = -128, max = 127;
+    bool real = false;  // which kind of table
 };
-inline constexpr std::size_t kIntegerFields = 4;
+inline constexpr std::size_t kIntegerFields = 5;
 
-// Each within int8. `first` is where they start in the operation's integers.
+// The numbers within int8. `first` is where they start in the operation's integers.
 Result<IntegerFields> read_integer_fields(const OperationReader& reader, std::size_t first);
 
 struct ChannelTable {
@@ -34,8 +36,18 @@ struct ChannelTable {
         : bias(table), row(padded_to_panel(channels)) {}
 
     kernels::Requantize requantize(const IntegerFields& fields) const {
-        return {bias + row,      bias + 2 * row, bias + 3 * row,
-                fields.out_zero, fields.min,     fields.max};
+        kernels::Requantize requantize;
+        requantize.zero_point = fields.out_zero;
+        requantize.min = fields.min;
+        requantize.max = fields.max;
+        if (fields.real) {
+            requantize.factors = reinterpret_cast<const float*>(bias + row);
+        } else {
+            requantize.multipliers = bias + row;
+            requantize.left_shifts = bias + 2 * row;
+            requantize.right_shifts = bias + 3 * row;
+        }
+        return requantize;
     }
 
     const std::int32_t* bias;

@@ -69,7 +69,7 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
     const IntegerFields fields = HF_TRY(read_integer_fields(reader, 3));
     HF_TRY(reader.expect_elements(0, DType::kI8, e.rows * e.depth));
     HF_TRY(reader.expect_elements(1, DType::kI8, kernels::packed_size_i8(e.columns, 1, e.depth)));
-    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(e.columns)));
+    HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(e.columns, fields.real)));
     HF_TRY(expect_result(reader, DType::kI8, e.rows * e.columns));
     HF_TRY(reader.expect_scratch(widened_bytes(e.rows * e.depth)));
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),

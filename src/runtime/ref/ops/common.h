@@ -122,6 +122,7 @@ std::vector<OpRow> index_rows();
 std::vector<OpRow> control_rows();
 std::vector<OpRow> hf_rows();
 std::vector<OpRow> hf_attention_rows();
+std::vector<OpRow> hf_quantized_rows();
 std::vector<OpRow> matmul_rows();
 std::vector<OpRow> conv_rows();
 std::vector<OpRow> pool_rows();

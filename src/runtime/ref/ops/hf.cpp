@@ -5,43 +5,10 @@
 #include <limits>
 
 #include "runtime/ref/ops/common.h"
+#include "runtime/ref/ops/hf_window.h"
 
 namespace hf::runtime::ref {
 namespace {
-
-struct Axis {
-    std::int64_t in = 0, out = 0, kernel = 1, stride = 1, dilation = 1, before = 0;
-
-    // The input position of a tap, or negative where it lies in the padding.
-    std::int64_t place(std::int64_t at, std::int64_t tap) const {
-        const std::int64_t x = at * stride + tap * dilation - before;
-        return x < in ? x : -1;
-    }
-};
-
-struct Window {
-    Axis y, x;
-};
-
-Result<Axis> make_axis(const graph::Node& node, std::size_t axis, std::int64_t in,
-                       std::int64_t kernel) {
-    const auto strides = node.ints_or("strides", {});
-    const auto dilations = node.ints_or("dilations", {1, 1});
-    const auto pads = node.ints_or("pads", {});
-    if (strides.size() != 2 || dilations.size() != 2 || pads.size() != 4) {
-        return invalid_argument("strides, dilations and pads must be given for two axes");
-    }
-    constexpr std::int64_t kMax = 1 << 20;
-    const auto within = [](std::int64_t x, std::int64_t low) { return x >= low && x <= kMax; };
-    if (!within(strides[axis], 1) || !within(dilations[axis], 1) || !within(pads[axis], 0) ||
-        !within(pads[axis + 2], 0) || !within(kernel, 1)) {
-        return invalid_argument("kernel, stride, dilation or pad of axis {} is out of range", axis);
-    }
-    const std::int64_t room =
-        in + pads[axis] + pads[axis + 2] - ((kernel - 1) * dilations[axis] + 1);
-    if (room < 0) return invalid_argument("the kernel is larger than the padded axis {}", axis);
-    return Axis{in, room / strides[axis] + 1, kernel, strides[axis], dilations[axis], pads[axis]};
-}
 
 Result<Tensor> image_input(const OpContext& context) {
     Tensor x = HF_TRY(need_input(context, 0));
@@ -50,29 +17,6 @@ Result<Tensor> image_input(const OpContext& context) {
                                 x.shape().to_string());
     }
     return x;
-}
-
-Result<Window> make_window(const OpContext& context, const Shape& x, const Shape& kernel) {
-    Window window;
-    window.y = HF_TRY(make_axis(context.node, 0, x[1], kernel[0]));
-    window.x = HF_TRY(make_axis(context.node, 1, x[2], kernel[1]));
-    return window;
-}
-
-// Calls f(pixel of the output, tap, pixel of the input) for every tap inside the image; taps are
-// numbered row by row, pixels over the batch.
-template <typename F>
-void for_taps(const Window& w, std::int64_t out_pixel, F f) {
-    const std::int64_t column = out_pixel % w.x.out;
-    const std::int64_t row = out_pixel / w.x.out % w.y.out;
-    const std::int64_t batch = out_pixel / w.x.out / w.y.out;
-    for (std::int64_t ky = 0; ky < w.y.kernel; ++ky) {
-        const std::int64_t y = w.y.place(row, ky);
-        for (std::int64_t kx = 0; kx < w.x.kernel && y >= 0; ++kx) {
-            const std::int64_t x = w.x.place(column, kx);
-            if (x >= 0) f(ky * w.x.kernel + kx, (batch * w.y.in + y) * w.x.in + x);
-        }
-    }
 }
 
 struct Layer {
@@ -152,7 +96,7 @@ Outputs conv2d(const OpContext& context) {
                                 x.shape().to_string(), groups, kernel.to_string());
     }
     const Layer layer{groups, kernel[3], kernel[0], kernel[1] * kernel[2]};
-    const Window w = HF_TRY(make_window(context, x.shape(), {kernel[1], kernel[2]}));
+    const ImageWindow w = HF_TRY(make_window(context, x.shape(), {kernel[1], kernel[2]}));
     Tensor out = HF_TRY(make_tensor(DType::kF32, {x.shape()[0], w.y.out, w.x.out, layer.filters}));
     const Tensor* bias = context.input(2);
     const Tensor* residual = context.input(3);
@@ -230,13 +174,17 @@ Outputs gelu(const OpContext& context) {
     return one(std::move(out));
 }
 
+// int8 goes through f32, which holds it exactly.
 Outputs pool2d(const OpContext& context) {
-    const Tensor x = HF_TRY(image_input(context));
+    Tensor x = HF_TRY(need_input(context, 0));
+    const bool stored = x.dtype() == DType::kI8 && context.node.op == "MaxPool2d";
+    x = stored ? HF_TRY(cast_tensor(x, DType::kF32)) : HF_TRY(image_input(context));
+    if (x.shape().rank() != 4) return invalid_argument("want NHWC, got {}", x.shape().to_string());
     const auto kernel = context.node.ints_or("kernel_shape", {});
     if (kernel.size() != 2) return invalid_argument("kernel_shape must have two extents");
     const bool average = context.node.op == "AveragePool2d";
     const bool padded = context.node.int_or("count_include_pad", 0) != 0;
-    const Window w = HF_TRY(make_window(context, x.shape(), Shape(kernel)));
+    const ImageWindow w = HF_TRY(make_window(context, x.shape(), Shape(kernel)));
     const std::int64_t channels = x.shape()[3];
     Tensor out = HF_TRY(make_tensor(DType::kF32, {x.shape()[0], w.y.out, w.x.out, channels}));
     if (out.elements() == 0) return one(std::move(out));
@@ -257,7 +205,7 @@ Outputs pool2d(const OpContext& context) {
         to[static_cast<std::size_t>(index)] =
             average ? static_cast<float>(sum / static_cast<double>(divisor)) : best;
     }
-    return one(std::move(out));
+    return one(stored ? HF_TRY(cast_tensor(out, DType::kI8)) : std::move(out));
 }
 
 }  // namespace

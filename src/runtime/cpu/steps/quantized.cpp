@@ -1,0 +1,161 @@
+// Elementwise int8 steps: sums by TensorFlow Lite's rules and by ONNX's, means, and conversions from
+// and to fp32.
+
+#include "kernels/simd/quantized.h"
+#include "runtime/cpu/steps/common.h"
+
+namespace hf::runtime::cpu {
+namespace {
+
+constexpr std::size_t kAny = OperationReader::kAnyRank;
+
+Status expect_count(const OperationReader& reader, std::uint64_t elements) {
+    if (static_cast<std::uint64_t>(reader.output(0).elements()) != elements) {
+        return invalid_argument("the output {} has not {} elements", reader.output(0).to_string(),
+                                elements);
+    }
+    return {};
+}
+
+Result<kernels::Rescale> read_rescale(const OperationReader& reader, std::size_t first) {
+    const std::int64_t multiplier = reader.integer_at(first);
+    if (multiplier < 0 || multiplier > std::int64_t{0x7FFFFFFF}) {
+        return invalid_argument("multiplier {}", multiplier);
+    }
+    return kernels::Rescale{static_cast<std::int32_t>(multiplier),
+                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 1, 0, 31))),
+                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 2, 0, 31)))};
+}
+
+// Integers [first, first + count), each within int8.
+Status expect_stored(const OperationReader& reader, std::size_t first, std::size_t count) {
+    for (std::size_t i = first; i < first + count; ++i) HF_TRY(reader.integer(i, -128, 127));
+    return {};
+}
+
+}  // namespace
+
+// Integers: zero points of a, b and the output, their factors (multiplier, left, right), min, max.
+Result<StepPtr> make_add_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({2, 1, 14, 0}));
+    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
+    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
+    kernels::AddI8 add;
+    add.count = static_cast<std::size_t>(reader.input(0).elements());
+    HF_TRY(reader.expect_elements(1, DType::kI8, add.count));
+    HF_TRY(expect_count(reader, add.count));
+    for (const std::size_t i : {0, 1, 2, 12, 13}) HF_TRY(reader.integer(i, -128, 127));
+    const auto small = [&](std::size_t i) {
+        return static_cast<std::int32_t>(reader.integer_at(i));
+    };
+    add.zero_a = small(0);
+    add.zero_b = small(1);
+    add.zero_out = small(2);
+    add.a = HF_TRY(read_rescale(reader, 3));
+    add.b = HF_TRY(read_rescale(reader, 6));
+    add.out = HF_TRY(read_rescale(reader, 9));
+    add.min = small(12);
+    add.max = small(13);
+    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
+        kernels::add_i8(add, a.in<std::int8_t>(m), b.in<std::int8_t>(m), y.out<std::int8_t>(m));
+    });
+}
+
+// Integers: zero points of a, b and the output, min, max. Reals: factors of a and b.
+Result<StepPtr> make_add_real_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({2, 1, 5, 2}));
+    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
+    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
+    kernels::AddRealI8 add;
+    add.count = static_cast<std::size_t>(reader.input(0).elements());
+    HF_TRY(reader.expect_elements(1, DType::kI8, add.count));
+    HF_TRY(expect_count(reader, add.count));
+    HF_TRY(expect_stored(reader, 0, 5));
+    const auto small = [&](std::size_t i) {
+        return static_cast<std::int32_t>(reader.integer_at(i));
+    };
+    add.zero_a = small(0);
+    add.zero_b = small(1);
+    add.zero_out = small(2);
+    add.min = small(3);
+    add.max = small(4);
+    add.factor_a = reader.real(0);
+    add.factor_b = reader.real(1);
+    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
+        kernels::add_real_i8(add, a.in<std::int8_t>(m), b.in<std::int8_t>(m),
+                             y.out<std::int8_t>(m));
+    });
+}
+
+// Integers: images, pixels, channels, zero points of x and the output, min, max. Real: the factor.
+Result<StepPtr> make_mean_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    HF_TRY(reader.expect({1, 1, 7, 1}));
+    constexpr std::int64_t kMost = (std::int64_t{1} << 22) - 1;
+    const std::size_t images = HF_TRY(reader.integer(0, 1, kMost));
+    kernels::MeanI8 mean;
+    mean.pixels = HF_TRY(reader.integer(1, 1, kMost));
+    mean.channels = HF_TRY(reader.integer(2, 1, kMost));
+    if (static_cast<double>(images) * static_cast<double>(mean.pixels * mean.channels) >
+        static_cast<double>(Shape::kMaxElements)) {
+        return resource_exhausted("{} images of {} x {}", images, mean.pixels, mean.channels);
+    }
+    HF_TRY(reader.expect_elements(0, DType::kI8, images * mean.pixels * mean.channels));
+    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
+    HF_TRY(expect_count(reader, images * mean.channels));
+    HF_TRY(expect_stored(reader, 3, 4));
+    const auto small = [&](std::size_t i) {
+        return static_cast<std::int32_t>(reader.integer_at(i));
+    };
+    mean.zero_in = small(3);
+    mean.zero_out = small(4);
+    mean.min = small(5);
+    mean.max = small(6);
+    mean.factor = reader.real(0);
+    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
+        for (std::size_t i = 0; i < images; ++i) {
+            kernels::mean_i8(mean, x.in<std::int8_t>(m) + i * mean.pixels * mean.channels,
+                             y.out<std::int8_t>(m) + i * mean.channels);
+        }
+    });
+}
+
+namespace {
+
+// Integers: the zero point, and whether halves are rounded to even. Reals: the scale.
+Result<kernels::AffineI8> read_affine(const OperationReader& reader) {
+    HF_TRY(reader.expect({1, 1, 2, 1}));
+    HF_TRY(reader.integer(0, -128, 127));
+    if (!(reader.real(0) > 0)) return invalid_argument("the scale is {}", reader.real(0));
+    const auto count = static_cast<std::size_t>(reader.input(0).elements());
+    HF_TRY(expect_count(reader, count));
+    const bool even = HF_TRY(reader.integer(1, 0, 1)) == 1;
+    return kernels::AffineI8{count, reader.real(0),
+                             static_cast<std::int32_t>(reader.integer_at(0)), even};
+}
+
+}  // namespace
+
+Result<StepPtr> make_quantize_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
+    HF_TRY(reader.expect_input(0, DType::kF32, kAny));
+    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
+    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
+        kernels::quantize_i8(affine, x.in<float>(m), y.out<std::int8_t>(m));
+    });
+}
+
+Result<StepPtr> make_dequantize_i8(const Operation& operation) {
+    const OperationReader reader(operation);
+    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
+    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
+    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
+    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
+        kernels::dequantize_i8(affine, x.in<std::int8_t>(m), y.out<float>(m));
+    });
+}
+
+}  // namespace hf::runtime::cpu
