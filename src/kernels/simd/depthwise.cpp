@@ -47,46 +47,59 @@ HWY_INLINE void from_block_order(V32& lower, V32& upper) {
     }
 }
 
-HWY_INLINE void store_i8(const Requantize& q, V32 sum, std::size_t channel, std::int8_t* lanes) {
+template <class Rescaling>
+HWY_INLINE void store_i8(const Requantize& q, const Rescaling& rescaling, V32 sum,
+                         std::int8_t* lanes) {
     const D32 d;
     const hn::Rebind<std::int8_t, D32> narrow;
-    V32 value = hn::Add(rescaled_sum(d, q, channel, sum), hn::Set(d, q.zero_point));
+    V32 value = hn::Add(rescaling(sum), hn::Set(d, q.zero_point));
     value = hn::Min(hn::Max(value, hn::Set(d, q.min)), hn::Set(d, q.max));
     hn::StoreU(hn::DemoteTo(narrow, value), narrow, lanes);
 }
 
-template <std::size_t kCount>
-HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, const Place& at) {
+// Where the taps of a window lie, in pairs; an odd last one is there twice, its second weight zero.
+struct Taps {
+    std::size_t count = 0;
+    std::size_t offsets[kMaxTapsI8 + 1];
+
+    explicit Taps(const Depthwise& s) {
+        for (std::size_t ky = 0; ky < s.kernel_height; ++ky) {
+            for (std::size_t kx = 0; kx < s.kernel_width; ++kx) {
+                offsets[count++] =
+                    ky * s.dilation_y * s.in_row + kx * s.dilation_x * s.padded_channels;
+            }
+        }
+        if (count % 2 != 0) {
+            offsets[count] = offsets[count - 1];
+            ++count;
+        }
+    }
+};
+
+template <class Rescaling, std::size_t kCount>
+HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, const Taps& taps,
+                           const Place& at) {
     const D16 d;
     const D32 d32;
     V32 lower[kCount], upper[kCount];
     HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) lower[i] = upper[i] = hn::Zero(d32);
     const std::size_t step = s.stride_x * s.padded_channels;
-    const std::size_t taps = s.kernel_height * s.kernel_width;
     const std::int16_t* image = data.in + at.y * s.stride_y * s.in_row + at.x * step + at.channel;
-    std::size_t ky = 0, kx = 0;
-    for (std::size_t tap = 0; tap < taps; tap += 2) {
-        const std::int16_t* offsets[2];
-        for (const std::int16_t*& offset : offsets) {
-            offset = image + ky * s.dilation_y * s.in_row + kx * s.dilation_x * s.padded_channels;
-            const bool last = ky + 1 == s.kernel_height && kx + 1 == s.kernel_width;
-            if (++kx == s.kernel_width && !last) {
-                kx = 0;
-                ++ky;
-            } else if (last) {
-                --kx;  // An odd last tap is read twice; its second weight is zero.
-            }
-        }
-        const std::int16_t* weights = data.packed + tap * s.padded_channels + 2 * at.channel;
+    const std::int16_t* weights = data.packed + 2 * at.channel;
+    for (std::size_t tap = 0; tap < taps.count; tap += 2, weights += 2 * s.padded_channels) {
+        const std::int16_t* first = image + taps.offsets[tap];
+        const std::int16_t* second = image + taps.offsets[tap + 1];
         V16 weights_lower = hn::LoadU(d, weights), weights_upper = hn::LoadU(d, weights + kLanes16);
         to_block_order(weights_lower, weights_upper);
         HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
-            const V16 a = hn::LoadU(d, offsets[0] + i * step);
-            const V16 b = hn::LoadU(d, offsets[1] + i * step);
+            const V16 a = hn::LoadU(d, first + i * step);
+            const V16 b = hn::LoadU(d, second + i * step);
             lower[i] = multiply_pairs(d, hn::InterleaveLower(d, a, b), weights_lower, lower[i]);
             upper[i] = multiply_pairs(d, hn::InterleaveUpper(d, a, b), weights_upper, upper[i]);
         }
     }
+    const Rescaling rescale_lower(data.requantize, at.channel);
+    const Rescaling rescale_upper(data.requantize, at.channel + kLanes32);
     std::int8_t* out = data.out + (at.y * s.out_width + at.x) * s.channels + at.channel;
     const std::size_t left = std::min(s.channels - at.channel, kLanes16);
     HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
@@ -95,20 +108,35 @@ HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, cons
         upper[i] = hn::Add(upper[i], hn::LoadU(d32, data.bias + at.channel + kLanes32));
         std::int8_t lanes[kLanes16];
         std::int8_t* to = left == kLanes16 ? out + i * s.channels : lanes;
-        store_i8(data.requantize, lower[i], at.channel, to);
-        store_i8(data.requantize, upper[i], at.channel + kLanes32, to + kLanes32);
+        store_i8(data.requantize, rescale_lower, lower[i], to);
+        store_i8(data.requantize, rescale_upper, upper[i], to + kLanes32);
         if (to == lanes) std::memcpy(out + i * s.channels, lanes, left);
     }
 }
 
-void run_i8(const Depthwise& s, const DepthwiseI8Data& data) {
+// The last block of a row goes over outputs of the one before again rather than be smaller.
+template <class Rescaling>
+void rows_i8(const Depthwise& s, const DepthwiseI8Data& data) {
+    const Taps taps(s);
     Place at{};
     for (at.y = 0; at.y < s.out_height; ++at.y) {
         for (at.channel = 0; at.channel < s.channels; at.channel += kLanes16) {
-            for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) outputs_i8<4>(s, data, at);
-            for (; at.x < s.out_width; ++at.x) outputs_i8<1>(s, data, at);
+            for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) {
+                outputs_i8<Rescaling, 4>(s, data, taps, at);
+            }
+            if (at.x < s.out_width && s.out_width >= 4) {
+                at.x = s.out_width - 4;
+                outputs_i8<Rescaling, 4>(s, data, taps, at);
+                continue;
+            }
+            for (; at.x < s.out_width; ++at.x) outputs_i8<Rescaling, 1>(s, data, taps, at);
         }
     }
+}
+
+void run_i8(const Depthwise& s, const DepthwiseI8Data& data) {
+    data.requantize.factors ? rows_i8<RescaleReal<D32>>(s, data)
+                            : rows_i8<RescaleTwice<D32>>(s, data);
 }
 
 }  // namespace HWY_NAMESPACE

@@ -13,6 +13,9 @@
 
 namespace hf::kernels {
 
+// No int8 window has more taps.
+inline constexpr std::size_t kMaxTapsI8 = 1024;
+
 struct Depthwise {
     std::size_t out_height = 0, out_width = 0;
     std::size_t channels = 0;         // of the output, without padding

@@ -37,8 +37,8 @@ struct Tile {
     std::size_t columns;  // of this panel
 };
 
-template <std::size_t kRows, std::size_t kWidth>
-HWY_INLINE void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
+template <class Rescaling, std::size_t kRows, std::size_t kWidth>
+void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
     const D32 d;
     const hn::Rebind<std::int8_t, D32> narrow;
     const Requantize& q = gemm.requantize;
@@ -46,9 +46,10 @@ HWY_INLINE void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][k
     HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
         if (v * kLanes >= tile.columns) break;
         const std::size_t left = tile.columns - v * kLanes;
+        const Rescaling rescaling(q, tile.column + v * kLanes);
         HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-            V32 value = rescaled_sum(d, q, tile.column + v * kLanes, sums[r][v]);
-            value = hn::Min(hn::Max(hn::Add(value, zero), low), high);
+            const V32 moved = hn::Add(rescaling(sums[r][v]), zero);
+            const V32 value = hn::Min(hn::Max(moved, low), high);
             std::int8_t* out = tile.out + r * gemm.out_step + v * kLanes;
             if (left >= kLanes) {
                 hn::StoreU(hn::DemoteTo(narrow, value), narrow, out);
@@ -94,7 +95,13 @@ void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
             }
         }
     }
-    store<kRows, kWidth>(gemm, tile, sums);
+    if (gemm.requantize.factors) {
+        store<RescaleReal<D32>, kRows, kWidth>(gemm, tile, sums);
+    } else if (gemm.requantize.rounds_once) {
+        store<RescaleOnce<D32>, kRows, kWidth>(gemm, tile, sums);
+    } else {
+        store<RescaleTwice<D32>, kRows, kWidth>(gemm, tile, sums);
+    }
 }
 
 // The rows of one block against all panels.

@@ -73,7 +73,8 @@ TEST(Depthwise, Int8EqualsTheFixedPointArithmeticToTheBit) {
         const Depthwise& d = made.depthwise;
         const auto zero = static_cast<std::int32_t>(rng.below(256)) - 128;
         std::vector<std::int16_t> padded(made.padding.padded_size());
-        pad_i8(made.padding, made.image.data(), zero, padded.data());
+        pad_i8(made.padding, {0, made.padding.padded_height()}, made.image.data(), zero,
+               padded.data());
         const std::size_t taps = d.kernel_height * d.kernel_width;
         std::vector<std::int16_t> packed(packed_size_depthwise_i8(taps, d.padded_channels));
         pack_depthwise_i8(d, made.weights.data(), packed.data());

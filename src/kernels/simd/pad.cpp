@@ -38,25 +38,27 @@ HWY_EXPORT(widen);
 
 // Calls copy(count, in, out) for each stretch of the image and clears everything around it.
 template <typename In, typename Out, typename Copy>
-void pad(const Padding& p, const In* in, Out* out, Copy copy) {
-    const std::size_t row = p.padded_width() * p.padded_channels;
-    std::fill(out, out + p.top * row, Out{0});
-    out += p.top * row;
-    for (std::size_t y = 0; y < p.height; ++y, in += p.width * p.channels, out += row) {
+void pad(const Padding& p, const PaddedRows& rows, const In* in, Out* out, Copy copy) {
+    const std::size_t row = p.padded_row();
+    for (std::size_t y = rows.first; y < rows.first + rows.count; ++y, out += row) {
+        if (y < p.top || y >= p.top + p.height) {
+            std::fill(out, out + row, Out{0});
+            continue;
+        }
+        const In* from = in + (y - p.top) * p.width * p.channels;
         Out* to = out + p.left * p.padded_channels;
         std::fill(out, to, Out{0});
         if (p.padded_channels == p.channels) {
-            copy(p.width * p.channels, in, to);
+            copy(p.width * p.channels, from, to);
         } else {
             for (std::size_t x = 0; x < p.width; ++x) {
                 Out* pixel = to + x * p.padded_channels;
-                copy(p.channels, in + x * p.channels, pixel);
+                copy(p.channels, from + x * p.channels, pixel);
                 std::fill(pixel + p.channels, pixel + p.padded_channels, Out{0});
             }
         }
         std::fill(to + p.width * p.padded_channels, out + row, Out{0});
     }
-    std::fill(out, out + p.bottom * row, Out{0});
 }
 
 }  // namespace
@@ -66,15 +68,15 @@ void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point,
     HWY_DYNAMIC_DISPATCH(widen)(count, in, zero_point, out);
 }
 
-void pad_f32(const Padding& padding, const float* in, float* out) {
-    pad(padding, in, out, [](std::size_t count, const float* from, float* to) {
+void pad_f32(const Padding& padding, const PaddedRows& rows, const float* in, float* out) {
+    pad(padding, rows, in, out, [](std::size_t count, const float* from, float* to) {
         std::memcpy(to, from, count * sizeof(float));
     });
 }
 
-void pad_i8(const Padding& padding, const std::int8_t* in, std::int32_t zero_point,
-            std::int16_t* out) {
-    pad(padding, in, out,
+void pad_i8(const Padding& padding, const PaddedRows& rows, const std::int8_t* in,
+            std::int32_t zero_point, std::int16_t* out) {
+    pad(padding, rows, in, out,
         [zero_point](std::size_t count, const std::int8_t* from, std::int16_t* to) {
             widen_i8(count, from, zero_point, to);
         });

@@ -1,6 +1,6 @@
 // Borders around images in NHWC, so that convolution kernels need no edge cases: the image is
-// copied once into scratch with its padding there, and with channels rounded up where a kernel
-// wants whole vectors. The int8 form widens to 16 bits and subtracts the zero point on the way, so
+// copied into scratch with its padding there, a strip of rows at a time, and with channels rounded
+// up where a kernel wants whole vectors. The int8 form widens to 16 bits and subtracts the zero point on the way, so
 // that padding is plain 0.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
@@ -21,14 +21,21 @@ struct Padding {
 
     std::size_t padded_height() const { return top + height + bottom; }
     std::size_t padded_width() const { return left + width + right; }
-    std::size_t padded_size() const { return padded_height() * padded_width() * padded_channels; }
+    std::size_t padded_row() const { return padded_width() * padded_channels; }  // elements
+    std::size_t padded_size() const { return padded_height() * padded_row(); }
     bool is_none() const { return top + left + bottom + right == 0 && padded_channels == channels; }
 };
 
-// REQUIRES: padded_size() elements at `out`, which does not overlap `in`.
-void pad_f32(const Padding& padding, const float* in, float* out);
-void pad_i8(const Padding& padding, const std::int8_t* in, std::int32_t zero_point,
-            std::int16_t* out);
+// Rows [first, first + count) of the padded image.
+struct PaddedRows {
+    std::size_t first = 0, count = 0;
+};
+
+// `in` is the whole image. REQUIRES: count * padded_row() elements at `out`, which does not overlap
+// `in`; the rows are those of the padded image.
+void pad_f32(const Padding& padding, const PaddedRows& rows, const float* in, float* out);
+void pad_i8(const Padding& padding, const PaddedRows& rows, const std::int8_t* in,
+            std::int32_t zero_point, std::int16_t* out);
 
 // The same without borders: count elements.
 void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out);

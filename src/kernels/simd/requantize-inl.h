@@ -80,18 +80,37 @@ HWY_INLINE V multiply_real(D d, V sum, VF factor) {
     return hn::NearestInt(hn::Min(hn::Max(value, hn::Neg(far)), far));
 }
 
-// The vector of sums of channels [at, at + lanes), rescaled as `q` says, without the zero point.
-template <class D, class V>
-HWY_INLINE V rescaled_sum(D d, const Requantize& q, std::size_t at, V sum) {
-    if (q.factors) {
-        const hn::RebindToFloat<D> real;
-        return multiply_real(d, sum, hn::LoadU(real, q.factors + at));
-    }
-    const Factor<V> factor{hn::LoadU(d, q.multipliers + at), hn::LoadU(d, q.left_shifts + at),
-                           hn::LoadU(d, q.right_shifts + at)};
-    return q.rounds_once ? multiply_quantized_once(d, sum, factor)
-                         : multiply_quantized(d, sum, factor);
-}
+// The three ways of rescaling, for channels [at, at + lanes), without the zero point. What depends on
+// the channels alone is read once for many sums.
+template <class D>
+struct RescaleTwice {
+    using V = hn::VFromD<D>;
+    Factor<V> factor;
+
+    RescaleTwice(const Requantize& q, std::size_t at)
+        : factor{hn::LoadU(D(), q.multipliers + at), hn::LoadU(D(), q.left_shifts + at),
+                 hn::LoadU(D(), q.right_shifts + at)} {}
+    HWY_INLINE V operator()(V sum) const { return multiply_quantized(D(), sum, factor); }
+};
+
+template <class D>
+struct RescaleOnce {
+    using V = hn::VFromD<D>;
+    Factor<V> factor;
+
+    RescaleOnce(const Requantize& q, std::size_t at) : factor(RescaleTwice<D>(q, at).factor) {}
+    HWY_INLINE V operator()(V sum) const { return multiply_quantized_once(D(), sum, factor); }
+};
+
+template <class D>
+struct RescaleReal {
+    using V = hn::VFromD<D>;
+    hn::VFromD<hn::RebindToFloat<D>> factor;
+
+    RescaleReal(const Requantize& q, std::size_t at)
+        : factor(hn::LoadU(hn::RebindToFloat<D>(), q.factors + at)) {}
+    HWY_INLINE V operator()(V sum) const { return multiply_real(D(), sum, factor); }
+};
 
 // Sums of products of neighbouring pairs: lane i gets a[2i] * b[2i] + a[2i+1] * b[2i+1] + sum[i].
 template <class D16, class V16, class V32>

@@ -77,13 +77,17 @@ Status need_images(const NodeView& view) {
     return unimplemented("operands are not images");
 }
 
-// The elements of the image with its borders, channels rounded up to `channel_step`.
-std::uint64_t padded_elements(const NodeView& view, const Fields& fields,
-                              std::int64_t channel_step) {
+// The elements of the padded rows that are held at a time, channels rounded up to `channel_step`.
+std::uint64_t strip_elements(const NodeView& view, const Fields& fields, std::int64_t channel_step,
+                             std::size_t element_size) {
     const Shape& x = view.shape(0);
     const std::int64_t channels = (x[3] + channel_step - 1) / channel_step * channel_step;
-    return static_cast<std::uint64_t>((x[1] + fields[kTop] + fields[kBottom]) *
-                                      (x[2] + fields[kLeft] + fields[kRight]) * channels);
+    const auto row = static_cast<std::size_t>((x[2] + fields[kLeft] + fields[kRight]) * channels);
+    const std::int64_t reach = (fields[kKernelY] - 1) * fields[kDilationY] + 1;
+    const Strips strips = strips_of({static_cast<std::size_t>(view.out_shape()[1]),
+                                     static_cast<std::size_t>(fields[kStrideY]),
+                                     static_cast<std::size_t>(reach), row * element_size});
+    return strips.padded * row;
 }
 
 bool has_border(const Fields& fields) {
@@ -121,7 +125,9 @@ Draft conv_draft(const NodeView& view, const Fields& fields, const Tensor& weigh
         DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
         DraftInput::of(std::move(bias)),
         view.has_input(3) ? DraftInput::of(view.node.inputs[3]) : DraftInput::omitted()};
-    if (has_border(fields)) draft.scratch_bytes = padded_elements(view, fields, 1) * sizeof(float);
+    if (has_border(fields)) {
+        draft.scratch_bytes = strip_elements(view, fields, 1, sizeof(float)) * sizeof(float);
+    }
     return draft;
 }
 
@@ -296,13 +302,17 @@ Draft conv_i8_draft(const NodeView& view, const Fields& fields, const Tensor& we
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
                     DraftInput::of(std::move(rescaling.table))};
     draft.ints = std::move(rescaling.fields);
-    draft.scratch_bytes = widened_bytes(padded_elements(view, fields, 1));
+    draft.scratch_bytes =
+        widened_bytes(strip_elements(view, fields, 1, sizeof(std::int16_t)));
     return draft;
 }
 
 // Weights as taps x channels.
-Draft depthwise_i8_draft(const NodeView& view, const Fields& fields,
+Result<Draft> depthwise_i8_draft(const NodeView& view, const Fields& fields,
                          std::span<const std::int8_t> taps, Rescaling rescaling) {
+    if (fields[kKernelY] * fields[kKernelX] > static_cast<std::int64_t>(kernels::kMaxTapsI8)) {
+        return unimplemented("the window has {} x {} taps", fields[kKernelY], fields[kKernelX]);
+    }
     kernels::Depthwise geometry;
     geometry.channels = static_cast<std::size_t>(view.out_shape()[3]);
     geometry.padded_channels = padded_to_panel(geometry.channels);
@@ -318,7 +328,8 @@ Draft depthwise_i8_draft(const NodeView& view, const Fields& fields,
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
                     DraftInput::of(std::move(rescaling.table))};
     draft.ints = std::move(rescaling.fields);
-    draft.scratch_bytes = widened_bytes(padded_elements(view, fields, kernels::kPanel));
+    draft.scratch_bytes =
+        widened_bytes(strip_elements(view, fields, kernels::kPanel, sizeof(std::int16_t)));
     return draft;
 }
 
@@ -344,9 +355,10 @@ Drafts draft_tflite_depthwise_i8(const NodeView& view) {
     const auto channels = static_cast<std::size_t>(weights.shape()[3]);
     Rescaling rescaling{HF_TRY(channel_table(view, {weights, channels, true})),
                         HF_TRY(integer_fields(view))};
-    return finished(
-        view, depthwise_i8_draft(view, fields, weights.values<std::int8_t>(), std::move(rescaling)),
-        fields, no_clamp());
+    return finished(view,
+                    HF_TRY(depthwise_i8_draft(view, fields, weights.values<std::int8_t>(),
+                                              std::move(rescaling))),
+                    fields, no_clamp());
 }
 
 // The two drafts of hf.QConv2d share their refusals.
@@ -389,7 +401,7 @@ Drafts draft_hf_depthwise_i8(const NodeView& view) {
     const std::size_t size = from.size() / count;
     for (std::size_t i = 0; i < taps.size(); ++i) taps[i % size * count + i / size] = from[i];
     return finished(view,
-                    depthwise_i8_draft(view, conv.fields, taps, std::move(conv.rescaling)),
+                    HF_TRY(depthwise_i8_draft(view, conv.fields, taps, std::move(conv.rescaling))),
                     conv.fields, no_clamp());
 }
 

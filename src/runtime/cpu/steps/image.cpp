@@ -22,10 +22,25 @@ Status check_axis(const Axis& axis, std::int64_t out) {
 
 }  // namespace
 
-kernels::Windows Geometry::windows() const {
+Strips strips_of(const StripInput& input) {
+    constexpr std::size_t kStripBytes = 64 << 10;
+    const std::size_t fit = kStripBytes / std::max<std::size_t>(1, input.row_bytes);
+    Strips strips;
+    if (fit > input.reach) strips.rows += (fit - input.reach) / input.stride;
+    strips.rows = std::min(strips.rows, input.out_height);
+    strips.padded = (strips.rows - 1) * input.stride + input.reach;
+    return strips;
+}
+
+Strips Geometry::strips(std::size_t element_size) const {
+    return strips_of({out_height, stride_y, (kernel_y - 1) * dilation_y + 1,
+                      padding.padded_row() * element_size});
+}
+
+kernels::Windows Geometry::windows(std::size_t rows) const {
     kernels::Windows w;
-    const std::size_t row = padding.padded_width() * padding.padded_channels;
-    w.rows_y = out_height;
+    const std::size_t row = padding.padded_row();
+    w.rows_y = rows;
     w.rows_x = out_width;
     w.step_y = stride_y * row;
     w.step_x = stride_x * padding.padded_channels;
@@ -39,13 +54,13 @@ kernels::Windows Geometry::windows() const {
     return w;
 }
 
-kernels::Depthwise Geometry::depthwise() const {
+kernels::Depthwise Geometry::depthwise(std::size_t rows) const {
     kernels::Depthwise d;
-    d.out_height = out_height;
+    d.out_height = rows;
     d.out_width = out_width;
     d.channels = out_channels;
     d.padded_channels = padding.padded_channels;
-    d.in_row = padding.padded_width() * padding.padded_channels;
+    d.in_row = padding.padded_row();
     d.kernel_height = kernel_y;
     d.kernel_width = kernel_x;
     d.stride_y = stride_y;

@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/simd/depthwise.h"
 #include "kernels/simd/depthwise_f32.h"
 #include "kernels/simd/pad.h"
@@ -26,6 +28,20 @@ enum GeometryField : std::size_t {
     kGeometryFields
 };
 
+// A convolution that wants borders works on strips of output rows, so that the padded rows under one
+// stay in the cache between being written and being read.
+struct Strips {
+    std::size_t rows = 1;    // of the output, in all but the last strip
+    std::size_t padded = 1;  // rows of the padded image under so many
+};
+
+struct StripInput {
+    std::size_t out_height = 1, stride = 1;
+    std::size_t reach = 1;      // rows that a window spans
+    std::size_t row_bytes = 1;  // of the padded image
+};
+Strips strips_of(const StripInput& input);
+
 struct Geometry {
     std::size_t batch = 0, out_height = 0, out_width = 0, out_channels = 0;
     std::size_t stride_y = 1, stride_x = 1, dilation_y = 1, dilation_x = 1;
@@ -35,9 +51,21 @@ struct Geometry {
     std::size_t in_size() const { return padding.height * padding.width * padding.channels; }
     std::size_t out_size() const { return out_height * out_width * out_channels; }
 
-    // Over one image with its borders there, a group at a time.
-    kernels::Windows windows() const;
-    kernels::Depthwise depthwise() const;
+    // Over `rows` output rows of an image with its borders there, a group at a time.
+    kernels::Windows windows(std::size_t rows) const;
+    kernels::Depthwise depthwise(std::size_t rows) const;
+
+    Strips strips(std::size_t element_size) const;
+
+    // Calls f(first row, rows, padded rows under them) for each strip.
+    template <typename F>
+    void for_strips(const Strips& strips, F f) const {
+        for (std::size_t row = 0; row < out_height; row += strips.rows) {
+            const std::size_t count = std::min(strips.rows, out_height - row);
+            const std::size_t reach = (kernel_y - 1) * dilation_y + 1;
+            f(row, count, kernels::PaddedRows{row * stride_y, (count - 1) * stride_y + reach});
+        }
+    }
 
     // Over one image as it is, its channels rounded up in weights and bias.
     kernels::DepthwiseF32 depthwise_f32() const;
