@@ -108,8 +108,12 @@ HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, cons
         upper[i] = hn::Add(upper[i], hn::LoadU(d32, data.bias + at.channel + kLanes32));
         std::int8_t lanes[kLanes16];
         std::int8_t* to = left == kLanes16 ? out + i * s.channels : lanes;
-        store_i8(data.requantize, rescale_lower, lower[i], to);
-        store_i8(data.requantize, rescale_upper, upper[i], to + kLanes32);
+        if constexpr (kLanes16 == 16) {
+            store_16(d32, data.requantize, rescale_lower(lower[i]), rescale_upper(upper[i]), to);
+        } else {
+            store_i8(data.requantize, rescale_lower, lower[i], to);
+            store_i8(data.requantize, rescale_upper, upper[i], to + kLanes32);
+        }
         if (to == lanes) std::memcpy(out + i * s.channels, lanes, left);
     }
 }

@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/row_blocks.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -25,17 +27,6 @@ constexpr std::size_t kTileVectors = kVectors > 2 ? kVectors : 2;
 constexpr std::size_t kTileSums = kManyRegisters ? 24 : 12;
 constexpr std::size_t kTileRows = kTileVectors < kTileSums ? kTileSums / kTileVectors : 1;
 constexpr std::size_t kNarrowRows = 2 * kTileRows;  // where half as many vectors are left
-
-// Rows to work on before the next panel of weights: few enough to stay in the first-level cache
-// where they are short. Long ones come from the second level anyway; there more of them save
-// passes over the weights.
-constexpr std::size_t kMinBlock = 48, kMaxBlock = 144;
-constexpr std::size_t kShortRow = 160, kBlockElements = 48 << 10;
-
-std::size_t block_rows(std::size_t depth) {
-    if (depth <= kShortRow) return kMinBlock;
-    return std::clamp(kBlockElements / depth / kNarrowRows * kNarrowRows, kMinBlock, kMaxBlock);
-}
 
 struct Tile {
     const float* const* rows;  // where each left row starts
@@ -114,26 +105,17 @@ void compute(const GemmF32& gemm, const Tile& tile) {
 }
 
 // The rows of one block against all panels.
-class RowBlock {
+class Product {
 public:
-    RowBlock(const GemmF32& gemm, const GemmF32Data& data, std::size_t first, std::size_t count)
-        : gemm_(gemm), data_(data), first_(first), count_(count), depth_(gemm.windows.depth()) {
-        const Windows& w = gemm.windows;
-        std::size_t y = first / w.rows_x, x = first % w.rows_x;
-        for (std::size_t i = 0; i < count; ++i) {
-            rows_[i] = data.in + y * w.step_y + x * w.step_x;
-            if (++x < w.rows_x) continue;
-            x = 0;
-            ++y;
-        }
-    }
+    Product(const GemmF32& gemm, const GemmF32Data& data, const RowBlock<float>& rows)
+        : gemm_(gemm), data_(data), rows_(rows), depth_(gemm.windows.depth()) {}
 
     void run() const {
-        if (count_ < kTileRows) return few_rows();
+        if (rows_.count < kTileRows) return few_rows();
         constexpr std::size_t kColumns = kTileVectors * kLanes;
         for (std::size_t column = 0; column < gemm_.columns; column += kColumns) {
             const std::size_t left = gemm_.columns - column;
-            if (left <= kColumns / 2 && count_ >= kNarrowRows) {
+            if (left <= kColumns / 2 && rows_.count >= kNarrowRows) {
                 tiles<kNarrowRows, kTileVectors / 2>(column);
             } else {
                 tiles<kTileRows, kTileVectors>(column);
@@ -144,8 +126,8 @@ public:
 private:
     template <std::size_t kRows, std::size_t kWidth>
     void tile(std::size_t row, std::size_t column) const {
-        const std::size_t at = (first_ + row) * gemm_.out_step + column;
-        compute<kRows, kWidth>(gemm_, {rows_ + row,
+        const std::size_t at = (rows_.first + row) * gemm_.out_step + column;
+        compute<kRows, kWidth>(gemm_, {rows_.rows + row,
                                        data_.packed + column * depth_,
                                        data_.bias ? data_.bias + column : nullptr,
                                        data_.residual ? data_.residual + at : nullptr,
@@ -156,16 +138,16 @@ private:
     template <std::size_t kRows, std::size_t kWidth>
     void tiles(std::size_t column) const {
         std::size_t row = 0;
-        for (; row + kRows <= count_; row += kRows) tile<kRows, kWidth>(row, column);
-        if (row < count_) tile<kRows, kWidth>(count_ - kRows, column);
+        for (; row + kRows <= rows_.count; row += kRows) tile<kRows, kWidth>(row, column);
+        if (row < rows_.count) tile<kRows, kWidth>(rows_.count - kRows, column);
     }
 
     // Fewer rows than a tile has: several panels at once hide the latency of the additions.
     void few_rows() const {
         std::size_t row = 0;
-        for (; row + 4 <= count_; row += 4) columns<4, kVectors>(row, 0);
-        for (; row + 2 <= count_; row += 2) columns<2, 2 * kVectors>(row, 0);
-        for (; row < count_; ++row) columns<1, 4 * kVectors>(row, 0);
+        for (; row + 4 <= rows_.count; row += 4) columns<4, kVectors>(row, 0);
+        for (; row + 2 <= rows_.count; row += 2) columns<2, 2 * kVectors>(row, 0);
+        for (; row < rows_.count; ++row) columns<1, 4 * kVectors>(row, 0);
     }
 
     template <std::size_t kRows, std::size_t kWidth>
@@ -181,15 +163,14 @@ private:
 
     const GemmF32& gemm_;
     const GemmF32Data& data_;
-    std::size_t first_, count_, depth_;
-    const float* rows_[kMaxBlock];
+    const RowBlock<float>& rows_;
+    std::size_t depth_;
 };
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
-    const std::size_t rows = gemm.windows.rows(), block = block_rows(gemm.windows.depth());
-    for (std::size_t first = 0; first < rows; first += block) {
-        RowBlock(gemm, data, first, std::min(block, rows - first)).run();
-    }
+    for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
+        Product(gemm, data, RowBlock<float>(gemm.windows, data.in, first, count)).run();
+    });
 }
 
 }  // namespace HWY_NAMESPACE

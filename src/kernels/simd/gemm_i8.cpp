@@ -10,6 +10,7 @@
 #include <hwy/highway.h>
 
 #include "kernels/simd/requantize-inl.h"
+#include "kernels/simd/row_blocks.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
@@ -27,7 +28,6 @@ constexpr std::size_t kVectors = kPanel / kLanes;  // of a panel
 constexpr std::size_t kTileRows = kVectors <= 2 ? 6 : kVectors <= 4 ? 4 : 1;
 constexpr std::size_t kNarrowRows = 2 * kTileRows;
 constexpr std::size_t kNarrowVectors = kVectors > 1 ? kVectors / 2 : 1;
-constexpr std::size_t kRowBlock = 48;
 
 struct Tile {
     const std::int16_t* const* rows;
@@ -43,6 +43,15 @@ void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
     const hn::Rebind<std::int8_t, D32> narrow;
     const Requantize& q = gemm.requantize;
     const V32 zero = hn::Set(d, q.zero_point), low = hn::Set(d, q.min), high = hn::Set(d, q.max);
+    if constexpr (kWidth == 2 && 2 * kLanes == kPanel) {
+        if (tile.columns == kPanel) {
+            const Rescaling lower(q, tile.column), upper(q, tile.column + kLanes);
+            HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+                store_16(d, q, lower(sums[r][0]), upper(sums[r][1]), tile.out + r * gemm.out_step);
+            }
+            return;
+        }
+    }
     HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
         if (v * kLanes >= tile.columns) break;
         const std::size_t left = tile.columns - v * kLanes;
@@ -105,26 +114,17 @@ void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
 }
 
 // The rows of one block against all panels.
-class RowBlock {
+class Product {
 public:
-    RowBlock(const GemmI8& gemm, const GemmI8Data& data, std::size_t first, std::size_t count)
-        : gemm_(gemm), data_(data), first_(first), count_(count) {
-        const Windows& w = gemm.windows;
-        std::size_t y = first / w.rows_x, x = first % w.rows_x;
-        for (std::size_t i = 0; i < count; ++i) {
-            rows_[i] = data.in + y * w.step_y + x * w.step_x;
-            if (++x < w.rows_x) continue;
-            x = 0;
-            ++y;
-        }
-    }
+    Product(const GemmI8& gemm, const GemmI8Data& data, const RowBlock<std::int16_t>& rows)
+        : gemm_(gemm), data_(data), rows_(rows) {}
 
     void run() const {
         for (std::size_t column = 0; column < gemm_.columns; column += kPanel) {
             const std::size_t left = gemm_.columns - column;
-            if (left <= kPanel / 2 && count_ >= kNarrowRows) {
+            if (left <= kPanel / 2 && rows_.count >= kNarrowRows) {
                 tiles<kNarrowRows, kNarrowVectors>(column);
-            } else if (count_ >= kTileRows) {
+            } else if (rows_.count >= kTileRows) {
                 tiles<kTileRows, kVectors>(column);
             } else {
                 few_rows(column);
@@ -138,8 +138,8 @@ private:
         const Windows& w = gemm_.windows;
         const std::size_t panel = packed_size_i8(kPanel, w.segments(), w.run);
         compute<kRows, kWidth>(gemm_,
-                               {rows_ + row, data_.packed + column / kPanel * panel,
-                                data_.out + (first_ + row) * gemm_.out_step + column, column,
+                               {rows_.rows + row, data_.packed + column / kPanel * panel,
+                                data_.out + (rows_.first + row) * gemm_.out_step + column, column,
                                 std::min<std::size_t>(kPanel, gemm_.columns - column)},
                                data_.bias);
     }
@@ -148,28 +148,26 @@ private:
     template <std::size_t kRows, std::size_t kWidth>
     void tiles(std::size_t column) const {
         std::size_t row = 0;
-        for (; row + kRows <= count_; row += kRows) tile<kRows, kWidth>(row, column);
-        if (row < count_) tile<kRows, kWidth>(count_ - kRows, column);
+        for (; row + kRows <= rows_.count; row += kRows) tile<kRows, kWidth>(row, column);
+        if (row < rows_.count) tile<kRows, kWidth>(rows_.count - kRows, column);
     }
 
     void few_rows(std::size_t column) const {
         std::size_t row = 0;
-        for (; row + 4 <= count_; row += 4) tile<4, kVectors>(row, column);
-        for (; row + 2 <= count_; row += 2) tile<2, kVectors>(row, column);
-        for (; row < count_; ++row) tile<1, kVectors>(row, column);
+        for (; row + 4 <= rows_.count; row += 4) tile<4, kVectors>(row, column);
+        for (; row + 2 <= rows_.count; row += 2) tile<2, kVectors>(row, column);
+        for (; row < rows_.count; ++row) tile<1, kVectors>(row, column);
     }
 
     const GemmI8& gemm_;
     const GemmI8Data& data_;
-    std::size_t first_, count_;
-    const std::int16_t* rows_[kRowBlock];
+    const RowBlock<std::int16_t>& rows_;
 };
 
 void gemm(const GemmI8& gemm, const GemmI8Data& data) {
-    const std::size_t rows = gemm.windows.rows();
-    for (std::size_t first = 0; first < rows; first += kRowBlock) {
-        RowBlock(gemm, data, first, std::min(kRowBlock, rows - first)).run();
-    }
+    for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
+        Product(gemm, data, RowBlock<std::int16_t>(gemm.windows, data.in, first, count)).run();
+    });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -26,7 +26,8 @@ struct Requantize {
     std::int32_t min = -128, max = 127;
     bool rounds_once = false;  // as fixed_point.h's scale_once; else as its scale_by
 
-    // Where given: sum * factor in single precision, halves to even, in place of the multipliers.
+    // Where given: sum * factor in single precision, halves to even, in place of the multipliers. A
+    // product of 2^31 or more wraps.
     const float* factors = nullptr;
 };
 

@@ -69,15 +69,11 @@ HWY_INLINE V multiply_quantized_once(D d, V value, const Factor<V>& factor) {
     return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
 }
 
-// sum * factor in single precision, halves to even. What lies beyond any int8 is cut off before the
-// conversion, which would wrap.
+// sum * factor in single precision, halves to even. Products of 2^31 and more wrap.
 template <class D, class V, class VF>
 HWY_INLINE V multiply_real(D d, V sum, VF factor) {
-    const hn::RebindToFloat<D> real;
-    const VF far = hn::Set(real, 1024.0f);
-    const VF value = hn::Mul(hn::ConvertTo(real, sum), factor);
     static_cast<void>(d);
-    return hn::NearestInt(hn::Min(hn::Max(value, hn::Neg(far)), far));
+    return hn::NearestInt(hn::Mul(hn::ConvertTo(hn::RebindToFloat<D>(), sum), factor));
 }
 
 // The three ways of rescaling, for channels [at, at + lanes), without the zero point. What depends on
@@ -111,6 +107,28 @@ struct RescaleReal {
         : factor(hn::LoadU(hn::RebindToFloat<D>(), q.factors + at)) {}
     HWY_INLINE V operator()(V sum) const { return multiply_real(D(), sum, factor); }
 };
+
+// Two vectors of 32-bit sums become the bytes of 16 channels, moved to the zero point and clamped.
+template <class D, class V>
+HWY_INLINE void store_16(D d, const Requantize& q, V lower, V upper, std::int8_t* out) {
+    const hn::Repartition<std::int16_t, D> d16;
+    const hn::Rebind<std::int8_t, decltype(d16)> d8;
+    const auto set = [&](std::int32_t value) HWY_ATTR {
+        return hn::Set(d16, static_cast<std::int16_t>(value));
+    };
+    static_cast<void>(d);
+    auto value = hn::ReorderDemote2To(d16, lower, upper);
+    value = hn::SaturatedAdd(value, set(q.zero_point));
+    value = hn::Min(hn::Max(value, set(q.min)), set(q.max));
+    auto bytes = hn::DemoteTo(d8, value);
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+    // Joined by blocks of 128 bits: channels 0-3, 8-11, 4-7, 12-15.
+    alignas(16) static constexpr std::int8_t kOrder[16] = {0, 1, 2,  3,  8,  9,  10, 11,
+                                                            4, 5, 6,  7,  12, 13, 14, 15};
+    bytes = hn::TableLookupBytes(bytes, hn::Load(d8, kOrder));
+#endif
+    hn::StoreU(bytes, d8, out);
+}
 
 // Sums of products of neighbouring pairs: lane i gets a[2i] * b[2i] + a[2i+1] * b[2i+1] + sum[i].
 template <class D16, class V16, class V32>

@@ -209,7 +209,10 @@ Result<Tensor> real_channel_table(const NodeView& view, const Tensor& weights) {
         to[c] = bias.values<std::int32_t>()[c];
         to[row + c] = std::bit_cast<std::int32_t>(factors.values<float>()[c]);
         const std::int64_t most = sum_bound({weights, channels, false}, c, to[c]);
-        if (most > std::numeric_limits<std::int32_t>::max()) {
+        // So far the conversion of sums and of their products goes.
+        const double scaled = static_cast<double>(most) * double{factors.values<float>()[c]};
+        constexpr double kMost = std::numeric_limits<std::int32_t>::max();
+        if (static_cast<double>(most) > kMost || !(scaled < kMost)) {
             return unimplemented("the sum of channel {} could reach {} and overflow", c, most);
         }
     }

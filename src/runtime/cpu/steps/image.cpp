@@ -23,7 +23,7 @@ Status check_axis(const Axis& axis, std::int64_t out) {
 }  // namespace
 
 Strips strips_of(const StripInput& input) {
-    constexpr std::size_t kStripBytes = 64 << 10;
+    constexpr std::size_t kStripBytes = 192 << 10;
     const std::size_t fit = kStripBytes / std::max<std::size_t>(1, input.row_bytes);
     Strips strips;
     if (fit > input.reach) strips.rows += (fit - input.reach) / input.stride;
