@@ -118,7 +118,6 @@ HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, cons
     }
 }
 
-// The last block of a row goes over outputs of the one before again rather than be smaller.
 template <class Rescaling>
 void rows_i8(const Depthwise& s, const DepthwiseI8Data& data) {
     const Taps taps(s);
@@ -128,12 +127,12 @@ void rows_i8(const Depthwise& s, const DepthwiseI8Data& data) {
             for (at.x = 0; at.x + 4 <= s.out_width; at.x += 4) {
                 outputs_i8<Rescaling, 4>(s, data, taps, at);
             }
-            if (at.x < s.out_width && s.out_width >= 4) {
-                at.x = s.out_width - 4;
-                outputs_i8<Rescaling, 4>(s, data, taps, at);
-                continue;
+            switch (s.out_width - at.x) {
+                case 3: outputs_i8<Rescaling, 3>(s, data, taps, at); break;
+                case 2: outputs_i8<Rescaling, 2>(s, data, taps, at); break;
+                case 1: outputs_i8<Rescaling, 1>(s, data, taps, at); break;
+                default: break;
             }
-            for (; at.x < s.out_width; ++at.x) outputs_i8<Rescaling, 1>(s, data, taps, at);
         }
     }
 }

@@ -17,13 +17,29 @@ namespace hn = hwy::HWY_NAMESPACE;
 void widen(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out) {
     const hn::CappedTag<std::int16_t, 16> d16;
     const hn::Rebind<std::int8_t, decltype(d16)> d8;
-    const std::size_t lanes = hn::Lanes(d16);
-    const auto zero = hn::Set(d16, static_cast<std::int16_t>(zero_point));
+    const hn::CappedTag<std::int16_t, 8> half16;
+    const hn::Rebind<std::int8_t, decltype(half16)> half8;
+    const std::size_t lanes = hn::Lanes(d16), half = hn::Lanes(half16);
+    const auto zero = static_cast<std::int16_t>(zero_point);
     std::size_t i = 0;
     for (; i + lanes <= count; i += lanes) {
-        hn::StoreU(hn::Sub(hn::PromoteTo(d16, hn::LoadU(d8, in + i)), zero), d16, out + i);
+        const auto wide = hn::PromoteTo(d16, hn::LoadU(d8, in + i));
+        hn::StoreU(hn::Sub(wide, hn::Set(d16, zero)), d16, out + i);
+    }
+    for (; i + half <= count; i += half) {
+        const auto wide = hn::PromoteTo(half16, hn::LoadU(half8, in + i));
+        hn::StoreU(hn::Sub(wide, hn::Set(half16, zero)), half16, out + i);
     }
     for (; i < count; ++i) out[i] = static_cast<std::int16_t>(in[i] - zero_point);
+}
+
+// Pixels whose channels are rounded up.
+void widen_pixels(const Padding& p, std::size_t count, const std::int8_t* in,
+                  std::int32_t zero_point, std::int16_t* out) {
+    for (std::size_t i = 0; i < count; ++i, in += p.channels, out += p.padded_channels) {
+        widen(p.channels, in, zero_point, out);
+        std::fill(out + p.channels, out + p.padded_channels, std::int16_t{0});
+    }
 }
 
 }  // namespace HWY_NAMESPACE
@@ -35,8 +51,9 @@ namespace hf::kernels {
 namespace {
 
 HWY_EXPORT(widen);
+HWY_EXPORT(widen_pixels);
 
-// Calls copy(count, in, out) for each stretch of the image and clears everything around it.
+// Calls copy(count, in, out) for the pixels of each row and clears everything around them.
 template <typename In, typename Out, typename Copy>
 void pad(const Padding& p, const PaddedRows& rows, const In* in, Out* out, Copy copy) {
     const std::size_t row = p.padded_row();
@@ -45,18 +62,9 @@ void pad(const Padding& p, const PaddedRows& rows, const In* in, Out* out, Copy 
             std::fill(out, out + row, Out{0});
             continue;
         }
-        const In* from = in + (y - p.top) * p.width * p.channels;
         Out* to = out + p.left * p.padded_channels;
         std::fill(out, to, Out{0});
-        if (p.padded_channels == p.channels) {
-            copy(p.width * p.channels, from, to);
-        } else {
-            for (std::size_t x = 0; x < p.width; ++x) {
-                Out* pixel = to + x * p.padded_channels;
-                copy(p.channels, from + x * p.channels, pixel);
-                std::fill(pixel + p.channels, pixel + p.padded_channels, Out{0});
-            }
-        }
+        copy(p.width, in + (y - p.top) * p.width * p.channels, to);
         std::fill(to + p.width * p.padded_channels, out + row, Out{0});
     }
 }
@@ -68,18 +76,28 @@ void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point,
     HWY_DYNAMIC_DISPATCH(widen)(count, in, zero_point, out);
 }
 
-void pad_f32(const Padding& padding, const PaddedRows& rows, const float* in, float* out) {
-    pad(padding, rows, in, out, [](std::size_t count, const float* from, float* to) {
-        std::memcpy(to, from, count * sizeof(float));
+void pad_f32(const Padding& p, const PaddedRows& rows, const float* in, float* out) {
+    pad(p, rows, in, out, [&](std::size_t count, const float* from, float* to) {
+        if (p.padded_channels == p.channels) {
+            std::memcpy(to, from, count * p.channels * sizeof(float));
+            return;
+        }
+        for (; count > 0; --count, from += p.channels, to += p.padded_channels) {
+            std::copy_n(from, p.channels, to);
+            std::fill(to + p.channels, to + p.padded_channels, 0.0f);
+        }
     });
 }
 
-void pad_i8(const Padding& padding, const PaddedRows& rows, const std::int8_t* in,
+void pad_i8(const Padding& p, const PaddedRows& rows, const std::int8_t* in,
             std::int32_t zero_point, std::int16_t* out) {
-    pad(padding, rows, in, out,
-        [zero_point](std::size_t count, const std::int8_t* from, std::int16_t* to) {
-            widen_i8(count, from, zero_point, to);
-        });
+    pad(p, rows, in, out, [&](std::size_t count, const std::int8_t* from, std::int16_t* to) {
+        if (p.padded_channels == p.channels) {
+            widen_i8(count * p.channels, from, zero_point, to);
+        } else {
+            HWY_DYNAMIC_DISPATCH(widen_pixels)(p, count, from, zero_point, to);
+        }
+    });
 }
 
 }  // namespace hf::kernels

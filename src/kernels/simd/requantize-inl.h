@@ -39,12 +39,11 @@ HWY_INLINE V multiply_quantized(D d, V value, const Factor<V>& factor) {
     const V high_even = hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(bits, even)));
     const V high_odd = hn::BitCast(d, hn::ShiftLeft<1>(hn::BitCast(bits, odd)));
     const V high = hn::OddEven(high_odd, high_even);
-    const V one = hn::Set(d, 1);
-    const V mask = hn::Sub(hn::Shl(one, right), one);
-    const V negative = hn::ShiftRight<31>(high);  // -1 or 0
-    const V threshold = hn::Sub(hn::ShiftRight<1>(mask), negative);
-    const V up = hn::VecFromMask(d, hn::Gt(hn::And(high, mask), threshold));  // -1 or 0
-    return hn::Sub(hn::Shr(high, right), up);
+    // Halves go away from zero: up where positive, down where negative, but for a shift of 0.
+    const V half = hn::ShiftRight<1>(hn::Shl(hn::Set(d, 1), right));
+    const V shifts = hn::VecFromMask(d, hn::Gt(right, hn::Zero(d)));
+    const V negative = hn::And(hn::ShiftRight<31>(high), shifts);  // -1 or 0
+    return hn::Shr(hn::Add(high, hn::Add(half, negative)), right);
 }
 
 // The same rounded once, halves up, as scale_once of kernels/fixed_point.h: what a fully connected
