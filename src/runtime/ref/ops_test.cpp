@@ -3,6 +3,12 @@
 // and may refuse it before a kernel does; `kernel` leaves inference out, because a kernel must
 // refuse by itself what inference could not know.
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "graph/infer.h"
@@ -52,6 +58,44 @@ TEST(Operators, AnswerAndRefuse) {
         testing::run_text_test(fmt::format("src/runtime/testdata/operators/{}.txt", family),
                                evaluate);
     }
+}
+
+// "## domain" and its operators in alphabetical order, in lines of some length.
+std::string list_operators() {
+    std::map<std::string, std::set<std::string>> by_domain;
+    for (const OpRow& row : all_ops()) {
+        if (row.domain == "hf") continue;
+        by_domain[row.domain.empty() ? "ai.onnx" : std::string(row.domain)].emplace(row.op);
+    }
+    std::string text;
+    for (const auto& [domain, ops] : by_domain) {
+        text += fmt::format("\n## {}\n\n", domain);
+        std::string line;
+        for (const std::string& op : ops) {
+            constexpr std::size_t kColumns = 116;
+            if (line.size() + op.size() > kColumns) {
+                text += line + "\n";
+                line.clear();
+            }
+            line += (line.empty() ? "" : " ") + op + (op == *ops.rbegin() ? "." : ",");
+        }
+        text += line + "\n";
+    }
+    return text + "\n";
+}
+
+TEST(Operators, StandInTheReference) {
+    const std::string path = testing::source_dir() + "/docs/reference/operators.md";
+    std::ifstream file(path);
+    const std::string page(std::istreambuf_iterator<char>(file), {});
+    const std::size_t begin = page.find("-->\n") + 4, end = page.find("<!-- end of operators -->");
+    ASSERT_LT(begin, end);
+    ASSERT_NE(end, std::string::npos);
+    const std::string wanted = page.substr(0, begin) + list_operators() + page.substr(end);
+    if (std::getenv("HF_UPDATE"))
+        std::ofstream(path) << wanted;
+    else
+        EXPECT_EQ(page, wanted) << "HF_UPDATE=1 writes the page";
 }
 
 }  // namespace

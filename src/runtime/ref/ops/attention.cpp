@@ -68,9 +68,15 @@ Result<Plan> make_plan(const OpContext& context, const Tensor& x, const Tensor& 
     return plan;
 }
 
-// The columns from `first` on of the product, split into heads behind those of the past.
-Result<Heads> split_heads(const Plan& plan, const Tensor& product, std::int64_t first,
-                          std::int64_t width, const std::vector<double>& past) {
+// Which columns of the product: `width` for each head from `first` on.
+struct Columns {
+    std::int64_t first, width;
+};
+
+// Those columns, split into heads behind those of the past.
+Result<Heads> split_heads(const Plan& plan, const Tensor& product, const Columns& part,
+                          const std::vector<double>& past) {
+    const auto [first, width] = part;
     const std::int64_t before = past.empty() ? 0 : plan.past;
     const Shape shape{plan.batch, plan.heads, before + plan.steps, width};
     Heads heads{HF_TRY(to_doubles(HF_TRY(make_tensor(DType::kF64, shape)))), plan.heads, shape[2],
@@ -201,9 +207,9 @@ Outputs attention(const OpContext& context) {
     const std::vector<double> old_keys(past.begin(), past.begin() + half);
     const std::vector<double> old_values(past.begin() + half, past.end());
     const std::int64_t wide = plan.heads * plan.keys;
-    Parts parts{HF_TRY(split_heads(plan, product, 0, plan.keys, {})),
-                HF_TRY(split_heads(plan, product, wide, plan.keys, old_keys)),
-                HF_TRY(split_heads(plan, product, 2 * wide, plan.values, old_values)),
+    Parts parts{HF_TRY(split_heads(plan, product, {0, plan.keys}, {})),
+                HF_TRY(split_heads(plan, product, {wide, plan.keys}, old_keys)),
+                HF_TRY(split_heads(plan, product, {2 * wide, plan.values}, old_values)),
                 HF_TRY(read_mask(context, plan)),
                 {}};
     if (const Tensor* bias = context.input(5)) {

@@ -152,10 +152,15 @@ Result<RoiStyle> read_roi_style(const graph::Node& node) {
     return style;
 }
 
-// The samples of every bin of one region along one axis.
-Result<std::vector<std::vector<Between>>> sample_bins(const RoiStyle& style, double start,
-                                                      double end, std::int64_t bins,
-                                                      std::int64_t extent) {
+// One region along one axis.
+struct Side {
+    double start, end;
+    std::int64_t bins, extent;
+};
+
+// The samples of each of its bins.
+Result<std::vector<std::vector<Between>>> sample_bins(const RoiStyle& style, const Side& side) {
+    const auto [start, end, bins, extent] = side;
     const double shift = style.half_pixel ? 0.5 : 0;
     const double low = start * style.scale - shift;
     const double length = end * style.scale - shift - low;
@@ -180,17 +185,24 @@ Result<std::vector<std::vector<Between>>> sample_bins(const RoiStyle& style, dou
     return all;
 }
 
-double pool_bin(const double* plane, std::int64_t width, const RoiStyle& style,
-                std::span<const Between> ys, std::span<const Between> xs) {
+struct Plane {
+    const double* data;
+    std::int64_t width;
+
+    double at(std::int64_t y, std::int64_t x) const { return data[y * width + x]; }
+};
+
+double pool_bin(const Plane& plane, bool maximum, std::span<const Between> ys,
+                std::span<const Between> xs) {
     double sum = 0, largest = -std::numeric_limits<double>::infinity();
     for (const Between& y : ys) {
         for (const Between& x : xs) {
             std::array<double, 4> parts{};
             if (!y.outside && !x.outside) {
-                parts = {(1 - y.weight) * (1 - x.weight) * plane[y.low * width + x.low],
-                         (1 - y.weight) * x.weight * plane[y.low * width + x.high],
-                         y.weight * (1 - x.weight) * plane[y.high * width + x.low],
-                         y.weight * x.weight * plane[y.high * width + x.high]};
+                parts = {(1 - y.weight) * (1 - x.weight) * plane.at(y.low, x.low),
+                         (1 - y.weight) * x.weight * plane.at(y.low, x.high),
+                         y.weight * (1 - x.weight) * plane.at(y.high, x.low),
+                         y.weight * x.weight * plane.at(y.high, x.high)};
             }
             for (double part : parts) {
                 sum += part;
@@ -200,7 +212,7 @@ double pool_bin(const double* plane, std::int64_t width, const RoiStyle& style,
     }
     const std::size_t count = ys.size() * xs.size();
     if (count == 0) return 0;
-    return style.maximum ? largest : sum / static_cast<double>(count);
+    return maximum ? largest : sum / static_cast<double>(count);
 }
 
 Outputs roi_align(const OpContext& context) {
@@ -224,13 +236,13 @@ Outputs roi_align(const OpContext& context) {
             return invalid_argument("batch index {} of {}", batches[r], x.shape()[0]);
         }
         const double* roi = corners.data() + r * 4;
-        const auto columns = HF_TRY(sample_bins(style, roi[0], roi[2], style.width, width));
-        const auto rows = HF_TRY(sample_bins(style, roi[1], roi[3], style.height, height));
+        const auto columns = HF_TRY(sample_bins(style, {roi[0], roi[2], style.width, width}));
+        const auto rows = HF_TRY(sample_bins(style, {roi[1], roi[3], style.height, height}));
         for (std::int64_t c = 0; c < channels; ++c) {
-            const double* plane = image.data() + (batches[r] * channels + c) * height * width;
+            const Plane plane{image.data() + (batches[r] * channels + c) * height * width, width};
             for (const auto& ys : rows) {
                 for (const auto& xs : columns) {
-                    out.mutable_values<double>()[index++] = pool_bin(plane, width, style, ys, xs);
+                    out.mutable_values<double>()[index++] = pool_bin(plane, style.maximum, ys, xs);
                 }
             }
         }

@@ -57,7 +57,10 @@ double locate(const Style& style, double x, std::int64_t extent) {
     if (style.mode == "nearest") x = std::nearbyint(x);
     const Edges edges = edges_of(style, extent);
     if (x >= edges.low && x <= edges.high) return x;
-    if (style.padding == "border") return std::clamp(std::isnan(x) ? 0 : x, 0.0, size - 1);
+    // A cubic filter feels the edge before it reaches it, as in PyTorch.
+    if (style.padding == "border" && style.mode != "cubic") {
+        return std::clamp(std::isnan(x) ? 0 : x, 0.0, size - 1);
+    }
     if (style.padding == "reflection") return reflect(x, edges.low, edges.high);
     // Far outside is as good as infinitely far, and stays within the integers.
     return std::clamp(std::isnan(x) ? -8 : x, -8.0, size + 8);

@@ -249,8 +249,7 @@ Outputs classifier(const OpContext& context) {
         std::vector<double> row =
             c.has_vectors() ? c.decide(rows.row(sample), votes) : c.linear(rows.row(sample));
         if (c.has_probabilities()) row = probabilities(c, row);
-        const bool by_vote = c.has_vectors() && !c.has_probabilities();
-        classes.push_back(by_vote ? largest(votes) : largest(row));
+        classes.push_back(c.has_vectors() ? largest(votes) : largest(row));
         // A single decision speaks for the first class; two columns are wanted.
         if (row.size() == 1 && c.classes() == 2) row.insert(row.begin(), -row[0]);
         HF_TRY(post_transform(transform, row));

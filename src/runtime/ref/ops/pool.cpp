@@ -142,16 +142,22 @@ Outputs global_pool(const OpContext& context) {
     return one(HF_TRY(cast_tensor(out, x.dtype())));
 }
 
-// The pixels of bin `at` of a region along one axis, cut to the image.
+// One region along one axis of an image.
+struct Side {
+    double start, end;
+    std::int64_t bins, extent;
+};
 struct Bin {
     std::int64_t begin, end;
 };
-Bin bin_of(double start, double end, std::int64_t bins, std::int64_t at, std::int64_t extent) {
-    const double size = std::max(end - start + 1, 1.0) / static_cast<double>(bins);
-    const double low = start + std::floor(static_cast<double>(at) * size);
-    const double high = start + std::ceil(static_cast<double>(at + 1) * size);
+
+// The pixels of one of its bins, cut to the image.
+Bin bin_of(const Side& side, std::int64_t at) {
+    const double size = std::max(side.end - side.start + 1, 1.0) / static_cast<double>(side.bins);
+    const double low = side.start + std::floor(static_cast<double>(at) * size);
+    const double high = side.start + std::ceil(static_cast<double>(at + 1) * size);
     const auto cut = [&](double x) {
-        const double last = static_cast<double>(extent);
+        const double last = static_cast<double>(side.extent);
         return static_cast<std::int64_t>(std::isnan(x) ? 0 : std::clamp(x, 0.0, last));
     };
     return {cut(low), cut(high)};
@@ -177,8 +183,8 @@ Outputs max_roi_pool(const OpContext& context) {
             return invalid_argument("batch index {} of {}", roi[0], x.shape()[0]);
         }
         const auto corner = [&](int i) { return std::round(roi[i] * scale); };
-        const Bin column = bin_of(corner(1), corner(3), bins[1], at[3], width);
-        const Bin row = bin_of(corner(2), corner(4), bins[0], at[2], height);
+        const Bin column = bin_of({corner(1), corner(3), bins[1], width}, at[3]);
+        const Bin row = bin_of({corner(2), corner(4), bins[0], height}, at[2]);
         const std::int64_t plane = static_cast<std::int64_t>(roi[0]) * channels + at[1];
         bool empty = true;
         for (std::int64_t i = row.begin; i < row.end; ++i) {

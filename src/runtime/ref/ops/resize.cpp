@@ -79,8 +79,11 @@ Result<std::vector<std::size_t>> resized_axes(const graph::Node& node, std::size
     return axes;
 }
 
+// The length in single precision, as exporters' own shape inference has it.
 Status set_scale(ResizeAxis& axis, double scale) {
-    const double extent = std::floor(static_cast<double>(axis.in) * scale);
+    if (scale == 1) return {};
+    const double extent =
+        double{std::floor(static_cast<float>(axis.in) * static_cast<float>(scale))};
     if (!(scale > 0 && extent <= static_cast<double>(Shape::kMaxElements))) {
         return invalid_argument("scale {} of an axis of {}", scale, axis.in);
     }
