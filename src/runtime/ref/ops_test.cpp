@@ -89,7 +89,7 @@ TEST(Operators, StandInTheReference) {
     std::ifstream file(path);
     const std::string page(std::istreambuf_iterator<char>(file), {});
     const std::size_t begin = page.find("-->\n") + 4, end = page.find("<!-- end of operators -->");
-    ASSERT_LT(begin, end);
+    ASSERT_LE(begin, end);
     ASSERT_NE(end, std::string::npos);
     const std::string wanted = page.substr(0, begin) + list_operators() + page.substr(end);
     if (std::getenv("HF_UPDATE"))

@@ -15,23 +15,30 @@ Result<Tensor> read_real(const OpContext& context, std::size_t index) {
     return Tensor::of<float>(DType::kF32, context.inputs[index].shape(), std::span(values));
 }
 
+// What halves are rounded by: some operators of ONNX Runtime round the value, others the value with
+// its zero point.
+enum class Rounds : unsigned char { kValue, kSum };
+
 // Stores what was computed, in the scale of an input and with the zero point behind it; in the type
 // of the stored inputs.
-Outputs store_real(const OpContext& context, const Tensor& real, std::size_t scale, DType dtype) {
+Outputs store_real(const OpContext& context, const Tensor& real, std::size_t scale, Rounds rounds) {
+    const DType dtype = context.inputs[scale == 0 ? 2 : 0].dtype();
     Target target = HF_TRY(target_of(context, scale, scale + 1));
     if (!context.input(scale + 1)) target.dtype = dtype;
     if (target.dtype != dtype) {
         return invalid_argument("{} in, {} out", dtype_name(dtype), dtype_name(target.dtype));
     }
+    const float shift = rounds == Rounds::kSum ? static_cast<float>(target.zero) : 0;
+    if (rounds == Rounds::kSum) target.zero = 0;
     std::vector<float> scaled;
-    for (float x : real.values<float>()) scaled.push_back(x / target.scale);
+    for (float x : real.values<float>()) scaled.push_back(x / target.scale + shift);
     return one(HF_TRY(store(scaled, real.shape(), target)));
 }
 
 Outputs qlinear_binary(const OpContext& context) {
     const Tensor a = HF_TRY(read_real(context, 0)), b = HF_TRY(read_real(context, 3));
     const std::string_view op = context.node.op == "QLinearAdd" ? "Add" : "Mul";
-    return store_real(context, HF_TRY(call_one(context, op, {a, b})), 6, context.inputs[0].dtype());
+    return store_real(context, HF_TRY(call_one(context, op, {a, b})), 6, Rounds::kSum);
 }
 
 // One input; the attributes are those of the operator in real numbers.
@@ -40,7 +47,7 @@ Outputs qlinear_unary(const OpContext& context) {
     if (context.node.int_or("channels_last", 0) != 0) return unimplemented("channels_last");
     const Tensor x = HF_TRY(read_real(context, 0));
     const Tensor y = HF_TRY(call_one(context, op, {x}, context.node.attributes));
-    return store_real(context, y, 3, context.inputs[0].dtype());
+    return store_real(context, y, 3, op == "AveragePool" ? Rounds::kSum : Rounds::kValue);
 }
 
 // Scale and zero point of the output, then those of each part behind it.
@@ -51,7 +58,7 @@ Outputs qlinear_concat(const OpContext& context) {
     for (std::size_t i = 2; i < given; i += 3) parts.push_back(HF_TRY(read_real(context, i)));
     const Tensor all = HF_TRY(
         call_one(context, "Concat", std::move(parts), {{"axis", context.node.int_or("axis", 0)}}));
-    return store_real(context, all, 0, context.inputs[2].dtype());
+    return store_real(context, all, 0, Rounds::kValue);
 }
 
 struct MatmulFloat {

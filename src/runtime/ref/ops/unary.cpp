@@ -133,6 +133,9 @@ Outputs real_function(const OpContext& context) {
 
 Outputs logical_not(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
+    if (input.dtype() != DType::kBool) {
+        return invalid_argument("want bool, got {}", dtype_name(input.dtype()));
+    }
     Tensor out(DType::kBool, input.shape());
     for (std::size_t i = 0; i < input.bytes().size(); ++i) {
         out.mutable_bytes()[i] = input.bytes()[i] == 0;
@@ -142,6 +145,9 @@ Outputs logical_not(const OpContext& context) {
 
 Outputs bitwise_not(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
+    if (!is_integer(input.dtype())) {
+        return invalid_argument("want integers, got {}", dtype_name(input.dtype()));
+    }
     Tensor out(input.dtype(), input.shape());
     for (std::size_t i = 0; i < input.bytes().size(); ++i) {
         out.mutable_bytes()[i] = static_cast<std::uint8_t>(~input.bytes()[i]);
