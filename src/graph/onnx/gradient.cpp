@@ -25,7 +25,11 @@ public:
             xs.push_back(*id);
         }
         const auto y = graph_.find_value(node.string_or("y", ""));
-        const bool plain = y && !node.has("zs") && xs.size() == node.outputs.size();
+        // A model has one opset; ConstantOfShape is of 9.
+        for (const Node& other : graph_.nodes) {
+            if (other.domain.empty()) opset_ = other.opset;
+        }
+        const bool plain = y && opset_ >= 9 && !node.has("zs") && xs.size() == node.outputs.size();
         if (!plain || !start(*y)) return {};
         mark(xs, at);
         for (std::size_t i = at; i-- > 0;) {
@@ -113,7 +117,7 @@ private:
         Node node;
         node.name = fmt::format("gradient_{}_{}", op, out.value());
         node.op = op;
-        node.opset = 13;
+        node.opset = opset_;
         node.inputs = std::move(inputs);
         node.outputs = {out};
         nodes_.push_back(std::move(node));
@@ -122,6 +126,7 @@ private:
 
     Graph& graph_;
     const Graph& shapes_;
+    std::int64_t opset_ = 0;
     std::map<ValueId, ValueId> gradients_;
     std::vector<bool> depends_;
     std::vector<Node> nodes_;
