@@ -33,7 +33,7 @@ Tensor any_tensor(Rng& rng, const Shape& shape, DType dtype) {
     if (dtype != DType::kI64) return random_tensor(dtype, shape, rng);
     for (std::int64_t& value : tensor.mutable_values<std::int64_t>()) {
         value = between(rng, 0, 30) == 0 ? std::int64_t{1} << between(rng, 45, 63)
-                                         : between(rng, -2, 4);
+                                         : between(rng, -2, 2);
     }
     return tensor;
 }
