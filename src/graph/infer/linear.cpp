@@ -1,6 +1,7 @@
 // Matrix products and recurrent layers.
 
 #include <map>
+#include <utility>
 
 #include "base/text.h"
 #include "graph/infer/rows.h"
@@ -41,6 +42,27 @@ Status matmul_integer(Context& context) {
 Status qlinear_matmul(Context& context) {
     return context.set(0, context.dtype(7),
                        HF_TRY(matrix_product(context.shape(0), context.shape(3))));
+}
+
+// MatMulIntegerToFloat and DynamicQuantizeMatMul.
+Status real_matmul(Context& context) {
+    return context.set(0, DType::kF32, HF_TRY(matrix_product(context.shape(0), context.shape(1))));
+}
+
+// The shape with its last two axes turned around where the attribute says so.
+std::optional<Shape> turned(const Context& context, std::size_t index, std::string_view attribute) {
+    const Shape* shape = context.shape(index);
+    if (!shape) return std::nullopt;
+    Shape to = *shape;
+    const std::size_t rank = to.rank();
+    if (rank >= 2 && context.node.int_or(attribute, 0) != 0) std::swap(to[rank - 1], to[rank - 2]);
+    return to;
+}
+
+Status fused_matmul(Context& context) {
+    const std::optional<Shape> a = turned(context, 0, "transA"), b = turned(context, 1, "transB");
+    return context.set(0, context.dtype(0),
+                       HF_TRY(matrix_product(a ? &*a : nullptr, b ? &*b : nullptr)));
 }
 
 Status gemm(Context& context) {
@@ -148,6 +170,10 @@ std::vector<Row> linear_rows() {
             {"", "MatMulInteger", matmul_integer},
             {"", "QLinearMatMul", qlinear_matmul},
             {"", "Gemm", gemm},
+            {"com.microsoft", "FusedGemm", gemm},
+            {"com.microsoft", "FusedMatMul", fused_matmul},
+            {"com.microsoft", "MatMulIntegerToFloat", real_matmul},
+            {"com.microsoft", "DynamicQuantizeMatMul", real_matmul},
             {"", "Einsum", einsum},
             {"", "Det", determinant},
             {"", "LSTM", recurrent},

@@ -285,8 +285,9 @@ Status resize(Context& context) {
     for (std::size_t i = 0; by_scale && i < from->rank(); ++i) {
         if ((*from)[i] == kUnknown) continue;
         if (!(scales[i] > 0 && scales[i] < 1e6f)) return invalid_argument("scale {}", scales[i]);
-        to[i] = static_cast<std::int64_t>(
-            std::floor(static_cast<double>((*from)[i]) * static_cast<double>(scales[i])));
+        // In single precision, as exporters' own inference has it; a scale of 1 changes nothing.
+        const float extent = std::floor(static_cast<float>((*from)[i]) * scales[i]);
+        to[i] = scales[i] == 1 ? (*from)[i] : static_cast<std::int64_t>(extent);
     }
     for (std::int64_t extent : to) {
         if (extent < kUnknown) return invalid_argument("size {}", extent);

@@ -33,12 +33,22 @@ Status qlinear_binary(Context& context) {
                        HF_TRY(broadcast(*context.shape(0), *context.shape(3))));
 }
 
+// The output's scale and zero point, then those of each part behind it.
+Status qlinear_concat(Context& context) {
+    return context.set(0, context.dtype(2), std::nullopt);
+}
+
 }  // namespace
 
 std::vector<Row> quantize_rows() {
     return {{"", "QuantizeLinear", quantize_linear},
             {"", "DequantizeLinear", dequantize_linear},
             {"", "DynamicQuantizeLinear", dynamic_quantize_linear},
+            {"com.microsoft", "QuantizeLinear", quantize_linear},
+            {"com.microsoft", "DequantizeLinear", dequantize_linear},
+            {"com.microsoft", "QLinearSigmoid", same_as_input},
+            {"com.microsoft", "QLinearLeakyRelu", same_as_input},
+            {"com.microsoft", "QLinearConcat", qlinear_concat},
             {"com.microsoft", "QLinearAdd", qlinear_binary},
             {"com.microsoft", "QLinearMul", qlinear_binary}};
 }

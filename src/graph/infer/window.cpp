@@ -167,7 +167,9 @@ std::vector<Row> window_rows() {
             {"", "LpPool", pool},
             {"", "GlobalAveragePool", global_pool},
             {"", "GlobalMaxPool", global_pool},
-            {"", "GlobalLpPool", global_pool}};
+            {"", "GlobalLpPool", global_pool},
+            {"com.microsoft", "QLinearAveragePool", pool},
+            {"com.microsoft", "QLinearGlobalAveragePool", global_pool}};
 }
 
 }  // namespace hf::graph::infer

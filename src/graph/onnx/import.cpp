@@ -4,6 +4,7 @@
 
 #include "graph/onnx/wire.h"
 
+#include "graph/onnx/gradient.h"
 #include "graph/onnx/order.h"
 #include "graph/onnx/tensor_proto.h"
 #include "graph/onnx/zip_map.h"
@@ -472,6 +473,7 @@ Result<Graph> import_model(ByteView bytes, const ExternalData& external_data) {
         Graph graph = HF_TRY(GraphImporter(context, 0).import(*fields.graph));
         graph.metadata = std::move(fields.metadata);
         unzip_maps(graph);
+        unfold_gradients(graph);
         return graph;
     } catch (const std::exception& error) {
         return invalid_argument("malformed or truncated ONNX file: {}", error.what());

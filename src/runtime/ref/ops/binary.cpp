@@ -116,10 +116,23 @@ Result<Tensor> arithmetic(const OpContext& context, const Tensor& a, const Tenso
     return HF_BUG("{} is no arithmetic operator", op);
 }
 
+// PRelu's slope is stretched to the input, never the other way round; up to opset 6 a list is one
+// slope a channel.
+Result<Tensor> align_slope(const OpContext& context, const Tensor& x, const Tensor& slope) {
+    const std::size_t rank = x.shape().rank();
+    const bool listed = context.node.opset < 7 && slope.shape().rank() == 1 && rank >= 2;
+    if (!listed || slope.elements() != x.shape()[1]) return expand_to(slope, x.shape());
+    std::vector<std::int64_t> extents(rank - 1, 1);
+    extents[0] = slope.elements();
+    return slope.reshaped(Shape(std::move(extents)));
+}
+
 Outputs binary_arithmetic(const OpContext& context) {
     const Tensor a = HF_TRY(need_input(context, 0));
     if (is_half(a.dtype())) return widen_halves(context, binary_arithmetic);
-    const Tensor b = HF_TRY(align_old_style(context, a, HF_TRY(need_input(context, 1))));
+    const bool slopes = context.node.op == "PRelu";
+    const Tensor b = HF_TRY(
+        (slopes ? align_slope : align_old_style)(context, a, HF_TRY(need_input(context, 1))));
     if (a.dtype() != b.dtype()) {
         return invalid_argument("inputs have types {} and {}", dtype_name(a.dtype()),
                                 dtype_name(b.dtype()));

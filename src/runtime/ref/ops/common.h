@@ -130,5 +130,24 @@ std::vector<OpRow> norm_rows();
 std::vector<OpRow> quantize_rows();
 std::vector<OpRow> ml_rows();
 std::vector<OpRow> recurrent_rows();
+std::vector<OpRow> attention_rows();
+std::vector<OpRow> contrib_fused_rows();
+std::vector<OpRow> contrib_norm_rows();
+std::vector<OpRow> detect_rows();
+std::vector<OpRow> determinant_rows();
+std::vector<OpRow> einsum_rows();
+std::vector<OpRow> grid_sample_rows();
+std::vector<OpRow> layout_rows();
+std::vector<OpRow> loss_rows();
+std::vector<OpRow> norm_group_rows();
+std::vector<OpRow> qlinear_rows();
+std::vector<OpRow> qlinear_contrib_rows();
+std::vector<OpRow> random_rows();
+std::vector<OpRow> resize_rows();
+std::vector<OpRow> signal_rows();
+std::vector<OpRow> spectrum_rows();
+std::vector<OpRow> train_rows();
+std::vector<OpRow> unique_rows();
+std::vector<OpRow> unpool_rows();
 
 }  // namespace hf::runtime::ref

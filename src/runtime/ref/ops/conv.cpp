@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/ref/ops/integer.h"
 #include "runtime/ref/ops/window.h"
 
 namespace hf::runtime::ref {
@@ -135,25 +136,9 @@ Outputs conv(const OpContext& context) {
     return conv_of(context, x, HF_TRY(need_input(context, 1)));
 }
 
-Result<Tensor> minus_zero_point(const OpContext& context, std::size_t index, std::size_t zero) {
-    const Tensor wide = HF_TRY(cast_tensor(HF_TRY(need_input(context, index)), DType::kI32));
-    std::int64_t point = 0;
-    if (const Tensor* given = context.input(zero)) {
-        const std::vector<std::int64_t> points = HF_TRY(to_int64s(*given));
-        if (points.size() != 1) return unimplemented("zero points along an axis");
-        point = points[0];
-    }
-    Tensor out(DType::kI32, wide.shape());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(wide.elements()); ++i) {
-        out.mutable_values<std::int32_t>()[i] =
-            wide.values<std::int32_t>()[i] - static_cast<std::int32_t>(point);
-    }
-    return out;
-}
-
 Outputs conv_integer(const OpContext& context) {
-    return conv_of(context, HF_TRY(minus_zero_point(context, 0, 2)),
-                   HF_TRY(minus_zero_point(context, 1, 3)));
+    const Tensor sums = HF_TRY(integer_convolution(context, {0, 2}, {1, 3}));
+    return one(HF_TRY(wrap_to_i32(sums)));
 }
 
 // The window of the convolution whose gradient this is: from the output back to the input.
@@ -241,6 +226,15 @@ Outputs conv_transpose(const OpContext& context) {
 }
 
 }  // namespace
+
+Result<Tensor> integer_convolution(const OpContext& context, Stored input, Stored weights) {
+    const Tensor x = HF_TRY(need_input(context, input.values));
+    const Tensor w = HF_TRY(need_input(context, weights.values));
+    std::vector<Tensor> out =
+        HF_TRY(conv_of(context, HF_TRY(less_zero_point(x, context.input(input.zero), 1)),
+                       HF_TRY(less_zero_point(w, context.input(weights.zero), 0))));
+    return std::move(out[0]);
+}
 
 std::vector<OpRow> conv_rows() {
     return {{"", "Conv", conv},

@@ -326,26 +326,7 @@ std::vector<OpRow> index_rows() {
             {"", "OneHot", one_hot},
             {"", "NonZero", non_zero},
             {"", "Compress", compress},
-            {"", "TopK", top_k},
-            {"ai.onnx.ml", "ArrayFeatureExtractor", [](const OpContext& context) -> Outputs {
-                 const Tensor input = HF_TRY(need_input(context, 0));
-                 const Tensor picks = HF_TRY(need_input(context, 1));
-                 if (input.shape().rank() == 0) return invalid_argument("want at least one axis");
-                 const std::size_t last = input.shape().rank() - 1;
-                 const auto indices = HF_TRY(indices_within(picks, input.shape()[last]));
-                 Shape shape = input.shape();
-                 if (shape.rank() == 1) shape = Shape{1, shape[0]};
-                 shape[shape.rank() - 1] = static_cast<std::int64_t>(indices.size());
-                 const std::int64_t width = input.shape()[last];
-                 const auto count = static_cast<std::int64_t>(indices.size());
-                 std::int64_t linear = 0;
-                 return one(HF_TRY(move_elements(input, shape, [&](auto) {
-                     const std::int64_t from =
-                         linear / count * width + indices[static_cast<std::size_t>(linear % count)];
-                     ++linear;
-                     return from;
-                 })));
-             }}};
+            {"", "TopK", top_k}};
 }
 
 }  // namespace hf::runtime::ref

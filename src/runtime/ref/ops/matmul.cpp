@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "runtime/ref/ops/common.h"
+#include "runtime/ref/ops/integer.h"
 
 namespace hf::runtime::ref {
 namespace {
@@ -75,40 +75,11 @@ Outputs matmul(const OpContext& context) {
     const Tensor a = HF_TRY(need_input(context, 0));
     if (is_half(a.dtype())) return widen_halves(context, matmul);
     const Tensor b = HF_TRY(need_input(context, 1));
-    if (a.dtype() != b.dtype()) return invalid_argument("inputs differ in type");
-    return one(HF_TRY(visit_real(a.dtype(), [&](auto zero) -> Result<Tensor> {
-        using T = decltype(zero);
-        return product<T, T>(a, b, a.dtype());
-    })));
-}
-
-// The operand minus its zero point, as int32.
-Result<Tensor> centered(const OpContext& context, std::size_t index, std::size_t zero_index) {
-    Tensor out = HF_TRY(cast_tensor(HF_TRY(need_input(context, index)), DType::kI32));
-    const Tensor* zero = context.input(zero_index);
-    if (!zero) return out;
-    std::vector<std::int64_t> points = HF_TRY(to_int64s(*zero));
-    const std::size_t rank = out.shape().rank();
-    // Per row for the left operand, per column for the right one.
-    const std::size_t axis = index == 0 ? rank - 2 : rank - 1;
-    const std::vector<std::int64_t> strides = out.shape().strides();
-    Tensor shifted(DType::kI32, out.shape());
-    for (std::size_t i = 0; i < static_cast<std::size_t>(out.elements()); ++i) {
-        const std::int64_t lane =
-            points.size() == 1 ? 0
-                               : static_cast<std::int64_t>(i) / strides[axis] % out.shape()[axis];
-        if (static_cast<std::size_t>(lane) >= points.size()) return invalid_argument("zero points");
-        shifted.mutable_values<std::int32_t>()[i] =
-            out.values<std::int32_t>()[i] -
-            static_cast<std::int32_t>(points[static_cast<std::size_t>(lane)]);
-    }
-    return shifted;
+    return one(HF_TRY(matrix_product(a, b)));
 }
 
 Outputs matmul_integer(const OpContext& context) {
-    const Tensor a = HF_TRY(centered(context, 0, 2));
-    const Tensor b = HF_TRY(centered(context, 1, 3));
-    return one(HF_TRY((product<std::int32_t, std::int32_t>(a, b, DType::kI32))));
+    return one(HF_TRY(wrap_to_i32(HF_TRY(integer_product(context, {0, 2}, {1, 3})))));
 }
 
 Result<Tensor> transposed(const Tensor& matrix) {
@@ -146,6 +117,25 @@ Outputs gemm(const OpContext& context) {
 }
 
 }  // namespace
+
+Result<Tensor> integer_product(const OpContext& context, Stored left, Stored right) {
+    const Tensor a = HF_TRY(need_input(context, left.values));
+    const Tensor b = HF_TRY(need_input(context, right.values));
+    const std::size_t rank_a = a.shape().rank(), rank_b = b.shape().rank();
+    // One zero point a row of the left operand, one a column of the right one.
+    return product<std::int64_t, std::int64_t>(
+        HF_TRY(less_zero_point(a, context.input(left.zero), rank_a < 2 ? rank_a : rank_a - 2)),
+        HF_TRY(less_zero_point(b, context.input(right.zero), rank_b < 2 ? rank_b : rank_b - 1)),
+        DType::kI64);
+}
+
+Result<Tensor> matrix_product(const Tensor& a, const Tensor& b) {
+    if (a.dtype() != b.dtype()) return invalid_argument("the operands differ in type");
+    return visit_real(a.dtype(), [&](auto zero) -> Result<Tensor> {
+        using T = decltype(zero);
+        return product<T, T>(a, b, a.dtype());
+    });
+}
 
 std::vector<OpRow> matmul_rows() {
     return {{"", "MatMul", matmul}, {"", "Gemm", gemm}, {"", "MatMulInteger", matmul_integer}};

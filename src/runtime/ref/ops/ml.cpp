@@ -100,8 +100,10 @@ Result<Tensor> score_matrix(const std::vector<std::vector<double>>& scores, std:
 }
 
 std::vector<OpRow> ml_rows() {
-    std::vector<OpRow> rows = ml_linear_rows();
-    for (const OpRow& row : ml_tree_rows()) rows.push_back(row);
+    std::vector<OpRow> rows;
+    for (auto family : {ml_linear_rows, ml_tree_rows, ml_svm_rows, ml_encode_rows}) {
+        for (const OpRow& row : family()) rows.push_back(row);
+    }
     return rows;
 }
 

@@ -41,7 +41,9 @@ Result<std::vector<double>> reals(const graph::Node& node, std::string_view name
 
 Result<Tensor> score_matrix(const std::vector<std::vector<double>>& scores, std::size_t columns);
 
+std::vector<OpRow> ml_encode_rows();
 std::vector<OpRow> ml_linear_rows();
+std::vector<OpRow> ml_svm_rows();
 std::vector<OpRow> ml_tree_rows();
 
 }  // namespace hf::runtime::ref

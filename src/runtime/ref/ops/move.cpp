@@ -157,11 +157,18 @@ Outputs expand(const OpContext& context) {
     return one(HF_TRY(expand_to(input, HF_TRY(broadcast(input.shape(), wanted)))));
 }
 
+// The one integer of an input.
+Result<std::int64_t> only_int(const OpContext& context, std::size_t index) {
+    const std::vector<std::int64_t> values = HF_TRY(to_int64s(HF_TRY(need_input(context, index))));
+    if (values.size() == 1) return values[0];
+    return invalid_argument("input {} must be one integer", index);
+}
+
 Outputs tile(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
     std::vector<std::int64_t> repeats = HF_TRY(to_int64s(HF_TRY(need_input(context, 1))));
     if (context.node.opset < 6 && context.input(2)) {
-        const std::int64_t axis = HF_TRY(to_int64s(HF_TRY(need_input(context, 2))))[0];
+        const std::int64_t axis = HF_TRY(only_int(context, 2));
         const std::int64_t count = repeats.empty() ? 1 : repeats[0];
         repeats.assign(input.shape().rank(), 1);
         repeats[HF_TRY(normalize_axis(axis, repeats.size()))] = count;
@@ -170,7 +177,8 @@ Outputs tile(const OpContext& context) {
         return invalid_argument("want a repeat for each axis");
     Shape shape = input.shape();
     for (std::size_t i = 0; i < repeats.size(); ++i) {
-        if (repeats[i] < 0 || repeats[i] > Shape::kMaxElements) {
+        if (repeats[i] < 0 ||
+            repeats[i] > Shape::kMaxElements / std::max<std::int64_t>(shape[i], 1)) {
             return resource_exhausted("{} repeats at axis {}", repeats[i], i);
         }
         shape[i] *= repeats[i];
@@ -275,7 +283,7 @@ Outputs depth_to_space(const OpContext& context) {
 Outputs triangle(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
     const bool upper = context.node.int_or("upper", 1) != 0;
-    const std::int64_t k = context.input(1) ? HF_TRY(to_int64s(*context.input(1)))[0] : 0;
+    const std::int64_t k = context.input(1) ? HF_TRY(only_int(context, 1)) : 0;
     const std::size_t rank = input.shape().rank();
     if (rank < 2) return invalid_argument("want at least two axes");
     const std::vector<std::int64_t> strides = input.shape().strides();

@@ -1,5 +1,6 @@
 // Pooling over windows and over whole planes.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -141,12 +142,71 @@ Outputs global_pool(const OpContext& context) {
     return one(HF_TRY(cast_tensor(out, x.dtype())));
 }
 
+// One region along one axis of an image.
+struct Side {
+    double start, end;
+    std::int64_t bins, extent;
+};
+struct Bin {
+    std::int64_t begin, end;
+};
+
+// The pixels of one of its bins, cut to the image.
+Bin bin_of(const Side& side, std::int64_t at) {
+    const double size = std::max(side.end - side.start + 1, 1.0) / static_cast<double>(side.bins);
+    const double low = side.start + std::floor(static_cast<double>(at) * size);
+    const double high = side.start + std::ceil(static_cast<double>(at + 1) * size);
+    const auto cut = [&](double x) {
+        const double last = static_cast<double>(side.extent);
+        return static_cast<std::int64_t>(std::isnan(x) ? 0 : std::clamp(x, 0.0, last));
+    };
+    return {cut(low), cut(high)};
+}
+
+// Regions are a batch index and two corners, in pixels of an image `1 / spatial_scale` as large.
+Outputs max_roi_pool(const OpContext& context) {
+    const Tensor x = HF_TRY(need_input(context, 0)), rois = HF_TRY(need_input(context, 1));
+    const std::vector<std::int64_t> bins = context.node.ints_or("pooled_shape", {});
+    const double scale = double{context.node.float_or("spatial_scale", 1)};
+    if (x.shape().rank() != 4 || rois.shape().rank() != 2 || rois.shape()[1] != 5 ||
+        bins.size() != 2 || bins[0] < 1 || bins[1] < 1) {
+        return invalid_argument("input {} does not fit regions {} of {} bins",
+                                x.shape().to_string(), rois.shape().to_string(), bins.size());
+    }
+    const std::int64_t channels = x.shape()[1], height = x.shape()[2], width = x.shape()[3];
+    Tensor out = HF_TRY(make_tensor(DType::kF64, {rois.shape()[0], channels, bins[0], bins[1]}));
+    const std::vector<double> image = HF_TRY(to_doubles(x)), corners = HF_TRY(to_doubles(rois));
+    std::vector<std::int64_t> at(4, 0);
+    for (double& value : out.mutable_values<double>()) {
+        const double* roi = corners.data() + at[0] * 5;
+        if (!(roi[0] >= 0 && roi[0] < static_cast<double>(x.shape()[0]))) {
+            return invalid_argument("batch index {} of {}", roi[0], x.shape()[0]);
+        }
+        const auto corner = [&](int i) { return std::round(roi[i] * scale); };
+        const Bin column = bin_of({corner(1), corner(3), bins[1], width}, at[3]);
+        const Bin row = bin_of({corner(2), corner(4), bins[0], height}, at[2]);
+        const std::int64_t plane = static_cast<std::int64_t>(roi[0]) * channels + at[1];
+        bool empty = true;
+        for (std::int64_t i = row.begin; i < row.end; ++i) {
+            for (std::int64_t j = column.begin; j < column.end; ++j) {
+                const double pixel =
+                    image[static_cast<std::size_t>((plane * height + i) * width + j)];
+                value = empty ? pixel : std::max(value, pixel);
+                empty = false;
+            }
+        }
+        next_coordinate(out.shape(), at);
+    }
+    return one(HF_TRY(cast_tensor(out, x.dtype())));
+}
+
 }  // namespace
 
 std::vector<OpRow> pool_rows() {
-    return {{"", "MaxPool", max_pool},          {"", "AveragePool", average_pool},
-            {"", "LpPool", average_pool},       {"", "GlobalAveragePool", global_pool},
-            {"", "GlobalMaxPool", global_pool}, {"", "GlobalLpPool", global_pool}};
+    return {{"", "MaxRoiPool", max_roi_pool},       {"", "MaxPool", max_pool},
+            {"", "AveragePool", average_pool},      {"", "LpPool", average_pool},
+            {"", "GlobalAveragePool", global_pool}, {"", "GlobalMaxPool", global_pool},
+            {"", "GlobalLpPool", global_pool}};
 }
 
 }  // namespace hf::runtime::ref

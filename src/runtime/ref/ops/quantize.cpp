@@ -106,6 +106,8 @@ Outputs dynamic_quantize(const OpContext& context) {
 std::vector<OpRow> quantize_rows() {
     return {{"", "QuantizeLinear", quantize_linear},
             {"", "DequantizeLinear", dequantize_linear},
+            {"com.microsoft", "QuantizeLinear", quantize_linear},
+            {"com.microsoft", "DequantizeLinear", dequantize_linear},
             {"", "DynamicQuantizeLinear", dynamic_quantize}};
 }
 

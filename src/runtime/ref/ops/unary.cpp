@@ -133,6 +133,9 @@ Outputs real_function(const OpContext& context) {
 
 Outputs logical_not(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
+    if (input.dtype() != DType::kBool) {
+        return invalid_argument("want bool, got {}", dtype_name(input.dtype()));
+    }
     Tensor out(DType::kBool, input.shape());
     for (std::size_t i = 0; i < input.bytes().size(); ++i) {
         out.mutable_bytes()[i] = input.bytes()[i] == 0;
@@ -142,6 +145,9 @@ Outputs logical_not(const OpContext& context) {
 
 Outputs bitwise_not(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
+    if (!is_integer(input.dtype())) {
+        return invalid_argument("want integers, got {}", dtype_name(input.dtype()));
+    }
     Tensor out(input.dtype(), input.shape());
     for (std::size_t i = 0; i < input.bytes().size(); ++i) {
         out.mutable_bytes()[i] = static_cast<std::uint8_t>(~input.bytes()[i]);
@@ -224,21 +230,6 @@ Outputs identity(const OpContext& context) {
     return one(HF_TRY(need_input(context, 0)));
 }
 
-Outputs dropout(const OpContext& context) {
-    const Tensor input = HF_TRY(need_input(context, 0));
-    if (context.input(2) && HF_TRY(to_int64s(*context.input(2)))[0] != 0) {
-        const double ratio = context.input(1) ? HF_TRY(to_doubles(*context.input(1)))[0] : 0.5;
-        if (ratio != 0) return unimplemented("training mode with a ratio above 0");
-    }
-    Tensor mask(context.node.opset < 10 ? input.dtype() : DType::kBool, input.shape());
-    if (mask.dtype() == DType::kBool) {
-        for (std::uint8_t& kept : mask.mutable_bytes()) kept = 1;
-    }
-    std::vector<Tensor> outputs = one(input);
-    outputs.push_back(std::move(mask));
-    return outputs;
-}
-
 Outputs cast(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
     if (context.node.op == "CastLike") {
@@ -268,7 +259,6 @@ std::vector<OpRow> unary_rows() {
                              {"", "Shrink", shrink},
                              {"", "Clip", clip},
                              {"", "Identity", identity},
-                             {"", "Dropout", dropout},
                              {"", "Cast", cast},
                              {"", "CastLike", cast}});
     return rows;
