@@ -5,8 +5,8 @@ namespace hf::runtime::ref {
 
 std::vector<OpRow> data_rows() {
     std::vector<OpRow> rows;
-    for (auto family :
-         {unary_rows, binary_rows, reduce_rows, shape_rows, move_rows, index_rows, control_rows}) {
+    for (auto family : {unary_rows, binary_rows, reduce_rows, shape_rows, move_rows, index_rows,
+                        control_rows, scan_rows, sequence_rows, text_rows}) {
         for (const OpRow& row : family()) rows.push_back(row);
     }
     return rows;

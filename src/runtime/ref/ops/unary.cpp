@@ -220,10 +220,6 @@ Outputs clip(const OpContext& context) {
     })));
 }
 
-Outputs identity(const OpContext& context) {
-    return one(HF_TRY(need_input(context, 0)));
-}
-
 Outputs dropout(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
     if (context.input(2) && HF_TRY(to_int64s(*context.input(2)))[0] != 0) {
@@ -267,7 +263,6 @@ std::vector<OpRow> unary_rows() {
                              {"com.microsoft", "Gelu", gelu},
                              {"", "Shrink", shrink},
                              {"", "Clip", clip},
-                             {"", "Identity", identity},
                              {"", "Dropout", dropout},
                              {"", "Cast", cast},
                              {"", "CastLike", cast}});
