@@ -21,7 +21,7 @@
 namespace hf::graph::onnx {
 
 inline constexpr int kMaxCallDepth = 32;
-inline constexpr std::size_t kMaxInlinedNodes = 1'000'000;
+inline constexpr std::size_t kMaxInlinedNodes = 200'000;
 inline constexpr std::uint64_t kMaxInlinedBytes = std::uint64_t{256} << 20;
 
 using Opsets = std::map<std::string, std::int64_t>;
