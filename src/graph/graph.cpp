@@ -17,6 +17,17 @@ T get_or(const Node& node, std::string_view attribute, T fallback) {
 
 }  // namespace
 
+std::string_view kind_name(ValueKind kind) {
+    switch (kind) {
+        case ValueKind::kTensor: return "a tensor";
+        case ValueKind::kSequence: return "a sequence";
+        case ValueKind::kOptional: return "an optional";
+        case ValueKind::kOptionalSequence: return "an optional sequence";
+        case ValueKind::kMap: return "a map";
+    }
+    return "a value";
+}
+
 std::int64_t Node::int_or(std::string_view attribute, std::int64_t fallback) const {
     return get_or(*this, attribute, fallback);
 }

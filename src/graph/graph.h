@@ -40,12 +40,17 @@ struct Quantization {
     std::size_t axis = 0;
 };
 
-// Sequences and optionals of tensors exist at the edges of a few ONNX operators.
-enum class ValueKind : unsigned char { kTensor, kSequence, kOptional, kMap };
+// What a value is. Sequences and optionals of tensors come from a few ONNX operators; they do not
+// nest deeper than this. Maps, and sequences of them, have no operators here.
+enum class ValueKind : unsigned char { kTensor, kSequence, kOptional, kOptionalSequence, kMap };
+
+// For messages: "a sequence", "an optional sequence".
+std::string_view kind_name(ValueKind kind);
 
 struct Value {
     ValueKind kind = ValueKind::kTensor;
     std::string name;  // unique in its graph, never empty
+    // Of the tensor, or of each tensor in it where it is no tensor itself.
     std::optional<DType> dtype;
     std::optional<Shape> shape;  // extents may be Shape::kUnknown; nullopt: rank unknown
     std::optional<Tensor> constant;
@@ -95,7 +100,8 @@ struct Graph {
     std::vector<ValueId> inputs;  // without initializers: what a caller must give
     std::vector<ValueId> outputs;
 
-    // In the body of If, Loop or Scan: values of an enclosing graph, found there by name.
+    // In the body of If, Loop, Scan or SequenceMap: values of an enclosing graph, found there by
+    // name.
     std::vector<ValueId> captures;
     std::map<std::string, std::string> metadata;  // producer, licence and the like, for people
 

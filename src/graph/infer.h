@@ -1,7 +1,8 @@
 // Shape and type inference: fills dtype and shape of values where they follow from the inputs, and
 // follows the contents of small tensors (shapes that are computed: Shape, Gather, Concat, ...), so
-// that Reshape and its kin become known too. What does not follow stays as it is. Operators that
-// have no row in the table (infer/rows.h) give nothing.
+// that Reshape and its kin become known too; and the kinds of values, so that an operator over
+// tensors that is given a sequence is refused here. What does not follow stays as it is. Operators
+// that have no row in the table (infer/rows.h) give nothing.
 //
 // Pure. A contradiction between operator and declared type or shape, or within an operator's own
 // inputs and attributes, is INVALID_ARGUMENT that names the node. Inference never says what the

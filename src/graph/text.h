@@ -10,7 +10,7 @@
 //   value     = "_" | "%" name [ ":" type ] [ "quant" "(" scales zeros axis ")" ]
 //   reference = "_" | "%" name
 //   operator  = [ domain "::" ] name
-//   type      = [ "sequence" | "optional" | "map" ] ( dtype | "?" ) "[" shape "]"
+//   type      = [ "sequence" | "optional" [ "sequence" ] | "map" ] ( dtype | "?" ) "[" shape "]"
 //   shape     = "*" (rank unknown) | empty (scalar) | extent { "x" extent }; "?" is unknown
 //   tensor    = "{" elements "}" | "hex" string | "fill" "(" element ")" | "random" "(" seed ")"
 //   attribute = int | float (has a point, an exponent, or is inf or nan) | string

@@ -34,9 +34,14 @@ Result<T> number_from(std::string_view text) {
 
 Result<Type> parse_type(Lexer& lexer) {
     Type type;
-    if (lexer.accept_word("sequence")) type.kind = ValueKind::kSequence;
-    if (lexer.accept_word("optional")) type.kind = ValueKind::kOptional;
-    if (lexer.accept_word("map")) type.kind = ValueKind::kMap;
+    if (lexer.accept_word("optional")) {
+        const bool sequence = lexer.accept_word("sequence");
+        type.kind = sequence ? ValueKind::kOptionalSequence : ValueKind::kOptional;
+    } else if (lexer.accept_word("sequence")) {
+        type.kind = ValueKind::kSequence;
+    } else if (lexer.accept_word("map")) {
+        type.kind = ValueKind::kMap;
+    }
     if (!lexer.accept("?")) type.dtype = HF_TRY(parse_dtype(HF_TRY(lexer.word())));
     HF_TRY(lexer.expect("["));
     const std::string_view shape = trim(HF_TRY(lexer.until(']')));

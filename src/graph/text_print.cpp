@@ -182,6 +182,7 @@ private:
             case ValueKind::kTensor: return "";
             case ValueKind::kSequence: return "sequence ";
             case ValueKind::kOptional: return "optional ";
+            case ValueKind::kOptionalSequence: return "optional sequence ";
             case ValueKind::kMap: return "map ";
         }
         return "";

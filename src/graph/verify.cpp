@@ -70,6 +70,10 @@ Status check_constant(const Value& value) {
 
 Status check_quantization(const Value& value) {
     if (!value.quantization) return {};
+    if (value.kind != ValueKind::kTensor) {
+        return invalid_argument("value '{}' is {} and quantised", value.name,
+                                kind_name(value.kind));
+    }
     const Quantization& q = *value.quantization;
     if (q.scales.empty() || q.scales.size() != q.zero_points.size()) {
         return invalid_argument("value '{}' has {} scales and {} zero points", value.name,

@@ -5,7 +5,8 @@
 //   - names are not empty, and those of values are unique in their graph;
 //   - each value is defined exactly once: as graph input, capture, constant or output of one node;
 //   - nodes are in topological order: what a node reads is defined before it;
-//   - a constant has its value's dtype and shape; shapes have at most Shape::kMaxRank axes and no
+//   - only tensors are constant or quantised; a constant has its value's dtype and shape; shapes
+//   have at most Shape::kMaxRank axes and no
 //     extent below -1;
 //   - a quantisation has as many zero points as scales, finite scales, and one entry or as many as
 //     the extent of its axis;

@@ -125,13 +125,14 @@ const Tensor* Editor::constant(ValueId id) const {
 }
 
 const Shape* Editor::known_shape(ValueId id) const {
-    if (id == kNoValue) return nullptr;
+    if (id == kNoValue || graph_.value(id).kind != graph::ValueKind::kTensor) return nullptr;
     const std::optional<Shape>& shape = graph_.value(id).shape;
     return shape && shape->is_known() ? &*shape : nullptr;
 }
 
 bool Editor::is(ValueId id, DType dtype) const {
-    return id != kNoValue && graph_.value(id).dtype == dtype;
+    if (id == kNoValue || graph_.value(id).kind != graph::ValueKind::kTensor) return false;
+    return graph_.value(id).dtype == dtype;
 }
 
 void Editor::erase(std::size_t index) {

@@ -45,7 +45,7 @@ public:
 
     const Tensor* constant(graph::ValueId id) const;
     const graph::Value& value(graph::ValueId id) const { return graph_.value(id); }
-    const Shape* known_shape(graph::ValueId id) const;  // nullptr unless every extent is known
+    const Shape* known_shape(graph::ValueId id) const;  // nullptr unless a tensor of known extents
     bool is(graph::ValueId id, DType dtype) const;
 
     void erase(std::size_t index);

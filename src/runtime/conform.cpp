@@ -5,7 +5,10 @@
 
 #include "base/json.h"
 #include "graph/load.h"
-#include "graph/onnx/tensor_proto.h"
+#include "graph/onnx/datum_proto.h"
+#include "runtime/compile.h"
+#include "runtime/optimize.h"
+#include "runtime/ref/interpreter.h"
 #include "runtime/ref/ops/common.h"
 
 namespace hf::runtime {
@@ -29,18 +32,20 @@ Status same_strings(const Tensor& got, const Tensor& want) {
     return {};
 }
 
-Result<Tensor> read_tensor(env::Files& files, const std::string& path) {
-    const Bytes bytes = HF_TRY(files.read(path, kMaxCaseFileBytes));
-    return graph::onnx::parse_tensor_proto(bytes);
-}
-
-// input_0.pb, input_1.pb, ... until one is missing.
-Result<std::vector<Tensor>> read_tensors(env::Files& files, const std::string& prefix) {
-    std::vector<Tensor> tensors;
+// input_0.pb, input_1.pb, ... as the values say, until one is missing.
+Result<std::vector<Datum>> read_data(env::Files& files, const std::string& prefix,
+                                     const graph::Graph& graph,
+                                     const std::vector<graph::ValueId>& values) {
+    std::vector<Datum> data;
     for (;;) {
-        const std::string path = fmt::format("{}_{}.pb", prefix, tensors.size());
-        if (!files.exists(path)) return tensors;
-        tensors.push_back(HF_TRY(read_tensor(files, path).context("{}", path)));
+        const std::string path = fmt::format("{}_{}.pb", prefix, data.size());
+        if (!files.exists(path)) return data;
+        if (data.size() >= values.size()) {
+            return failed_precondition("{}: the model has only {} of these", path, values.size());
+        }
+        const Bytes bytes = HF_TRY(files.read(path, kMaxCaseFileBytes));
+        const graph::ValueKind kind = graph.value(values[data.size()]).kind;
+        data.push_back(HF_TRY(graph::onnx::parse_datum_proto(bytes, kind).context("{}", path)));
     }
 }
 
@@ -57,50 +62,87 @@ Result<Tolerance> read_tolerance(env::Files& files, const std::string& folder) {
 }
 
 // The cases store bf16 as u16, NumPy having no such type: what the model declares as bf16 are bits.
-void read_as_declared(std::vector<Tensor>& tensors, const std::vector<Port>& ports) {
-    for (std::size_t i = 0; i < std::min(tensors.size(), ports.size()); ++i) {
-        if (ports[i].dtype != DType::kBF16 || tensors[i].dtype() != DType::kU16) continue;
-        const auto owner = std::make_shared<const Tensor>(tensors[i]);
-        tensors[i] = Tensor::borrowed(DType::kBF16, owner->shape(), owner->bytes(), owner);
+void read_as_declared(std::vector<Datum>& data, const graph::Graph& graph,
+                      const std::vector<graph::ValueId>& ids) {
+    for (std::size_t i = 0; i < std::min(data.size(), ids.size()); ++i) {
+        const Tensor* tensor = data[i].tensor();
+        if (!tensor || graph.value(ids[i]).dtype != DType::kBF16 ||
+            tensor->dtype() != DType::kU16) {
+            continue;
+        }
+        const auto owner = std::make_shared<const Tensor>(*tensor);
+        data[i] = Tensor::borrowed(DType::kBF16, owner->shape(), owner->bytes(), owner);
     }
 }
 
-struct Loaded {
-    const Signature& signature;
-    Session& session;
+bool has_only_tensors(const graph::Graph& graph, const std::vector<graph::ValueId>& values) {
+    return std::all_of(values.begin(), values.end(), [&](graph::ValueId id) {
+        return graph.value(id).kind == graph::ValueKind::kTensor;
+    });
+}
+
+using Run = std::function<Result<std::vector<Datum>>(std::span<const Datum> inputs)>;
+
+Result<Run> run_in_session(graph::Graph graph, const Compiler& compiler) {
+    const std::shared_ptr<const CompiledModel> model = HF_TRY(compiler(std::move(graph)));
+    std::shared_ptr<Session> session = HF_TRY(model->new_session());
+    return Run([model, session](std::span<const Datum> data) -> Result<std::vector<Datum>> {
+        std::vector<Tensor> inputs;
+        for (const Datum& datum : data) inputs.push_back(*datum.tensor());
+        std::vector<Tensor> outputs = HF_TRY(session->run(inputs));
+        return std::vector<Datum>(outputs.begin(), outputs.end());
+    });
+}
+
+// Sessions take and give tensors only.
+Result<Run> run_on_reference(graph::Graph graph) {
+    CompileReport report;
+    HF_TRY(optimize(graph, {}, report));
+    return Run([graph = std::move(graph)](std::span<const Datum> inputs) {
+        return ref::evaluate_data(graph, inputs);
+    });
+}
+
+struct Case {
+    const graph::Graph& graph;
+    const Run& run;
     Tolerance tolerance;
 };
 
-Status run_data_set(env::Files& files, const std::string& folder, const Loaded& loaded) {
-    std::vector<Tensor> inputs = HF_TRY(read_tensors(files, folder + "/input"));
-    std::vector<Tensor> wanted = HF_TRY(read_tensors(files, folder + "/output"));
-    read_as_declared(inputs, loaded.signature.inputs);
-    read_as_declared(wanted, loaded.signature.outputs);
-    const std::vector<Tensor> outputs = HF_TRY(loaded.session.run(inputs));
+Status run_data_set(env::Files& files, const std::string& folder, const Case& one) {
+    std::vector<Datum> inputs =
+        HF_TRY(read_data(files, folder + "/input", one.graph, one.graph.inputs));
+    std::vector<Datum> wanted =
+        HF_TRY(read_data(files, folder + "/output", one.graph, one.graph.outputs));
+    read_as_declared(inputs, one.graph, one.graph.inputs);
+    read_as_declared(wanted, one.graph, one.graph.outputs);
+    const std::vector<Datum> outputs = HF_TRY(one.run(inputs));
     if (outputs.size() != wanted.size()) {
         return failed_precondition("{} outputs, want {}", outputs.size(), wanted.size());
     }
     for (std::size_t i = 0; i < wanted.size(); ++i) {
-        Tolerance tolerance = loaded.tolerance;
+        Tolerance tolerance = one.tolerance;
         // The cases were cut off to bf16 where the standard rounds: one step of the last place.
-        if (wanted[i].dtype() == DType::kBF16) tolerance.relative = 0x1p-7;
-        HF_TRY(same_tensor(outputs[i], wanted[i], tolerance).context("output {}", i));
+        const Tensor* tensor = wanted[i].tensor();
+        if (tensor && tensor->dtype() == DType::kBF16) tolerance.relative = 0x1p-7;
+        HF_TRY(same_datum(outputs[i], wanted[i], tolerance).context("output {}", i));
     }
     return {};
 }
 
 Status run_case(env::Files& files, const std::string& folder, const Compiler& compiler) {
     const Bytes bytes = HF_TRY(files.read(folder + "/model.onnx", kMaxCaseFileBytes));
-    graph::Graph graph = HF_TRY(graph::load(bytes, graph::no_external_data()));
-    const std::shared_ptr<const CompiledModel> model = HF_TRY(compiler(std::move(graph)));
-    const std::unique_ptr<Session> session = HF_TRY(model->new_session());
-    const Loaded loaded{model->signature(), *session, HF_TRY(read_tolerance(files, folder))};
+    const graph::Graph graph = HF_TRY(graph::load(bytes, graph::no_external_data()));
+    const bool tensors =
+        has_only_tensors(graph, graph.inputs) && has_only_tensors(graph, graph.outputs);
+    const Run run = HF_TRY(tensors ? run_in_session(graph, compiler) : run_on_reference(graph));
+    const Case one{graph, run, HF_TRY(read_tolerance(files, folder))};
     for (int set = 0;; ++set) {
         const std::string data = fmt::format("{}/test_data_set_{}", folder, set);
         if (!files.exists(data)) {
             return set > 0 ? Status() : not_found("the case has no test_data_set_0");
         }
-        HF_TRY(run_data_set(files, data, loaded).context("data set {}", set));
+        HF_TRY(run_data_set(files, data, one).context("data set {}", set));
     }
 }
 
@@ -160,6 +202,23 @@ Status same_tensor(const Tensor& got, const Tensor& want, const Tolerance& toler
         if (!close(x[i], y[i], tolerance)) {
             return failed_precondition("element {}: {}, want {}", i, x[i], y[i]);
         }
+    }
+    return {};
+}
+
+Status same_datum(const Datum& got, const Datum& want, const Tolerance& tolerance) {
+    if (got.kind() != want.kind()) {
+        return failed_precondition("{}, want {}", got.kind(), want.kind());
+    }
+    if (want.tensor()) return same_tensor(*got.tensor(), *want.tensor(), tolerance);
+    if (!want.sequence()) return {};
+    const Sequence& x = *got.sequence();
+    const Sequence& y = *want.sequence();
+    if (x.size() != y.size()) {
+        return failed_precondition("a sequence of {}, want {}", x.size(), y.size());
+    }
+    for (std::size_t i = 0; i < y.size(); ++i) {
+        HF_TRY(same_tensor(x[i], y[i], tolerance).context("element {} of the sequence", i));
     }
     return {};
 }

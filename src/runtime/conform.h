@@ -1,7 +1,9 @@
 // The ONNX backend tests as a judge: runs a folder of cases and applies the official pass rule
 // (onnx/backend/ test/runner): as many outputs, same type and shape, strings equal, numbers within
 // atol + rtol * |expected|, NaN equal to NaN. A case folder holds model.onnx and
-// test_data_set_N/{input,output}_M.pb, and may hold data.json with its own tolerances.
+// test_data_set_N/{input,output}_M.pb, and may hold data.json with its own tolerances. Sequences
+// are compared element by element. Sessions take and give tensors only: a case whose inputs or
+// outputs are others is run by the reference device, after the passes, whichever device is judged.
 
 #pragma once
 
@@ -13,6 +15,7 @@
 #include "env/files.h"
 #include "graph/graph.h"
 #include "runtime/model.h"
+#include "tensor/datum.h"
 
 namespace hf::runtime {
 
@@ -23,6 +26,8 @@ struct Tolerance {
 
 // OK, or what differs: "output 0 element 17: 0.25, want 0.5".
 Status same_tensor(const Tensor& got, const Tensor& want, const Tolerance& tolerance);
+
+Status same_datum(const Datum& got, const Datum& want, const Tolerance& tolerance);
 
 struct ConformCase {
     enum class Verdict : unsigned char { kPassed, kFailed, kSkipped };

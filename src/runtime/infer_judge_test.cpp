@@ -82,13 +82,15 @@ std::map<graph::ValueId, Tensor> compute(const graph::Graph& graph,
                                          const std::vector<Tensor>& inputs, Tally& tally) {
     std::map<graph::ValueId, Tensor> by_value;
     const graph::Graph part = runnable(graph);
-    const auto computed = ref::evaluate_graph(part, inputs);
+    const std::vector<Datum> data(inputs.begin(), inputs.end());
+    const auto computed = ref::evaluate_data(part, data);
     if (!computed.ok()) {
         ++tally.not_run;
         return by_value;
     }
     for (std::size_t i = 0; i < part.outputs.size(); ++i) {
-        by_value.emplace(part.outputs[i], (*computed)[i]);
+        const Tensor* tensor = (*computed)[i].tensor();
+        if (tensor) by_value.emplace(part.outputs[i], *tensor);
     }
     return by_value;
 }

@@ -11,12 +11,18 @@ const Value* Context::input(std::size_t index) const {
 
 std::optional<DType> Context::dtype(std::size_t index) const {
     const Value* value = input(index);
+    return value && value->kind == ValueKind::kTensor ? value->dtype : std::nullopt;
+}
+
+std::optional<DType> Context::element_dtype(std::size_t index) const {
+    const Value* value = input(index);
     return value ? value->dtype : std::nullopt;
 }
 
 const Shape* Context::shape(std::size_t index) const {
     const Value* value = input(index);
-    return value && value->shape ? &*value->shape : nullptr;
+    const bool known = value && value->kind == ValueKind::kTensor && value->shape;
+    return known ? &*value->shape : nullptr;
 }
 
 const Tensor* Context::constant(std::size_t index) const {
@@ -47,15 +53,44 @@ std::optional<std::vector<std::int64_t>> Context::ints(std::string_view attribut
     return node.has(attribute) ? node.ints_or(attribute, {}) : ints(index);
 }
 
-Status Context::set(std::size_t index, std::optional<DType> dtype, std::optional<Shape> shape) {
-    if (index >= node.outputs.size() || node.outputs[index] == kNoValue) return {};
-    Value& value = graph_.value(node.outputs[index]);
-    if (value.kind != ValueKind::kTensor) return {};
+namespace {
+
+// An optional that holds something is that thing when the graph runs, so that either may stand for
+// the other in a declaration.
+bool holds(ValueKind declared, ValueKind kind) {
+    return (declared == ValueKind::kOptional && kind == ValueKind::kTensor) ||
+           (declared == ValueKind::kOptionalSequence && kind == ValueKind::kSequence);
+}
+
+}  // namespace
+
+Status Context::set_dtype(Value& value, ValueKind kind, std::optional<DType> dtype) {
+    if (value.kind != kind && !holds(value.kind, kind)) {
+        if (!is_untyped(value)) {
+            return invalid_argument("output '{}' is declared {}, but is {}", value.name,
+                                    kind_name(value.kind), kind_name(kind));
+        }
+        value.kind = kind;
+    }
     if (dtype && value.dtype && dtype != value.dtype) {
         return invalid_argument("output '{}' is declared {}, but is {}", value.name,
                                 dtype_name(*value.dtype), dtype_name(*dtype));
     }
     if (dtype) value.dtype = dtype;
+    return {};
+}
+
+Status Context::set_kind(std::size_t index, ValueKind kind, std::optional<DType> dtype) {
+    if (index >= node.outputs.size() || node.outputs[index] == kNoValue) return {};
+    return set_dtype(graph_.value(node.outputs[index]), kind, dtype);
+}
+
+Status Context::set(std::size_t index, std::optional<DType> dtype, std::optional<Shape> shape) {
+    if (index >= node.outputs.size() || node.outputs[index] == kNoValue) return {};
+    Value& value = graph_.value(node.outputs[index]);
+    if (value.kind == ValueKind::kMap) return {};
+    HF_TRY(set_dtype(value, ValueKind::kTensor, dtype));
+    if (value.kind != ValueKind::kTensor) return {};
     if (!shape) return {};
     if (shape->rank() > Shape::kMaxRank) {
         return invalid_argument("output '{}' would have {} axes", value.name, shape->rank());
@@ -81,6 +116,7 @@ Status Context::set(std::size_t index, std::optional<DType> dtype, std::optional
 void Context::set_content(std::size_t index, Content content) {
     if (index >= node.outputs.size() || node.outputs[index] == kNoValue) return;
     const Value& value = graph_.value(node.outputs[index]);
+    if (value.kind != ValueKind::kTensor) return;
     if (!is_followed(value.dtype, value.shape)) return;
     if (value.shape->elements() != static_cast<std::int64_t>(content.size())) return;
     // What may have wrapped around is not known.

@@ -36,9 +36,12 @@ public:
     // The value, or nullptr when it was omitted.
     const Value* input(std::size_t index) const;
     bool has_input(std::size_t index) const { return input(index) != nullptr; }
+
+    // Of a tensor; of what is inside a sequence or optional, element_dtype() tells.
     std::optional<DType> dtype(std::size_t index) const;
     const Shape* shape(std::size_t index) const;  // nullptr: rank unknown, or omitted
     const Tensor* constant(std::size_t index) const;
+    std::optional<DType> element_dtype(std::size_t index) const;
 
     // The elements as far as known; nullptr when nothing is known about them.
     const Content* content(std::size_t index) const;
@@ -54,6 +57,9 @@ public:
     // An output that is not wanted is ignored.
     Status set(std::size_t index, std::optional<DType> dtype, std::optional<Shape> shape);
 
+    // The same for an output of any kind, by the type of the tensors inside.
+    Status set_kind(std::size_t index, ValueKind kind, std::optional<DType> dtype);
+
     // Says which elements an output has; ignored unless the output is_followed() and of this size.
     // Call after set().
     void set_content(std::size_t index, Content content);
@@ -62,6 +68,8 @@ public:
     Graph& graph() { return graph_; }
 
 private:
+    Status set_dtype(Value& value, ValueKind kind, std::optional<DType> dtype);
+
     Graph& graph_;
     Contents& contents_;
 };
@@ -72,7 +80,16 @@ struct Row {
     std::string_view domain;
     std::string_view op;
     Rule rule;
+
+    // Whether its inputs may be sequences and optionals; of others infer_shapes() has made sure
+    // that they are tensors.
+    bool takes_all_kinds = false;
 };
+
+// Whether nothing is known yet, not even that it is a tensor.
+inline bool is_untyped(const Value& value) {
+    return value.kind == ValueKind::kTensor && !value.dtype && !value.shape;
+}
 
 // Output 0 is like input 0.
 Status same_as_input(Context& context);

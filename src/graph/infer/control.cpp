@@ -1,4 +1,5 @@
-// If and Loop: bodies are inferred with what is known of the values they capture.
+// If, Loop, Scan and SequenceMap: bodies are inferred with what is known of the values that they
+// take and capture.
 
 #include "graph/infer/rows.h"
 
@@ -44,13 +45,24 @@ Status if_else(Context& context) {
     for (std::size_t i = 0; i < context.output_count(); ++i) {
         const Value& a = yes.value(yes.outputs[i]);
         const Value& b = no.value(no.outputs[i]);
-        if (a.kind != ValueKind::kTensor || b.kind != ValueKind::kTensor) continue;
-        const bool same = a.dtype == b.dtype;
-        HF_TRY(context.set(i, same ? a.dtype : std::nullopt, common(a.shape, b.shape)));
+        const std::optional<DType> dtype = a.dtype == b.dtype ? a.dtype : std::nullopt;
+        if (a.kind != b.kind || is_untyped(a) || is_untyped(b)) continue;
+        if (a.kind == ValueKind::kTensor) {
+            HF_TRY(context.set(i, dtype, common(a.shape, b.shape)));
+        } else {
+            HF_TRY(context.set_kind(i, a.kind, dtype));
+        }
     }
     context.node.attributes["then_branch"] = std::make_shared<const Graph>(std::move(yes));
     context.node.attributes["else_branch"] = std::make_shared<const Graph>(std::move(no));
     return {};
+}
+
+// An input of a body is what it is given, where it does not say so itself.
+void give(Value& inner, const Value* outer) {
+    if (!outer || outer->kind == ValueKind::kMap) return;
+    if (is_untyped(inner)) inner.kind = outer->kind;
+    if (!inner.dtype) inner.dtype = outer->dtype;
 }
 
 // Shapes of carried values may change from trip to trip; types may not.
@@ -59,13 +71,48 @@ Status loop(Context& context) {
     if (!given) return invalid_argument("the body is missing");
     Graph body = *given;
     for (std::size_t i = 2; i < context.node.inputs.size() && i < body.inputs.size(); ++i) {
-        Value& carried = body.value(body.inputs[i]);
-        if (carried.kind == ValueKind::kTensor && !carried.dtype) carried.dtype = context.dtype(i);
+        give(body.value(body.inputs[i]), context.input(i));
     }
     body = HF_TRY(inferred_body(context, body).context("'body'"));
     for (std::size_t i = 0; i < context.output_count() && i + 1 < body.outputs.size(); ++i) {
         const Value& result = body.value(body.outputs[i + 1]);
-        if (result.kind == ValueKind::kTensor) HF_TRY(context.set(i, result.dtype, std::nullopt));
+        if (!is_untyped(result)) HF_TRY(context.set_kind(i, result.kind, result.dtype));
+    }
+    context.node.attributes["body"] = std::make_shared<const Graph>(std::move(body));
+    return {};
+}
+
+// States keep their type; what is stacked has that of the body's output.
+Status scan(Context& context) {
+    const Graph* given = context.node.subgraph("body");
+    if (!given) return invalid_argument("the body is missing");
+    Graph body = *given;
+    const std::size_t first = context.node.opset < 9 ? 1 : 0;
+    for (std::size_t i = 0; i < body.inputs.size(); ++i) {
+        Value& inner = body.value(body.inputs[i]);
+        if (!inner.dtype) inner.dtype = context.dtype(first + i);
+    }
+    body = HF_TRY(inferred_body(context, body).context("'body'"));
+    for (std::size_t i = 0; i < context.output_count() && i < body.outputs.size(); ++i) {
+        const Value& result = body.value(body.outputs[i]);
+        HF_TRY(context.set(i, result.dtype, std::nullopt));
+    }
+    context.node.attributes["body"] = std::make_shared<const Graph>(std::move(body));
+    return {};
+}
+
+// The body works on one element of each sequence; its outputs become sequences.
+Status sequence_map(Context& context) {
+    const Graph* given = context.node.subgraph("body");
+    if (!given) return invalid_argument("the body is missing");
+    Graph body = *given;
+    for (std::size_t i = 0; i < body.inputs.size(); ++i) {
+        Value& inner = body.value(body.inputs[i]);
+        if (!inner.dtype) inner.dtype = context.element_dtype(i);
+    }
+    body = HF_TRY(inferred_body(context, body).context("'body'"));
+    for (std::size_t i = 0; i < context.output_count() && i < body.outputs.size(); ++i) {
+        HF_TRY(context.set_kind(i, ValueKind::kSequence, body.value(body.outputs[i]).dtype));
     }
     context.node.attributes["body"] = std::make_shared<const Graph>(std::move(body));
     return {};
@@ -74,7 +121,10 @@ Status loop(Context& context) {
 }  // namespace
 
 std::vector<Row> control_rows() {
-    return {{"", "If", if_else}, {"", "Loop", loop}};
+    return {{"", "If", if_else, true},
+            {"", "Loop", loop, true},
+            {"", "Scan", scan},
+            {"", "SequenceMap", sequence_map, true}};
 }
 
 }  // namespace hf::graph::infer

@@ -265,7 +265,6 @@ std::vector<Row> elementwise_rows() {
                           {"", "Cast", cast},
                           {"", "CastLike", cast},
                           {"", "Where", where},
-                          {"", "Identity", same_as_input},
                           {"", "Dropout", dropout},
                           {"", "Bernoulli", bernoulli},
                           {"", "RandomNormalLike", bernoulli},

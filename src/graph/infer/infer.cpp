@@ -10,23 +10,23 @@ namespace {
 
 using infer::Context;
 using infer::Row;
-using infer::Rule;
 
-Rule find_rule(std::string_view domain, std::string_view op) {
+const Row* find_rule(std::string_view domain, std::string_view op) {
     using Key = std::pair<std::string_view, std::string_view>;
-    static const std::map<Key, Rule> table = [] {
-        std::map<Key, Rule> rules;
+    static const std::map<Key, Row> table = [] {
+        std::map<Key, Row> rules;
         for (auto family :
-             {infer::attention_rows, infer::control_rows, infer::elementwise_rows, infer::hf_rows,
-              infer::image_rows, infer::index_rows, infer::linear_rows, infer::loss_rows,
-              infer::ml_rows, infer::move_rows, infer::quantize_rows, infer::reduce_rows,
-              infer::shape_rows, infer::signal_rows, infer::tflite_rows, infer::window_rows}) {
-            for (const Row& row : family()) rules.emplace(Key(row.domain, row.op), row.rule);
+             {infer::attention_rows, infer::control_rows,  infer::elementwise_rows, infer::hf_rows,
+              infer::image_rows,     infer::index_rows,    infer::linear_rows,      infer::loss_rows,
+              infer::ml_rows,        infer::move_rows,     infer::quantize_rows,    infer::reduce_rows,
+              infer::sequence_rows,  infer::shape_rows,    infer::signal_rows,      infer::text_rows,
+              infer::tflite_rows,    infer::window_rows}) {
+            for (const Row& row : family()) rules.emplace(Key(row.domain, row.op), row);
         }
         return rules;
     }();
     const auto found = table.find(Key(domain, op));
-    return found == table.end() ? nullptr : found->second;
+    return found == table.end() ? nullptr : &found->second;
 }
 
 template <typename T>
@@ -69,6 +69,17 @@ Status set_input_shape(Graph& graph, const std::string& name, const Shape& shape
     return {};
 }
 
+Status check_tensors(const Graph& graph, const Node& node) {
+    for (ValueId id : node.inputs) {
+        if (id == kNoValue) continue;
+        const Value& value = graph.value(id);
+        if (value.kind == ValueKind::kTensor || value.kind == ValueKind::kMap) continue;
+        return invalid_argument("input '{}' is {}; it takes tensors", value.name,
+                                kind_name(value.kind));
+    }
+    return {};
+}
+
 }  // namespace
 
 Status infer_shapes(Graph& graph, const InferOptions& options, Contents* contents) {
@@ -82,10 +93,13 @@ Status infer_shapes(Graph& graph, const InferOptions& options, Contents* content
         known.by_value[i] = content_of(graph.values[i]);
     }
     for (Node& node : graph.nodes) {
-        const Rule rule = find_rule(node.domain, node.op);
-        if (!rule) continue;
+        const Row* row = find_rule(node.domain, node.op);
+        if (!row) continue;
+        if (!row->takes_all_kinds) {
+            HF_TRY(check_tensors(graph, node).context("{}", node.describe()));
+        }
         Context context(graph, node, known);
-        HF_TRY(rule(context).context("{}", node.describe()));
+        HF_TRY(row->rule(context).context("{}", node.describe()));
     }
     return {};
 }

@@ -20,8 +20,10 @@ std::vector<Row> ml_rows();
 std::vector<Row> move_rows();
 std::vector<Row> quantize_rows();
 std::vector<Row> reduce_rows();
+std::vector<Row> sequence_rows();
 std::vector<Row> shape_rows();
 std::vector<Row> signal_rows();
+std::vector<Row> text_rows();
 std::vector<Row> tflite_rows();
 std::vector<Row> window_rows();
 

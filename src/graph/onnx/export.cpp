@@ -59,6 +59,9 @@ enum : protozero::pbf_tag_type {
     kType = 20
 };
 }
+namespace type_proto {
+enum : protozero::pbf_tag_type { kTensor = 1, kSequence = 4, kOptional = 9 };
+}
 namespace tensor_proto {
 enum : protozero::pbf_tag_type {
     kDims = 1,
@@ -149,17 +152,29 @@ bool has_type(const Value& value) {
     return value.dtype && value.kind != ValueKind::kMap;
 }
 
+// The sequence or optional of tensors, `tag` of TypeProto.
+void write_container_type(Writer& type, protozero::pbf_tag_type tag, const Value& value) {
+    Writer container(type, tag);
+    Writer element(container, 1);
+    write_tensor_type(Writer(element, 1), value);
+}
+
 void write_value_info(Writer out, const Value& value) {
     out.add_string(1, value.name);
     if (!has_type(value)) return;
     Writer type(out, 2);
     if (value.kind == ValueKind::kTensor) {
-        write_tensor_type(Writer(type, 1), value);
+        write_tensor_type(Writer(type, type_proto::kTensor), value);
         return;
     }
-    Writer container(type, value.kind == ValueKind::kSequence ? 4 : 9);
-    Writer element(container, 1);
-    write_tensor_type(Writer(element, 1), value);
+    if (value.kind == ValueKind::kOptionalSequence) {
+        Writer optional(type, type_proto::kOptional);
+        Writer sequence(optional, 1);
+        write_container_type(sequence, type_proto::kSequence, value);
+        return;
+    }
+    const bool sequence = value.kind == ValueKind::kSequence;
+    write_container_type(type, sequence ? type_proto::kSequence : type_proto::kOptional, value);
 }
 
 void write_graph(Writer out, const Graph& graph);

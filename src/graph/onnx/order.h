@@ -13,6 +13,7 @@ namespace hf::graph::onnx {
 // A NodeProto whose values are still names.
 struct ParsedNode {
     Node node;
+    std::string overload;  // which of several functions of its name it calls
     std::vector<std::string> inputs;
     std::vector<std::string> outputs;
 

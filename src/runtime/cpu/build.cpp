@@ -18,7 +18,7 @@ std::uint64_t size_of(const graph::Value& value) {
 
 Status check_value(const graph::Value& value) {
     if (value.kind != graph::ValueKind::kTensor) {
-        return unimplemented("'{}' is a sequence, map or optional", value.name);
+        return unimplemented("'{}' is {}", value.name, graph::kind_name(value.kind));
     }
     if (!value.dtype) return unimplemented("the type of '{}' is not known", value.name);
     if (!value.shape || !value.shape->is_known()) {

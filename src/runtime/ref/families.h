@@ -8,7 +8,8 @@
 
 namespace hf::runtime::ref {
 
-// Shapes, indices, elementwise arithmetic, logic, casts, reductions, control flow.
+// Shapes, indices, elementwise arithmetic, logic, casts, reductions, control flow, sequences,
+// text.
 std::vector<OpRow> data_rows();
 
 // Linear algebra, convolution, pooling, normalisation, recurrence, quantisation, trees, TFLite.

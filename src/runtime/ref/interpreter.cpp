@@ -5,13 +5,38 @@
 namespace hf::runtime::ref {
 namespace {
 
+// Inputs for a function over tensors; null where nothing is.
+Result<std::vector<Tensor>> to_tensors(std::span<const Datum> data) {
+    std::vector<Tensor> tensors;
+    for (std::size_t i = 0; i < data.size(); ++i) {
+        if (data[i].sequence()) return invalid_argument("input {} is a sequence; want a tensor", i);
+        tensors.push_back(data[i].tensor() ? *data[i].tensor() : Tensor());
+    }
+    return tensors;
+}
+
+Result<std::vector<Datum>> run_row(const OpRow& row, const graph::Graph& graph,
+                                   const DatumContext& context) {
+    if (row.datum_function) return row.datum_function(context);
+    const std::vector<Tensor> inputs = HF_TRY(to_tensors(context.inputs));
+    std::vector<Tensor> outputs = HF_TRY(row.function({graph, context.node, inputs}));
+    for (std::size_t i = 0; i < context.node.outputs.size(); ++i) {
+        const bool wanted = context.node.outputs[i] != graph::kNoValue;
+        if (wanted && (i >= outputs.size() || outputs[i].is_null())) {
+            return unimplemented("output {} is not computed", i);
+        }
+    }
+    return std::vector<Datum>(std::make_move_iterator(outputs.begin()),
+                              std::make_move_iterator(outputs.end()));
+}
+
 // The values of one graph while it runs, and the scope around it.
 class Scope final : public SubgraphRunner {
 public:
     Scope(const graph::Graph& graph, const Scope* outer, int depth)
-        : graph_(graph), outer_(outer), depth_(depth), tensors_(graph.values.size()) {}
+        : graph_(graph), outer_(outer), depth_(depth), data_(graph.values.size()) {}
 
-    Result<std::vector<Tensor>> evaluate(std::span<const Tensor> inputs) {
+    Result<std::vector<Datum>> evaluate(std::span<const Datum> inputs) {
         if (inputs.size() != graph_.inputs.size()) {
             return invalid_argument("graph '{}' takes {} inputs and got {}", graph_.name,
                                     graph_.inputs.size(), inputs.size());
@@ -22,19 +47,19 @@ public:
         for (const graph::Node& node : graph_.nodes) {
             HF_TRY(evaluate(node).context("{}", node.describe()));
         }
-        std::vector<Tensor> outputs;
+        std::vector<Datum> outputs;
         for (graph::ValueId id : graph_.outputs) {
-            const Tensor* tensor = get(id);
-            if (!tensor) {
+            std::optional<Datum> datum = get(id);
+            if (!datum) {
                 return invalid_argument("output '{}' was not computed", graph_.value(id).name);
             }
-            outputs.push_back(*tensor);
+            outputs.push_back(*std::move(datum));
         }
         return outputs;
     }
 
-    Result<std::vector<Tensor>> run(const graph::Graph& body,
-                                    std::span<const Tensor> inputs) const override {
+    Result<std::vector<Datum>> run(const graph::Graph& body,
+                                   std::span<const Datum> inputs) const override {
         constexpr int kMaxDepth = 32;
         if (depth_ >= kMaxDepth)
             return resource_exhausted("subgraphs nest deeper than {}", kMaxDepth);
@@ -42,31 +67,30 @@ public:
     }
 
 private:
-    const Tensor* get(graph::ValueId id) const {
+    // What the value is by now; nullopt before it is computed and after its last use.
+    std::optional<Datum> get(graph::ValueId id) const {
         const std::optional<Tensor>& constant = graph_.value(id).constant;
-        if (constant) return &*constant;
-        const Tensor& tensor = tensors_[id.value()];
-        return tensor.is_null() ? nullptr : &tensor;
+        return constant ? Datum(*constant) : data_[id.value()];
     }
 
-    void set(graph::ValueId id, Tensor tensor) {
-        live_bytes_ += tensor.bytes().size();
-        tensors_[id.value()] = std::move(tensor);
+    void set(graph::ValueId id, Datum datum) {
+        live_bytes_ += datum.size_bytes();
+        data_[id.value()] = std::move(datum);
     }
 
-    const Tensor* find(std::string_view name) const {
+    std::optional<Datum> find(std::string_view name) const {
         if (const auto id = graph_.find_value(name)) {
-            if (const Tensor* tensor = get(*id)) return tensor;
+            if (std::optional<Datum> datum = get(*id)) return datum;
         }
-        return outer_ ? outer_->find(name) : nullptr;
+        return outer_ ? outer_->find(name) : std::nullopt;
     }
 
     Status capture() {
         for (graph::ValueId id : graph_.captures) {
             const std::string& name = graph_.value(id).name;
-            const Tensor* tensor = outer_ ? outer_->find(name) : nullptr;
-            if (!tensor) return invalid_argument("value '{}' is in no enclosing graph", name);
-            set(id, *tensor);
+            std::optional<Datum> datum = outer_ ? outer_->find(name) : std::nullopt;
+            if (!datum) return invalid_argument("value '{}' is in no enclosing graph", name);
+            set(id, *std::move(datum));
         }
         return {};
     }
@@ -98,20 +122,18 @@ private:
     Status evaluate(const graph::Node& node) {
         const OpRow* row = find_op(node.domain, node.op);
         if (!row) return unimplemented("the reference device does not have this operator");
-        std::vector<Tensor> inputs;
+        std::vector<Datum> inputs;
         for (graph::ValueId id : node.inputs) {
-            const Tensor* tensor = id == graph::kNoValue ? nullptr : get(id);
-            if (id != graph::kNoValue && !tensor) {
+            std::optional<Datum> datum = id == graph::kNoValue ? Datum() : get(id);
+            if (!datum) {
                 return invalid_argument("value '{}' was not computed", graph_.value(id).name);
             }
-            inputs.push_back(tensor ? *tensor : Tensor());
+            inputs.push_back(*std::move(datum));
         }
-        std::vector<Tensor> outputs = HF_TRY(row->function({graph_, node, inputs, *this}));
+        std::vector<Datum> outputs = HF_TRY(run_row(*row, graph_, {node, inputs, *this}));
         for (std::size_t i = 0; i < node.outputs.size(); ++i) {
             if (node.outputs[i] == graph::kNoValue) continue;
-            if (i >= outputs.size() || outputs[i].is_null()) {
-                return unimplemented("output {} is not computed", i);
-            }
+            if (i >= outputs.size()) return unimplemented("output {} is not computed", i);
             set(node.outputs[i], std::move(outputs[i]));
         }
         if (live_bytes_ > kMaxLiveBytes) {
@@ -123,17 +145,35 @@ private:
 
     void release(graph::ValueId id) {
         if (id == graph::kNoValue || --uses_[id.value()] > 0) return;
-        live_bytes_ -= tensors_[id.value()].bytes().size();
-        tensors_[id.value()] = Tensor();
+        std::optional<Datum>& datum = data_[id.value()];
+        if (datum) live_bytes_ -= datum->size_bytes();
+        datum.reset();
     }
 
     const graph::Graph& graph_;
     const Scope* outer_;
     const int depth_;
-    std::vector<Tensor> tensors_;
+    std::vector<std::optional<Datum>> data_;
     std::vector<int> uses_;
     std::uint64_t live_bytes_ = 0;
 };
+
+// The session's view of results. UNIMPLEMENTED names the one that is no tensor.
+Result<std::vector<Tensor>> tensors_of(const graph::Graph& graph,
+                                       const std::vector<graph::ValueId>& ids,
+                                       std::span<const Datum> data) {
+    std::vector<Tensor> tensors;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+        const bool wanted = ids[i] != graph::kNoValue;
+        const Tensor* tensor = i < data.size() ? data[i].tensor() : nullptr;
+        if (wanted && !tensor) {
+            return unimplemented("'{}' is {}, not a tensor", graph.value(ids[i]).name,
+                                 i < data.size() ? data[i].kind() : "not computed");
+        }
+        tensors.push_back(wanted ? *tensor : Tensor());
+    }
+    return tensors;
+}
 
 Status check_operators(const graph::Graph& graph) {
     for (const graph::Node& node : graph.nodes) {
@@ -155,7 +195,8 @@ Result<std::vector<Port>> ports_of(const graph::Graph& graph,
     for (graph::ValueId id : ids) {
         const graph::Value& value = graph.value(id);
         if (value.kind != graph::ValueKind::kTensor) {
-            return unimplemented("'{}' is a sequence, map or optional, not a tensor", value.name);
+            return unimplemented("'{}' is {}; only tensors can be served", value.name,
+                                 graph::kind_name(value.kind));
         }
         ports.push_back(
             {value.name, value.dtype.value_or(DType::kF32), value.shape.value_or(Shape())});
@@ -221,13 +262,25 @@ Result<std::vector<Tensor>> evaluate_node(const graph::Graph& graph, const graph
                                           std::span<const Tensor> inputs) {
     const OpRow* row = find_op(node.domain, node.op);
     if (!row) return unimplemented("{}: not in the reference device", node.describe());
+    if (row->function) {
+        return row->function({graph, node, inputs}).context("{}", node.describe());
+    }
     const graph::Graph nothing;
     const Scope scope(nothing, nullptr, 0);
-    return row->function({graph, node, inputs, scope}).context("{}", node.describe());
+    const std::vector<Datum> data(inputs.begin(), inputs.end());
+    const std::vector<Datum> outputs =
+        HF_TRY(row->datum_function({node, data, scope}).context("{}", node.describe()));
+    return tensors_of(graph, node.outputs, outputs).context("{}", node.describe());
 }
 
 Result<std::vector<Tensor>> evaluate_graph(const graph::Graph& graph,
                                            std::span<const Tensor> inputs) {
+    const std::vector<Datum> data(inputs.begin(), inputs.end());
+    const std::vector<Datum> outputs = HF_TRY(Scope(graph, nullptr, 0).evaluate(data));
+    return tensors_of(graph, graph.outputs, outputs);
+}
+
+Result<std::vector<Datum>> evaluate_data(const graph::Graph& graph, std::span<const Datum> inputs) {
     return Scope(graph, nullptr, 0).evaluate(inputs);
 }
 

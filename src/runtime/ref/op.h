@@ -1,6 +1,7 @@
 // How the reference device computes one node: a table of functions from input tensors to output
-// tensors. Obvious arithmetic, dynamic shapes, fresh outputs; the oracle against which everything
-// faster is compared. An operator is one row of a table (see ops.cpp); its function lives in
+// tensors; for the few operators over sequences, optionals and bodies, from Datum to Datum. Obvious
+// arithmetic, dynamic shapes, fresh outputs; the oracle against which everything faster is
+// compared. An operator is one row of a table (see ops.cpp); its function lives in
 // ops/<family>.cpp.
 
 #pragma once
@@ -12,23 +13,15 @@
 
 #include "base/status.h"
 #include "graph/graph.h"
+#include "tensor/datum.h"
 #include "tensor/tensor.h"
 
 namespace hf::runtime::ref {
-
-// Runs a subgraph (If, Loop, Scan bodies). Outer values are found by name in the enclosing scope.
-class SubgraphRunner {
-public:
-    virtual ~SubgraphRunner() = default;
-    virtual Result<std::vector<Tensor>> run(const graph::Graph& body,
-                                            std::span<const Tensor> inputs) const = 0;
-};
 
 struct OpContext {
     const graph::Graph& graph;  // for the quantisation of values
     const graph::Node& node;
     std::span<const Tensor> inputs;  // as node.inputs; null tensors where omitted
-    const SubgraphRunner& subgraphs;
 
     // The input, or nullptr when it was omitted or the node has fewer inputs.
     const Tensor* input(std::size_t index) const {
@@ -44,10 +37,42 @@ Result<Tensor> need_input(const OpContext& context, std::size_t index);
 // shape and index.
 using OpFunction = Result<std::vector<Tensor>> (*)(const OpContext& context);
 
+// Runs a body of If, Loop, Scan or SequenceMap. Outer values are found by name in the enclosing
+// scope.
+class SubgraphRunner {
+public:
+    virtual ~SubgraphRunner() = default;
+    virtual Result<std::vector<Datum>> run(const graph::Graph& body,
+                                           std::span<const Datum> inputs) const = 0;
+};
+
+struct DatumContext {
+    const graph::Node& node;
+    std::span<const Datum> inputs;  // as node.inputs; nothing where omitted
+    const SubgraphRunner& subgraphs;
+
+    // nullptr when the input is omitted or not that kind of thing.
+    const Tensor* tensor(std::size_t index) const {
+        return index < inputs.size() ? inputs[index].tensor() : nullptr;
+    }
+    const Sequence* sequence(std::size_t index) const {
+        return index < inputs.size() ? inputs[index].sequence() : nullptr;
+    }
+};
+
+// INVALID_ARGUMENT when the input is missing or of another kind: "input 0 is a tensor; want a
+// sequence".
+Result<Tensor> need_tensor(const DatumContext& context, std::size_t index);
+Result<const Sequence*> need_sequence(const DatumContext& context, std::size_t index);
+
+// Like OpFunction; what is nothing stands for an empty optional.
+using DatumFunction = Result<std::vector<Datum>> (*)(const DatumContext& context);
+
 struct OpRow {
     std::string_view domain;
     std::string_view op;
-    OpFunction function;
+    OpFunction function = nullptr;  // one of the two
+    DatumFunction datum_function = nullptr;
 };
 
 // The row for an operator, or nullptr. The function itself branches on node.opset where versions

@@ -14,6 +14,27 @@ Result<Tensor> need_input(const OpContext& context, std::size_t index) {
     return *tensor;
 }
 
+namespace {
+
+Status wrong_kind(const DatumContext& context, std::size_t index, std::string_view wanted) {
+    if (index >= context.inputs.size() || context.inputs[index].is_nothing()) {
+        return invalid_argument("input {} is missing; want {}", index, wanted);
+    }
+    return invalid_argument("input {} is {}; want {}", index, context.inputs[index].kind(), wanted);
+}
+
+}  // namespace
+
+Result<Tensor> need_tensor(const DatumContext& context, std::size_t index) {
+    if (const Tensor* tensor = context.tensor(index)) return *tensor;
+    return wrong_kind(context, index, "a tensor");
+}
+
+Result<const Sequence*> need_sequence(const DatumContext& context, std::size_t index) {
+    if (const Sequence* sequence = context.sequence(index)) return sequence;
+    return wrong_kind(context, index, "a sequence");
+}
+
 std::vector<OpRow> all_ops() {
     std::vector<OpRow> rows = data_rows();
     for (const OpRow& row : math_rows()) rows.push_back(row);

@@ -47,8 +47,7 @@ Outputs widen_halves(const OpContext& context, OpFunction function) {
         if (half) narrow = input.dtype();
         inputs.push_back(half ? HF_TRY(cast_tensor(input, DType::kF32)) : input);
     }
-    std::vector<Tensor> outputs =
-        HF_TRY(function({context.graph, context.node, inputs, context.subgraphs}));
+    std::vector<Tensor> outputs = HF_TRY(function({context.graph, context.node, inputs}));
     for (Tensor& output : outputs) {
         if (!output.is_null() && narrow != DType::kF32 && output.dtype() == DType::kF32) {
             output = HF_TRY(cast_tensor(output, narrow));

@@ -13,6 +13,7 @@
 namespace hf::runtime::ref {
 
 using Outputs = Result<std::vector<Tensor>>;
+using Data = Result<std::vector<Datum>>;
 
 // No single tensor of the reference device is larger.
 inline constexpr std::uint64_t kMaxTensorBytes = std::uint64_t{4} << 30;
@@ -23,6 +24,12 @@ Result<Tensor> make_tensor(DType dtype, const Shape& shape);
 inline std::vector<Tensor> one(Tensor tensor) {
     std::vector<Tensor> outputs;
     outputs.push_back(std::move(tensor));
+    return outputs;
+}
+
+inline std::vector<Datum> one(Datum datum) {
+    std::vector<Datum> outputs;
+    outputs.push_back(std::move(datum));
     return outputs;
 }
 
@@ -104,6 +111,18 @@ inline std::int64_t dot(std::span<const std::int64_t> at,
 // The tensor broadcast to `shape`.
 Result<Tensor> expand_to(const Tensor& tensor, const Shape& shape);
 
+// The tensors one after another along an axis. INVALID_ARGUMENT when there is none, or types, ranks
+// or other extents differ.
+Result<Tensor> concatenate(std::span<const Tensor> tensors, std::int64_t axis);
+
+// The `count` indices from `first` on along an axis. REQUIRES: they are there.
+Result<Tensor> slice_of(const Tensor& tensor, std::size_t axis, std::int64_t first,
+                        std::int64_t count);
+
+// Without an axis of extent one, and with a new one. REQUIRES: axis <= rank.
+Tensor without_axis(const Tensor& tensor, std::size_t axis);
+Result<Tensor> with_axis(const Tensor& tensor, std::size_t axis);
+
 // [outer, axis, inner] extents around an axis.
 struct AxisSplit {
     std::int64_t outer = 1;
@@ -120,6 +139,9 @@ std::vector<OpRow> shape_rows();
 std::vector<OpRow> move_rows();
 std::vector<OpRow> index_rows();
 std::vector<OpRow> control_rows();
+std::vector<OpRow> scan_rows();
+std::vector<OpRow> sequence_rows();
+std::vector<OpRow> text_rows();
 std::vector<OpRow> hf_rows();
 std::vector<OpRow> hf_attention_rows();
 std::vector<OpRow> hf_quantized_rows();

@@ -11,7 +11,7 @@ Outputs call(const OpContext& context, std::string_view op, std::vector<Tensor> 
     node.op = op;
     node.opset = 17;
     node.attributes = std::move(attributes);
-    return row->function({context.graph, node, inputs, context.subgraphs});
+    return row->function({context.graph, node, inputs});
 }
 
 Result<Tensor> call_one(const OpContext& context, std::string_view op, std::vector<Tensor> inputs,

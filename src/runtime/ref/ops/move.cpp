@@ -35,52 +35,8 @@ Outputs transpose(const OpContext& context) {
 }
 
 Outputs concat(const OpContext& context) {
-    const Tensor first = HF_TRY(need_input(context, 0));
-    const std::size_t axis =
-        HF_TRY(normalize_axis(context.node.int_or("axis", 1), first.shape().rank()));
-    Shape shape = first.shape();
-    shape[axis] = 0;
-    for (std::size_t i = 0; i < context.inputs.size(); ++i) {
-        const Tensor part = HF_TRY(need_input(context, i));
-        Shape expected = part.shape();
-        if (expected.rank() == shape.rank()) expected[axis] = shape[axis];
-        if (expected != shape || part.dtype() != first.dtype()) {
-            return invalid_argument("input {} is {}[{}], which does not fit {}[{}] but at axis {}",
-                                    i, dtype_name(part.dtype()), part.shape().to_string(),
-                                    dtype_name(first.dtype()), first.shape().to_string(), axis);
-        }
-        shape[axis] += part.shape()[axis];
-    }
-    Tensor out = HF_TRY(make_tensor(first.dtype(), shape));
-    const AxisSplit split = split_at(shape, axis);
-    const std::size_t size = dtype_size(first.dtype());
-    std::int64_t offset = 0;
-    for (const Tensor& part : context.inputs) {
-        const std::int64_t run = part.shape()[axis] * split.inner;
-        for (std::int64_t o = 0; o < split.outer; ++o) {
-            const auto to = static_cast<std::size_t>(o * split.extent * split.inner + offset);
-            const auto from = static_cast<std::size_t>(o * run);
-            const auto count = static_cast<std::size_t>(run);
-            if (size == 0) {
-                std::copy_n(part.strings().begin() + static_cast<std::ptrdiff_t>(from), count,
-                            out.mutable_strings().begin() + static_cast<std::ptrdiff_t>(to));
-            } else if (count > 0) {
-                std::memcpy(out.mutable_bytes().data() + to * size,
-                            part.bytes().data() + from * size, count * size);
-            }
-        }
-        offset += run;
-    }
-    return one(std::move(out));
-}
-
-Result<Tensor> slice_axis(const Tensor& input, std::size_t axis, std::int64_t start,
-                          std::int64_t length) {
-    Shape shape = input.shape();
-    shape[axis] = length;
-    const std::vector<std::int64_t> strides = input.shape().strides();
-    const std::int64_t base = start * strides[axis];
-    return move_elements(input, shape, [&](auto at) { return base + dot(at, strides); });
+    for (std::size_t i = 0; i < context.inputs.size(); ++i) HF_TRY(need_input(context, i));
+    return one(HF_TRY(concatenate(context.inputs, context.node.int_or("axis", 1))));
 }
 
 Outputs split(const OpContext& context) {
@@ -103,7 +59,7 @@ Outputs split(const OpContext& context) {
     std::vector<Tensor> outputs;
     std::int64_t start = 0;
     for (std::int64_t length : lengths) {
-        outputs.push_back(HF_TRY(slice_axis(input, axis, start, length)));
+        outputs.push_back(HF_TRY(slice_of(input, axis, start, length)));
         start += length;
     }
     return outputs;

@@ -105,7 +105,7 @@ Outputs dynamic_quantize_matmul(const OpContext& context) {
         HF_TRY(call(context, "DynamicQuantizeLinear", {HF_TRY(need_input(context, 0))}));
     const Tensor zero = context.input(3) ? *context.input(3) : Tensor();
     const std::vector<Tensor> inputs{stored[0], HF_TRY(need_input(context, 1)), stored[2], zero};
-    const OpContext inner{context.graph, context.node, inputs, context.subgraphs};
+    const OpContext inner{context.graph, context.node, inputs};
     return real_product(context, {HF_TRY(integer_product(inner, {0, 2}, {1, 3})),
                                   {stored[1].values<float>()[0]},
                                   HF_TRY(any_scales(context, 2)),

@@ -226,10 +226,6 @@ Outputs clip(const OpContext& context) {
     })));
 }
 
-Outputs identity(const OpContext& context) {
-    return one(HF_TRY(need_input(context, 0)));
-}
-
 Outputs cast(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
     if (context.node.op == "CastLike") {
@@ -258,7 +254,6 @@ std::vector<OpRow> unary_rows() {
                              {"com.microsoft", "Gelu", gelu},
                              {"", "Shrink", shrink},
                              {"", "Clip", clip},
-                             {"", "Identity", identity},
                              {"", "Cast", cast},
                              {"", "CastLike", cast}});
     return rows;
