@@ -1,6 +1,17 @@
 # Foreign libraries under the names that src/modules.txt uses: hf_foreign_<name>.
 # Each is included in one adapter file or folder; its headers count as system headers.
 
+# The shipped program carries its larger libraries: a dynamic loader takes some milliseconds of every
+# start to bind them, and a command mostly uses none.
+if(HF_STATIC_LIBRARIES)
+    set(OPENSSL_USE_STATIC_LIBS TRUE)
+    set(Boost_USE_STATIC_LIBS TRUE)
+    set(ZLIB_USE_STATIC_LIBS TRUE)
+    find_library(SQLite3_LIBRARY NAMES libsqlite3.a)
+    find_library(HF_YAML_LIBRARY NAMES libyaml-cpp.a REQUIRED)
+    find_path(HF_YAML_INCLUDE yaml-cpp/yaml.h REQUIRED)
+endif()
+
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3 REQUIRED)
 find_package(fmt REQUIRED)
@@ -10,8 +21,10 @@ find_package(GTest REQUIRED)
 find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
-pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
-pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
+find_path(HF_HWY_INCLUDE hwy/highway.h REQUIRED)
+if(NOT HF_STATIC_LIBRARIES)
+    pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
+endif()
 
 function(hf_foreign name)
     add_library(hf_foreign_${name} INTERFACE)
@@ -24,8 +37,12 @@ hf_foreign(boost Boost::headers Threads::Threads)
 hf_foreign(openssl OpenSSL::SSL OpenSSL::Crypto)
 hf_foreign(cli11 CLI11::CLI11)
 hf_foreign(protozero)                     # headers only
-hf_foreign(sqlite SQLite::SQLite3 Threads::Threads)
+hf_foreign(sqlite SQLite::SQLite3 Threads::Threads ${CMAKE_DL_LIBS} m)
 hf_foreign(zlib ZLIB::ZLIB)
-hf_foreign(hwy PkgConfig::HWY)
-hf_foreign(yaml PkgConfig::YAML)
+hf_foreign(hwy)                           # headers only: see kernels/simd/dispatch.h
+if(HF_STATIC_LIBRARIES)
+    hf_foreign(yaml ${HF_YAML_LIBRARY})
+else()
+    hf_foreign(yaml PkgConfig::YAML)
+endif()
 hf_foreign(onednn ${CMAKE_DL_LIBS})       # headers only: the library is opened when it is wanted
