@@ -79,8 +79,8 @@ Tensor turned_weights(const Tensor& weights) {
     return out;
 }
 
-void insert_in_nhwc(Editor& editor, std::size_t before_node, Node lowered, ValueId image,
-                    ValueId output) {
+void insert_in_nhwc(Editor& editor, std::size_t before_node, Node lowered) {
+    const ValueId image = lowered.inputs[0], output = lowered.outputs[0];
     const Shape in = to_nhwc(*editor.known_shape(image));
     const Shape out = to_nhwc(*editor.known_shape(output));
     const auto in_type = editor.value(image).dtype, out_type = editor.value(output).dtype;
@@ -90,12 +90,12 @@ void insert_in_nhwc(Editor& editor, std::size_t before_node, Node lowered, Value
     constexpr std::int64_t kOpset = 13;
     using Ints = std::vector<std::int64_t>;
     lowered.domain = "hf";
-    lowered.inputs.insert(lowered.inputs.begin(), before);
-    lowered.outputs = {after};
-    const Node to_nhwc{name + "_to_nhwc", "",       "Transpose", kOpset,
-                       {image},           {before}, {{"perm", Ints{0, 2, 3, 1}}}};
-    const Node to_nchw{name + "_to_nchw", "",       "Transpose", kOpset,
-                       {after},           {output}, {{"perm", Ints{0, 3, 1, 2}}}};
+    lowered.inputs[0] = before;
+    lowered.outputs[0] = after;
+    const Node to_nhwc{name + "_to_nhwc",           "", "Transpose", kOpset, {image}, {before},
+                       {{"perm", Ints{0, 2, 3, 1}}}};
+    const Node to_nchw{name + "_to_nchw",           "", "Transpose", kOpset, {after}, {output},
+                       {{"perm", Ints{0, 3, 1, 2}}}};
     editor.insert_before(before_node, to_nhwc);
     editor.insert_before(before_node, std::move(lowered));
     editor.insert_before(before_node, to_nchw);

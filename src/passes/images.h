@@ -26,9 +26,8 @@ graph::AttributeMap attributes_of(const Window& window);
 // OIHW to OHWI, of any element type but strings.
 Tensor turned_weights(const Tensor& weights);
 
-// Puts `lowered`, which lacks its image input and its output, between two Transposes from and to
-// NCHW. REQUIRES: known shapes of rank 4 and types on both sides.
-void insert_in_nhwc(Editor& editor, std::size_t before_node, graph::Node lowered,
-                    graph::ValueId image, graph::ValueId output);
+// Puts `lowered`, whose first input and output are images in NCHW, before the node, working in NHWC
+// between two Transposes. REQUIRES: known shapes of rank 4 and types on both sides.
+void insert_in_nhwc(Editor& editor, std::size_t before_node, graph::Node lowered);
 
 }  // namespace hf::passes

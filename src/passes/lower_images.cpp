@@ -15,11 +15,13 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-// In place of the node.
+// In place of the node; `lowered` lacks its image and its output.
 void replace(Editor& editor, std::size_t index, Node lowered) {
     const Node node = editor.node(index);
     lowered.name = node.name;
-    insert_in_nhwc(editor, index, std::move(lowered), node.inputs[0], node.outputs[0]);
+    lowered.inputs.insert(lowered.inputs.begin(), node.inputs[0]);
+    lowered.outputs = {node.outputs[0]};
+    insert_in_nhwc(editor, index, std::move(lowered));
     editor.erase(index);
 }
 
@@ -28,8 +30,8 @@ bool has_images(const Editor& editor, const Node& node) {
     if (node.inputs.empty() || node.outputs.empty() || node.outputs[0] == kNoValue) return false;
     for (ValueId id : {node.inputs[0], node.outputs[0]}) {
         const Shape* shape = editor.known_shape(id);
-        const bool fits = editor.is(id, DType::kF32) ||
-                          (node.op == "MaxPool" && editor.is(id, DType::kI8));
+        const bool fits =
+            editor.is(id, DType::kF32) || (node.op == "MaxPool" && editor.is(id, DType::kI8));
         if (!shape || shape->rank() != 4 || !fits ||
             std::find(shape->begin(), shape->end(), 0) != shape->end()) {
             return false;

@@ -50,10 +50,10 @@ std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
     }
     for (std::size_t i = 0; i < scales.size(); ++i) {
         const double unit = double{x.scale * scales[i]};
-        const double real =
-            reals ? double{reals->values<float>()[i]}
-                  : double{factor->values<float>()[factor->elements() == 1 ? 0 : i]} *
-                        stored->values<std::int32_t>()[i];
+        const double real = reals
+                                ? double{reals->values<float>()[i]}
+                                : double{factor->values<float>()[factor->elements() == 1 ? 0 : i]} *
+                                      stored->values<std::int32_t>()[i];
         const double multiple = unit > 0 ? std::nearbyint(real / unit) : 0;
         if (!(std::abs(multiple) < std::numeric_limits<std::int32_t>::max())) return std::nullopt;
         bias.mutable_values<std::int32_t>()[i] = static_cast<std::int32_t>(multiple);
@@ -108,10 +108,11 @@ void lower_conv(Editor& editor, std::size_t index, const QuantizedEnd& end) {
     set_stored(lowered, end);
     const Tensor factors = factors_of(x->affine, weights->scales, end.affine);
     lowered.inputs = {
-        editor.fresh_constant(node.name + "_weights", turned_weights(weights->stored)),
+        x->stored, editor.fresh_constant(node.name + "_weights", turned_weights(weights->stored)),
         editor.fresh_constant(node.name + "_bias", *bias),
         editor.fresh_constant(node.name + "_factors", factors)};
-    insert_in_nhwc(editor, end.last(), std::move(lowered), x->stored, end.output);
+    lowered.outputs = {end.output};
+    insert_in_nhwc(editor, end.last(), std::move(lowered));
     erase(editor, index, end);
 }
 
@@ -133,7 +134,8 @@ void lower_gemm(Editor& editor, std::size_t index, const QuantizedEnd& end) {
     const bool plain = node.int_or("transA", 0) == 0 && node.float_or("alpha", 1) == 1 &&
                        node.float_or("beta", 1) == 1;
     const auto x = dequantized(editor, node.inputs[0]);
-    const auto weights = x ? quantized_weights(editor, input(node, 1), turned ? 0 : 1) : std::nullopt;
+    const auto weights =
+        x ? quantized_weights(editor, input(node, 1), turned ? 0 : 1) : std::nullopt;
     const Shape* in = x ? editor.known_shape(x->stored) : nullptr;
     if (!plain || !weights || weights->stored.shape().rank() != 2 || !in || in->rank() < 2 ||
         weights->stored.elements() == 0) {
@@ -195,7 +197,9 @@ void lower_mean(Editor& editor, std::size_t index, const QuantizedEnd& end) {
     const auto pixels = static_cast<float>((*in)[2] * (*in)[3]);
     lowered.attributes["factor"] = x->affine.scale / (pixels * end.affine.scale);
     set_stored(lowered, end);
-    insert_in_nhwc(editor, end.last(), std::move(lowered), x->stored, end.output);
+    lowered.inputs = {x->stored};
+    lowered.outputs = {end.output};
+    insert_in_nhwc(editor, end.last(), std::move(lowered));
     erase(editor, index, end);
 }
 
@@ -218,12 +222,10 @@ void lower(Editor& editor, std::size_t index) {
     }
     using Lowering = void (*)(Editor&, std::size_t, const QuantizedEnd&);
     static constexpr std::pair<std::string_view, Lowering> kLowerings[] = {
-        {"Conv", lower_conv},        {"Gemm", lower_gemm},
-        {"MatMul", lower_gemm},      {"Add", lower_add},
-        {"Sum", lower_add},          {"GlobalAveragePool", lower_mean},
-        {"AveragePool", lower_mean}, {"MaxPool", lower_move},
-        {"Flatten", lower_move},     {"Reshape", lower_move},
-        {"Squeeze", lower_move},     {"Unsqueeze", lower_move},
+        {"Conv", lower_conv},        {"Gemm", lower_gemm},    {"MatMul", lower_gemm},
+        {"Add", lower_add},          {"Sum", lower_add},      {"GlobalAveragePool", lower_mean},
+        {"AveragePool", lower_mean}, {"MaxPool", lower_move}, {"Flatten", lower_move},
+        {"Reshape", lower_move},     {"Squeeze", lower_move}, {"Unsqueeze", lower_move},
         {"Transpose", lower_move}};
     for (const auto& [op, lowering] : kLowerings) {
         if (node.op != op) continue;
@@ -233,9 +235,8 @@ void lower(Editor& editor, std::size_t index) {
 }
 
 Result<bool> run(graph::Graph& graph, const PassContext&) {
-    const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(), [](const Node& node) {
-        return is_onnx(node, "QuantizeLinear");
-    });
+    const bool any = std::any_of(graph.nodes.begin(), graph.nodes.end(),
+                                 [](const Node& node) { return is_onnx(node, "QuantizeLinear"); });
     if (!any) return false;
     bool changed = false;
     {

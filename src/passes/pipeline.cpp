@@ -55,10 +55,11 @@ const std::vector<Pass>& all_passes() {
     // Folding first, so that the others see plain constants; images change their layout when batch
     // norms are gone; activations are fused when nothing lies between.
     static const std::vector<Pass> passes{
-        fold_shapes_pass(),      lower_quantized_pass(), fold_constants_pass(),  remove_identities_pass(),
-        align_broadcasts_pass(), split_sums_pass(),      merge_duplicates_pass(),
-        fold_batch_norm_pass(),  fuse_attention_pass(), fuse_gelu_pass(),       fuse_gemm_pass(),       lower_gemm_pass(),
-        lower_images_pass(),     move_transposes_pass(), fuse_layers_pass(),
+        fold_shapes_pass(),       lower_quantized_pass(),  fold_constants_pass(),
+        remove_identities_pass(), align_broadcasts_pass(), split_sums_pass(),
+        merge_duplicates_pass(),  fold_batch_norm_pass(),  fuse_attention_pass(),
+        fuse_gelu_pass(),         fuse_gemm_pass(),        lower_gemm_pass(),
+        lower_images_pass(),      move_transposes_pass(),  fuse_layers_pass(),
         remove_dead_pass()};
     return passes;
 }

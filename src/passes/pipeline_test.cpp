@@ -57,7 +57,8 @@ TEST_P(PassText, BeforeAndAfter) {
 
 INSTANTIATE_TEST_SUITE_P(Passes, PassText,
                          ::testing::Values("fold_shapes", "fold_constants", "remove_identities",
-                                           "align_broadcasts", "fuse_attention", "fuse_gelu", "lower_quantized", "split_sums", "merge_duplicates",
+                                           "align_broadcasts", "fuse_attention", "fuse_gelu",
+                                           "lower_quantized", "split_sums", "merge_duplicates",
                                            "fold_batch_norm", "fuse_gemm", "lower_gemm",
                                            "lower_images", "move_transposes", "fuse_layers",
                                            "remove_dead", "pipeline"));

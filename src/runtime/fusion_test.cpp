@@ -1,5 +1,6 @@
 // What passes fuse and the cpu device then runs as one kernel, against the reference device without
-// passes: attention and layers of transformers. And that a row has the same bits wherever it stands.
+// passes: attention and layers of transformers. And that a row has the same bits wherever it
+// stands.
 
 #include <cmath>
 
@@ -73,10 +74,10 @@ TEST(Fusion, AttentionIsTheProductsThatItIsMadeOf) {
             "  %y = Transpose(%e) {{perm = [0, 2, 1, 3]}}\n  output %y\n}}\n",
             batch, heads, queries, keys, size, mask[0], mask[1], mask[2], std::sqrt(size),
             rng.chance(1, 3) ? "  %c = Identity(%b)\n" : "  %c = Add(%b, %mask)\n");
-        expect_close(text, {normal({batch, queries, heads, size}, rng),
-                            normal({batch, keys, heads, size}, rng),
-                            normal({batch, keys, heads, size}, rng),
-                            normal({mask[0], mask[1], mask[2], mask[3]}, rng)});
+        expect_close(
+            text, {normal({batch, queries, heads, size}, rng),
+                   normal({batch, keys, heads, size}, rng), normal({batch, keys, heads, size}, rng),
+                   normal({mask[0], mask[1], mask[2], mask[3]}, rng)});
     }
 }
 
@@ -98,7 +99,8 @@ TEST(Fusion, ARowHasTheSameBitsWhereverItStandsAndHoweverManyThereAre) {
     const Tensor weights = normal({37, 50}, rng);
     const Tensor row = normal({1, 37}, rng);
     std::string values;
-    for (float w : weights.values<float>()) values += fmt::format("{}{}", values.empty() ? "" : ", ", w);
+    for (float w : weights.values<float>())
+        values += fmt::format("{}{}", values.empty() ? "" : ", ", w);
     std::vector<float> first;
     for (std::int64_t rows = 1; rows <= 60; rows += rows < 16 ? 1 : 11) {
         const std::string text = fmt::format(
@@ -111,7 +113,8 @@ TEST(Fusion, ARowHasTheSameBitsWhereverItStandsAndHoweverManyThereAre) {
                       x.mutable_values<float>().begin() + at * 37);
             const auto outputs = run(text, {x}, "cpu", {});
             ASSERT_EQ(outputs.size(), 1u);
-            const auto got = outputs[0].values<float>().subspan(static_cast<std::size_t>(at * 50), 50);
+            const auto got =
+                outputs[0].values<float>().subspan(static_cast<std::size_t>(at * 50), 50);
             if (first.empty()) first.assign(got.begin(), got.end());
             ASSERT_TRUE(std::equal(got.begin(), got.end(), first.begin())) << at << " of " << rows;
         }

@@ -83,7 +83,9 @@ public:
     }
 
 private:
-    std::int64_t some(std::uint64_t most) { return static_cast<std::int64_t>(1 + rng_.below(most)); }
+    std::int64_t some(std::uint64_t most) {
+        return static_cast<std::int64_t>(1 + rng_.below(most));
+    }
 
     void begin() {
         head_ = fmt::format("graph \"g\" {{\n  input %x: f32[{}]\n", in_.to_string());
@@ -94,8 +96,8 @@ private:
     void affine(const std::string& name, double scale) {
         step_ = static_cast<float>(scale * (0.5 + rng_.uniform()));
         const bool narrow = rng_.below(2) != 0;
-        head_ += fmt::format("  const %{0}s: f32[] = {{{1}}}\n  const %{0}z: {2}[] = {{{3}}}\n", name,
-                             step_, narrow ? "i8" : "u8",
+        head_ += fmt::format("  const %{0}s: f32[] = {{{1}}}\n  const %{0}z: {2}[] = {{{3}}}\n",
+                             name, step_, narrow ? "i8" : "u8",
                              static_cast<int>(rng_.below(100)) + (narrow ? -50 : 78));
     }
 
@@ -109,7 +111,8 @@ private:
         }
         head_ += fmt::format("  const %{0}: i8[{1}] = {{{2}}}\n  const %{0}s: f32[{3}] = {{{4}}}\n",
                              name, shape.to_string(), values, channels, scales);
-        body_ += fmt::format("  %{0}r = DequantizeLinear(%{0}, %{0}s) {{axis = {1}}}\n", name, axis);
+        body_ +=
+            fmt::format("  %{0}r = DequantizeLinear(%{0}, %{0}s) {{axis = {1}}}\n", name, axis);
     }
 
     void vector(const std::string& name, std::int64_t count) {
@@ -149,8 +152,8 @@ void judge(const Layer& layer, Rng& rng) {
     for (std::size_t i = 0; i < static_cast<std::size_t>(want->output.elements()); ++i) {
         const float value = got->output.values<float>()[i];
         ASSERT_EQ(value, want->output.values<float>()[i]) << i << "\n" << layer.text();
-        ASSERT_NEAR(value, plain->output.values<float>()[i], 1.01 * layer.step())
-            << i << "\n" << layer.text();
+        ASSERT_NEAR(value, plain->output.values<float>()[i], 1.01 * layer.step()) << i << "\n"
+                                                                                  << layer.text();
     }
 }
 

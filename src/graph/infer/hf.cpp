@@ -82,15 +82,9 @@ Status same(Context& context) {
 }  // namespace
 
 std::vector<Row> hf_rows() {
-    return {{"hf", "Conv2d", conv2d},
-            {"hf", "MaxPool2d", pool2d},
-            {"hf", "AveragePool2d", pool2d},
-            {"hf", "Attention", same},
-            {"hf", "Gelu", same},
-            {"hf", "Gemm", gemm},
-            {"hf", "QConv2d", conv2d},
-            {"hf", "QGemm", gemm},
-            {"hf", "QAdd", same},
+    return {{"hf", "Conv2d", conv2d},  {"hf", "MaxPool2d", pool2d}, {"hf", "AveragePool2d", pool2d},
+            {"hf", "Attention", same}, {"hf", "Gelu", same},        {"hf", "Gemm", gemm},
+            {"hf", "QConv2d", conv2d}, {"hf", "QGemm", gemm},       {"hf", "QAdd", same},
             {"hf", "QMean", mean}};
 }
 

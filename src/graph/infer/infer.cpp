@@ -16,11 +16,11 @@ const Row* find_rule(std::string_view domain, std::string_view op) {
     static const std::map<Key, Row> table = [] {
         std::map<Key, Row> rules;
         for (auto family :
-             {infer::attention_rows, infer::control_rows,  infer::elementwise_rows, infer::hf_rows,
-              infer::image_rows,     infer::index_rows,    infer::linear_rows,      infer::loss_rows,
-              infer::ml_rows,        infer::move_rows,     infer::quantize_rows,    infer::reduce_rows,
-              infer::sequence_rows,  infer::shape_rows,    infer::signal_rows,      infer::text_rows,
-              infer::tflite_rows,    infer::window_rows}) {
+             {infer::attention_rows, infer::control_rows, infer::elementwise_rows, infer::hf_rows,
+              infer::image_rows, infer::index_rows, infer::linear_rows, infer::loss_rows,
+              infer::ml_rows, infer::move_rows, infer::quantize_rows, infer::reduce_rows,
+              infer::sequence_rows, infer::shape_rows, infer::signal_rows, infer::text_rows,
+              infer::tflite_rows, infer::window_rows}) {
             for (const Row& row : family()) rules.emplace(Key(row.domain, row.op), row);
         }
         return rules;

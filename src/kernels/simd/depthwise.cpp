@@ -109,7 +109,7 @@ HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, cons
         std::int8_t lanes[kLanes16];
         std::int8_t* to = left == kLanes16 ? out + i * s.channels : lanes;
         if constexpr (kLanes16 == 16) {
-            store_16(d32, data.requantize, rescale_lower(lower[i]), rescale_upper(upper[i]), to);
+            store_16(data.requantize, rescale_lower(lower[i]), rescale_upper(upper[i]), to);
         } else {
             store_i8(data.requantize, rescale_lower, lower[i], to);
             store_i8(data.requantize, rescale_upper, upper[i], to + kLanes32);

@@ -150,8 +150,7 @@ private:
 
     void place(std::size_t x) {
         const bool any = w_.x.first < w_.x.end;
-        const std::size_t column =
-            any ? x * s_.stride_x + w_.x.first * s_.dilation_x - s_.left : 0;
+        const std::size_t column = any ? x * s_.stride_x + w_.x.first * s_.dilation_x - s_.left : 0;
         w_.in = in_ + column * s_.channels;
         w_.out = out_ + x * s_.channels;
     }

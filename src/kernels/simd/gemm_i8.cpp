@@ -47,7 +47,7 @@ void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
         if (tile.columns == kPanel) {
             const Rescaling lower(q, tile.column), upper(q, tile.column + kLanes);
             HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-                store_16(d, q, lower(sums[r][0]), upper(sums[r][1]), tile.out + r * gemm.out_step);
+                store_16(q, lower(sums[r][0]), upper(sums[r][1]), tile.out + r * gemm.out_step);
             }
             return;
         }

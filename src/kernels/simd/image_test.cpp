@@ -73,7 +73,7 @@ TEST(Depthwise, Int8EqualsTheFixedPointArithmeticToTheBit) {
         const Depthwise& d = made.depthwise;
         const auto zero = static_cast<std::int32_t>(rng.below(256)) - 128;
         std::vector<std::int16_t> padded(made.padding.padded_size());
-        pad_i8(made.padding, {0, made.padding.padded_height()}, made.image.data(), zero,
+        pad_i8(made.padding, {0, made.padding.padded_height()}, {made.image.data(), zero},
                padded.data());
         const std::size_t taps = d.kernel_height * d.kernel_width;
         std::vector<std::int16_t> packed(packed_size_depthwise_i8(taps, d.padded_channels));
@@ -104,9 +104,10 @@ TEST(Depthwise, Int8EqualsTheFixedPointArithmeticToTheBit) {
 DepthwiseF32 as_f32(const Case& made) {
     const Depthwise& d = made.depthwise;
     const Padding& p = made.padding;
-    return {p.height,        p.width,        d.channels, d.padded_channels, d.out_height, d.out_width,
-            d.kernel_height, d.kernel_width, d.stride_y, d.stride_x,        d.dilation_y, d.dilation_x,
-            p.top,           p.left,         0,          kInfinity};
+    return {
+        p.height,        p.width,        d.channels, d.padded_channels, d.out_height, d.out_width,
+        d.kernel_height, d.kernel_width, d.stride_y, d.stride_x,        d.dilation_y, d.dilation_x,
+        p.top,           p.left,         0,          kInfinity};
 }
 
 // Rows come a few at a time, each time from only the input rows that they need.
@@ -130,10 +131,10 @@ TEST(Depthwise, F32EqualsTheObviousLoopsHoweverItIsCut) {
             const std::vector<float> strip(
                 made.image.begin() + static_cast<std::ptrdiff_t>(rows.first * in_row),
                 made.image.begin() + static_cast<std::ptrdiff_t>(rows.end * in_row));
-            depthwise_f32(shape,
-                          {strip.data(), rows.first, packed.data(), bias.data(),
-                           out.data() + row * row_size},
-                          row, count);
+            depthwise_f32(
+                shape,
+                {strip.data(), rows.first, packed.data(), bias.data(), out.data() + row * row_size},
+                row, count);
             row += count;
         }
         for (std::size_t i = 0; i < out.size(); ++i) {

@@ -33,11 +33,11 @@ void widen(std::size_t count, const std::int8_t* in, std::int32_t zero_point, st
     for (; i < count; ++i) out[i] = static_cast<std::int16_t>(in[i] - zero_point);
 }
 
-// Pixels whose channels are rounded up.
-void widen_pixels(const Padding& p, std::size_t count, const std::int8_t* in,
-                  std::int32_t zero_point, std::int16_t* out) {
-    for (std::size_t i = 0; i < count; ++i, in += p.channels, out += p.padded_channels) {
-        widen(p.channels, in, zero_point, out);
+// One row of pixels, whose channels are rounded up.
+void widen_pixels(const Padding& p, const StoredI8& row, std::int16_t* out) {
+    const std::int8_t* in = row.data;
+    for (std::size_t x = 0; x < p.width; ++x, in += p.channels, out += p.padded_channels) {
+        widen(p.channels, in, row.zero_point, out);
         std::fill(out + p.channels, out + p.padded_channels, std::int16_t{0});
     }
 }
@@ -53,9 +53,10 @@ namespace {
 HWY_EXPORT(widen);
 HWY_EXPORT(widen_pixels);
 
-// Calls copy(count, in, out) for the pixels of each row and clears everything around them.
-template <typename In, typename Out, typename Copy>
-void pad(const Padding& p, const PaddedRows& rows, const In* in, Out* out, Copy copy) {
+// Calls copy(place, out) for the pixels of each row, which start at `place` in the image, and
+// clears everything around them.
+template <typename Out, typename Copy>
+void pad(const Padding& p, const PaddedRows& rows, Out* out, Copy copy) {
     const std::size_t row = p.padded_row();
     for (std::size_t y = rows.first; y < rows.first + rows.count; ++y, out += row) {
         if (y < p.top || y >= p.top + p.height) {
@@ -64,7 +65,7 @@ void pad(const Padding& p, const PaddedRows& rows, const In* in, Out* out, Copy 
         }
         Out* to = out + p.left * p.padded_channels;
         std::fill(out, to, Out{0});
-        copy(p.width, in + (y - p.top) * p.width * p.channels, to);
+        copy((y - p.top) * p.width * p.channels, to);
         std::fill(to + p.width * p.padded_channels, out + row, Out{0});
     }
 }
@@ -77,25 +78,26 @@ void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point,
 }
 
 void pad_f32(const Padding& p, const PaddedRows& rows, const float* in, float* out) {
-    pad(p, rows, in, out, [&](std::size_t count, const float* from, float* to) {
+    pad(p, rows, out, [&](std::size_t place, float* to) {
+        const float* from = in + place;
         if (p.padded_channels == p.channels) {
-            std::memcpy(to, from, count * p.channels * sizeof(float));
+            std::memcpy(to, from, p.width * p.channels * sizeof(float));
             return;
         }
-        for (; count > 0; --count, from += p.channels, to += p.padded_channels) {
+        for (std::size_t x = 0; x < p.width; ++x, from += p.channels, to += p.padded_channels) {
             std::copy_n(from, p.channels, to);
             std::fill(to + p.channels, to + p.padded_channels, 0.0f);
         }
     });
 }
 
-void pad_i8(const Padding& p, const PaddedRows& rows, const std::int8_t* in,
-            std::int32_t zero_point, std::int16_t* out) {
-    pad(p, rows, in, out, [&](std::size_t count, const std::int8_t* from, std::int16_t* to) {
+void pad_i8(const Padding& p, const PaddedRows& rows, const StoredI8& in, std::int16_t* out) {
+    pad(p, rows, out, [&](std::size_t place, std::int16_t* to) {
+        const std::int8_t* from = in.data + place;
         if (p.padded_channels == p.channels) {
-            widen_i8(count * p.channels, from, zero_point, to);
+            widen_i8(p.width * p.channels, from, in.zero_point, to);
         } else {
-            HWY_DYNAMIC_DISPATCH(widen_pixels)(p, count, from, zero_point, to);
+            HWY_DYNAMIC_DISPATCH(widen_pixels)(p, {from, in.zero_point}, to);
         }
     });
 }

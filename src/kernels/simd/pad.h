@@ -1,7 +1,7 @@
 // Borders around images in NHWC, so that convolution kernels need no edge cases: the image is
 // copied into scratch with its padding there, a strip of rows at a time, and with channels rounded
-// up where a kernel wants whole vectors. The int8 form widens to 16 bits and subtracts the zero point on the way, so
-// that padding is plain 0.
+// up where a kernel wants whole vectors. The int8 form widens to 16 bits and subtracts the zero
+// point on the way, so that padding is plain 0.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -31,11 +31,16 @@ struct PaddedRows {
     std::size_t first = 0, count = 0;
 };
 
+// int8 values and what stands for zero among them.
+struct StoredI8 {
+    const std::int8_t* data = nullptr;
+    std::int32_t zero_point = 0;
+};
+
 // `in` is the whole image. REQUIRES: count * padded_row() elements at `out`, which does not overlap
 // `in`; the rows are those of the padded image.
 void pad_f32(const Padding& padding, const PaddedRows& rows, const float* in, float* out);
-void pad_i8(const Padding& padding, const PaddedRows& rows, const std::int8_t* in,
-            std::int32_t zero_point, std::int16_t* out);
+void pad_i8(const Padding& padding, const PaddedRows& rows, const StoredI8& in, std::int16_t* out);
 
 // The same without borders: count elements.
 void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out);

@@ -58,19 +58,25 @@ void add(const AddI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t
 using DF = hn::RebindToFloat<D>;
 using VF = hn::VFromD<DF>;
 
+template <typename In, typename Out>
+struct Lanes {
+    std::size_t count;
+    const In *a, *b;
+    Out* out;
+};
+
 // Calls f(from a, from b, to) for whole vectors of stored values, the last by way of a buffer.
-template <typename A, typename B, typename Out, typename F>
-HWY_INLINE void for_lanes(std::size_t count, const A* a, const B* b, Out* out, F f) {
+template <typename In, typename Out, typename F>
+HWY_INLINE void for_lanes(const Lanes<In, Out>& lanes, F f) {
     std::size_t i = 0;
-    for (; i + kLanes <= count; i += kLanes) f(a + i, b + i, out + i);
-    if (i == count) return;
-    A left[kLanes] = {};
-    B right[kLanes] = {};
+    for (; i + kLanes <= lanes.count; i += kLanes) f(lanes.a + i, lanes.b + i, lanes.out + i);
+    if (i == lanes.count) return;
+    In left[kLanes] = {}, right[kLanes] = {};
     Out result[kLanes];
-    std::copy(a + i, a + count, left);
-    std::copy(b + i, b + count, right);
+    std::copy(lanes.a + i, lanes.a + lanes.count, left);
+    std::copy(lanes.b + i, lanes.b + lanes.count, right);
     f(left, right, result);
-    std::copy(result, result + (count - i), out + i);
+    std::copy(result, result + (lanes.count - i), lanes.out + i);
 }
 
 HWY_INLINE VF reals(const std::int8_t* in, std::int32_t zero) {
@@ -98,11 +104,12 @@ HWY_INLINE void store(V value, const Bounds& bounds, std::int8_t* out) {
 void add_real(const AddRealI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t* out) {
     const VF factor_a = hn::Set(DF(), s.factor_a), factor_b = hn::Set(DF(), s.factor_b);
     const Bounds bounds{s.zero_out, s.min, s.max};
-    for_lanes(s.count, a, b, out, [&](const auto* x, const auto* y, auto* to) HWY_ATTR {
-        const VF sum = hn::Add(hn::Mul(reals(x, s.zero_a), factor_a),
-                               hn::Mul(reals(y, s.zero_b), factor_b));
-        store(rounded(sum), bounds, to);
-    });
+    for_lanes(Lanes<std::int8_t, std::int8_t>{s.count, a, b, out},
+              [&](const auto* x, const auto* y, auto* to) HWY_ATTR {
+                  const VF sum = hn::Add(hn::Mul(reals(x, s.zero_a), factor_a),
+                                         hn::Mul(reals(y, s.zero_b), factor_b));
+                  store(rounded(sum), bounds, to);
+              });
 }
 
 void mean(const MeanI8& s, const std::int8_t* in, std::int8_t* out) {
@@ -129,7 +136,8 @@ void quantize(const AffineI8& s, const float* in, std::int8_t* out) {
     const DF d;
     const VF scale = hn::Set(d, s.scale), far = hn::Set(d, 1024.0f), half = hn::Set(d, 0.5f);
     const VF least = hn::Neg(far);
-    for_lanes(s.count, in, in, out, [&](const float* x, const float*, std::int8_t* to) HWY_ATTR {
+    for_lanes(Lanes<float, std::int8_t>{s.count, in, in, out}, [&](const float* x, const float*,
+                                                                   std::int8_t* to) HWY_ATTR {
         const VF ratio = hn::Div(hn::LoadU(d, x), scale);
         // Comparisons in this order send NaN to the least.
         const VF value = hn::IfThenElse(hn::Gt(ratio, least), hn::Min(ratio, far), least);
@@ -143,10 +151,9 @@ void quantize(const AffineI8& s, const float* in, std::int8_t* out) {
 
 void dequantize(const AffineI8& s, const std::int8_t* in, float* out) {
     const VF scale = hn::Set(DF(), s.scale);
-    for_lanes(s.count, in, in, out,
-              [&](const std::int8_t* x, const std::int8_t*, float* to) HWY_ATTR {
-                  hn::StoreU(hn::Mul(scale, reals(x, s.zero_point)), DF(), to);
-              });
+    for_lanes(Lanes<std::int8_t, float>{s.count, in, in, out},
+              [&](const std::int8_t* x, const std::int8_t*, float* to)
+                  HWY_ATTR { hn::StoreU(hn::Mul(scale, reals(x, s.zero_point)), DF(), to); });
 }
 
 }  // namespace HWY_NAMESPACE
@@ -174,8 +181,7 @@ void add_i8(const AddI8& s, const std::int8_t* a, const std::int8_t* b, std::int
     HWY_DYNAMIC_DISPATCH(add)(s, a, b, out);
 }
 
-void add_real_i8(const AddRealI8& s, const std::int8_t* a, const std::int8_t* b,
-                 std::int8_t* out) {
+void add_real_i8(const AddRealI8& s, const std::int8_t* a, const std::int8_t* b, std::int8_t* out) {
     HWY_DYNAMIC_DISPATCH(add_real)(s, a, b, out);
 }
 

@@ -75,8 +75,8 @@ HWY_INLINE V multiply_real(D d, V sum, VF factor) {
     return hn::NearestInt(hn::Mul(hn::ConvertTo(hn::RebindToFloat<D>(), sum), factor));
 }
 
-// The three ways of rescaling, for channels [at, at + lanes), without the zero point. What depends on
-// the channels alone is read once for many sums.
+// The three ways of rescaling, for channels [at, at + lanes), without the zero point. What depends
+// on the channels alone is read once for many sums.
 template <class D>
 struct RescaleTwice {
     using V = hn::VFromD<D>;
@@ -108,22 +108,20 @@ struct RescaleReal {
 };
 
 // Two vectors of 32-bit sums become the bytes of 16 channels, moved to the zero point and clamped.
-template <class D, class V>
-HWY_INLINE void store_16(D d, const Requantize& q, V lower, V upper, std::int8_t* out) {
-    const hn::Repartition<std::int16_t, D> d16;
+template <class V>
+HWY_INLINE void store_16(const Requantize& q, V lower, V upper, std::int8_t* out) {
+    const hn::Repartition<std::int16_t, hn::DFromV<V>> d16;
     const hn::Rebind<std::int8_t, decltype(d16)> d8;
-    const auto set = [&](std::int32_t value) HWY_ATTR {
-        return hn::Set(d16, static_cast<std::int16_t>(value));
-    };
-    static_cast<void>(d);
+    const auto set = [&](std::int32_t value)
+                         HWY_ATTR { return hn::Set(d16, static_cast<std::int16_t>(value)); };
     auto value = hn::ReorderDemote2To(d16, lower, upper);
     value = hn::SaturatedAdd(value, set(q.zero_point));
     value = hn::Min(hn::Max(value, set(q.min)), set(q.max));
     auto bytes = hn::DemoteTo(d8, value);
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
     // Joined by blocks of 128 bits: channels 0-3, 8-11, 4-7, 12-15.
-    alignas(16) static constexpr std::int8_t kOrder[16] = {0, 1, 2,  3,  8,  9,  10, 11,
-                                                            4, 5, 6,  7,  12, 13, 14, 15};
+    alignas(16) static constexpr std::int8_t kOrder[16] = {0, 1, 2, 3, 8,  9,  10, 11,
+                                                           4, 5, 6, 7, 12, 13, 14, 15};
     bytes = hn::TableLookupBytes(bytes, hn::Load(d8, kOrder));
 #endif
     hn::StoreU(bytes, d8, out);

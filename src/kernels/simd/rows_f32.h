@@ -10,8 +10,8 @@
 
 namespace hf::kernels {
 
-// out = exp(z - max z) / sum with z = beta * x + mask. The mask, which may be null, has a row of its
-// own for each row, or with a step of 0 one for all. REQUIRES: width > 0.
+// out = exp(z - max z) / sum with z = beta * x + mask. The mask, which may be null, has a row of
+// its own for each row, or with a step of 0 one for all. REQUIRES: width > 0.
 struct SoftmaxF32 {
     std::size_t rows = 0, width = 0;
     float beta = 1;

@@ -101,8 +101,9 @@ bool is_disabled(std::string_view kernel, const DisabledKernels& disabled) {
 const std::vector<LoweringRow>& lowering_rows() {
     static const std::vector<LoweringRow> rows = [] {
         std::vector<LoweringRow> all;
-        for (auto family : {attention_lowerings, conv_lowerings, dense_lowerings, pool_lowerings, pointwise_lowerings,
-                            rows_lowerings, shape_lowerings, quantize_lowerings}) {
+        for (auto family :
+             {attention_lowerings, conv_lowerings, dense_lowerings, pool_lowerings,
+              pointwise_lowerings, rows_lowerings, shape_lowerings, quantize_lowerings}) {
             for (LoweringRow& row : family()) all.push_back(std::move(row));
         }
         return all;

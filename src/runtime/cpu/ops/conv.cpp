@@ -214,8 +214,8 @@ Drafts draft_hf_depthwise(const NodeView& view) {
     if (view.has_input(3)) return unimplemented("a residual is added");
     ActivationDrafts activation = HF_TRY(hf_activation(view));
     const Tensor taps = taps_first(weights, static_cast<std::size_t>(channels));
-    return with_activation(
-        finished(view, depthwise_draft(view, taps), fields, activation.clamp), activation);
+    return with_activation(finished(view, depthwise_draft(view, taps), fields, activation.clamp),
+                           activation);
 }
 
 Status check_tflite(const NodeView& view, std::int64_t out, std::int64_t in) {
@@ -244,8 +244,7 @@ Drafts draft_tflite_depthwise(const NodeView& view) {
     HF_TRY(check_tflite(view, weights.shape()[3], weights.shape()[3]));
     HF_TRY(check_bias(view, weights.shape()[3]));
     const Fields fields = tflite_fields(view, view.shape(0)[3]);
-    return finished(view, depthwise_draft(view, weights), fields,
-                    HF_TRY(tflite_clamp(view)));
+    return finished(view, depthwise_draft(view, weights), fields, HF_TRY(tflite_clamp(view)));
 }
 
 // Of a convolution with weights [filters][h][w][channels].
@@ -302,14 +301,13 @@ Draft conv_i8_draft(const NodeView& view, const Fields& fields, const Tensor& we
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
                     DraftInput::of(std::move(rescaling.table))};
     draft.ints = std::move(rescaling.fields);
-    draft.scratch_bytes =
-        widened_bytes(strip_elements(view, fields, 1, sizeof(std::int16_t)));
+    draft.scratch_bytes = widened_bytes(strip_elements(view, fields, 1, sizeof(std::int16_t)));
     return draft;
 }
 
 // Weights as taps x channels.
 Result<Draft> depthwise_i8_draft(const NodeView& view, const Fields& fields,
-                         std::span<const std::int8_t> taps, Rescaling rescaling) {
+                                 std::span<const std::int8_t> taps, Rescaling rescaling) {
     if (fields[kKernelY] * fields[kKernelX] > static_cast<std::int64_t>(kernels::kMaxTapsI8)) {
         return unimplemented("the window has {} x {} taps", fields[kKernelY], fields[kKernelX]);
     }
@@ -321,8 +319,7 @@ Result<Draft> depthwise_i8_draft(const NodeView& view, const Fields& fields,
     Tensor packed(DType::kI16,
                   Shape{static_cast<std::int64_t>(kernels::packed_size_depthwise_i8(
                       geometry.kernel_height * geometry.kernel_width, geometry.padded_channels))});
-    kernels::pack_depthwise_i8(geometry, taps.data(),
-                               packed.mutable_values<std::int16_t>().data());
+    kernels::pack_depthwise_i8(geometry, taps.data(), packed.mutable_values<std::int16_t>().data());
     Draft draft;
     draft.kernel = "simd.depthwise_i8";
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
@@ -373,8 +370,7 @@ Result<QuantizedConv> quantized_conv(const NodeView& view) {
     HF_TRY(need_images(view));
     QuantizedConv conv{HF_TRY(need_constant(view, 1, DType::kI8)), HF_TRY(hf_fields(view)), {}};
     if (conv.weights.elements() == 0 || conv.weights.shape()[0] != view.out_shape()[3]) {
-        return unimplemented("weights {} do not fit the output",
-                             conv.weights.shape().to_string());
+        return unimplemented("weights {} do not fit the output", conv.weights.shape().to_string());
     }
     conv.rescaling = {HF_TRY(real_channel_table(view, conv.weights)), real_fields(view)};
     return conv;
@@ -383,9 +379,8 @@ Result<QuantizedConv> quantized_conv(const NodeView& view) {
 Drafts draft_hf_conv_i8(const NodeView& view) {
     QuantizedConv conv = HF_TRY(quantized_conv(view));
     if (conv.fields[kGroup] != 1) return unimplemented("there are {} groups", conv.fields[kGroup]);
-    return finished(
-        view, conv_i8_draft(view, conv.fields, conv.weights, std::move(conv.rescaling)),
-        conv.fields, no_clamp());
+    return finished(view, conv_i8_draft(view, conv.fields, conv.weights, std::move(conv.rescaling)),
+                    conv.fields, no_clamp());
 }
 
 Drafts draft_hf_depthwise_i8(const NodeView& view) {

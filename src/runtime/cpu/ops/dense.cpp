@@ -105,17 +105,17 @@ Drafts draft_tflite_dense_i8(const NodeView& view) {
     const Affine out = HF_TRY(affine_of(view.output()));
     const StoredBounds bounds = HF_TRY(stored_bounds(view, out));
     const auto columns = static_cast<std::size_t>(weights.shape()[0]);
-    return alone(HF_TRY(dense_i8_draft(view, weights,
-                                       HF_TRY(channel_table(view, {weights, columns, false})),
-                                       {in.zero, out.zero, bounds.min, bounds.max, 0})));
+    return alone(
+        HF_TRY(dense_i8_draft(view, weights, HF_TRY(channel_table(view, {weights, columns, false})),
+                              {in.zero, out.zero, bounds.min, bounds.max, 0})));
 }
 
 Drafts draft_hf_gemm_i8(const NodeView& view) {
     HF_TRY(need_dtype(view, 0, DType::kI8));
     const Tensor weights = HF_TRY(need_constant(view, 1, DType::kI8));
     if (view.out_shape().elements() == 0) return unimplemented("there are no rows");
-    return alone(HF_TRY(dense_i8_draft(
-        view, weights, HF_TRY(real_channel_table(view, weights)), real_fields(view))));
+    return alone(HF_TRY(dense_i8_draft(view, weights, HF_TRY(real_channel_table(view, weights)),
+                                       real_fields(view))));
 }
 
 // A constant right matrix [depth][columns], packed once.

@@ -36,8 +36,7 @@ Drafts hf_pool_draft(const NodeView& view, std::string_view name, Clamp clamp) {
 Drafts draft_hf_pool(const NodeView& view) {
     HF_TRY(need_f32(view));
     const bool average = view.node.op == "AveragePool2d";
-    return hf_pool_draft(view, average ? "simd.average_pool_f32" : "simd.max_pool_f32",
-                         no_clamp());
+    return hf_pool_draft(view, average ? "simd.average_pool_f32" : "simd.max_pool_f32", no_clamp());
 }
 
 Drafts draft_hf_pool_i8(const NodeView& view) {

@@ -37,7 +37,8 @@ Drafts draft_dequantize(const NodeView& view) {
 Result<Affine> onnx_affine(const NodeView& view) {
     const Tensor scale = HF_TRY(need_constant(view, 1, DType::kF32));
     const Tensor zero = HF_TRY(need_constant(view, 2, DType::kI8));
-    if (scale.elements() != 1 || zero.elements() != 1) return unimplemented("it has several scales");
+    if (scale.elements() != 1 || zero.elements() != 1)
+        return unimplemented("it has several scales");
     const Affine affine{scale.values<float>()[0], zero.values<std::int8_t>()[0]};
     if (!(affine.scale > 0)) return unimplemented("the scale is {}", affine.scale);
     return affine;

@@ -107,8 +107,7 @@ private:
             kernels::softmax_f32({count, e_.keys, scale_, mask, steps_.row}, scores, scores);
             product = {kernels::Windows::matrix(count, e_.keys), e_.size, row, -kInfinity,
                        kInfinity};
-            kernels::gemm_f32(product,
-                              {scores, values, nullptr, nullptr, head.out + first * row});
+            kernels::gemm_f32(product, {scores, values, nullptr, nullptr, head.out + first * row});
         }
     }
 

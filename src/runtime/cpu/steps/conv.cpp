@@ -29,8 +29,8 @@ Result<StepPtr> make_conv_f32(const Operation& operation) {
     HF_TRY(reader.expect_output(0, DType::kF32, 4));
     const Geometry g = HF_TRY(read_geometry(reader, 1));
     HF_TRY(check_depth(g));
-    const kernels::GemmF32 gemm{g.windows(g.out_height), g.out_channels / g.group, g.out_channels, reader.real(0),
-                          reader.real(1)};
+    const kernels::GemmF32 gemm{g.windows(g.out_height), g.out_channels / g.group, g.out_channels,
+                                reader.real(0), reader.real(1)};
     const std::size_t packed_size = kernels::packed_size_f32(gemm.columns, gemm.windows.depth());
     const std::size_t bias_size = kernels::packed_columns(gemm.columns);
     HF_TRY(reader.expect_elements(1, DType::kF32, g.group * packed_size));
@@ -52,8 +52,8 @@ Result<StepPtr> make_conv_f32(const Operation& operation) {
             kernels::GemmF32 strip = gemm;
             strip.windows.rows_y = rows;
             for (std::size_t i = 0; i < g.group; ++i) {
-                const std::size_t out = n * g.out_size() + first * g.out_width * g.out_channels +
-                                        i * gemm.columns;
+                const std::size_t out =
+                    n * g.out_size() + first * g.out_width * g.out_channels + i * gemm.columns;
                 kernels::gemm_f32(strip, {image + i * (g.padding.channels / g.group),
                                           packed.in<float>(m) + i * packed_size,
                                           bias ? bias.in<float>(m) + i * bias_size : nullptr,
@@ -68,11 +68,11 @@ Result<StepPtr> make_conv_f32(const Operation& operation) {
                 continue;
             }
             float* padded = scratch.out<float>(m);
-            g.for_strips(strips, [&](std::size_t first, std::size_t count,
-                                     const kernels::PaddedRows& rows) {
-                kernels::pad_f32(g.padding, rows, image, padded);
-                run(n, first, count, padded);
-            });
+            g.for_strips(
+                strips, [&](std::size_t first, std::size_t count, const kernels::PaddedRows& rows) {
+                    kernels::pad_f32(g.padding, rows, image, padded);
+                    run(n, first, count, padded);
+                });
         }
     });
 }
@@ -100,13 +100,13 @@ Result<StepPtr> make_conv_i8(const Operation& operation) {
         for (std::size_t n = 0; n < g.batch; ++n) {
             const std::int8_t* in = x.in<std::int8_t>(m) + n * g.in_size();
             std::int8_t* out = y.out<std::int8_t>(m) + n * g.out_size();
-            g.for_strips(strips, [&](std::size_t first, std::size_t count,
-                                     const kernels::PaddedRows& rows) {
-                kernels::pad_i8(g.padding, rows, in, fields.in_zero, image);
-                gemm.windows.rows_y = count;
-                kernels::gemm_i8(gemm, {image, packed.in<std::int8_t>(m), channels.bias,
-                                        out + first * g.out_width * g.out_channels});
-            });
+            g.for_strips(
+                strips, [&](std::size_t first, std::size_t count, const kernels::PaddedRows& rows) {
+                    kernels::pad_i8(g.padding, rows, {in, fields.in_zero}, image);
+                    gemm.windows.rows_y = count;
+                    kernels::gemm_i8(gemm, {image, packed.in<std::int8_t>(m), channels.bias,
+                                            out + first * g.out_width * g.out_channels});
+                });
         }
     });
 }
@@ -165,14 +165,14 @@ Result<StepPtr> make_depthwise_i8(const Operation& operation) {
         for (std::size_t n = 0; n < g.batch; ++n) {
             const std::int8_t* in = x.in<std::int8_t>(m) + n * g.in_size();
             std::int8_t* out = y.out<std::int8_t>(m) + n * g.out_size();
-            g.for_strips(strips, [&](std::size_t first, std::size_t count,
-                                     const kernels::PaddedRows& rows) {
-                kernels::pad_i8(g.padding, rows, in, fields.in_zero, image);
-                kernels::depthwise_i8(g.depthwise(count),
-                                      {image, packed.in<std::int16_t>(m), channels.bias,
-                                       channels.requantize(fields),
-                                       out + first * g.out_width * g.out_channels});
-            });
+            g.for_strips(
+                strips, [&](std::size_t first, std::size_t count, const kernels::PaddedRows& rows) {
+                    kernels::pad_i8(g.padding, rows, {in, fields.in_zero}, image);
+                    kernels::depthwise_i8(
+                        g.depthwise(count),
+                        {image, packed.in<std::int16_t>(m), channels.bias,
+                         channels.requantize(fields), out + first * g.out_width * g.out_channels});
+                });
         }
     });
 }

@@ -28,8 +28,8 @@ enum GeometryField : std::size_t {
     kGeometryFields
 };
 
-// A convolution that wants borders works on strips of output rows, so that the padded rows under one
-// stay in the cache between being written and being read.
+// A convolution that wants borders works on strips of output rows, so that the padded rows under
+// one stay in the cache between being written and being read.
 struct Strips {
     std::size_t rows = 1;    // of the output, in all but the last strip
     std::size_t padded = 1;  // rows of the padded image under so many

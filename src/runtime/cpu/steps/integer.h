@@ -8,8 +8,8 @@
 
 namespace hf::runtime::cpu {
 
-// Rows of kPanel-rounded channels: bias, then multiplier, left shift and right shift, or the bits of
-// a factor in single precision.
+// Rows of kPanel-rounded channels: bias, then multiplier, left shift and right shift, or the bits
+// of a factor in single precision.
 inline std::size_t padded_to_panel(std::size_t channels) {
     return (channels + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel;
 }

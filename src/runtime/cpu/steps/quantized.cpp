@@ -1,5 +1,5 @@
-// Elementwise int8 steps: sums by TensorFlow Lite's rules and by ONNX's, means, and conversions from
-// and to fp32.
+// Elementwise int8 steps: sums by TensorFlow Lite's rules and by ONNX's, means, and conversions
+// from and to fp32.
 
 #include "kernels/simd/quantized.h"
 #include "runtime/cpu/steps/common.h"
@@ -132,8 +132,8 @@ Result<kernels::AffineI8> read_affine(const OperationReader& reader) {
     const auto count = static_cast<std::size_t>(reader.input(0).elements());
     HF_TRY(expect_count(reader, count));
     const bool even = HF_TRY(reader.integer(1, 0, 1)) == 1;
-    return kernels::AffineI8{count, reader.real(0),
-                             static_cast<std::int32_t>(reader.integer_at(0)), even};
+    return kernels::AffineI8{count, reader.real(0), static_cast<std::int32_t>(reader.integer_at(0)),
+                             even};
 }
 
 }  // namespace

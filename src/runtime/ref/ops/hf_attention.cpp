@@ -41,12 +41,13 @@ Status check(const OpContext& context, const Tensor& q, const Tensor& k, const T
     const Tensor* mask = context.input(3);
     if (!mask) return {};
     const std::array<std::int64_t, 4> full{q.shape()[0], q.shape()[2], q.shape()[1], k.shape()[1]};
-    bool fits = mask->dtype() == DType::kF32 && mask->shape().rank() == 4 &&
-                mask->shape()[3] == full[3];
+    bool fits =
+        mask->dtype() == DType::kF32 && mask->shape().rank() == 4 && mask->shape()[3] == full[3];
     for (std::size_t i = 0; fits && i < 3; ++i) {
         fits = mask->shape()[i] == 1 || mask->shape()[i] == full[i];
     }
-    return fits ? Status() : invalid_argument("the mask {} does not fit", mask->shape().to_string());
+    return fits ? Status()
+                : invalid_argument("the mask {} does not fit", mask->shape().to_string());
 }
 
 void softmax(std::span<float> row) {
@@ -84,7 +85,8 @@ Outputs attention(const OpContext& context) {
         for (std::size_t i = 0; i < size; ++i) {
             float sum = 0;
             for (std::int64_t t = 0; t < o.keys; ++t) {
-                sum += scores[static_cast<std::size_t>(t)] * o.value[o.at(o.keys, batch, t, head) + i];
+                sum +=
+                    scores[static_cast<std::size_t>(t)] * o.value[o.at(o.keys, batch, t, head) + i];
             }
             to[i] = sum;
         }

@@ -4,7 +4,7 @@ namespace hf::runtime::ref {
 namespace {
 
 Result<ImageAxis> make_axis(const graph::Node& node, std::size_t axis, std::int64_t in,
-                       std::int64_t kernel) {
+                            std::int64_t kernel) {
     const auto strides = node.ints_or("strides", {});
     const auto dilations = node.ints_or("dilations", {1, 1});
     const auto pads = node.ints_or("pads", {});
@@ -20,7 +20,8 @@ Result<ImageAxis> make_axis(const graph::Node& node, std::size_t axis, std::int6
     const std::int64_t room =
         in + pads[axis] + pads[axis + 2] - ((kernel - 1) * dilations[axis] + 1);
     if (room < 0) return invalid_argument("the kernel is larger than the padded axis {}", axis);
-    return ImageAxis{in, room / strides[axis] + 1, kernel, strides[axis], dilations[axis], pads[axis]};
+    return ImageAxis{in,        room / strides[axis] + 1, kernel, strides[axis], dilations[axis],
+                     pads[axis]};
 }
 
 }  // namespace
