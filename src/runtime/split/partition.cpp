@@ -1,0 +1,121 @@
+#include "runtime/split/partition.h"
+
+#include <algorithm>
+#include <map>
+
+namespace hf::runtime {
+namespace {
+
+constexpr std::size_t kNobody = SIZE_MAX;
+
+// Node by value; kNobody for inputs and constants.
+std::vector<std::size_t> producers_of(const graph::Graph& graph) {
+    std::vector<std::size_t> producers(graph.values.size(), kNobody);
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        for (graph::ValueId id : graph.nodes[i].outputs) {
+            if (id != graph::kNoValue) producers[id.value()] = i;
+        }
+    }
+    return producers;
+}
+
+void add_captures(const graph::Graph& graph, const graph::Node& node,
+                  std::vector<graph::ValueId>& ids) {
+    for (const auto& [name, attribute] : node.attributes) {
+        const auto* body = std::get_if<graph::SubgraphPtr>(&attribute);
+        if (!body) continue;
+        for (graph::ValueId id : (*body)->captures) {
+            if (const auto outer = graph.find_value((*body)->value(id).name)) ids.push_back(*outer);
+        }
+        for (const graph::Node& inner : (*body)->nodes) add_captures(graph, inner, ids);
+    }
+}
+
+// Marks values of `graph` that some node outside the part reads, or that are the graph's outputs.
+std::vector<bool> wanted_outside(const graph::Graph& graph, const Part& part) {
+    std::vector<bool> wanted(graph.values.size(), false);
+    for (graph::ValueId id : graph.outputs) wanted[id.value()] = true;
+    auto own = part.nodes.begin();
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        if (own != part.nodes.end() && *own == i) {
+            ++own;
+            continue;
+        }
+        for (graph::ValueId id : values_read(graph, graph.nodes[i])) wanted[id.value()] = true;
+    }
+    return wanted;
+}
+
+}  // namespace
+
+std::vector<graph::ValueId> values_read(const graph::Graph& graph, const graph::Node& node) {
+    std::vector<graph::ValueId> ids;
+    for (graph::ValueId id : node.inputs) {
+        if (id != graph::kNoValue) ids.push_back(id);
+    }
+    add_captures(graph, node, ids);
+    return ids;
+}
+
+// A node's stage is the number of times that the longest path to it changes its owner: nodes of one
+// stage and owner need nothing from each other through others.
+std::vector<Part> partition(const graph::Graph& graph, std::span<const std::size_t> owners) {
+    HF_CHECK(owners.size() == graph.nodes.size(), "{} owners", owners.size());
+    const std::vector<std::size_t> producers = producers_of(graph);
+    std::vector<std::size_t> stages(graph.nodes.size(), 0);
+    std::map<std::pair<std::size_t, std::size_t>, Part> parts;  // by stage and owner
+    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
+        for (graph::ValueId id : values_read(graph, graph.nodes[i])) {
+            const std::size_t from = producers[id.value()];
+            if (from >= i) continue;  // an input or constant, or an inner value's namesake
+            stages[i] = std::max(stages[i], stages[from] + (owners[from] != owners[i]));
+        }
+        Part& part = parts[{stages[i], owners[i]}];
+        part.owner = owners[i];
+        part.nodes.push_back(i);
+    }
+    std::vector<Part> ordered;
+    for (auto& [key, part] : parts) ordered.push_back(std::move(part));
+    return ordered;
+}
+
+PartGraph extract(const graph::Graph& graph, const Part& part) {
+    PartGraph made;
+    made.graph.name = graph.name;
+    made.graph.metadata = graph.metadata;
+    std::map<graph::ValueId, graph::ValueId> ids;  // outer to inner
+    const auto bring = [&](graph::ValueId outer) {
+        const auto [place, added] = ids.try_emplace(outer);
+        if (added) {
+            place->second = graph::ValueId(static_cast<std::uint32_t>(made.graph.values.size()));
+            made.graph.values.push_back(graph.value(outer));
+        }
+        return place->second;
+    };
+    const std::vector<bool> wanted = wanted_outside(graph, part);
+    for (std::size_t index : part.nodes) {
+        graph::Node node = graph.nodes[index];
+        for (graph::ValueId id : values_read(graph, node)) {
+            if (ids.contains(id)) continue;
+            const graph::ValueId inner = bring(id);
+            if (graph.value(id).constant) continue;
+            made.graph.inputs.push_back(inner);
+            made.inputs.push_back(id);
+        }
+        for (graph::ValueId& id : node.inputs) {
+            if (id != graph::kNoValue) id = ids.at(id);
+        }
+        for (graph::ValueId& id : node.outputs) {
+            if (id == graph::kNoValue) continue;
+            const graph::ValueId outer = id;
+            id = bring(outer);
+            if (!wanted[outer.value()]) continue;
+            made.graph.outputs.push_back(id);
+            made.outputs.push_back(outer);
+        }
+        made.graph.nodes.push_back(std::move(node));
+    }
+    return made;
+}
+
+}  // namespace hf::runtime
