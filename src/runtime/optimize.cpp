@@ -37,9 +37,9 @@ Status run_passes(graph::Graph& graph, const CompileOptions& options,
 }
 
 // Leave operators that the format of the model defines.
-constexpr std::array<std::string_view, 6> kStandardPasses{
-    "fold-shapes",      "fold-constants",  "remove-identities",
-    "merge-duplicates", "fold-batch-norm", "remove-dead"};
+constexpr std::array<std::string_view, 6> kStandardPasses{"fold-shapes",       "fold-constants",
+                                                          "remove-identities", "merge-duplicates",
+                                                          "fold-batch-norm",   "remove-dead"};
 
 bool is_standard(std::string_view pass) {
     return std::find(kStandardPasses.begin(), kStandardPasses.end(), pass) != kStandardPasses.end();

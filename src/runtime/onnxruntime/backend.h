@@ -1,8 +1,8 @@
 // ONNX Runtime as a back end: a part becomes ONNX bytes (graph/onnx/export.h) and a session of the
 // library, on its CPU provider, with one thread. Shapes may stay open.
 //
-// It takes every operator that ONNX has words for; a part that it cannot load is tried node by node,
-// and only the nodes at fault are refused, with its own words.
+// It takes every operator that ONNX has words for; a part that it cannot load is tried node by
+// node, and only the nodes at fault are refused, with its own words.
 
 #pragma once
 

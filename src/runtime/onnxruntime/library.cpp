@@ -85,9 +85,10 @@ Result<std::shared_ptr<const Library>> Library::open(const std::string& file) {
     library->version_ = base->get_version_string();
     const void* table = base->get_api(kApiVersion);
     if (!table) {
-        return failed_precondition("ONNX Runtime {} ({}) has no version {} of the C API; want 1.11 "
-                                   "or later",
-                                   library->version_, name, kApiVersion);
+        return failed_precondition(
+            "ONNX Runtime {} ({}) has no version {} of the C API; want 1.11 "
+            "or later",
+            library->version_, name, kApiVersion);
     }
     library->api_ = read_table(table);
     HF_TRY(library->to_status(library->api_.create_env(kLogFatal, "holdfast", &library->env_),

@@ -69,12 +69,11 @@ Result<std::shared_ptr<const OrtModel>> OrtModel::create(std::shared_ptr<const L
 void OrtModel::set_ports(const graph::Graph& graph) {
     for (graph::ValueId id : graph.inputs) {
         const graph::Value& value = graph.value(id);
-        signature_.inputs.push_back({value.name, *value.dtype, value.shape.value_or(Shape())});
+        signature_.inputs.push_back({value.name, *value.dtype, *value.shape});
     }
     for (graph::ValueId id : graph.outputs) {
         const graph::Value& value = graph.value(id);
-        signature_.outputs.push_back({value.name, *value.dtype, value.shape.value_or(Shape())});
-        ranked_.push_back(value.shape.has_value());
+        signature_.outputs.push_back({value.name, *value.dtype, *value.shape});
     }
 }
 
@@ -110,7 +109,7 @@ Result<Tensor> OrtModel::copy_out(OrtValue* value, std::size_t index) const {
     const Shape shape(std::move(extents));
     HF_TRY(shape.check().context("output '{}'", port.name));
     const DType dtype = HF_TRY(graph::onnx::dtype_of(type).context("output '{}'", port.name));
-    if (dtype != port.dtype || (ranked_[index] && !fits(port.shape, shape))) {
+    if (dtype != port.dtype || !fits(port.shape, shape)) {
         return internal_error("ONNX Runtime gave {}[{}] for '{}', which is {}[{}]",
                               dtype_name(dtype), shape.to_string(), port.name,
                               dtype_name(port.dtype), port.shape.to_string());
@@ -136,9 +135,8 @@ Result<std::vector<Tensor>> OrtModel::run(std::span<const Tensor> inputs) const 
         input_names.push_back(signature_.inputs[i].name.c_str());
     }
     for (const Port& port : signature_.outputs) output_names.push_back(port.name.c_str());
-    OrtStatus* status =
-        api.run(session_.get(), nullptr, input_names.data(), given.data(), given.size(),
-                output_names.data(), made.size(), made.data());
+    OrtStatus* status = api.run(session_.get(), nullptr, input_names.data(), given.data(),
+                                given.size(), output_names.data(), made.size(), made.data());
     for (OrtValue* value : made) results.emplace_back(value, api.release_value);
     HF_TRY(library_->to_status(status, "run"));
     std::vector<Tensor> outputs;

@@ -16,7 +16,7 @@ namespace hf::runtime::onnxruntime {
 class OrtModel final : public CompiledModel, public std::enable_shared_from_this<OrtModel> {
 public:
     // UNIMPLEMENTED when the graph cannot be written as ONNX or the library does not load it.
-    // REQUIRES: inputs and outputs are tensors of known element type.
+    // REQUIRES: inputs and outputs are tensors of known element type and rank.
     static Result<std::shared_ptr<const OrtModel>> create(std::shared_ptr<const Library> library,
                                                           const graph::Graph& graph);
 
@@ -34,9 +34,7 @@ public:
     };
     OrtModel(Key, std::shared_ptr<const Library> library, Owned<OrtSession> session,
              Owned<OrtMemoryInfo> memory)
-        : library_(std::move(library)),
-          session_(std::move(session)),
-          memory_(std::move(memory)) {}
+        : library_(std::move(library)), session_(std::move(session)), memory_(std::move(memory)) {}
 
 private:
     void set_ports(const graph::Graph& graph);
@@ -47,7 +45,6 @@ private:
     Owned<OrtSession> session_;
     Owned<OrtMemoryInfo> memory_;
     Signature signature_;
-    std::vector<bool> ranked_;  // outputs of known rank
 };
 
 }  // namespace hf::runtime::onnxruntime

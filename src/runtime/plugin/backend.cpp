@@ -49,8 +49,8 @@ private:
         HF_TRY(Plugin::to_status(code, why, "output_type"));
         const std::string want = type_text(describe_type(port.dtype, port.shape));
         if (type_text(given) != want) {
-            return internal_error("it would write {} to output '{}', which is {}",
-                                  type_text(given), port.name, want);
+            return internal_error("it would write {} to output '{}', which is {}", type_text(given),
+                                  port.name, want);
         }
         signature_.outputs.push_back(port);
         return {};
@@ -114,8 +114,7 @@ Result<Refusals> PluginBackend::refusals(const graph::Graph& graph) const {
     for (std::size_t i = 0; i < refusals.size(); ++i) {
         if (!can_be_offered(graph, graph.nodes[i], true).ok()) continue;
         hf_device_message why = empty_message();
-        const int code =
-            plugin_->api().supports(plugin_->device(), &description.graph(), i, &why);
+        const int code = plugin_->api().supports(plugin_->device(), &description.graph(), i, &why);
         const Status status = Plugin::to_status(code, why, "supports");
         if (status.ok()) continue;
         if (code != HF_DEVICE_UNSUPPORTED) return status.context("{}", graph.nodes[i].describe());

@@ -1,5 +1,5 @@
-// A device plug-in as a back end: graphs are described to it, parts compiled by it, and every answer
-// is checked before it is believed: codes, handles, the types of outputs.
+// A device plug-in as a back end: graphs are described to it, parts compiled by it, and every
+// answer is checked before it is believed: codes, handles, the types of outputs.
 //
 // What the plug-in does inside its functions cannot be checked: it is trusted code in this process.
 

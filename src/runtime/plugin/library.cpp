@@ -26,9 +26,8 @@ Status check_name(const char* name) {
     };
     if (length == 0 || length == HF_DEVICE_NAME_BYTES ||
         !std::all_of(name, name + length, is_allowed)) {
-        return failed_precondition(
-            "its name is not 1 to {} characters of a-z, 0-9, '-' and '_'",
-            HF_DEVICE_NAME_BYTES - 1);
+        return failed_precondition("its name is not 1 to {} characters of a-z, 0-9, '-' and '_'",
+                                   HF_DEVICE_NAME_BYTES - 1);
     }
     return {};
 }

@@ -1,6 +1,6 @@
-// A vendor's shared library, loaded and checked: the version it speaks, the size of its table, every
-// pointer in it, its name; then its device is opened. Whatever is wrong becomes one Status that
-// names the file.
+// A vendor's shared library, loaded and checked: the version it speaks, the size of its table,
+// every pointer in it, its name; then its device is opened. Whatever is wrong becomes one Status
+// that names the file.
 //
 // Ownership: the device is closed with the last user of the Plugin. The library itself stays loaded
 // until the process ends, since the runtimes that vendors bring cannot all be unloaded.

@@ -9,7 +9,8 @@ Status check_value(const graph::Value& value, bool known_shape) {
     }
     if (!value.dtype) return unimplemented("the type of '{}' is not known", value.name);
     if (dtype_size(*value.dtype) == 0) return unimplemented("'{}' holds strings", value.name);
-    if (known_shape && !(value.shape && value.shape->is_known())) {
+    if (!value.shape) return unimplemented("the rank of '{}' is not known", value.name);
+    if (known_shape && !value.shape->is_known()) {
         return unimplemented("the shape of '{}' is not known before it runs", value.name);
     }
     return {};

@@ -46,8 +46,8 @@ public:
     virtual Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph part) const = 0;
 };
 
-// OK, or why no back end can be given the node: it has a subgraph, strings, values of unknown type or,
-// with `known_shapes`, of unknown shape, or is an operator of our own.
+// OK, or why no back end can be given the node: it has a subgraph, strings, values of unknown type
+// or rank or, with `known_shapes`, extents, or is an operator of our own.
 Status can_be_offered(const graph::Graph& graph, const graph::Node& node, bool known_shapes);
 
 }  // namespace hf::runtime

@@ -95,7 +95,9 @@ private:
     const Backend& backend_of(const Part& part) const {
         return *options_.offers[part.owner].backend;
     }
-    bool is_whole() const { return parts_.size() == 1 && parts_[0].part.nodes.size() == graph_.nodes.size(); }
+    bool is_whole() const {
+        return parts_.size() == 1 && parts_[0].part.nodes.size() == graph_.nodes.size();
+    }
 
     bool wants_fixed_inputs() const {
         const auto& offers = options_.offers;
@@ -174,8 +176,8 @@ private:
                        made.part.owner);
             return {};
         }
-        const Refusals alone = HF_TRY(
-            backend.refusals_alone(made.graph.graph).context("{}", backend.name()));
+        const Refusals alone =
+            HF_TRY(backend.refusals_alone(made.graph.graph).context("{}", backend.name()));
         HF_CHECK(alone.size() == made.part.nodes.size(), "{}", backend.name());
         const bool found = std::any_of(alone.begin(), alone.end(),
                                        [](const std::string& text) { return !text.empty(); });

@@ -36,8 +36,8 @@ public:
         for (const auto& [slot, tensor] : plan.constants) slots[slot] = tensor;
         for (std::size_t i = 0; i < inputs.size(); ++i) slots[plan.inputs[i]] = inputs[i];
         for (std::size_t i = 0; i < parts_.size(); ++i) {
-            HF_TRY(run_part(i, slots).context("part {} ({})", i + 1,
-                                              plan.parts[i].model->device()));
+            HF_TRY(
+                run_part(i, slots).context("part {} ({})", i + 1, plan.parts[i].model->device()));
             for (Slot slot : model_->done_after(i)) slots[slot] = Tensor();
         }
         std::vector<Tensor> outputs;
@@ -100,9 +100,9 @@ std::vector<StepInfo> SplitModel::steps() const {
         const SplitPart& part = plan_.parts[i];
         std::vector<StepInfo> own = part.model->steps();
         if (own.empty()) {
-            own.push_back({fmt::format("part {} of {}, {} nodes", i + 1, plan_.parts.size(),
-                                       part.nodes),
-                           std::string(part.model->device()), ""});
+            own.push_back(
+                {fmt::format("part {} of {}, {} nodes", i + 1, plan_.parts.size(), part.nodes),
+                 std::string(part.model->device()), ""});
         }
         std::move(own.begin(), own.end(), std::back_inserter(all));
     }
@@ -114,8 +114,7 @@ Result<std::unique_ptr<Session>> SplitModel::new_session() const {
     std::size_t first_step = 0;
     for (const SplitPart& part : plan_.parts) {
         const std::size_t steps = part.model->steps().size();
-        parts.push_back(
-            {HF_TRY(part.model->new_session()), Shifted(first_step), steps > 0});
+        parts.push_back({HF_TRY(part.model->new_session()), Shifted(first_step), steps > 0});
         first_step += std::max<std::size_t>(steps, 1);
     }
     return std::make_unique<SplitSession>(shared_from_this(), std::move(parts));

@@ -27,9 +27,9 @@ struct SplitPart {
 struct SplitPlan {
     Signature signature;
     std::size_t slots = 0;
-    std::vector<Slot> inputs;                          // as the signature
-    std::vector<Slot> outputs;                         // as the signature
-    std::vector<std::pair<Slot, Tensor>> constants;    // outputs that nothing computes
+    std::vector<Slot> inputs;                        // as the signature
+    std::vector<Slot> outputs;                       // as the signature
+    std::vector<std::pair<Slot, Tensor>> constants;  // outputs that nothing computes
     std::vector<SplitPart> parts;
     std::string device;  // "example+cpu"
 };
