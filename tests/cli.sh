@@ -40,7 +40,7 @@ expect 0 '' "$holdfast" run add.onnx --input x=random --input y=zeros --output o
 expect 0 'sum' "$holdfast" run add.onnx --input x=out/sum.npy --input y=out/sum.npy
 expect 0 '"how":"measured"' "$holdfast" bench add.onnx --seconds 0.1 --json
 expect 1 '--seconds: want' "$holdfast" bench add.onnx --seconds -1
-expect 1 'want ref, cpu or auto' "$holdfast" run add.onnx --device gpu --input x=zeros --input y=zeros
+expect 1 'want ref, cpu, auto' "$holdfast" run add.onnx --device gpu --input x=zeros --input y=zeros
 
 cp $cases/pytorch-converted/test_Conv2d/model.onnx conv.onnx
 expect 0 'Conv2d\(' "$holdfast" inspect conv.onnx --passes --graph
