@@ -108,5 +108,16 @@ expect 0 "not MatMul 'p1_node' .ai.onnx. and 5 more: example: too long a program
     "$holdfast" compile small.onnx --report --device "plugin:$broken"
 unset HF_TEST_FAULT
 
+# The example of the documentation, as it stands.
+sed -n '/^```c$/,/^```$/p' "$HF_SOURCE_DIR/docs/reference/device-abi.md" | grep -v '^```' >negate.c
+cc -std=c11 -Wall -Wextra -Wpedantic -Werror -shared -fPIC -I "$HF_SOURCE_DIR/src/runtime/plugin" negate.c -o libnegate.so ||
+    fail 'the example of docs/reference/device-abi.md does not compile'
+negation=/usr/include/onnx/backend/test/data/node/test_neg
+if [ -d $negation ]; then
+    expect 0 'part +1 of 1: negate, 1 nodes' "$holdfast" compile $negation/model.onnx --report --device plugin:./libnegate.so
+    mkdir cases && cp -r $negation cases/test_neg
+    expect 0 '^1 passed, 0 failed' "$holdfast" conform onnx cases --device plugin:./libnegate.so
+fi
+
 [ $failures -eq 0 ] && echo 'device plug-ins: same answers, split where refused, broken ones refused by name'
 exit $((failures > 0))

@@ -48,20 +48,20 @@ Status run(World& world, const Arguments& arguments) {
 
 }  // namespace
 
-Command compile_command(){
+Command compile_command() {
     std::vector<Option> options{
-        "-o,--output", "where the plan goes; without it, --report only reports", "OUT.plan"},
-    {"--report", "say which device and kernel each node got, and why", ""}};
-for (Option& option : device_options()) options.push_back(std::move(option));
-options.push_back({"--json", "the report as JSON", ""});
-return {"compile",
-        "Makes a plan: a model ready to run from its file, without parsing or packing",
-        {{"FILE", "an ONNX or TFLite model"}},
-        std::move(options),
-        {"holdfast compile model.tflite -o model.plan --report",
-         "holdfast run model.plan --input x=random",
-         "holdfast compile model.onnx --report --device plugin:./libexample_device.so"},
-        run};
+        {"-o,--output", "where the plan goes; without it, --report only reports", "OUT.plan"},
+        {"--report", "say which device and kernel each node got, and why", ""}};
+    for (Option& option : device_options()) options.push_back(std::move(option));
+    options.push_back({"--json", "the report as JSON", ""});
+    return {"compile",
+            "Makes a plan: a model ready to run from its file, without parsing or packing",
+            {{"FILE", "an ONNX or TFLite model"}},
+            std::move(options),
+            {"holdfast compile model.tflite -o model.plan --report",
+             "holdfast run model.plan --input x=random",
+             "holdfast compile model.onnx --report --device plugin:./libexample_device.so"},
+            run};
 }
 
 }  // namespace hf::cli
