@@ -29,8 +29,9 @@ Result<Refusals> OnnxRuntimeBackend::refusals(const graph::Graph& graph) const {
 
 Result<Refusals> OnnxRuntimeBackend::refusals_alone(const graph::Graph& part) const {
     Refusals refusals(part.nodes.size());
+    const std::vector<std::size_t> reads = count_reads(part);
     for (std::size_t i = 0; i < refusals.size(); ++i) {
-        const PartGraph alone = extract(part, {0, {i}});
+        const PartGraph alone = extract(part, {0, {i}}, reads);
         if (alone.outputs.empty()) continue;
         const auto model = OrtModel::create(library_, alone.graph);
         if (!model.ok()) refusals[i] = std::string(model.status().message());

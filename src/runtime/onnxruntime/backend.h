@@ -22,6 +22,7 @@ public:
 
     std::string_view name() const override { return "onnxruntime"; }
     bool needs_known_shapes() const override { return false; }
+    bool takes_bodies() const override { return true; }
     Result<Refusals> refusals(const graph::Graph& graph) const override;
     Result<Refusals> refusals_alone(const graph::Graph& part) const override;
     Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph part) const override;

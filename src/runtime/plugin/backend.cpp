@@ -112,7 +112,7 @@ Result<Refusals> PluginBackend::refusals(const graph::Graph& graph) const {
     const Description description(graph);
     Refusals refusals(graph.nodes.size());
     for (std::size_t i = 0; i < refusals.size(); ++i) {
-        if (!can_be_offered(graph, graph.nodes[i], true).ok()) continue;
+        if (!can_be_offered(graph, graph.nodes[i], *this).ok()) continue;
         hf_device_message why = empty_message();
         const int code = plugin_->api().supports(plugin_->device(), &description.graph(), i, &why);
         const Status status = Plugin::to_status(code, why, "supports");

@@ -52,7 +52,7 @@ Result<Assignment> assign(const graph::Graph& graph, const std::vector<Offer>& o
         for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
             const graph::Node& node = graph.nodes[n];
             if (made.owners[n] != made.nobody || !is_offered(offers[i], node)) continue;
-            const Status ours = can_be_offered(graph, node, backend.needs_known_shapes());
+            const Status ours = can_be_offered(graph, node, backend);
             const std::string why = ours.ok() ? refusals[n] : std::string(ours.message());
             if (why.empty()) {
                 made.owners[n] = i;

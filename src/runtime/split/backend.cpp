@@ -1,5 +1,7 @@
 #include "runtime/split/backend.h"
 
+#include "runtime/split/partition.h"
+
 namespace hf::runtime {
 namespace {
 
@@ -18,17 +20,19 @@ Status check_value(const graph::Value& value, bool known_shape) {
 
 }  // namespace
 
-Status can_be_offered(const graph::Graph& graph, const graph::Node& node, bool known_shapes) {
+Status can_be_offered(const graph::Graph& graph, const graph::Node& node, const Backend& backend) {
+    if (node.domain == "hf") return unimplemented("an operator of Holdfast's own");
     for (const auto& [name, attribute] : node.attributes) {
-        if (std::holds_alternative<graph::SubgraphPtr>(attribute)) {
+        if (std::holds_alternative<graph::SubgraphPtr>(attribute) && !backend.takes_bodies()) {
             return unimplemented("it has a subgraph, '{}'", name);
         }
     }
-    if (node.domain == "hf") return unimplemented("an operator of Holdfast's own");
-    for (const auto* ids : {&node.inputs, &node.outputs}) {
-        for (graph::ValueId id : *ids) {
-            if (id != graph::kNoValue) HF_TRY(check_value(graph.value(id), known_shapes));
-        }
+    std::vector<graph::ValueId> touched = values_read(graph, node);
+    for (graph::ValueId id : node.outputs) {
+        if (id != graph::kNoValue) touched.push_back(id);
+    }
+    for (graph::ValueId id : touched) {
+        HF_TRY(check_value(graph.value(id), backend.needs_known_shapes()));
     }
     return {};
 }

@@ -33,6 +33,9 @@ public:
     // then, as for the cpu device.
     virtual bool needs_known_shapes() const = 0;
 
+    // Whether it can be given nodes with bodies: If, Loop, Scan.
+    virtual bool takes_bodies() const { return false; }
+
     // Asked of a whole graph. Nodes that cannot be offered are refused whatever it says.
     virtual Result<Refusals> refusals(const graph::Graph& graph) const = 0;
 
@@ -46,8 +49,9 @@ public:
     virtual Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph part) const = 0;
 };
 
-// OK, or why no back end can be given the node: it has a subgraph, strings, values of unknown type
-// or rank or, with `known_shapes`, extents, or is an operator of our own.
-Status can_be_offered(const graph::Graph& graph, const graph::Node& node, bool known_shapes);
+// OK, or why the back end cannot be given the node: it is an operator of our own, touches strings
+// or values of unknown type, rank or, where it needs them, extents, or has a body that it does not
+// take.
+Status can_be_offered(const graph::Graph& graph, const graph::Node& node, const Backend& backend);
 
 }  // namespace hf::runtime

@@ -131,6 +131,7 @@ private:
     // A graph that one owner has as a whole keeps its inputs and outputs as they are.
     void cut() {
         parts_.clear();
+        const std::vector<std::size_t> reads = count_reads(graph_);
         std::vector<Part> parts = partition(graph_, assignment_.owners);
         if (parts.empty()) parts.push_back({assignment_.nobody, {}});
         for (Part& part : parts) {
@@ -138,7 +139,7 @@ private:
             if (made.part.nodes.size() == graph_.nodes.size()) {
                 made.graph = {graph_, graph_.inputs, graph_.outputs};
             } else {
-                made.graph = extract(graph_, made.part);
+                made.graph = extract(graph_, made.part, reads);
             }
             if (!made.graph.outputs.empty()) parts_.push_back(std::move(made));
         }

@@ -31,19 +31,29 @@ void add_captures(const graph::Graph& graph, const graph::Node& node,
     }
 }
 
-// Marks values of `graph` that some node outside the part reads, or that are the graph's outputs.
-std::vector<bool> wanted_outside(const graph::Graph& graph, const Part& part) {
-    std::vector<bool> wanted(graph.values.size(), false);
-    for (graph::ValueId id : graph.outputs) wanted[id.value()] = true;
-    auto own = part.nodes.begin();
-    for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
-        if (own != part.nodes.end() && *own == i) {
-            ++own;
-            continue;
+using Stage = std::map<std::size_t, Part>;  // by owner
+
+// Within a stage any order will do: it begins with the owner that ran last, whose parts then join.
+std::vector<Part> in_order(std::map<std::size_t, Stage> stages) {
+    std::vector<Part> ordered;
+    const auto append = [&](Part part) {
+        if (ordered.empty() || ordered.back().owner != part.owner) {
+            ordered.push_back(std::move(part));
+            return;
         }
-        for (graph::ValueId id : values_read(graph, graph.nodes[i])) wanted[id.value()] = true;
+        std::vector<std::size_t>& nodes = ordered.back().nodes;
+        nodes.insert(nodes.end(), part.nodes.begin(), part.nodes.end());
+        std::sort(nodes.begin(), nodes.end());
+    };
+    for (auto& [number, stage] : stages) {
+        const auto again = ordered.empty() ? stage.end() : stage.find(ordered.back().owner);
+        if (again != stage.end()) {
+            append(std::move(again->second));
+            stage.erase(again);
+        }
+        for (auto& [owner, part] : stage) append(std::move(part));
     }
-    return wanted;
+    return ordered;
 }
 
 }  // namespace
@@ -63,23 +73,34 @@ std::vector<Part> partition(const graph::Graph& graph, std::span<const std::size
     HF_CHECK(owners.size() == graph.nodes.size(), "{} owners", owners.size());
     const std::vector<std::size_t> producers = producers_of(graph);
     std::vector<std::size_t> stages(graph.nodes.size(), 0);
-    std::map<std::pair<std::size_t, std::size_t>, Part> parts;  // by stage and owner
+    std::map<std::size_t, Stage> parts;
     for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
         for (graph::ValueId id : values_read(graph, graph.nodes[i])) {
             const std::size_t from = producers[id.value()];
             if (from >= i) continue;  // an input or constant, or an inner value's namesake
             stages[i] = std::max(stages[i], stages[from] + (owners[from] != owners[i]));
         }
-        Part& part = parts[{stages[i], owners[i]}];
+        Part& part = parts[stages[i]][owners[i]];
         part.owner = owners[i];
         part.nodes.push_back(i);
     }
-    std::vector<Part> ordered;
-    for (auto& [key, part] : parts) ordered.push_back(std::move(part));
-    return ordered;
+    return in_order(std::move(parts));
 }
 
-PartGraph extract(const graph::Graph& graph, const Part& part) {
+std::vector<std::size_t> count_reads(const graph::Graph& graph) {
+    std::vector<std::size_t> reads(graph.values.size(), 0);
+    for (const graph::Node& node : graph.nodes) {
+        for (graph::ValueId id : values_read(graph, node)) ++reads[id.value()];
+    }
+    for (graph::ValueId id : graph.outputs) ++reads[id.value()];
+    return reads;
+}
+
+PartGraph extract(const graph::Graph& graph, const Part& part, std::span<const std::size_t> reads) {
+    std::map<graph::ValueId, std::size_t> inside;  // reads by the part itself
+    for (std::size_t index : part.nodes) {
+        for (graph::ValueId id : values_read(graph, graph.nodes[index])) ++inside[id];
+    }
     PartGraph made;
     made.graph.name = graph.name;
     made.graph.metadata = graph.metadata;
@@ -92,7 +113,6 @@ PartGraph extract(const graph::Graph& graph, const Part& part) {
         }
         return place->second;
     };
-    const std::vector<bool> wanted = wanted_outside(graph, part);
     for (std::size_t index : part.nodes) {
         graph::Node node = graph.nodes[index];
         for (graph::ValueId id : values_read(graph, node)) {
@@ -109,7 +129,7 @@ PartGraph extract(const graph::Graph& graph, const Part& part) {
             if (id == graph::kNoValue) continue;
             const graph::ValueId outer = id;
             id = bring(outer);
-            if (!wanted[outer.value()]) continue;
+            if (reads[outer.value()] == inside[outer]) continue;
             made.graph.outputs.push_back(id);
             made.outputs.push_back(outer);
         }

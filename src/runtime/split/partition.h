@@ -1,6 +1,6 @@
-// Which nodes run together: a graph whose nodes have owners becomes the fewest parts, each of one
-// owner, that can run one after another. Two parallel branches of one owner are one part; an owner
-// gets a second part only where a path leads out of the first, through another owner, and back.
+// Which nodes run together: a graph whose nodes have owners becomes few parts, each of one owner,
+// that can run one after another. Parallel branches of one owner are one part; what cuts is a path
+// that leads out of an owner's nodes and back.
 //
 // Pure.
 
@@ -29,8 +29,12 @@ struct PartGraph {
 // Parts in an order in which they can run. `owners` has one entry a node.
 std::vector<Part> partition(const graph::Graph& graph, std::span<const std::size_t> owners);
 
+// How often each value is read, by nodes and as an output of the graph.
+std::vector<std::size_t> count_reads(const graph::Graph& graph);
+
 // Constants come along; values that others compute become inputs, those that others want outputs.
-PartGraph extract(const graph::Graph& graph, const Part& part);
+// REQUIRES: `reads` is count_reads(graph).
+PartGraph extract(const graph::Graph& graph, const Part& part, std::span<const std::size_t> reads);
 
 // What a node reads: its inputs, and what the bodies in its attributes capture. Without omitted
 // ones.
