@@ -21,7 +21,7 @@ public:
         : library_(std::move(library)) {}
 
     std::string_view name() const override { return "onnxruntime"; }
-    bool needs_known_shapes() const override { return false; }
+    bool needs_known_types() const override { return false; }
     bool takes_bodies() const override { return true; }
     Result<Refusals> refusals(const graph::Graph& graph) const override;
     Result<Refusals> refusals_alone(const graph::Graph& part) const override;

@@ -39,6 +39,25 @@ Result<Owned<OrtSession>> load(const Library& library, const Bytes& bytes) {
     return Owned<OrtSession>(session, api.release_session);
 }
 
+// What goes in and out of a session here.
+Status check_ends(const graph::Graph& graph) {
+    for (const auto* ids : {&graph.inputs, &graph.outputs}) {
+        for (graph::ValueId id : *ids) {
+            const graph::Value& value = graph.value(id);
+            if (value.kind != graph::ValueKind::kTensor) {
+                return unimplemented("'{}' is a sequence, map or optional", value.name);
+            }
+            if (!value.dtype || !value.shape) {
+                return unimplemented("the type of '{}' is not known", value.name);
+            }
+            if (dtype_size(*value.dtype) == 0) {
+                return unimplemented("'{}' holds strings", value.name);
+            }
+        }
+    }
+    return {};
+}
+
 // Whether a tensor of this shape may be where `known` was expected.
 bool fits(const Shape& known, const Shape& given) {
     if (known.rank() != given.rank()) return false;
@@ -52,6 +71,7 @@ bool fits(const Shape& known, const Shape& given) {
 
 Result<std::shared_ptr<const OrtModel>> OrtModel::create(std::shared_ptr<const Library> library,
                                                          const graph::Graph& graph) {
+    HF_TRY(check_ends(graph));
     const Result<Bytes> bytes = graph::onnx::export_model(graph);
     if (!bytes.ok()) return unimplemented("{}", bytes.status().message());
     Owned<OrtSession> session = HF_TRY(load(*library, *bytes));

@@ -15,8 +15,8 @@ namespace hf::runtime::onnxruntime {
 
 class OrtModel final : public CompiledModel, public std::enable_shared_from_this<OrtModel> {
 public:
-    // UNIMPLEMENTED when the graph cannot be written as ONNX or the library does not load it.
-    // REQUIRES: inputs and outputs are tensors of known element type and rank.
+    // UNIMPLEMENTED when an input or output is no tensor of numbers of known rank, the graph cannot
+    // be written as ONNX, or the library does not load it.
     static Result<std::shared_ptr<const OrtModel>> create(std::shared_ptr<const Library> library,
                                                           const graph::Graph& graph);
 

@@ -19,7 +19,7 @@ public:
     explicit PluginBackend(std::shared_ptr<const Plugin> plugin) : plugin_(std::move(plugin)) {}
 
     std::string_view name() const override { return plugin_->name(); }
-    bool needs_known_shapes() const override { return true; }
+    bool needs_known_types() const override { return true; }
     Result<Refusals> refusals(const graph::Graph& graph) const override;
     Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph part) const override;
 

@@ -5,14 +5,13 @@
 namespace hf::runtime {
 namespace {
 
-Status check_value(const graph::Value& value, bool known_shape) {
+Status check_value(const graph::Value& value) {
     if (value.kind != graph::ValueKind::kTensor) {
         return unimplemented("'{}' is a sequence, map or optional", value.name);
     }
     if (!value.dtype) return unimplemented("the type of '{}' is not known", value.name);
     if (dtype_size(*value.dtype) == 0) return unimplemented("'{}' holds strings", value.name);
-    if (!value.shape) return unimplemented("the rank of '{}' is not known", value.name);
-    if (known_shape && !value.shape->is_known()) {
+    if (!value.shape || !value.shape->is_known()) {
         return unimplemented("the shape of '{}' is not known before it runs", value.name);
     }
     return {};
@@ -27,12 +26,13 @@ Status can_be_offered(const graph::Graph& graph, const graph::Node& node, const 
             return unimplemented("it has a subgraph, '{}'", name);
         }
     }
+    if (!backend.needs_known_types()) return {};
     std::vector<graph::ValueId> touched = values_read(graph, node);
     for (graph::ValueId id : node.outputs) {
         if (id != graph::kNoValue) touched.push_back(id);
     }
     for (graph::ValueId id : touched) {
-        HF_TRY(check_value(graph.value(id), backend.needs_known_shapes()));
+        HF_TRY(check_value(graph.value(id)));
     }
     return {};
 }

@@ -29,9 +29,9 @@ public:
 
     virtual std::string_view name() const = 0;
 
-    // Whether it must know every shape before it compiles. Extents of inputs that are open become 1
-    // then, as for the cpu device.
-    virtual bool needs_known_shapes() const = 0;
+    // Whether it must know the type and shape of every value before it compiles. Extents of inputs
+    // that are open become 1 then, as for the cpu device. Else compile() judges a part's ends.
+    virtual bool needs_known_types() const = 0;
 
     // Whether it can be given nodes with bodies: If, Loop, Scan.
     virtual bool takes_bodies() const { return false; }
@@ -49,9 +49,9 @@ public:
     virtual Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph part) const = 0;
 };
 
-// OK, or why the back end cannot be given the node: it is an operator of our own, touches strings
-// or values of unknown type, rank or, where it needs them, extents, or has a body that it does not
-// take.
+// OK, or why the back end cannot be given the node: it is an operator of our own, has a body that
+// the back end does not take or, where it needs types, touches a value that is no tensor of numbers
+// of known shape.
 Status can_be_offered(const graph::Graph& graph, const graph::Node& node, const Backend& backend);
 
 }  // namespace hf::runtime

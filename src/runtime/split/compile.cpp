@@ -26,6 +26,7 @@ struct MadePart {
     Part part;
     PartGraph graph;
     Model model;
+    CompileReport report;  // of a part of ours
 };
 
 // Each reason once, with the first node that it met.
@@ -78,12 +79,16 @@ public:
         assignment_ = HF_TRY(assign(graph_, options_.offers));
         HF_TRY(check_ends());
         HF_TRY(compile_foreign());
-        for (MadePart& made : parts_) {
-            if (is_foreign(made.part)) {
-                report_foreign(made);
-            } else {
-                HF_TRY(compile_local(made));
-            }
+        Status rest = compile_rest();
+        if (rest.code() == Code::kUnimplemented && !is_whole()) {
+            // A sequence, say, that one part of ours would hand to another.
+            refuse_all(fmt::format("the rest does not run in parts: {}", rest.message()));
+            cut();
+            rest = compile_rest();
+        }
+        HF_TRY(std::move(rest));
+        for (const MadePart& made : parts_) {
+            is_foreign(made.part) ? report_foreign(made) : report_local(made);
         }
         report_.device = device_name();
         if (is_whole()) return parts_[0].model;
@@ -103,7 +108,7 @@ private:
         const auto& offers = options_.offers;
         return options_.device == "cpu" || !options_.input_shapes.empty() ||
                std::any_of(offers.begin(), offers.end(),
-                           [](const Offer& offer) { return offer.backend->needs_known_shapes(); });
+                           [](const Offer& offer) { return offer.backend->needs_known_types(); });
     }
 
     // A model in parts has a signature; one whose ends have no tensor type runs as a whole here.
@@ -135,7 +140,7 @@ private:
         std::vector<Part> parts = partition(graph_, assignment_.owners);
         if (parts.empty()) parts.push_back({assignment_.nobody, {}});
         for (Part& part : parts) {
-            MadePart made{std::move(part), {}, nullptr};
+            MadePart made{std::move(part), {}, nullptr, {}};
             if (made.part.nodes.size() == graph_.nodes.size()) {
                 made.graph = {graph_, graph_.inputs, graph_.outputs};
             } else {
@@ -201,25 +206,31 @@ private:
         report_.parts.push_back({name, made.part.nodes.size(), {}});
     }
 
-    Status compile_local(MadePart& made) {
-        CompileOptions local = options_;
-        local.offers.clear();
-        if (!is_whole()) {
-            // Its inputs are what other parts made: an open extent of theirs is open.
-            local.input_shapes.clear();
-            if (local.device == "cpu") local.device = "auto";
+    Status compile_rest() {
+        for (MadePart& made : parts_) {
+            if (is_foreign(made.part)) continue;
+            CompileOptions local = options_;
+            local.offers.clear();
+            if (!is_whole()) {
+                // Its inputs are what other parts made: an open extent of theirs is open.
+                local.input_shapes.clear();
+                if (local.device == "cpu") local.device = "auto";
+            }
+            made.model = HF_TRY(runtime::compile(made.graph.graph, local, &made.report));
         }
-        CompileReport report;
-        made.model = HF_TRY(runtime::compile(made.graph.graph, local, &report));
+        return {};
+    }
+
+    void report_local(const MadePart& made) {
+        const CompileReport& report = made.report;
         merge_passes(report.passes, report_);
-        std::move(report.nodes.begin(), report.nodes.end(), std::back_inserter(report_.nodes));
+        report_.nodes.insert(report_.nodes.end(), report.nodes.begin(), report.nodes.end());
         report_.arena_bytes += report.arena_bytes;
         report_.weight_bytes += report.weight_bytes;
         report_.macs += report.macs;
         if (report_.device_refusal.empty()) report_.device_refusal = report.device_refusal;
         report_.parts.push_back(
             {report.device, made.part.nodes.size(), reasons_of(graph_, made.part, assignment_)});
-        return {};
     }
 
     std::string device_name() const {

@@ -17,7 +17,7 @@ public:
     explicit FakeBackend(std::set<std::string> operators) : operators_(std::move(operators)) {}
 
     std::string_view name() const override { return "fake"; }
-    bool needs_known_shapes() const override { return false; }
+    bool needs_known_types() const override { return true; }
 
     Result<Refusals> refusals(const graph::Graph& graph) const override {
         Refusals refusals;
@@ -52,7 +52,7 @@ class RandomBackend final : public Backend {
 public:
     explicit RandomBackend(std::uint64_t seed) : seed_(seed) {}
     std::string_view name() const override { return "random"; }
-    bool needs_known_shapes() const override { return false; }
+    bool needs_known_types() const override { return false; }
 
     Result<Refusals> refusals(const graph::Graph& graph) const override {
         Rng rng(seed_);
