@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/text.h"
+#include "cli/back_ends.h"
 #include "graph/load.h"
 #include "runtime/plan_file.h"
 
@@ -43,7 +44,13 @@ double milliseconds_since(World& world, Duration start) {
 }  // namespace
 
 std::vector<Option> device_options() {
-    return {{"--device", "ref (the reference), cpu, or auto: cpu where it can", "DEVICE", "auto"},
+    return {{"--device",
+             "ref (the reference), cpu, auto: cpu where it can; onnxruntime, or plugin:PATH of a "
+             "vendor's library, with auto for what it refuses",
+             "DEVICE", "auto"},
+            {"--op-device",
+             "give this operator to onnxruntime or plugin:PATH, and the rest to --device",
+             "OP=DEVICE", "", true},
             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
              true},
             {"--disable-kernel",
@@ -54,10 +61,7 @@ std::vector<Option> device_options() {
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments) {
     runtime::CompileOptions options;
     options.clock = &world.clock;
-    options.device = arguments.get("device");
-    if (options.device != "ref" && options.device != "cpu" && options.device != "auto") {
-        return invalid_argument("--device: want ref, cpu or auto, got '{}'", options.device);
-    }
+    HF_TRY(choose_devices(world, arguments, options));
     options.disabled_passes = arguments.all("disable-pass");
     options.disabled_kernels = arguments.all("disable-kernel");
     return options;
@@ -74,8 +78,8 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
     LoadedModel loaded;
     const std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     if (runtime::is_plan(file->bytes())) {
-        if (options.device == "ref") {
-            return invalid_argument("{}: a plan is for cpu; give the model file for --device ref",
+        if (options.device == "ref" || !options.offers.empty()) {
+            return invalid_argument("{}: a plan is for cpu; give the model file for other devices",
                                     path);
         }
         if (!options.disabled_passes.empty() || !options.disabled_kernels.empty()) {
@@ -101,7 +105,7 @@ json::Object describe_report(const runtime::CompileReport& report) {
     out["arenaBytes"] = report.arena_bytes;
     out["weightBytes"] = report.weight_bytes;
     out["macs"] = report.macs;
-    json::Array passes, nodes;
+    json::Array passes, nodes, parts;
     for (const auto& pass : report.passes) {
         passes.push_back(json::Object{{"name", pass.name},
                                       {"milliseconds", pass.milliseconds},
@@ -113,8 +117,14 @@ json::Object describe_report(const runtime::CompileReport& report) {
         if (!row.refused.empty()) node["refused"] = row.refused;
         nodes.push_back(std::move(node));
     }
+    for (const auto& row : report.parts) {
+        json::Array refused(row.refused.begin(), row.refused.end());
+        parts.push_back(json::Object{
+            {"device", row.device}, {"nodes", row.nodes}, {"refused", std::move(refused)}});
+    }
     out["passes"] = std::move(passes);
     out["nodes"] = std::move(nodes);
+    if (!parts.empty()) out["parts"] = std::move(parts);
     return out;
 }
 
@@ -130,6 +140,12 @@ std::string format_report(const runtime::CompileReport& report) {
                                      : pass.changed ? "changed the graph"
                                                     : "nothing to do";
         text += fmt::format("pass     {:24} {:8.3f} ms  {}\n", pass.name, pass.milliseconds, did);
+    }
+    for (std::size_t i = 0; i < report.parts.size(); ++i) {
+        const auto& part = report.parts[i];
+        text += fmt::format("part     {} of {}: {}, {} nodes\n", i + 1, report.parts.size(),
+                            part.device, part.nodes);
+        for (const std::string& why : part.refused) text += fmt::format("         not {}\n", why);
     }
     for (const auto& row : report.nodes) {
         text += fmt::format("node     {:24} {}\n", row.kernel, row.node);

@@ -14,7 +14,7 @@
 
 namespace hf::cli {
 
-// The options that every command with a device shares: --device, --disable-pass,
+// The options that every command with a device shares: --device, --op-device, --disable-pass,
 // --disable-kernel.
 std::vector<Option> device_options();
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments);

@@ -7,6 +7,7 @@
 #include "runtime/device.h"
 #include "runtime/optimize.h"
 #include "runtime/ref/interpreter.h"
+#include "runtime/split/compile.h"
 
 namespace hf::runtime {
 namespace {
@@ -57,6 +58,7 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
     CompileReport own;
     CompileReport& to = report ? *report : own;
     HF_TRY(cpu::check_kernel_names(options.disabled_kernels));
+    if (!options.offers.empty()) return compile_split(std::move(graph), options, to);
     HF_TRY(optimize(graph, options, to));
     Status refusal = invalid_argument("there is no device '{}'", options.device);
     for (const Device* device : all_devices()) {

@@ -16,6 +16,14 @@
 
 namespace hf::runtime {
 
+class Backend;  // split/backend.h
+
+// A back end that is asked for parts of the graph.
+struct Offer {
+    std::shared_ptr<const Backend> backend;
+    std::vector<std::string> operators;  // "Conv", "com.microsoft.Gelu"; empty: every one
+};
+
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
     std::vector<std::string> disabled_passes;   // "all" leaves every one out
@@ -25,6 +33,9 @@ struct CompileOptions {
     // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
     // them fixed. Empty: an input with unknown extents makes "auto" choose ref.
     std::vector<std::pair<std::string, Shape>> input_shapes;
+
+    // Asked in this order before `device`, which runs what all of them refuse.
+    std::vector<Offer> offers;
 };
 
 // What happened to each part of the graph, for `holdfast compile` and `inspect`.
@@ -42,9 +53,15 @@ struct CompileReport {
         std::string kernel;   // "simd.conv_f32", "ref.TopK"
         std::string refused;  // why faster kernels did not take it; empty when none declined
     };
+    struct PartRow {
+        std::string device;  // "example", "cpu"
+        std::size_t nodes = 0;
+        std::vector<std::string> refused;  // why no back end took them: one a reason
+    };
     std::vector<PassRow> passes;
     std::vector<NodeRow> nodes;
-    std::string device;
+    std::vector<PartRow> parts;  // in the order in which they run; empty without back ends
+    std::string device;          // "cpu"; of several, "example+cpu"
     std::string device_refusal;  // why "auto" did not choose cpu; empty when it did
     std::uint64_t arena_bytes = 0;
     std::uint64_t weight_bytes = 0;

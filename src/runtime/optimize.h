@@ -14,4 +14,9 @@ namespace hf::runtime {
 // that there is none of.
 Status optimize(graph::Graph& graph, const CompileOptions& options, CompileReport& report);
 
+// The same for back ends: only the passes that keep to operators of the model's own format, so that
+// others understand what is left. `fixed` closes what stays open of inputs.
+Status optimize_standard(graph::Graph& graph, const CompileOptions& options, bool fixed,
+                         CompileReport& report);
+
 }  // namespace hf::runtime

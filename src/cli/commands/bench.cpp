@@ -142,7 +142,8 @@ Command bench_command() {
             "Measures the latency of a model on this machine",
             {{"FILE", "an ONNX or TFLite model, or a plan"}},
             std::move(options),
-            {"holdfast bench model.onnx --seconds 5", "holdfast bench model.onnx --json"},
+            {"holdfast bench model.onnx --seconds 5", "holdfast bench model.onnx --json",
+             "holdfast bench model.onnx --op-device Conv=onnxruntime"},
             run};
 }
 

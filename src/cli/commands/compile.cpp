@@ -5,10 +5,24 @@
 namespace hf::cli {
 namespace {
 
+// Without a plan: what compiling would do.
+void show_report(World& world, const Arguments& arguments, const LoadedModel& loaded) {
+    json::Object out = describe_report(loaded.report);
+    out["compileMs"] = loaded.load_ms;
+    world.out(arguments.flag("json") ? json::write(out) + "\n" : format_report(loaded.report));
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const std::string to = arguments.get("output");
+    if (to.empty() && !arguments.flag("report")) {
+        return invalid_argument("say where the plan goes, with --output, or ask for a --report");
+    }
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
+    if (to.empty()) {
+        show_report(world, arguments, loaded);
+        return {};
+    }
     Result<Bytes> plan = runtime::write_plan(*loaded.model);
     if (!plan.ok() && !loaded.report.device_refusal.empty()) {
         return plan.status().context("{}: {}", path, loaded.report.device_refusal);
@@ -35,8 +49,9 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command compile_command() {
-    std::vector<Option> options{{"-o,--output", "where the plan goes", "OUT.plan", "", false, true},
-                                {"--report", "say which kernel each node got, and why", ""}};
+    std::vector<Option> options{
+        {"-o,--output", "where the plan goes; without it, --report only reports", "OUT.plan"},
+        {"--report", "say which device and kernel each node got, and why", ""}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "the report as JSON", ""});
     return {"compile",
@@ -44,7 +59,8 @@ Command compile_command() {
             {{"FILE", "an ONNX or TFLite model"}},
             std::move(options),
             {"holdfast compile model.tflite -o model.plan --report",
-             "holdfast run model.plan --input x=random"},
+             "holdfast run model.plan --input x=random",
+             "holdfast compile model.onnx --report --device plugin:./libexample_device.so"},
             run};
 }
 

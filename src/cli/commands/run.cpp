@@ -54,7 +54,8 @@ Command run_command() {
             {{"FILE", "an ONNX or TFLite model, or a plan"}},
             std::move(options),
             {"holdfast run model.onnx --input x=random",
-             "holdfast run model.onnx --input image=cat.npy --output out/"},
+             "holdfast run model.onnx --input image=cat.npy --output out/",
+             "holdfast run model.onnx --input x=random --device onnxruntime"},
             run};
 }
 
