@@ -45,10 +45,10 @@ HWY_INLINE V polynomial(V x, const float (&coefficients)[kCount]) {
     return sum;
 }
 
-// x * P(x^2) / Q(x^2), minimax on [-4, 4], beyond which erf is 1 in fp32; the coefficients are those
-// of Eigen's and XLA's erf. NaN stays.
+// x * P(x^2) / Q(x^2), minimax on [-4, 4], beyond which erf is 1 in fp32; the coefficients are
+// those of Eigen's and XLA's erf. NaN stays.
 HWY_INLINE V error_function(V x) {
-    constexpr float kP[] = {-2.72614225801306e-10f, 2.77068142495902e-08f, -2.10102402082508e-06f,
+    constexpr float kP[] = {-2.72614225801306e-10f, 2.77068142495902e-08f,  -2.10102402082508e-06f,
                             -5.69250639462346e-05f, -7.34990630326855e-04f, -2.95459980854025e-03f,
                             -1.60960333262415e-02f};
     constexpr float kQ[] = {-1.45660718464996e-05f, -2.13374055278905e-04f, -1.68282697438203e-03f,
@@ -125,6 +125,9 @@ void unary(const UnaryF32& unary, const float* in, float* out) {
         case Unary::kLog:
             for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::log(in[i]);
             return;
+        case Unary::kPower:
+            for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::pow(in[i], unary.low);
+            return;
     }
 }
 
@@ -134,8 +137,12 @@ HWY_INLINE V combine(V a, V b) {
     if constexpr (kFunction == Binary::kSubtract) return hn::Sub(a, b);
     if constexpr (kFunction == Binary::kMultiply) return hn::Mul(a, b);
     if constexpr (kFunction == Binary::kDivide) return hn::Div(a, b);
-    if constexpr (kFunction == Binary::kMax) return hn::Max(a, b);
-    return hn::Min(a, b);
+    if constexpr (kFunction == Binary::kPRelu) {
+        return hn::IfThenElse(hn::Lt(a, hn::Zero(D())), hn::Mul(a, b), a);
+    }
+    // x86's instruction gives its second operand where either is NaN.
+    const V value = kFunction == Binary::kMax ? hn::Max(a, b) : hn::Min(a, b);
+    return hn::IfThenElse(hn::IsNaN(a), a, value);
 }
 
 template <Binary kFunction>
@@ -174,6 +181,7 @@ void binary(const BinaryF32& s, const float* a, const float* b, float* out) {
         case Binary::kDivide: return rows<Binary::kDivide>(s, a, b, out);
         case Binary::kMax: return rows<Binary::kMax>(s, a, b, out);
         case Binary::kMin: return rows<Binary::kMin>(s, a, b, out);
+        case Binary::kPRelu: return rows<Binary::kPRelu>(s, a, b, out);
     }
 }
 

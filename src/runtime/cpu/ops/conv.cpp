@@ -208,8 +208,8 @@ Drafts draft_hf_depthwise(const NodeView& view) {
     if (view.has_input(3)) return unimplemented("a residual is added");
     ActivationDrafts activation = HF_TRY(hf_activation(view));
     const Tensor taps = taps_first(weights, static_cast<std::size_t>(channels));
-    return with_activation(
-        finished(view, depthwise_draft(view, taps), fields, activation.clamp), activation);
+    return with_activation(finished(view, depthwise_draft(view, taps), fields, activation.clamp),
+                           activation);
 }
 
 Status check_tflite(const NodeView& view, std::int64_t out, std::int64_t in) {
@@ -238,8 +238,7 @@ Drafts draft_tflite_depthwise(const NodeView& view) {
     HF_TRY(check_tflite(view, weights.shape()[3], weights.shape()[3]));
     HF_TRY(check_bias(view, weights.shape()[3]));
     const Fields fields = tflite_fields(view, view.shape(0)[3]);
-    return finished(view, depthwise_draft(view, weights), fields,
-                    HF_TRY(tflite_clamp(view)));
+    return finished(view, depthwise_draft(view, weights), fields, HF_TRY(tflite_clamp(view)));
 }
 
 // Of a convolution with weights [filters][h][w][channels].

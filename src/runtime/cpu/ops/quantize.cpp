@@ -8,7 +8,7 @@ namespace {
 Drafts affine_draft(const NodeView& view, std::string_view kernel, const Affine& affine) {
     Draft draft;
     draft.kernel = kernel;
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {affine.zero};
     draft.floats = {affine.scale};
