@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <iterator>
 
 namespace hf::kernels {
 namespace {
@@ -20,16 +19,17 @@ inline std::uint32_t step_down(const Trees& s, std::uint32_t at, const float* ro
     return node.first + (other & node.flags & TreeNode::kBranch);
 }
 
-// Walks each lane from `at` to its leaf. Children come after their parents, so that this ends.
-template <bool kMissing, bool kInterval>
-void descend(const Trees& s, const float* const (&rows)[kLanes], std::uint32_t (&at)[kLanes]) {
+// Walks each lane from `at` to its leaf, by the features row_of_lane(lane). Children come after
+// their parents, so that this ends.
+template <bool kMissing, bool kInterval, typename RowOf>
+inline void descend(const Trees& s, RowOf row_of_lane, std::uint32_t (&at)[kLanes]) {
     std::uint32_t moving = TreeNode::kBranch;
     while (moving & TreeNode::kBranch) {
         moving = 0;
 #pragma GCC unroll 8
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             moving |= s.nodes[at[lane]].flags;
-            at[lane] = step_down<kMissing, kInterval>(s, at[lane], rows[lane]);
+            at[lane] = step_down<kMissing, kInterval>(s, at[lane], row_of_lane(lane));
         }
     }
 }
@@ -62,14 +62,13 @@ TreeScores row_of(const Trees& s, const TreeScores& out, std::size_t row) {
 // One row, several trees at a time. Lanes beyond the last tree walk the last one again.
 template <bool kMissing, bool kInterval>
 void one_row(const Trees& s, const float* in, const TreeScores& out) {
-    const float* rows[kLanes];
-    std::fill(std::begin(rows), std::end(rows), in);
     for (std::size_t tree = 0; tree < s.trees; tree += kLanes) {
         std::uint32_t at[kLanes];
         for (std::size_t lane = 0; lane < kLanes; ++lane) {
             at[lane] = s.roots[std::min(tree + lane, s.trees - 1)];
         }
-        descend<kMissing, kInterval>(s, rows, at);
+        descend<kMissing, kInterval>(
+            s, [=](std::size_t) { return in; }, at);
         const std::size_t count = std::min(kLanes, s.trees - tree);
         for (std::size_t lane = 0; lane < count; ++lane) add_leaf(s, at[lane], out);
     }
@@ -86,7 +85,8 @@ void many_rows(const Trees& s, std::size_t rows, const float* in, const TreeScor
                 lanes[lane] = in + std::min(row + lane, rows - 1) * s.features;
                 at[lane] = s.roots[tree];
             }
-            descend<kMissing, kInterval>(s, lanes, at);
+            descend<kMissing, kInterval>(
+                s, [&](std::size_t lane) { return lanes[lane]; }, at);
             const std::size_t count = std::min(kLanes, rows - row);
             for (std::size_t lane = 0; lane < count; ++lane) {
                 add_leaf(s, at[lane], row_of(s, out, row + lane));

@@ -47,48 +47,58 @@ float threshold(Rng& rng) {
     return static_cast<float>(static_cast<int>(rng.below(17)) - 8) / 4;
 }
 
-void add_leaf(Attributes& a, std::int64_t tree, std::int64_t node, const Kind& kind, Rng& rng) {
-    const std::int64_t votes =
-        kind.votes == 1
-            ? 1
-            : static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(kind.votes + 1)));
-    for (std::int64_t i = 0; i < votes; ++i) {
-        a.vote_trees.push_back(tree);
-        a.vote_nodes.push_back(node);
-        a.vote_targets.push_back(
-            static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(kind.targets))));
-        const double weight = rng.uniform() - (kind.negative ? 0.5 : 0);
-        a.vote_weights.push_back(static_cast<float>(weight / 4));
-    }
-}
+class Grower final {
+public:
+    Grower(const Kind& kind, Rng& rng) : kind_(kind), rng_(rng) {}
 
-// Node ids in the order in which they are written, so that a child may come before its parent.
-std::int64_t grow(Attributes& a, std::int64_t tree, int depth, const Kind& kind, Rng& rng) {
-    static const std::vector<std::string> modes{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE",
-                                                "BRANCH_GT",  "BRANCH_EQ", "BRANCH_NEQ"};
-    const bool leaf = depth == 0 || rng.chance(1, 6);
-    std::int64_t yes = 0, no = 0;
-    if (!leaf) {
-        yes = grow(a, tree, depth - 1, kind, rng);
-        no = rng.chance(1, 20) ? yes : grow(a, tree, depth - 1, kind, rng);
+    // Node ids in the order in which they are written, so that a child may come before its parent.
+    std::int64_t grow(std::int64_t tree, int depth) {
+        static const std::vector<std::string> modes{"BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE",
+                                                    "BRANCH_GT",  "BRANCH_EQ", "BRANCH_NEQ"};
+        const bool leaf = depth == 0 || rng_.chance(1, 6);
+        std::int64_t yes = 0, no = 0;
+        if (!leaf) {
+            yes = grow(tree, depth - 1);
+            no = rng_.chance(1, 20) ? yes : grow(tree, depth - 1);
+        }
+        std::int64_t node = 0;
+        for (std::int64_t other : a.trees) node += other == tree;
+        a.trees.push_back(tree);
+        a.nodes.push_back(node);
+        a.features.push_back(static_cast<std::int64_t>(rng_.below(kFeatures)));
+        a.yes.push_back(yes);
+        a.no.push_back(no);
+        a.values.push_back(threshold(rng_));
+        a.missing.push_back(kind_.missing && rng_.chance(1, 2));
+        a.modes.push_back(leaf ? "LEAF" : modes[kind_.all_modes ? rng_.below(modes.size()) : 0]);
+        if (leaf) add_votes(tree, node);
+        return node;
     }
-    std::int64_t node = 0;
-    for (std::int64_t other : a.trees) node += other == tree;
-    a.trees.push_back(tree);
-    a.nodes.push_back(node);
-    a.features.push_back(static_cast<std::int64_t>(rng.below(kFeatures)));
-    a.yes.push_back(yes);
-    a.no.push_back(no);
-    a.values.push_back(threshold(rng));
-    a.missing.push_back(kind.missing && rng.chance(1, 2));
-    a.modes.push_back(leaf ? "LEAF" : modes[kind.all_modes ? rng.below(modes.size()) : 0]);
-    if (leaf) add_leaf(a, tree, node, kind, rng);
-    return node;
-}
+
+    Attributes a;
+
+private:
+    void add_votes(std::int64_t tree, std::int64_t node) {
+        const auto most = static_cast<std::uint64_t>(kind_.votes);
+        const std::uint64_t votes = most == 1 ? 1 : rng_.below(most + 1);
+        for (std::uint64_t i = 0; i < votes; ++i) {
+            a.vote_trees.push_back(tree);
+            a.vote_nodes.push_back(node);
+            a.vote_targets.push_back(
+                static_cast<std::int64_t>(rng_.below(static_cast<std::uint64_t>(kind_.targets))));
+            const double weight = rng_.uniform() - (kind_.negative ? 0.5 : 0);
+            a.vote_weights.push_back(static_cast<float>(weight / 4));
+        }
+    }
+
+    const Kind& kind_;
+    Rng& rng_;
+};
 
 graph::Graph ensemble(const Kind& kind, std::int64_t rows, Rng& rng, std::int64_t trees) {
-    Attributes a;
-    for (std::int64_t tree = 0; tree < trees; ++tree) grow(a, tree, 5, kind, rng);
+    Grower grower(kind, rng);
+    for (std::int64_t tree = 0; tree < trees; ++tree) grower.grow(tree, 5);
+    const Attributes& a = grower.a;
     graph::Graph graph;
     graph.inputs = {testing_cpu::add_value(graph, "x", DType::kF32, {rows, kFeatures})};
     const std::string prefix = kind.classifier ? "class_" : "target_";
