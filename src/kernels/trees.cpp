@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <utility>
 
 namespace hf::kernels {
 namespace {
@@ -20,19 +21,23 @@ inline std::uint32_t step_down(const Trees& s, std::uint32_t at, const float* ro
 }
 
 // Walks each lane from `at` to its leaf, by the features row_of_lane(lane). Children come after
-// their parents, so that this ends.
-template <bool kMissing, bool kInterval, typename RowOf>
-inline void descend(const Trees& s, RowOf row_of_lane, std::uint32_t (&at)[kLanes]) {
+// their parents, so that this ends. Written out lane by lane, so that the lanes are registers.
+template <bool kMissing, bool kInterval, typename RowOf, std::size_t... kLane>
+inline void descend(const Trees& s, RowOf row_of_lane, std::uint32_t (&at)[kLanes],
+                    std::index_sequence<kLane...>) {
+    const Trees here = s;
+    std::uint32_t now[kLanes] = {at[kLane]...};
     std::uint32_t moving = TreeNode::kBranch;
     while (moving & TreeNode::kBranch) {
         moving = 0;
-#pragma GCC unroll 8
-        for (std::size_t lane = 0; lane < kLanes; ++lane) {
-            moving |= s.nodes[at[lane]].flags;
-            at[lane] = step_down<kMissing, kInterval>(s, at[lane], row_of_lane(lane));
-        }
+        ((moving |= here.nodes[now[kLane]].flags,
+          now[kLane] = step_down<kMissing, kInterval>(here, now[kLane], row_of_lane(kLane))),
+         ...);
     }
+    ((at[kLane] = now[kLane]), ...);
 }
+
+using Lanes = std::make_index_sequence<kLanes>;
 
 inline void cast_vote(const Trees& s, const TreeVote& vote, const TreeScores& row) {
     double& score = row.scores[vote.target];
@@ -68,7 +73,7 @@ void one_row(const Trees& s, const float* in, const TreeScores& out) {
             at[lane] = s.roots[std::min(tree + lane, s.trees - 1)];
         }
         descend<kMissing, kInterval>(
-            s, [=](std::size_t) { return in; }, at);
+            s, [=](std::size_t) { return in; }, at, Lanes());
         const std::size_t count = std::min(kLanes, s.trees - tree);
         for (std::size_t lane = 0; lane < count; ++lane) add_leaf(s, at[lane], out);
     }
@@ -86,7 +91,7 @@ void many_rows(const Trees& s, std::size_t rows, const float* in, const TreeScor
                 at[lane] = s.roots[tree];
             }
             descend<kMissing, kInterval>(
-                s, [&](std::size_t lane) { return lanes[lane]; }, at);
+                s, [&](std::size_t lane) { return lanes[lane]; }, at, Lanes());
             const std::size_t count = std::min(kLanes, rows - row);
             for (std::size_t lane = 0; lane < count; ++lane) {
                 add_leaf(s, at[lane], row_of(s, out, row + lane));
