@@ -385,6 +385,40 @@ TEST(Operators, PowersExtremesAndSlopes) {
     }
 }
 
+// A slope may not widen what it is for: inference and the plan have counted on that.
+TEST(Operators, SlopesThatWidenAreRefused) {
+    Rng rng(testing::seed());
+    const Case c{"PRelu", 16, {{normal({1, 3, 1, 1}, rng)}, {normal({1, 3, 1, 3}, rng)}}, {}};
+    for (const char* device : {"ref", "cpu"}) {
+        const auto got =
+            testing_cpu::run_on(graph_of(c), device, {c.inputs[0].value, c.inputs[1].value});
+        EXPECT_EQ(got.status().code(), Code::kInvalidArgument) << got.status().to_string();
+    }
+}
+
+// An axis that is named twice would be walked in steps that leave the data; a step may be longer
+// than any number that can be turned around.
+TEST(Operators, SlicesThatReachTooFarAreRefused) {
+    Rng rng(testing::seed());
+    const Tensor x = normal({8}, rng);
+    const auto slice = [&](const std::vector<std::int64_t>& axes, std::int64_t step) {
+        const auto all = [&](std::int64_t value) {
+            return Input{integers(DType::kI64, std::vector<std::int64_t>(axes.size(), value)),
+                         true};
+        };
+        return Case{
+            "Slice", 13, {{x}, all(0), all(8), {integers(DType::kI64, axes), true}, all(step)}, {}};
+    };
+    for (const char* device : {"ref", "cpu"}) {
+        const auto twice = testing_cpu::run_on(graph_of(slice({0, 0}, 2)), device, {x});
+        EXPECT_FALSE(twice.ok());
+    }
+    for (const std::int64_t step :
+         {std::numeric_limits<std::int64_t>::min(), std::numeric_limits<std::int64_t>::max()}) {
+        testing_cpu::expect_agreement(graph_of(slice({0}, step)), {x}, 0);
+    }
+}
+
 // Files may leave out what an operator needs: an error, no matter which device.
 TEST(Operators, MissingInputsAreRefused) {
     Rng rng(testing::seed());
