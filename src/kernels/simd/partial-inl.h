@@ -28,8 +28,7 @@ HWY_INLINE hwy::HWY_NAMESPACE::VFromD<D> load_some(D d, const float* from, std::
 }
 
 template <class D>
-HWY_INLINE void store_some(hwy::HWY_NAMESPACE::VFromD<D> value, D d, float* to,
-                           std::size_t count) {
+HWY_INLINE void store_some(hwy::HWY_NAMESPACE::VFromD<D> value, D d, float* to, std::size_t count) {
     namespace hn = hwy::HWY_NAMESPACE;
     constexpr std::size_t kLanes = hn::MaxLanes(D());
     if (count >= kLanes) return hn::StoreU(value, d, to);

@@ -419,9 +419,6 @@ TEST(Operators, SlicesThatReachTooFarAreRefused) {
         ASSERT_TRUE(got.ok()) << got.status().to_string();
         EXPECT_EQ((*got)[0].elements(), step > 0 ? 1 : 0);
     }
-    for (const std::int64_t step : {-kMost / 2, kMost / 2}) {
-        testing_cpu::expect_agreement(graph_of(slice({0}, step)), {x}, 0);
-    }
 }
 
 // Files may leave out what an operator needs: an error, no matter which device.
