@@ -16,6 +16,21 @@ take() {
     return 0
 }
 
+# Plans of small models, by whichever build of the program is there.
+compile_plans() {
+    local program model
+    program=$(find "$source_dir/build" -maxdepth 2 -name holdfast -type f -perm -u+x 2>/dev/null | sort | head -1)
+    if [ -z "$program" ]; then
+        echo "seeds.sh: no build of holdfast, so no plans to start from: ./dev build" >&2
+        return 0
+    fi
+    while read -r model; do
+        "$program" compile "$model" --device cpu -o "$folder/$(tr / _ <<<"${model#/}").plan" >/dev/null 2>&1 || true
+    done < <(find "$cases/node" -name '*.onnx' -size -4k 2>/dev/null | sort |
+        grep -E 'conv|pool|gemm|matmul|softmax|layer_norm|lrn|gather|slice|pad|cast|where|reduce_sum|transpose|concat|tree|less|add|pow' |
+        awk 'NR % 3 == 0')
+}
+
 case $target in
     onnx)
         while read -r file; do take "$file"; done < <(find "$cases" "$data/models/with-outputs" \
@@ -28,5 +43,7 @@ case $target in
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;
+    plan_file) compile_plans ;;
+    passes) for start in $(seq 40); do seq "$start" 7 "$((start * 9 + 60))" | tr -d '\n' >"$folder/$start"; done ;;
     *) echo "seeds.sh: no fuzz target '$target'" >&2; exit 2 ;;
 esac

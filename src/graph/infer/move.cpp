@@ -1,6 +1,7 @@
 // Operators that move elements: permute, join, cut, repeat, pad, resize.
 
 #include <algorithm>
+#include <limits>
 
 #include "graph/infer/rows.h"
 
@@ -188,7 +189,9 @@ Status slice(Context& context) {
         if (i >= starts->size() || i >= ends->size() || (i >= steps->size() && !steps->empty())) {
             return invalid_argument("starts, ends, axes and steps differ in length");
         }
-        const std::int64_t step = steps->empty() ? 1 : (*steps)[i];
+        // One step back is always one that can be turned around.
+        const std::int64_t step =
+            steps->empty() ? 1 : std::max((*steps)[i], -std::numeric_limits<std::int64_t>::max());
         if (step == 0) return invalid_argument("a step of 0");
         only = cut_axis((*from)[axis], (*starts)[i], (*ends)[i], step);
         to[axis] = only->count;

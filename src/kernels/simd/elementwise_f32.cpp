@@ -125,6 +125,9 @@ void unary(const UnaryF32& unary, const float* in, float* out) {
         case Unary::kLog:
             for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::log(in[i]);
             return;
+        case Unary::kPower:
+            for (std::size_t i = 0; i < unary.count; ++i) out[i] = std::pow(in[i], unary.low);
+            return;
     }
 }
 
@@ -134,8 +137,12 @@ HWY_INLINE V combine(V a, V b) {
     if constexpr (kFunction == Binary::kSubtract) return hn::Sub(a, b);
     if constexpr (kFunction == Binary::kMultiply) return hn::Mul(a, b);
     if constexpr (kFunction == Binary::kDivide) return hn::Div(a, b);
-    if constexpr (kFunction == Binary::kMax) return hn::Max(a, b);
-    return hn::Min(a, b);
+    if constexpr (kFunction == Binary::kPRelu) {
+        return hn::IfThenElse(hn::Lt(a, hn::Zero(D())), hn::Mul(a, b), a);
+    }
+    // x86's instruction gives its second operand where either is NaN.
+    const V value = kFunction == Binary::kMax ? hn::Max(a, b) : hn::Min(a, b);
+    return hn::IfThenElse(hn::IsNaN(a), a, value);
 }
 
 template <Binary kFunction>
@@ -174,6 +181,7 @@ void binary(const BinaryF32& s, const float* a, const float* b, float* out) {
         case Binary::kDivide: return rows<Binary::kDivide>(s, a, b, out);
         case Binary::kMax: return rows<Binary::kMax>(s, a, b, out);
         case Binary::kMin: return rows<Binary::kMin>(s, a, b, out);
+        case Binary::kPRelu: return rows<Binary::kPRelu>(s, a, b, out);
     }
 }
 

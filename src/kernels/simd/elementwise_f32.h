@@ -25,9 +25,10 @@ enum class Unary : unsigned char {
     kHardSigmoid = 10,  // clamp(low * x + high, 0, 1)
     kHardSwish = 11,    // x * clamp(x / 6 + 1/2, 0, 1)
     kLog = 12,
-    kGelu = 13,  // x * (1 + erf(x / sqrt(2))) / 2
+    kGelu = 13,   // x * (1 + erf(x / sqrt(2))) / 2
+    kPower = 14,  // x ^ low
 };
-inline constexpr int kUnaryCount = 14;
+inline constexpr int kUnaryCount = 15;
 
 struct UnaryF32 {
     Unary function = Unary::kClamp;
@@ -42,10 +43,11 @@ enum class Binary : unsigned char {
     kSubtract = 1,
     kMultiply = 2,
     kDivide = 3,
-    kMax = 4,
-    kMin = 5
+    kMax = 4,  // of NaN and anything: NaN; so is kMin
+    kMin = 5,
+    kPRelu = 6  // a < 0 ? a * b : a
 };
-inline constexpr int kBinaryCount = 6;
+inline constexpr int kBinaryCount = 7;
 
 // out[o][i] = a[o * a_outer + i * a_inner] op b[o * b_outer + i * b_inner], clamped. Inner steps
 // are 0 or 1. This covers equal shapes (outer 1), one value, a row for all rows, and one value a

@@ -35,6 +35,7 @@ double want_unary(Unary function, double x, double low, double high) {
         case Unary::kHardSigmoid: return std::clamp(low * x + high, 0.0, 1.0);
         case Unary::kHardSwish: return x * std::clamp(x / 6 + 0.5, 0.0, 1.0);
         case Unary::kLog: return std::log(x);
+        case Unary::kPower: return std::pow(x, low);
         case Unary::kGelu: return x / 2 * (1 + std::erf(x / std::sqrt(2.0)));
     }
     return 0;
@@ -44,7 +45,7 @@ TEST(UnaryF32, EveryFunctionIsCloseToTheLibrarys) {
     Rng rng(testing::seed());
     for (int function = 0; function < kUnaryCount; ++function) {
         const auto kind = static_cast<Unary>(function);
-        const bool positive = kind == Unary::kSqrt || kind == Unary::kLog;
+        const bool positive = kind == Unary::kSqrt || kind == Unary::kLog || kind == Unary::kPower;
         std::vector<float> in(1003), out(1003);
         for (float& x : in) x = static_cast<float>((rng.uniform() - (positive ? 0 : 0.5)) * 12);
         unary_f32({kind, 0.25f, 0.5f, in.size()}, in.data(), out.data());
@@ -82,7 +83,7 @@ TEST(BinaryF32, RowsAndSingleValuesRepeat) {
         for (std::size_t i = 0; i < out.size(); ++i) {
             const float x = a[i / s.inner * s.a_outer + i % s.inner * s.a_inner];
             const float y = b[i / s.inner * s.b_outer + i % s.inner * s.b_inner];
-            const float all[] = {x + y, x - y, x * y, x / y, std::max(x, y), std::min(x, y)};
+            const float all[] = {x + y, x - y, x * y, x / y, std::max(x, y), std::min(x, y), x};
             ASSERT_EQ(out[i], std::min(0.5f, all[static_cast<int>(s.function)]));
         }
     }

@@ -123,6 +123,18 @@ void layer_norm(const LayerNormF32& s, const float* in, float* out) {
     }
 }
 
+void instance_norm(const InstanceNormF32& s, const float* in, float* out) {
+    const auto width = static_cast<float>(s.width);
+    for (std::size_t row = 0; row < s.samples * s.channels; ++row, in += s.width, out += s.width) {
+        const std::size_t channel = row % s.channels;
+        const float mean = sum_of(in, s.width) / width;
+        const float variance = squares_of(in, s.width, mean) / width;
+        const float factor = s.scale[channel] / std::sqrt(variance + s.epsilon);
+        const float bias = s.bias[channel];
+        for (std::size_t i = 0; i < s.width; ++i) out[i] = (in[i] - mean) * factor + bias;
+    }
+}
+
 void mean_rows(std::size_t rows, std::size_t width, const float* in, float* out) {
     const auto divisor = static_cast<float>(width);
     for (std::size_t row = 0; row < rows; ++row)
@@ -158,6 +170,7 @@ namespace hf::kernels {
 
 HWY_EXPORT(softmax);
 HWY_EXPORT(layer_norm);
+HWY_EXPORT(instance_norm);
 HWY_EXPORT(mean_rows);
 HWY_EXPORT(mean_columns);
 
@@ -166,6 +179,9 @@ void softmax_f32(const SoftmaxF32& s, const float* in, float* out) {
 }
 void layer_norm_f32(const LayerNormF32& s, const float* in, float* out) {
     HWY_DYNAMIC_DISPATCH(layer_norm)(s, in, out);
+}
+void instance_norm_f32(const InstanceNormF32& s, const float* in, float* out) {
+    HWY_DYNAMIC_DISPATCH(instance_norm)(s, in, out);
 }
 void mean_rows_f32(std::size_t rows, std::size_t width, const float* in, float* out) {
     HWY_DYNAMIC_DISPATCH(mean_rows)(rows, width, in, out);

@@ -29,6 +29,15 @@ struct LayerNormF32 {
 };
 void layer_norm_f32(const LayerNormF32& norm, const float* in, float* out);
 
+// Each plane of [samples][channels][width] as above, with one scale and bias a channel.
+struct InstanceNormF32 {
+    std::size_t samples = 0, channels = 0, width = 0;
+    float epsilon = 0;
+    const float* scale = nullptr;
+    const float* bias = nullptr;
+};
+void instance_norm_f32(const InstanceNormF32& norm, const float* in, float* out);
+
 // The mean of each row (out: rows), or of each column of `blocks` matrices (out: blocks x width).
 void mean_rows_f32(std::size_t rows, std::size_t width, const float* in, float* out);
 struct MeanColumnsF32 {

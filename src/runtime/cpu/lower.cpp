@@ -98,12 +98,24 @@ bool is_disabled(std::string_view kernel, const DisabledKernels& disabled) {
 
 }  // namespace
 
+const graph::Value& missing_value() {
+    static const graph::Value missing = [] {
+        graph::Value value;
+        value.name = "(omitted)";
+        value.dtype = DType::kString;
+        value.shape = Shape{};
+        return value;
+    }();
+    return missing;
+}
+
 const std::vector<LoweringRow>& lowering_rows() {
     static const std::vector<LoweringRow> rows = [] {
         std::vector<LoweringRow> all;
         for (auto family :
              {attention_lowerings, conv_lowerings, dense_lowerings, pool_lowerings,
-              pointwise_lowerings, rows_lowerings, shape_lowerings, quantize_lowerings}) {
+              pointwise_lowerings, rows_lowerings, shape_lowerings, quantize_lowerings,
+              tree_lowerings, scalar_lowerings, move_lowerings, reduce_lowerings}) {
             for (LoweringRow& row : family()) all.push_back(std::move(row));
         }
         return all;
@@ -131,6 +143,12 @@ Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled
     Lowered lowered;
     const LoweringRow* row = find_row(view.node);
     if (!row) lowered.refused = "no vector kernel for this operator";
+    const bool whole =
+        view.has_input(0) && !view.node.outputs.empty() && view.node.outputs[0] != graph::kNoValue;
+    if (row && !whole) {
+        lowered.refused = "its first input or output is left out";
+        row = nullptr;
+    }
     for (std::size_t i = 0; row && i < row->implementations.size(); ++i) {
         const Implementation& implementation = row->implementations[i];
         Drafts drafts = is_disabled(implementation.name, disabled)

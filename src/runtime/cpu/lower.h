@@ -16,25 +16,6 @@
 
 namespace hf::runtime::cpu {
 
-// A node with the types and shapes of its values, all of them known.
-struct NodeView {
-    const graph::Graph& graph;
-    const graph::Node& node;
-
-    bool has_input(std::size_t index) const {
-        return index < node.inputs.size() && node.inputs[index] != graph::kNoValue;
-    }
-    // REQUIRES for each: has_input(index), or that the output is wanted.
-    const graph::Value& input(std::size_t index) const { return graph.value(node.inputs[index]); }
-    const graph::Value& output() const { return graph.value(node.outputs[0]); }
-    const Shape& shape(std::size_t index) const { return *input(index).shape; }
-    const Shape& out_shape() const { return *output().shape; }
-    const Tensor* constant(std::size_t index) const {
-        if (!has_input(index) || !input(index).constant) return nullptr;
-        return &*input(index).constant;
-    }
-};
-
 // A value of the graph, or weights made for the purpose, or (with neither) an omitted operand.
 struct DraftInput {
     graph::ValueId value = graph::kNoValue;
@@ -43,6 +24,34 @@ struct DraftInput {
     static DraftInput of(graph::ValueId value) { return {value, {}}; }
     static DraftInput of(Tensor weights) { return {graph::kNoValue, std::move(weights)}; }
     static DraftInput omitted() { return {}; }
+};
+
+// Stands for an input that a node lacks: a scalar of a type that no kernel takes.
+const graph::Value& missing_value();
+
+// A node with the types and shapes of its values, all of them known. Files may leave out inputs
+// that their operator needs.
+struct NodeView {
+    const graph::Graph& graph;
+    const graph::Node& node;
+
+    bool has_input(std::size_t index) const {
+        return index < node.inputs.size() && node.inputs[index] != graph::kNoValue;
+    }
+    const graph::Value& input(std::size_t index) const {
+        return has_input(index) ? graph.value(node.inputs[index]) : missing_value();
+    }
+    DraftInput operand(std::size_t index) const {
+        return has_input(index) ? DraftInput::of(node.inputs[index]) : DraftInput::omitted();
+    }
+    // REQUIRES: output 0 is wanted, which lower_node() makes sure of.
+    const graph::Value& output() const { return graph.value(node.outputs[0]); }
+    const Shape& shape(std::size_t index) const { return *input(index).shape; }
+    const Shape& out_shape() const { return *output().shape; }
+    const Tensor* constant(std::size_t index) const {
+        if (!has_input(index) || !input(index).constant) return nullptr;
+        return &*input(index).constant;
+    }
 };
 
 struct Draft {

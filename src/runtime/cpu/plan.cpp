@@ -121,6 +121,10 @@ Result<std::vector<MadeStep>> make_steps(const Plan& plan) {
         MadeStep made;
         made.step = HF_TRY(operation.kernel->make(operation).context("{}: {}", operation.name,
                                                                      operation.kernel->name));
+        if (operation.kernel->verify) {
+            HF_TRY(operation.kernel->verify(operation, plan.weights.data())
+                       .context("{}: {}", operation.name, operation.kernel->name));
+        }
         if (operation.kernel->by_library) {
             Result<StepPtr> faster = make_library_step(operation, plan.weights.data());
             made.library_refused = std::string(faster.status().message());

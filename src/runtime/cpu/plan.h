@@ -108,7 +108,8 @@ class Step {
 public:
     virtual ~Step() = default;
 
-    // Vector kernels always answer OK; reference ones may meet data that their operator refuses.
+    // Most kernels always answer OK; those that follow indices, and reference ones, may meet data
+    // that their operator refuses.
     virtual Status run(const Memory& memory) const = 0;
 };
 
@@ -123,6 +124,10 @@ struct Kernel {
     // How oneDNN does the same, on the same operands; UNIMPLEMENTED where it does not, and null for
     // kernels that it has no part in. What `make` made runs then.
     Result<onednn::Choice> (*by_library)(const Operation& operation) = nullptr;
+
+    // For a kernel that follows numbers in its weights: checks them, after `make` has taken the
+    // operation and its operands are known to lie in the weights. Null for most.
+    Status (*verify)(const Operation& operation, const std::uint8_t* weights) = nullptr;
 };
 
 // nullptr when there is none of this name.

@@ -17,6 +17,16 @@ std::vector<LoweringRow> pointwise_lowerings();
 std::vector<LoweringRow> rows_lowerings();
 std::vector<LoweringRow> shape_lowerings();
 std::vector<LoweringRow> quantize_lowerings();
+std::vector<LoweringRow> tree_lowerings();
+std::vector<LoweringRow> scalar_lowerings();
+std::vector<LoweringRow> move_lowerings();
+std::vector<LoweringRow> reduce_lowerings();
+
+// Integers and comparisons, for operators whose fp32 form has a vector kernel.
+Drafts draft_pointwise(const NodeView& view);
+
+// Softmax and LogSoftmax along any axis.
+Drafts draft_softmax_columns(const NodeView& view);
 
 // Below this many multiply-adds our own kernels do as well as oneDNN, whose code also has to be
 // loaded and made first (docs/adr/0009).

@@ -6,6 +6,7 @@
 
 #include "kernels/simd/elementwise_f32.h"
 #include "runtime/cpu/ops/families.h"
+#include "runtime/cpu/ops/walk.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -18,7 +19,7 @@ Drafts unary_draft(const NodeView& view, Unary function, Clamp parameters) {
     HF_TRY(need_f32(view));
     Draft draft;
     draft.kernel = "simd.unary_f32";
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {static_cast<std::int64_t>(function)};
     draft.floats = {parameters.low, parameters.high};
@@ -69,52 +70,20 @@ Drafts draft_clip(const NodeView& view) {
     return unary_draft(view, Unary::kClamp, clamp);
 }
 
-// How one side of a broadcast walks over outer x inner elements of the result.
-struct Walk {
-    std::int64_t outer, inner;  // 0: repeats
-};
-
-// The side's shape with leading ones, and the split of the result at `axis` into outer and inner.
-std::optional<Walk> walk_of(const Shape& side, const Shape& out, std::size_t axis) {
-    bool outer_full = true, outer_one = true, inner_full = true, inner_one = true;
-    for (std::size_t i = 0; i < out.rank(); ++i) {
-        const std::size_t lead = out.rank() - side.rank();
-        const std::int64_t extent = i < lead ? 1 : side[i - lead];
-        bool& full = i < axis ? outer_full : inner_full;
-        bool& one = i < axis ? outer_one : inner_one;
-        if (extent != out[i]) full = false;
-        if (extent != 1) one = false;
-    }
-    if (!(outer_full || outer_one) || !(inner_full || inner_one)) return std::nullopt;
-    return Walk{outer_full ? 1 : 0, inner_full ? 1 : 0};
-}
-
 Drafts binary_draft(const NodeView& view, Binary function, Clamp clamp) {
     HF_TRY(need_f32(view));
     if (view.node.inputs.size() != 2) return unimplemented("it has not two inputs");
-    const Shape& out = view.out_shape();
-    if (out.elements() == 0) return unimplemented("the output is empty");
-    for (std::size_t axis = 0; axis <= out.rank(); ++axis) {
-        const auto a = walk_of(view.shape(0), out, axis), b = walk_of(view.shape(1), out, axis);
-        if (!a || !b) continue;
-        std::int64_t outer = 1;
-        for (std::size_t i = 0; i < axis; ++i) outer *= out[i];
-        Draft draft;
-        draft.kernel = "simd.binary_f32";
-        draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(view.node.inputs[1])};
-        draft.outputs = {view.node.outputs[0]};
-        draft.ints = {static_cast<std::int64_t>(function),
-                      outer,
-                      out.elements() / outer,
-                      a->outer,
-                      a->inner,
-                      b->outer,
-                      b->inner};
-        draft.floats = {clamp.low, clamp.high};
-        return std::vector<Draft>{std::move(draft)};
+    const Walks walks = HF_TRY(walks_of(view, 2));
+    Draft draft;
+    draft.kernel = "simd.binary_f32";
+    draft.inputs = {view.operand(0), view.operand(1)};
+    draft.outputs = {view.node.outputs[0]};
+    draft.ints = {static_cast<std::int64_t>(function), walks.outer, walks.inner};
+    for (const Walk& walk : walks.operands) {
+        draft.ints.insert(draft.ints.end(), {walk.outer, walk.inner});
     }
-    return unimplemented("{} and {} are broadcast on more than one side", view.shape(0).to_string(),
-                         view.shape(1).to_string());
+    draft.floats = {clamp.low, clamp.high};
+    return std::vector<Draft>{std::move(draft)};
 }
 
 // Before opset 7 a broadcast was an attribute with an axis; the shapes alone do not tell it.
@@ -125,11 +94,53 @@ Drafts draft_binary(const NodeView& view) {
     static const std::map<std::string, Binary, std::less<>> functions{
         {"Add", Binary::kAdd},      {"ADD", Binary::kAdd},      {"Sub", Binary::kSubtract},
         {"SUB", Binary::kSubtract}, {"Mul", Binary::kMultiply}, {"MUL", Binary::kMultiply},
-        {"Div", Binary::kDivide},   {"Sum", Binary::kAdd}};
+        {"Div", Binary::kDivide},   {"Sum", Binary::kAdd},      {"Max", Binary::kMax},
+        {"Min", Binary::kMin},      {"PRelu", Binary::kPRelu}};
     const auto found = functions.find(view.node.op);
     if (found == functions.end()) return unimplemented("no such function");
     const bool tflite = view.node.domain == "tflite";
     return binary_draft(view, found->second, tflite ? HF_TRY(tflite_clamp(view)) : no_clamp());
+}
+
+// x ^ 2 is a product, x ^ 3 two; exponents that are computed are left to the reference device.
+Drafts draft_power(const NodeView& view) {
+    HF_TRY(need_f32(view));
+    if (view.node.has("broadcast") || view.node.has("axis")) {
+        return unimplemented("the old kind of broadcast");
+    }
+    const Tensor exponent = HF_TRY(need_constant(view, 1, DType::kF32));
+    if (exponent.elements() != 1) return unimplemented("there are several exponents");
+    if (view.shape(0) != view.out_shape()) return unimplemented("the base is broadcast");
+    const float power = exponent.values<float>()[0];
+    const graph::ValueId x = view.node.inputs[0], y = view.node.outputs[0];
+    if (power != 2 && power != 3) {
+        Draft draft;
+        draft.kernel = "simd.unary_f32";
+        draft.inputs = {DraftInput::of(x)};
+        draft.outputs = {y};
+        draft.ints = {static_cast<std::int64_t>(Unary::kPower)};
+        draft.floats = {power, 0};
+        return std::vector<Draft>{std::move(draft)};
+    }
+    if (view.out_shape().elements() == 0) return unimplemented("the output is empty");
+    const auto times = [&](graph::ValueId left) {
+        Draft draft;
+        draft.kernel = "simd.binary_f32";
+        draft.inputs = {DraftInput::of(left), DraftInput::of(x)};
+        draft.outputs = {y};
+        draft.ints = {static_cast<std::int64_t>(Binary::kMultiply),
+                      1,
+                      view.out_shape().elements(),
+                      1,
+                      1,
+                      1,
+                      1};
+        draft.floats = {no_clamp().low, no_clamp().high};
+        return draft;
+    };
+    std::vector<Draft> drafts{times(x)};
+    if (power == 3) drafts.push_back(times(y));
+    return drafts;
 }
 
 void append_factor(std::vector<std::int64_t>& ints, const kernels::FixedFactor& factor) {
@@ -151,7 +162,7 @@ Drafts draft_add_i8(const NodeView& view) {
         kernels::fixed_factor(twice / ((1 << 20) * double{out.scale}))};
     Draft draft;
     draft.kernel = "simd.add_i8";
-    draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(view.node.inputs[1])};
+    draft.inputs = {view.operand(0), view.operand(1)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {a.zero, b.zero, out.zero};
     for (const kernels::FixedFactor& factor : factors) {
@@ -175,9 +186,14 @@ std::vector<LoweringRow> pointwise_lowerings() {
     }
     rows.push_back({"hf", "Gelu", {{"simd.unary_f32", draft_unary}}});
     rows.push_back({"", "Clip", {{"simd.unary_f32", draft_clip}}});
-    for (std::string_view op : {"Add", "Sub", "Mul", "Div", "Sum"}) {
+    for (std::string_view op : {"Div", "Sum", "PRelu"}) {
         rows.push_back({"", op, {{"simd.binary_f32", draft_binary}}});
     }
+    for (std::string_view op : {"Add", "Sub", "Mul", "Max", "Min"}) {
+        rows.push_back(
+            {"", op, {{"simd.binary_f32", draft_binary}, {"scalar.pointwise", draft_pointwise}}});
+    }
+    rows.push_back({"", "Pow", {{"simd.unary_f32", draft_power}}});
     for (std::string_view op : {"SUB", "MUL"}) {
         rows.push_back({"tflite", op, {{"simd.binary_f32", draft_binary}}});
     }

@@ -12,7 +12,7 @@ Drafts pool_draft(const NodeView& view, std::string_view kernel, std::vector<std
                   Clamp clamp) {
     Draft draft;
     draft.kernel = kernel;
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = std::move(ints);
     draft.floats = {clamp.low, clamp.high};

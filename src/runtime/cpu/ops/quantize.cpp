@@ -15,7 +15,7 @@ Drafts affine_draft(const NodeView& view, std::string_view kernel, const Affine&
     if (view.shape(0).elements() == 0) return unimplemented("there is nothing to convert");
     Draft draft;
     draft.kernel = kernel;
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {affine.zero, view.node.domain.empty() ? 1 : 0};
     draft.floats = {affine.scale};

@@ -12,7 +12,7 @@ namespace {
 Draft one_to_one(const NodeView& view, std::string_view kernel) {
     Draft draft;
     draft.kernel = kernel;
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     return draft;
 }
@@ -80,9 +80,8 @@ Drafts draft_layer_norm(const NodeView& view) {
     std::int64_t width = 1;
     for (std::size_t i = axis; i < shape.rank(); ++i) width *= shape[i];
     Draft draft = one_to_one(view, "simd.layer_norm_f32");
-    draft.inputs.push_back(DraftInput::of(view.node.inputs[1]));
-    draft.inputs.push_back(view.has_input(2) ? DraftInput::of(view.node.inputs[2])
-                                             : DraftInput::omitted());
+    draft.inputs.push_back(view.operand(1));
+    draft.inputs.push_back(view.operand(2));
     draft.ints = {shape.elements() / width, width};
     draft.floats = {view.node.float_or("epsilon", 1e-5f)};
     return alone(std::move(draft));
@@ -141,7 +140,10 @@ Drafts draft_global_average(const NodeView& view) {
 }  // namespace
 
 std::vector<LoweringRow> rows_lowerings() {
-    return {{"", "Softmax", {{"simd.softmax_f32", draft_softmax}}},
+    return {{"",
+             "Softmax",
+             {{"simd.softmax_f32", draft_softmax},
+              {"simd.softmax_columns_f32", draft_softmax_columns}}},
             {"tflite",
              "SOFTMAX",
              {{"simd.softmax_f32", draft_tflite_softmax},

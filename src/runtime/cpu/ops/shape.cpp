@@ -22,7 +22,7 @@ Drafts draft_alias(const NodeView& view) {
     }
     Draft draft;
     draft.kernel = "move.copy";
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.alias = true;
     return alone(std::move(draft));
@@ -62,7 +62,7 @@ Drafts transpose_draft(const NodeView& view, std::vector<std::int64_t> order) {
     }
     Draft draft;
     draft.kernel = "move.transpose";
-    draft.inputs = {DraftInput::of(view.node.inputs[0])};
+    draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = std::move(order);
     return alone(std::move(draft));

@@ -93,6 +93,20 @@ Result<StepPtr> make_mean_f32(const Operation& operation);
 Result<StepPtr> make_copy(const Operation& operation);
 Result<StepPtr> make_transpose(const Operation& operation);
 Result<StepPtr> make_concat(const Operation& operation);
+Result<StepPtr> make_lrn_f32(const Operation& operation);
+Result<StepPtr> make_reduce_f32(const Operation& operation);
+Result<StepPtr> make_softmax_columns_f32(const Operation& operation);
+Result<StepPtr> make_instance_norm_f32(const Operation& operation);
+Result<StepPtr> make_strided(const Operation& operation);
+Result<StepPtr> make_pad(const Operation& operation);
+Result<StepPtr> make_gather(const Operation& operation);
+Result<StepPtr> make_pointwise(const Operation& operation);
+Result<StepPtr> make_select(const Operation& operation);
+Result<StepPtr> make_cast(const Operation& operation);
+Result<StepPtr> make_trees_f32(const Operation& operation);
 Result<StepPtr> make_reference(const Operation& operation);
+
+// For kernels that follow indices in their weights.
+Status verify_trees_f32(const Operation& operation, const std::uint8_t* weights);
 
 }  // namespace hf::runtime::cpu

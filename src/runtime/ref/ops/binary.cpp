@@ -137,6 +137,10 @@ Outputs binary_arithmetic(const OpContext& context) {
         return invalid_argument("inputs have types {} and {}", dtype_name(a.dtype()),
                                 dtype_name(b.dtype()));
     }
+    if (context.node.op == "PRelu" && HF_TRY(broadcast(a.shape(), b.shape())) != a.shape()) {
+        return invalid_argument("a slope of {} does not suit {}", b.shape().to_string(),
+                                a.shape().to_string());
+    }
     return one(HF_TRY(visit_real(a.dtype(), [&](auto zero) -> Result<Tensor> {
         return arithmetic<decltype(zero)>(context, a, b);
     })));

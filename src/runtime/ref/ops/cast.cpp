@@ -1,8 +1,8 @@
 #include <charconv>
 #include <cmath>
-#include <limits>
 
 #include "base/text.h"
+#include "kernels/pointwise.h"
 #include "runtime/ref/ops/common.h"
 
 namespace hf::runtime::ref {
@@ -71,19 +71,6 @@ Result<Tensor> from_strings(const Tensor& tensor, DType to) {
     return cast_tensor(wide, to);
 }
 
-template <typename To, typename From>
-To convert(From value, bool to_bool) {
-    if (to_bool) return static_cast<To>(value != From{});
-    if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
-        // Out of range is undefined in C++ and in ONNX: go through the widest integer, like NumPy.
-        if (!(std::abs(value) < 9.2e18))
-            return std::is_signed_v<To> ? std::numeric_limits<To>::min() : To{};
-        return static_cast<To>(static_cast<std::int64_t>(value));
-    } else {
-        return static_cast<To>(value);
-    }
-}
-
 }  // namespace
 
 Result<Tensor> cast_tensor(const Tensor& tensor, DType to) {
@@ -102,7 +89,7 @@ Result<Tensor> cast_tensor(const Tensor& tensor, DType to) {
             const auto in = tensor.values<From>();
             const auto values = out.template mutable_values<To>();
             for (std::size_t i = 0; i < in.size(); ++i) {
-                values[i] = convert<To>(in[i], to == DType::kBool);
+                values[i] = kernels::convert_element<To>(in[i], to == DType::kBool);
             }
             return std::move(out);
         });

@@ -1,37 +1,8 @@
 #include "runtime/ref/ops/ml.h"
 
-#include <algorithm>
-#include <cmath>
+#include "kernels/score_transform.h"
 
 namespace hf::runtime::ref {
-namespace {
-
-double logistic(double x) {
-    return 1 / (1 + std::exp(-x));
-}
-
-// The quantile function of the normal distribution times the square root of two, by Winitzki's
-// approximation of the inverse error function (2008), as exporters assume it.
-double probit(double x) {
-    const double y = 2 * x - 1;
-    const double log = std::log((1 - y) * (1 + y));
-    const double a = 2 / (3.14159 * 0.147) + log / 2;
-    const double root = std::sqrt(std::sqrt(a * a - log / 0.147) - a);
-    return 1.41421356 * (y < 0 ? -root : root);
-}
-
-void softmax(std::vector<double>& scores, bool keep_zeros) {
-    double largest = -INFINITY, sum = 0;
-    for (double score : scores) largest = std::max(largest, score);
-    for (double& score : scores) {
-        const bool zero = keep_zeros && std::abs(score) < 1e-7;
-        score = zero ? 0 : std::exp(score - largest);
-        sum += score;
-    }
-    for (double& score : scores) score = sum == 0 ? 0 : score / sum;
-}
-
-}  // namespace
 
 Result<FeatureRows> feature_rows(const OpContext& context) {
     const Tensor input = HF_TRY(need_input(context, 0));
@@ -68,15 +39,9 @@ ClassLabels class_labels(const graph::Node& node) {
 }
 
 Status post_transform(const std::string& name, std::vector<double>& scores) {
-    if (name == "NONE") return {};
-    if (name == "SOFTMAX" || name == "SOFTMAX_ZERO") {
-        softmax(scores, name == "SOFTMAX_ZERO");
-        return {};
-    }
-    if (name != "LOGISTIC" && name != "PROBIT") {
-        return invalid_argument("post_transform '{}' is not in the standard", name);
-    }
-    for (double& score : scores) score = name == "LOGISTIC" ? logistic(score) : probit(score);
+    const std::optional<kernels::ScoreTransform> transform = kernels::score_transform_of(name);
+    if (!transform) return invalid_argument("post_transform '{}' is not in the standard", name);
+    kernels::transform_scores(*transform, scores);
     return {};
 }
 

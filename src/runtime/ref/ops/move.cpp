@@ -82,12 +82,17 @@ Outputs slice(const OpContext& context) {
     }
     Shape shape = input.shape();
     std::vector<std::int64_t> strides = input.shape().strides();
+    std::vector<bool> seen(shape.rank(), false);
     std::int64_t base = 0;
     for (std::size_t i = 0; i < axes.size(); ++i) {
         const std::size_t axis = HF_TRY(normalize_axis(axes[i], shape.rank()));
         const std::int64_t extent = input.shape()[axis];
-        const std::int64_t step = steps[i];
-        if (step == 0) return invalid_argument("step 0 at axis {}", axes[i]);
+        if (steps[i] == 0) return invalid_argument("step 0 at axis {}", axes[i]);
+        if (seen[axis]) return invalid_argument("axis {} is sliced twice", axis);
+        seen[axis] = true;
+        // No step is longer than the axis, whatever the file says.
+        const std::int64_t longest = std::max<std::int64_t>(extent, 1);
+        const std::int64_t step = std::clamp(steps[i], -longest, longest);
         const std::int64_t low = step > 0 ? 0 : -1;
         const std::int64_t high = step > 0 ? extent : extent - 1;
         const auto bound = [&](std::int64_t at) {
