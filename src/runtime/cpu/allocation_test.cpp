@@ -82,16 +82,14 @@ TEST_P(SteadyState, TakesNothingFromTheHeap) {
     EXPECT_EQ(allocations, 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SteadyState,
-                         ::testing::Values("mlperf-tiny/ad01_fp32.tflite",
-                                           "mlperf-tiny/ad01_int8.tflite",
-                                           "mlperf-tiny/kws_ref_model_float32.tflite",
-                                           "mlperf-tiny/kws_ref_model.tflite",
-                                           "mlperf-tiny/pretrainedResnet.tflite",
-                                           "mlperf-tiny/pretrainedResnet_quant.tflite",
-                                           "mlperf-tiny/vww_96_float.tflite",
-                                           "mlperf-tiny/vww_96_int8.tflite",
-                                           "trained/mnist_cnn.onnx"));
+INSTANTIATE_TEST_SUITE_P(
+    Models, SteadyState,
+    ::testing::Values("mlperf-tiny/ad01_fp32.tflite", "mlperf-tiny/ad01_int8.tflite",
+                      "mlperf-tiny/kws_ref_model_float32.tflite",
+                      "mlperf-tiny/kws_ref_model.tflite", "mlperf-tiny/pretrainedResnet.tflite",
+                      "mlperf-tiny/pretrainedResnet_quant.tflite",
+                      "mlperf-tiny/vww_96_float.tflite", "mlperf-tiny/vww_96_int8.tflite",
+                      "trained/mnist_cnn.onnx"));
 
 }  // namespace
 }  // namespace hf::runtime::cpu
