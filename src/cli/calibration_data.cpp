@@ -33,7 +33,7 @@ Result<std::vector<Port>> ports_of(const graph::Graph& graph) {
         ports.push_back({value.name, *value.dtype, std::move(shape)});
     }
     if (ports.empty()) return invalid_argument("the model has no inputs");
-    return std::move(ports);
+    return ports;
 }
 
 std::vector<std::int64_t> without_ones(const std::vector<std::int64_t>& extents) {
@@ -88,9 +88,9 @@ Result<Samples> stacked(std::vector<Port> ports, std::vector<Tensor> arrays,
             HF_TRY(check_finite(tensor, ports[i].name));
             sample.push_back(std::move(tensor));
         }
-        return std::move(sample);
+        return sample;
     };
-    return std::move(samples);
+    return samples;
 }
 
 Result<Samples> random_samples(std::vector<Port> ports, const CalibrationSource& source) {
@@ -104,9 +104,9 @@ Result<Samples> random_samples(std::vector<Port> ports, const CalibrationSource&
         for (const Port& port : ports) {
             sample.push_back(random_tensor(port.dtype, port.shape, rng));
         }
-        return std::move(sample);
+        return sample;
     };
-    return std::move(samples);
+    return samples;
 }
 
 Result<Samples> folder_samples(World& world, std::vector<Port> ports,
@@ -131,7 +131,7 @@ Result<Samples> folder_samples(World& world, std::vector<Port> ports,
         HF_TRY(check_finite(tensor, port.name).context("{}", path));
         return std::vector<Tensor>{tensor.reshaped(port.shape)};
     };
-    return std::move(samples);
+    return samples;
 }
 
 Result<std::vector<Tensor>> arrays_of(ByteView bytes, const std::vector<Port>& ports) {
@@ -151,7 +151,7 @@ Result<std::vector<Tensor>> arrays_of(ByteView bytes, const std::vector<Port>& p
             return invalid_argument("no array '{}'; it has:{}", port.name, names);
         }
     }
-    return std::move(chosen);
+    return chosen;
 }
 
 Result<Samples> file_samples(World& world, std::vector<Port> ports,

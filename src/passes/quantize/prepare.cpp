@@ -67,7 +67,7 @@ Result<graph::Graph> with_closed_inputs(graph::Graph graph) {
         }
     }
     HF_TRY(graph::infer_shapes(graph));
-    return std::move(graph);
+    return graph;
 }
 
 }  // namespace hf::passes

@@ -76,7 +76,7 @@ Result<Judge> Judge::create(const graph::Graph& original, Measure measure, const
         judge.wanted_.push_back(HF_TRY(session->run(inputs).context("sample {}", index)));
     }
     HF_TRY(judge.choose_measure(original, measure));
-    return std::move(judge);
+    return judge;
 }
 
 bool Judge::has_scores(const graph::Graph& original) const {

@@ -124,7 +124,7 @@ Result<std::vector<passes::Stored>> observe_ranges(const graph::Graph& graph,
     }
     std::vector<passes::Stored> stored(graph.values.size());
     for (const ValueId id : wanted) stored[id.value()] = ranges[id.value()].choose(rule);
-    return std::move(stored);
+    return stored;
 }
 
 }  // namespace hf::runtime

@@ -42,7 +42,7 @@ public:
         Quantized quantized{HF_TRY(converted(graph_, chosen_)), {}};
         fill_rows();
         quantized.report = std::move(report_);
-        return std::move(quantized);
+        return quantized;
     }
 
 private:
@@ -122,7 +122,7 @@ private:
         passes::insert_conversions(graph, layers_, placed, stored_);
         HF_TRY(graph::verify(graph));
         HF_TRY(graph::infer_shapes(graph));
-        return std::move(graph);
+        return graph;
     }
 
     Result<Loss> loss_of(const std::vector<bool>& is_int8, std::size_t most) const {
