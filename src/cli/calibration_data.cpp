@@ -68,7 +68,8 @@ Result<Samples> stacked(std::vector<Port> ports, std::vector<Tensor> arrays,
                         std::size_t samples_max) {
     for (std::size_t i = 0; i < ports.size(); ++i) {
         const Shape& shape = arrays[i].shape();
-        if (shape.rank() < 1) return invalid_argument("'{}': one number, no samples", ports[i].name);
+        if (shape.rank() < 1)
+            return invalid_argument("'{}': one number, no samples", ports[i].name);
         HF_TRY(check_fit(ports[i], arrays[i].dtype(), {shape.begin() + 1, shape.end()}));
         if (shape[0] != arrays[0].shape()[0]) {
             return invalid_argument("{} samples of '{}' and {} of '{}'", arrays[0].shape()[0],
@@ -77,8 +78,8 @@ Result<Samples> stacked(std::vector<Port> ports, std::vector<Tensor> arrays,
     }
     Samples samples;
     samples.count = std::min(samples_max, static_cast<std::size_t>(arrays[0].shape()[0]));
-    samples.read = [ports = std::move(ports), arrays = std::move(arrays)](
-                       std::size_t index) -> Result<std::vector<Tensor>> {
+    samples.read = [ports = std::move(ports),
+                    arrays = std::move(arrays)](std::size_t index) -> Result<std::vector<Tensor>> {
         std::vector<Tensor> sample;
         for (std::size_t i = 0; i < ports.size(); ++i) {
             Tensor tensor(ports[i].dtype, ports[i].shape);
@@ -96,8 +97,8 @@ Result<Samples> stacked(std::vector<Port> ports, std::vector<Tensor> arrays,
 Result<Samples> random_samples(std::vector<Port> ports, const CalibrationSource& source) {
     Samples samples;
     samples.count = source.samples_max;
-    samples.read = [ports = std::move(ports), seed = source.seed](
-                       std::size_t index) -> Result<std::vector<Tensor>> {
+    samples.read = [ports = std::move(ports),
+                    seed = source.seed](std::size_t index) -> Result<std::vector<Tensor>> {
         constexpr std::uint64_t kStride = 0x9E3779B97F4A7C15;
         Rng rng(seed + kStride * (index + 1));
         std::vector<Tensor> sample;
@@ -122,8 +123,7 @@ Result<Samples> folder_samples(World& world, std::vector<Port> ports,
     Samples samples;
     samples.count = std::min(source.samples_max, names.size());
     samples.read = [&world, folder = source.path, port = ports[0],
-                    names = std::move(names)](
-                       std::size_t index) -> Result<std::vector<Tensor>> {
+                    names = std::move(names)](std::size_t index) -> Result<std::vector<Tensor>> {
         const std::string path = folder + "/" + names[index];
         const Bytes bytes = HF_TRY(world.files.read(path, kMaxTensorFileBytes));
         const Tensor tensor = HF_TRY(parse_npy(bytes).context("{}", path));
@@ -181,10 +181,9 @@ Result<Samples> open_calibration(World& world, const graph::Graph& graph,
     if (source.path == "random") return random_samples(std::move(ports), source);
     const env::FileInfo info = HF_TRY(world.files.info(source.path));
     const bool folder = info.kind == env::FileKind::kDirectory;
-    const Samples samples =
-        HF_TRY((folder ? folder_samples(world, std::move(ports), source)
-                       : file_samples(world, std::move(ports), source))
-                   .context("{}", source.path));
+    const Samples samples = HF_TRY((folder ? folder_samples(world, std::move(ports), source)
+                                           : file_samples(world, std::move(ports), source))
+                                       .context("{}", source.path));
     if (samples.count == 0) return invalid_argument("{}: there are no samples in it", source.path);
     return samples;
 }

@@ -94,8 +94,13 @@ private:
               graph::AttributeMap attributes = {}) {
         const std::string name =
             node_ ? fmt::format("{}_{}", node_->name, to_.nodes.size()) : std::string("Transpose");
-        to_.nodes.push_back({name, "", std::move(op), kLeastQuantizedOpset, std::move(inputs),
-                             {output}, std::move(attributes)});
+        to_.nodes.push_back({name,
+                             "",
+                             std::move(op),
+                             kLeastQuantizedOpset,
+                             std::move(inputs),
+                             {output},
+                             std::move(attributes)});
     }
 
     // The value as TFLite has it.
@@ -179,9 +184,8 @@ private:
         for (std::size_t axis = 0; axis < 2; ++axis) {
             if (node_->string_or("padding", "VALID") != "SAME") break;
             const std::int64_t reach = (kernel[axis] - 1) * dilations[axis] + 1;
-            const std::int64_t total =
-                std::max<std::int64_t>(0, (shape(out())[axis + 1] - 1) * strides[axis] + reach -
-                                              shape(in(0))[axis + 1]);
+            const std::int64_t total = std::max<std::int64_t>(
+                0, (shape(out())[axis + 1] - 1) * strides[axis] + reach - shape(in(0))[axis + 1]);
             pads[axis] = total / 2;
             pads[axis + 2] = total - total / 2;
         }
@@ -192,20 +196,13 @@ private:
 
     Status convert() {
         static constexpr std::pair<std::string_view, Rule> kRules[] = {
-            {"CONV_2D", &Writer::conv},
-            {"DEPTHWISE_CONV_2D", &Writer::conv},
-            {"FULLY_CONNECTED", &Writer::dense},
-            {"AVERAGE_POOL_2D", &Writer::pool},
-            {"MAX_POOL_2D", &Writer::pool},
-            {"ADD", &Writer::arithmetic},
-            {"SUB", &Writer::arithmetic},
-            {"MUL", &Writer::arithmetic},
-            {"RESHAPE", &Writer::reshape},
-            {"SQUEEZE", &Writer::reshape},
-            {"SOFTMAX", &Writer::softmax},
-            {"MEAN", &Writer::mean},
-            {"RELU", &Writer::activation},
-            {"RELU6", &Writer::activation},
+            {"CONV_2D", &Writer::conv},          {"DEPTHWISE_CONV_2D", &Writer::conv},
+            {"FULLY_CONNECTED", &Writer::dense}, {"AVERAGE_POOL_2D", &Writer::pool},
+            {"MAX_POOL_2D", &Writer::pool},      {"ADD", &Writer::arithmetic},
+            {"SUB", &Writer::arithmetic},        {"MUL", &Writer::arithmetic},
+            {"RESHAPE", &Writer::reshape},       {"SQUEEZE", &Writer::reshape},
+            {"SOFTMAX", &Writer::softmax},       {"MEAN", &Writer::mean},
+            {"RELU", &Writer::activation},       {"RELU6", &Writer::activation},
             {"LOGISTIC", &Writer::activation}};
         for (const auto& [op, rule] : kRules) {
             if (node_->op != op) continue;

@@ -33,7 +33,8 @@ std::vector<float> weight_scales(const Tensor& weights, std::size_t axis, const 
     for (std::size_t c = 0; c < channels; ++c) {
         scales[c] /= kMostStored;
         if (bias) {
-            scales[c] = std::max(scales[c], std::abs(bias->values<float>()[c]) / kMostBias / x_scale);
+            scales[c] =
+                std::max(scales[c], std::abs(bias->values<float>()[c]) / kMostBias / x_scale);
         }
         // So small that products of scales would vanish: all weights are zero to any purpose.
         if (!(scales[c] * x_scale >= std::numeric_limits<float>::min())) scales[c] = 1;
@@ -84,9 +85,7 @@ public:
     }
 
 private:
-    const Stored& stored(ValueId id) const {
-        return stored_[layers_.range_of[id.value()].value()];
-    }
+    const Stored& stored(ValueId id) const { return stored_[layers_.range_of[id.value()].value()]; }
 
     // The two conversions of `real`, which give `back`.
     std::pair<Node, Node> conversions(ValueId real, ValueId back, const Stored& how) {
@@ -97,17 +96,23 @@ private:
         const ValueId zero = editor_.fresh_constant(
             name + "_zero", Tensor::of<std::uint8_t>(DType::kU8, {}, std::span(&how.zero, 1)));
         const ValueId steps = editor_.fresh(name + "_u8", DType::kU8, shape);
-        return {{name + "_quantize", "", "QuantizeLinear", opset_, {real, scale, zero}, {steps}, {}},
-                {name + "_dequantize", "", "DequantizeLinear", opset_, {steps, scale, zero}, {back},
-                 {}}};
+        return {
+            {name + "_quantize", "", "QuantizeLinear", opset_, {real, scale, zero}, {steps}, {}},
+            {name + "_dequantize",
+             "",
+             "DequantizeLinear",
+             opset_,
+             {steps, scale, zero},
+             {back},
+             {}}};
     }
 
     // All that take the value take what was stored: its maker gives another, and the value itself
     // is the dequantised one.
     void behind_maker(ValueId id) {
         const std::size_t maker = *editor_.maker(id);
-        const ValueId real = editor_.fresh(editor_.value(id).name + "_real", DType::kF32,
-                                           editor_.value(id).shape);
+        const ValueId real =
+            editor_.fresh(editor_.value(id).name + "_real", DType::kF32, editor_.value(id).shape);
         for (ValueId& output : editor_.node(maker).outputs) {
             if (output == id) output = real;
         }
@@ -119,8 +124,8 @@ private:
 
     // Only int8 layers take what was stored.
     void beside(ValueId id) {
-        const ValueId back = editor_.fresh(editor_.value(id).name + "_stored", DType::kF32,
-                                           editor_.value(id).shape);
+        const ValueId back =
+            editor_.fresh(editor_.value(id).name + "_stored", DType::kF32, editor_.value(id).shape);
         auto [quantize, dequantize] = conversions(id, back, stored(id));
         if (const auto maker = editor_.maker(id)) {
             editor_.insert_after(*maker, std::move(quantize));
@@ -182,8 +187,13 @@ private:
         const ValueId stored =
             editor_.fresh_constant(place.stem + "_stored", std::move(steps.stored));
         const ValueId real = editor_.fresh(place.stem, DType::kF32, shape);
-        Node node{place.stem + "_dequantize", "", "DequantizeLinear", opset_,
-                  {stored, scale, zero},      {real}, {}};
+        Node node{place.stem + "_dequantize",
+                  "",
+                  "DequantizeLinear",
+                  opset_,
+                  {stored, scale, zero},
+                  {real},
+                  {}};
         node.attributes["axis"] = place.axis;
         editor_.insert_before(index, std::move(node));
         editor_.set_input(index, input, real);

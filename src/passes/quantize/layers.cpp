@@ -105,10 +105,10 @@ using Reader = std::string (*)(const Editor&, const Node&, Layer&);
 
 Reader reader_of(const Node& node) {
     static constexpr std::pair<std::string_view, Reader> kReaders[] = {
-        {"Conv", conv},       {"Gemm", product},   {"MatMul", product},
-        {"Add", sum},         {"AveragePool", mean}, {"GlobalAveragePool", mean},
-        {"MaxPool", move},    {"Reshape", move},   {"Flatten", move},
-        {"Transpose", move},  {"Squeeze", move},   {"Unsqueeze", move}};
+        {"Conv", conv},      {"Gemm", product},     {"MatMul", product},
+        {"Add", sum},        {"AveragePool", mean}, {"GlobalAveragePool", mean},
+        {"MaxPool", move},   {"Reshape", move},     {"Flatten", move},
+        {"Transpose", move}, {"Squeeze", move},     {"Unsqueeze", move}};
     for (const auto& [op, reader] : kReaders) {
         if (is_onnx(node, op)) return reader;
     }
@@ -126,8 +126,8 @@ bool has_constant_bounds(const Editor& editor, const Node& clip) {
 ValueId behind_activations(const Editor& editor, ValueId value) {
     while (editor.has_one_taker(value)) {
         const Node& taker = editor.node(editor.takers(value)[0]);
-        const bool activation = is_onnx(taker, "Relu") || (is_onnx(taker, "Clip") &&
-                                                           has_constant_bounds(editor, taker));
+        const bool activation = is_onnx(taker, "Relu") ||
+                                (is_onnx(taker, "Clip") && has_constant_bounds(editor, taker));
         if (!activation || taker.inputs[0] != value) break;
         value = taker.outputs[0];
     }
@@ -156,8 +156,8 @@ Layers find_layers(graph::Graph& graph) {
         Layer layer;
         layer.node = i;
         layer.places = {0};
-        std::string why = node.outputs.size() == 1 ? reader(editor, node, layer)
-                                                   : "it has more than one output";
+        std::string why =
+            node.outputs.size() == 1 ? reader(editor, node, layer) : "it has more than one output";
         const bool follows = layer.kind == Layer::Kind::kMove;
         if (!why.empty()) {
             if (!follows) found.refusals.push_back({i, std::move(why)});

@@ -51,7 +51,6 @@ struct Conversions {
     std::vector<bool> made;     // by ValueId: the output of an int8 layer
     std::vector<bool> wanted;   // by ValueId: taken by an int8 layer
 };
-Conversions place_conversions(graph::Graph& graph, const Layers& layers,
-                              std::vector<bool> is_int8);
+Conversions place_conversions(graph::Graph& graph, const Layers& layers, std::vector<bool> is_int8);
 
 }  // namespace hf::passes

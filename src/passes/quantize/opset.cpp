@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <string_view>
 
 #include "passes/editor.h"
@@ -16,22 +17,53 @@ using graph::ValueId;
 // Operators that mean from this opset on what they mean in opset 13, when their attributes are the
 // same.
 constexpr std::array<std::pair<std::string_view, std::int64_t>, 47> kSteady{{
-    {"Abs", 6},           {"Add", 7},         {"ArgMax", 1},
-    {"AveragePool", 1},   {"Cast", 6},        {"Ceil", 6},
-    {"Concat", 4},        {"Conv", 1},        {"ConvTranspose", 1},
-    {"Cos", 7},           {"Div", 7},         {"Elu", 6},
-    {"Equal", 7},         {"Erf", 9},         {"Exp", 6},
-    {"Expand", 8},        {"Flatten", 1},     {"Floor", 6},
-    {"Gather", 1},        {"Gemm", 7},        {"GlobalAveragePool", 1},
-    {"GlobalMaxPool", 1}, {"HardSigmoid", 6}, {"Identity", 1},
-    {"InstanceNormalization", 6},             {"LRN", 1},
-    {"LeakyRelu", 6},     {"Log", 6},         {"MatMul", 1},
-    {"MaxPool", 1},       {"Mul", 7},         {"Neg", 6},
-    {"PRelu", 9},         {"Pow", 7},         {"ReduceMax", 1},
-    {"ReduceMean", 1},    {"Relu", 6},        {"Reshape", 5},
-    {"Shape", 1},         {"Sigmoid", 6},     {"Sin", 7},
-    {"Softplus", 1},      {"Sqrt", 6},        {"Sub", 7},
-    {"Sum", 8},           {"Tanh", 6},        {"Transpose", 1},
+    {"Abs", 6},
+    {"Add", 7},
+    {"ArgMax", 1},
+    {"AveragePool", 1},
+    {"Cast", 6},
+    {"Ceil", 6},
+    {"Concat", 4},
+    {"Conv", 1},
+    {"ConvTranspose", 1},
+    {"Cos", 7},
+    {"Div", 7},
+    {"Elu", 6},
+    {"Equal", 7},
+    {"Erf", 9},
+    {"Exp", 6},
+    {"Expand", 8},
+    {"Flatten", 1},
+    {"Floor", 6},
+    {"Gather", 1},
+    {"Gemm", 7},
+    {"GlobalAveragePool", 1},
+    {"GlobalMaxPool", 1},
+    {"HardSigmoid", 6},
+    {"Identity", 1},
+    {"InstanceNormalization", 6},
+    {"LRN", 1},
+    {"LeakyRelu", 6},
+    {"Log", 6},
+    {"MatMul", 1},
+    {"MaxPool", 1},
+    {"Mul", 7},
+    {"Neg", 6},
+    {"PRelu", 9},
+    {"Pow", 7},
+    {"ReduceMax", 1},
+    {"ReduceMean", 1},
+    {"Relu", 6},
+    {"Reshape", 5},
+    {"Shape", 1},
+    {"Sigmoid", 6},
+    {"Sin", 7},
+    {"Softplus", 1},
+    {"Sqrt", 6},
+    {"Sub", 7},
+    {"Sum", 8},
+    {"Tanh", 6},
+    {"Transpose", 1},
 }};
 
 bool is_steady(const Node& node) {
@@ -47,8 +79,7 @@ void bounds_to_inputs(Editor& editor, std::size_t index) {
         if (node.has(bound)) {
             const float value = node.float_or(bound, 0);
             const ValueId id = editor.fresh_constant(
-                node.name + "_" + bound,
-                Tensor::of<float>(DType::kF32, {}, std::span(&value, 1)));
+                node.name + "_" + bound, Tensor::of<float>(DType::kF32, {}, std::span(&value, 1)));
             editor.set_input(index, place, id);
         }
         ++place;
@@ -56,15 +87,43 @@ void bounds_to_inputs(Editor& editor, std::size_t index) {
     }
 }
 
-void axes_to_input(Editor& editor, std::size_t index) {
-    const Node node = editor.node(index);
-    const auto axes = node.ints_or("axes", {});
-    if (axes.empty()) return;
-    const Shape shape{static_cast<std::int64_t>(axes.size())};
-    editor.set_input(index, 1,
-                     editor.fresh_constant(node.name + "_axes",
-                                           Tensor::of<std::int64_t>(DType::kI64, shape, axes)));
-    editor.node(index).attributes.erase("axes");
+// Attributes of constants become inputs, in this order; those that are missing stay omitted.
+void constants_to_inputs(Editor& editor, std::size_t index,
+                         std::initializer_list<const char*> names) {
+    std::size_t place = 0;
+    for (const char* name : names) {
+        ++place;
+        if (!editor.node(index).has(name)) continue;
+        const auto values = editor.node(index).ints_or(name, {});
+        const Shape shape{static_cast<std::int64_t>(values.size())};
+        const ValueId id =
+            editor.fresh_constant(editor.node(index).name + "_" + name,
+                                  Tensor::of<std::int64_t>(DType::kI64, shape, values));
+        editor.set_input(index, place, id);
+        editor.node(index).attributes.erase(name);
+    }
+}
+
+// At inference it gives back what it gets; the mask, whose type has changed, must not be wanted.
+bool dropout_without_mask(Editor& editor, std::size_t index) {
+    Node& node = editor.node(index);
+    if (node.outputs.size() > 1) {
+        const ValueId mask = node.outputs[1];
+        if (mask != graph::kNoValue && (!editor.takers(mask).empty() || editor.is_pinned(mask))) {
+            return false;
+        }
+        node.outputs.resize(1);
+    }
+    node.attributes.erase("ratio");
+    return node.opset >= 7;
+}
+
+// Up to opset 5 these could say which inputs to overwrite, and otherwise meant the same.
+bool is_old_unary(const Node& node) {
+    static constexpr std::array<std::string_view, 12> kOps{"Abs",     "Ceil",      "Elu",  "Exp",
+                                                           "Floor",   "LeakyRelu", "Log",  "Neg",
+                                                           "Sigmoid", "Sqrt",      "Relu", "Tanh"};
+    return std::find(kOps.begin(), kOps.end(), node.op) != kOps.end();
 }
 
 // Up to opset 12 all axes from `axis` on were one; that is a softmax over the last axis only where
@@ -91,10 +150,23 @@ bool rewrite(Editor& editor, std::size_t index) {
         return true;
     }
     if (node.op == "Squeeze" || node.op == "Unsqueeze") {
-        axes_to_input(editor, index);
+        constants_to_inputs(editor, index, {"axes"});
         return true;
     }
-    return is_steady(node) && !node.has("consumed_inputs");
+    if (node.op == "Slice") {
+        constants_to_inputs(editor, index, {"starts", "ends", "axes"});
+        return true;
+    }
+    if (node.op == "Reshape" && node.opset < 5) {
+        constants_to_inputs(editor, index, {"shape"});
+        return true;
+    }
+    if (node.op == "Dropout") return dropout_without_mask(editor, index);
+    if (node.opset < 6 && is_old_unary(node)) {
+        editor.node(index).attributes.erase("consumed_inputs");
+        return true;
+    }
+    return is_steady(node);
 }
 
 // What opset 14 and later changed of the nodes that passes write for opset 13: nothing in these.

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 9> kPasses{
 
 bool is_integer_operator(const graph::Node& node) {
     static constexpr std::array<std::string_view, 6> kOps{
-        "QuantizeLinear", "DequantizeLinear",    "QLinearConv",
+        "QuantizeLinear", "DequantizeLinear",      "QLinearConv",
         "QLinearMatMul",  "DynamicQuantizeLinear", "ConvInteger"};
     return std::find(kOps.begin(), kOps.end(), node.op) != kOps.end() ||
            node.op == "MatMulInteger" || node.op == "QUANTIZE" || node.op == "DEQUANTIZE";
@@ -33,7 +33,8 @@ Status refuse_quantized(const graph::Graph& graph) {
                                    node.describe());
     }
     for (const graph::Value& value : graph.values) {
-        if (!value.quantization) continue;
+        // Training leaves ranges on f32 values, too; they mean nothing to f32 arithmetic.
+        if (!value.quantization || value.dtype == DType::kF32) continue;
         return failed_precondition("value '{}': the model is quantised already; give the f32 model",
                                    value.name);
     }

@@ -69,18 +69,18 @@ TEST(Range, MinMaxKeepsTheOutlierAndTheOthersDoNot) {
 TEST(Range, LeastErrorBeatsMinMaxOnHeavyTails) {
     Rng rng(testing::seed());
     std::vector<float> values;
-    for (int i = 0; i < 20'000; ++i) values.push_back(static_cast<float>(std::pow(rng.normal(), 5)));
+    for (int i = 0; i < 20'000; ++i)
+        values.push_back(static_cast<float>(std::pow(rng.normal(), 5)));
     const auto error = [&](const Stored& stored) {
         double sum = 0;
         for (const float value : values) {
-            const float step = std::clamp(std::nearbyint(value / stored.scale) + stored.zero, 0.0f,
-                                          255.0f);
+            const float step =
+                std::clamp(std::nearbyint(value / stored.scale) + stored.zero, 0.0f, 255.0f);
             sum += std::pow(double{value} - double{stored.scale * (step - stored.zero)}, 2);
         }
         return sum;
     };
-    EXPECT_LT(error(choose(values, Calibrator::kMse)),
-              error(choose(values, Calibrator::kMinMax)));
+    EXPECT_LT(error(choose(values, Calibrator::kMse)), error(choose(values, Calibrator::kMinMax)));
 }
 
 TEST(Calibrator, NamesRoundTrip) {

@@ -126,8 +126,8 @@ Result<Loss> Judge::judge(const graph::Graph& changed, std::size_t most) const {
             sums[i].add(outputs[i], want);
             if (measure_ != Measure::kTop1) continue;
             other += other_classes(outputs[i], want);
-            rows += static_cast<std::size_t>(want.elements() /
-                                             want.shape()[want.shape().rank() - 1]);
+            rows +=
+                static_cast<std::size_t>(want.elements() / want.shape()[want.shape().rank() - 1]);
         }
     }
     Loss loss;

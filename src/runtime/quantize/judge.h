@@ -14,8 +14,8 @@
 namespace hf::runtime {
 
 enum class Measure : unsigned char {
-    kAuto,      // classes for one f32 output of two or more scores a row that is no copy of an input
-    kTop1,      // share of rows whose largest score is another one
+    kAuto,  // classes for one f32 output of two or more scores a row that is no copy of an input
+    kTop1,  // share of rows whose largest score is another one
     kRelative,  // |changed - original| / |original| over all samples, of the worst output
 };
 

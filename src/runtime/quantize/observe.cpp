@@ -39,8 +39,7 @@ Status run_samples(const graph::Graph& graph, const std::vector<ValueId>& group,
     const auto model = HF_TRY(compile_to_measure(observed));
     const auto session = HF_TRY(model->new_session());
     for (const std::size_t index : chosen) {
-        const std::vector<Tensor> inputs =
-            HF_TRY(samples.read(index).context("sample {}", index));
+        const std::vector<Tensor> inputs = HF_TRY(samples.read(index).context("sample {}", index));
         const std::vector<Tensor> outputs =
             HF_TRY(session->run(inputs).context("sample {}", index));
         for (std::size_t i = 0; i < group.size(); ++i) HF_TRY(see(index, group[i], outputs[i]));

@@ -32,8 +32,8 @@ public:
         report_.calibration_samples = split.calibration.size();
         report_.held_out_samples = split.held_out.size();
         tell("observing ranges on {} samples", split.calibration.size());
-        stored_ = HF_TRY(observe_ranges(closed_, observed(), options_.rule, samples_,
-                                        split.calibration));
+        stored_ =
+            HF_TRY(observe_ranges(closed_, observed(), options_.rule, samples_, split.calibration));
         tell("running the f32 model on {} held-out samples", split.held_out.size());
         judge_ = HF_TRY(Judge::create(closed_, options_.measure, samples_, split.held_out));
         report_.measure = judge_->measure();
@@ -77,10 +77,10 @@ private:
             return failed_precondition(
                 "there is nothing to quantise: no Conv, Gemm or MatMul has constant f32 weights "
                 "that integer kernels take{}",
-                refusals.empty() ? ""
-                                 : fmt::format("; {}: {}",
-                                               graph_.nodes[refusals[0].node].describe(),
-                                               refusals[0].why));
+                refusals.empty()
+                    ? ""
+                    : fmt::format("; {}: {}", graph_.nodes[refusals[0].node].describe(),
+                                  refusals[0].why));
         }
         for (const std::string& name : options_.keep) {
             bool found = false;
@@ -166,10 +166,10 @@ private:
                     100 * options_.loss_max, node(*index).name, 100 * before);
             }
             report_.chosen = HF_TRY(loss_of(chosen_, all));
-            why_[*index] =
-                fmt::format("the most lossy one left: in f32 the model's loss goes from {:.3g} % "
-                            "to {:.3g} %",
-                            100 * before, 100 * report_.chosen.by(report_.measure));
+            why_[*index] = fmt::format(
+                "the most lossy one left: in f32 the model's loss goes from {:.3g} % "
+                "to {:.3g} %",
+                100 * before, 100 * report_.chosen.by(report_.measure));
             tell("layer {} stays f32: {}", node(*index).name, why_[*index]);
         }
         return {};
@@ -208,8 +208,8 @@ private:
     passes::Layers layers_;
     std::vector<passes::Stored> stored_;  // by ValueId
     std::optional<Judge> judge_;
-    std::vector<bool> chosen_;       // by layer: int8
-    std::vector<std::string> why_;   // by layer: why it is not
+    std::vector<bool> chosen_;      // by layer: int8
+    std::vector<std::string> why_;  // by layer: why it is not
     std::vector<std::optional<Loss>> own_;
     QuantizeReport report_;
 };

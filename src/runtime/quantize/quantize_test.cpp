@@ -80,8 +80,8 @@ QuantizeOptions generous() {
 
 TEST(Quantize, ANetworkComputesInIntegersWithinItsBudget) {
     Rng rng(testing::seed());
-    for (const auto calibrator : {passes::Calibrator::kMinMax, passes::Calibrator::kPercentile,
-                                  passes::Calibrator::kMse}) {
+    for (const auto calibrator :
+         {passes::Calibrator::kMinMax, passes::Calibrator::kPercentile, passes::Calibrator::kMse}) {
         QuantizeOptions options = generous();
         options.rule.calibrator = calibrator;
         const auto done = quantize(network(rng), images(40, {1, 3, 8, 8}), options);
@@ -94,7 +94,7 @@ TEST(Quantize, ANetworkComputesInIntegersWithinItsBudget) {
         ASSERT_TRUE(compile(done->graph, cpu, &report).ok());
         std::string kernels;
         for (const auto& row : report.nodes) kernels += row.kernel + "\n";
-        for (const char* want : {"conv_i8", "add_i8"}) {
+        for (const char* want : {"conv_i8", "add_real_i8", "dense_i8"}) {
             EXPECT_NE(kernels.find(want), std::string::npos) << kernels;
         }
         EXPECT_EQ(kernels.find("f32"), std::string::npos) << kernels;
