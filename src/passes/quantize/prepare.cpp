@@ -32,11 +32,15 @@ Status refuse_quantized(const graph::Graph& graph) {
         return failed_precondition("{}: the model is quantised already; give the f32 model",
                                    node.describe());
     }
-    for (const graph::Value& value : graph.values) {
-        // Training leaves ranges on f32 values, too; they mean nothing to f32 arithmetic.
-        if (!value.quantization || value.dtype == DType::kF32) continue;
-        return failed_precondition("value '{}': the model is quantised already; give the f32 model",
-                                   value.name);
+    // Training leaves ranges on f32 values, too, and an importer may leave what it made f32.
+    for (const graph::Node& node : graph.nodes) {
+        for (const graph::ValueId id : node.inputs) {
+            if (id == graph::kNoValue) continue;
+            const graph::Value& value = graph.value(id);
+            if (!value.quantization || value.dtype == DType::kF32) continue;
+            return failed_precondition(
+                "value '{}': the model is quantised already; give the f32 model", value.name);
+        }
     }
     return {};
 }

@@ -30,67 +30,68 @@ std::vector<std::vector<ValueId>> in_groups(const graph::Graph& graph,
     return groups;
 }
 
-// Runs the samples once; `see` is told each value of each.
-template <typename See>
-Status run_samples(const graph::Graph& graph, const std::vector<ValueId>& group,
-                   const Samples& samples, const std::vector<std::size_t>& chosen, See see) {
-    graph::Graph observed = graph;
-    observed.outputs = group;
-    const auto model = HF_TRY(compile_to_measure(observed));
-    const auto session = HF_TRY(model->new_session());
-    for (const std::size_t index : chosen) {
-        const std::vector<Tensor> inputs = HF_TRY(samples.read(index).context("sample {}", index));
-        const std::vector<Tensor> outputs =
-            HF_TRY(session->run(inputs).context("sample {}", index));
-        for (std::size_t i = 0; i < group.size(); ++i) HF_TRY(see(index, group[i], outputs[i]));
-    }
-    return {};
-}
-
-Status observe_group(const graph::Graph& graph, const std::vector<ValueId>& group,
-                     const passes::CalibrationRule& rule, const Samples& samples,
-                     const std::vector<std::size_t>& chosen, std::vector<Range>& ranges) {
-    HF_TRY(run_samples(graph, group, samples, chosen,
-                       [&](std::size_t index, ValueId id, const Tensor& tensor) -> Status {
-                           if (ranges[id.value()].widen(tensor.values<float>())) return {};
-                           return invalid_argument("sample {}: value '{}' is not finite", index,
-                                                   graph.value(id).name);
-                       }));
-    if (rule.calibrator == passes::Calibrator::kMinMax) return {};
-    return run_samples(graph, group, samples, chosen,
-                       [&](std::size_t, ValueId id, const Tensor& tensor) -> Status {
-                           ranges[id.value()].count(tensor.values<float>());
-                           return {};
-                       });
-}
-
 bool is_input(const graph::Graph& graph, ValueId id) {
     return std::find(graph.inputs.begin(), graph.inputs.end(), id) != graph.inputs.end();
 }
 
-// Inputs are seen as they are read: a graph need not give what it takes.
-Status observe_inputs(const graph::Graph& graph, const passes::CalibrationRule& rule,
-                      const Samples& samples, const std::vector<std::size_t>& chosen,
-                      std::vector<Range>& ranges) {
-    const int rounds = rule.calibrator == passes::Calibrator::kMinMax ? 1 : 2;
-    for (int round = 0; round < rounds; ++round) {
-        for (const std::size_t index : chosen) {
-            const auto inputs = HF_TRY(samples.read(index).context("sample {}", index));
-            for (std::size_t i = 0; i < inputs.size(); ++i) {
-                if (inputs[i].dtype() != DType::kF32) continue;
-                Range& range = ranges[graph.inputs[i].value()];
-                const auto values = inputs[i].values<float>();
-                if (round == 1) {
-                    range.count(values);
-                } else if (!range.widen(values)) {
-                    return invalid_argument("sample {}: input '{}' is not finite", index,
-                                            graph.value(graph.inputs[i]).name);
+class Observer final {
+public:
+    Observer(const graph::Graph& graph, const Observation& observation)
+        : graph_(graph), how_(observation), ranges_(graph.values.size()) {
+        rounds_ = how_.rule.calibrator == passes::Calibrator::kMinMax ? 1 : 2;
+    }
+
+    // Inputs are seen as they are read: a graph need not give what it takes.
+    Status see_inputs() {
+        for (int round = 0; round < rounds_; ++round) {
+            for (const std::size_t index : how_.chosen) {
+                const auto inputs = HF_TRY(how_.samples.read(index).context("sample {}", index));
+                for (std::size_t i = 0; i < inputs.size() && i < graph_.inputs.size(); ++i) {
+                    if (inputs[i].dtype() != DType::kF32) continue;
+                    HF_TRY(see(round, graph_.inputs[i], inputs[i]).context("sample {}", index));
                 }
             }
         }
+        return {};
     }
-    return {};
-}
+
+    // Runs the samples once a round, with these values as the outputs.
+    Status see_computed(const std::vector<ValueId>& group) {
+        graph::Graph observed = graph_;
+        observed.outputs = group;
+        const auto model = HF_TRY(compile_to_measure(observed));
+        const auto session = HF_TRY(model->new_session());
+        for (int round = 0; round < rounds_; ++round) {
+            for (const std::size_t index : how_.chosen) {
+                const auto inputs = HF_TRY(how_.samples.read(index).context("sample {}", index));
+                const auto outputs = HF_TRY(session->run(inputs).context("sample {}", index));
+                for (std::size_t i = 0; i < group.size(); ++i) {
+                    HF_TRY(see(round, group[i], outputs[i]).context("sample {}", index));
+                }
+            }
+        }
+        return {};
+    }
+
+    passes::Stored choose(ValueId id) const { return ranges_[id.value()].choose(how_.rule); }
+
+private:
+    Status see(int round, ValueId id, const Tensor& tensor) {
+        Range& range = ranges_[id.value()];
+        const auto values = tensor.values<float>();
+        if (round > 0) {
+            range.count(values);
+            return {};
+        }
+        if (range.widen(values)) return {};
+        return invalid_argument("value '{}' is not finite", graph_.value(id).name);
+    }
+
+    const graph::Graph& graph_;
+    const Observation& how_;
+    std::vector<Range> ranges_;  // by ValueId
+    int rounds_ = 1;
+};
 
 }  // namespace
 
@@ -110,19 +111,17 @@ Result<std::shared_ptr<const CompiledModel>> compile_to_measure(const graph::Gra
 
 Result<std::vector<passes::Stored>> observe_ranges(const graph::Graph& graph,
                                                    const std::vector<ValueId>& wanted,
-                                                   const passes::CalibrationRule& rule,
-                                                   const Samples& samples,
-                                                   const std::vector<std::size_t>& chosen) {
-    std::vector<Range> ranges(graph.values.size());
-    HF_TRY(observe_inputs(graph, rule, samples, chosen, ranges));
+                                                   const Observation& observation) {
+    Observer observer(graph, observation);
+    HF_TRY(observer.see_inputs());
     std::vector<ValueId> computed;
     std::copy_if(wanted.begin(), wanted.end(), std::back_inserter(computed),
                  [&](ValueId id) { return !is_input(graph, id); });
     for (const std::vector<ValueId>& group : in_groups(graph, computed)) {
-        HF_TRY(observe_group(graph, group, rule, samples, chosen, ranges));
+        HF_TRY(observer.see_computed(group));
     }
     std::vector<passes::Stored> stored(graph.values.size());
-    for (const ValueId id : wanted) stored[id.value()] = ranges[id.value()].choose(rule);
+    for (const ValueId id : wanted) stored[id.value()] = observer.choose(id);
     return stored;
 }
 
