@@ -15,6 +15,7 @@ const std::vector<Command>& all_commands() {
         infer_command(),
         inspect_command(),
         compile_command(),
+        quantize_command(),
         run_command(),
         bench_command(),
         profile_command(),

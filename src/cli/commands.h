@@ -11,6 +11,7 @@ inline constexpr std::string_view kVersion = "0.1.0";
 Command apply_command();
 Command bench_command();
 Command compile_command();
+Command quantize_command();
 Command conform_onnx_command();
 Command delete_command();
 Command describe_command();
