@@ -32,8 +32,8 @@ public:
         report_.calibration_samples = split.calibration.size();
         report_.held_out_samples = split.held_out.size();
         tell("observing ranges on {} samples", split.calibration.size());
-        stored_ = HF_TRY(observe_ranges(closed_, observed(),
-                                        {options_.rule, samples_, split.calibration}));
+        stored_ = HF_TRY(
+            observe_ranges(closed_, observed(), {options_.rule, samples_, split.calibration}));
         tell("running the f32 model on {} held-out samples", split.held_out.size());
         judge_ = HF_TRY(Judge::create(closed_, options_.measure, samples_, split.held_out));
         report_.measure = judge_->measure();
