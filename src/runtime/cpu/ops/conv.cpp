@@ -337,8 +337,9 @@ Drafts draft_tflite_conv_i8(const NodeView& view) {
     HF_TRY(check_tflite(view, weights.shape()[0], weights.shape()[3]));
     const Fields fields = tflite_fields(view, 1);
     const auto channels = static_cast<std::size_t>(weights.shape()[0]);
-    Rescaling rescaling{HF_TRY(channel_table(view, {weights, channels, false})),
-                        HF_TRY(integer_fields(view))};
+    Rescaling rescaling;
+    rescaling.table = HF_TRY(channel_table(view, {weights, channels, false}));
+    rescaling.fields = HF_TRY(integer_fields(view));
     return finished(view, conv_i8_draft(view, fields, weights, std::move(rescaling)), fields,
                     no_clamp());
 }
@@ -350,8 +351,9 @@ Drafts draft_tflite_depthwise_i8(const NodeView& view) {
     HF_TRY(check_tflite(view, weights.shape()[3], weights.shape()[3]));
     const Fields fields = tflite_fields(view, view.shape(0)[3]);
     const auto channels = static_cast<std::size_t>(weights.shape()[3]);
-    Rescaling rescaling{HF_TRY(channel_table(view, {weights, channels, true})),
-                        HF_TRY(integer_fields(view))};
+    Rescaling rescaling;
+    rescaling.table = HF_TRY(channel_table(view, {weights, channels, true}));
+    rescaling.fields = HF_TRY(integer_fields(view));
     return finished(view,
                     HF_TRY(depthwise_i8_draft(view, fields, weights.values<std::int8_t>(),
                                               std::move(rescaling))),
@@ -368,11 +370,14 @@ struct QuantizedConv {
 Result<QuantizedConv> quantized_conv(const NodeView& view) {
     HF_TRY(need_dtype(view, 0, DType::kI8));
     HF_TRY(need_images(view));
-    QuantizedConv conv{HF_TRY(need_constant(view, 1, DType::kI8)), HF_TRY(hf_fields(view)), {}};
+    QuantizedConv conv;
+    conv.weights = HF_TRY(need_constant(view, 1, DType::kI8));
+    conv.fields = HF_TRY(hf_fields(view));
     if (conv.weights.elements() == 0 || conv.weights.shape()[0] != view.out_shape()[3]) {
         return unimplemented("weights {} do not fit the output", conv.weights.shape().to_string());
     }
-    conv.rescaling = {HF_TRY(real_channel_table(view, conv.weights)), real_fields(view)};
+    conv.rescaling.table = HF_TRY(real_channel_table(view, conv.weights));
+    conv.rescaling.fields = real_fields(view);
     return conv;
 }
 

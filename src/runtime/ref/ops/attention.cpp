@@ -207,11 +207,12 @@ Outputs attention(const OpContext& context) {
     const std::vector<double> old_keys(past.begin(), past.begin() + half);
     const std::vector<double> old_values(past.begin() + half, past.end());
     const std::int64_t wide = plan.heads * plan.keys;
-    Parts parts{HF_TRY(split_heads(plan, product, {0, plan.keys}, {})),
-                HF_TRY(split_heads(plan, product, {wide, plan.keys}, old_keys)),
-                HF_TRY(split_heads(plan, product, {2 * wide, plan.values}, old_values)),
-                HF_TRY(read_mask(context, plan)),
-                {}};
+    // Each by itself: GCC 12 leaks the earlier members of a braced list that is left early.
+    Heads queries = HF_TRY(split_heads(plan, product, {0, plan.keys}, {}));
+    Heads keys = HF_TRY(split_heads(plan, product, {wide, plan.keys}, old_keys));
+    Heads values = HF_TRY(split_heads(plan, product, {2 * wide, plan.values}, old_values));
+    auto mask = HF_TRY(read_mask(context, plan));
+    Parts parts{std::move(queries), std::move(keys), std::move(values), std::move(mask), {}};
     if (const Tensor* bias = context.input(5)) {
         const Shape shape{plan.batch, plan.heads, plan.steps, plan.total()};
         parts.bias = HF_TRY(to_doubles(HF_TRY(expand_to(*bias, shape))));

@@ -51,7 +51,8 @@ struct Channels {
 };
 
 Result<Channels> need_channels(const OpContext& context, std::int64_t count) {
-    Channels channels{HF_TRY(need_input(context, 2)), HF_TRY(need_input(context, 3))};
+    const Tensor bias = HF_TRY(need_input(context, 2)), factors = HF_TRY(need_input(context, 3));
+    Channels channels{bias, factors};
     if (channels.bias.dtype() != DType::kI32 || channels.factors.dtype() != DType::kF32 ||
         channels.bias.elements() != count || channels.factors.elements() != count) {
         return invalid_argument("bias or factors are not one for each of {} channels", count);

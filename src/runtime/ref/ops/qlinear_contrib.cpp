@@ -94,9 +94,12 @@ Result<std::vector<float>> any_scales(const OpContext& context, std::size_t inde
 
 // A, B, the scales of both, the zero points of both, bias.
 Outputs matmul_integer_to_float(const OpContext& context) {
-    return real_product(
-        context, {HF_TRY(integer_product(context, {0, 4}, {1, 5})), HF_TRY(any_scales(context, 2)),
-                  HF_TRY(any_scales(context, 3)), context.input(6)});
+    // Each by itself: GCC 12 leaks the earlier members of a braced list that is left early.
+    auto sums = HF_TRY(integer_product(context, {0, 4}, {1, 5}));
+    auto left = HF_TRY(any_scales(context, 2));
+    auto right = HF_TRY(any_scales(context, 3));
+    return real_product(context,
+                        {std::move(sums), std::move(left), std::move(right), context.input(6)});
 }
 
 // A in real numbers, which is quantised here; B, its scale and zero point, bias.
@@ -104,12 +107,14 @@ Outputs dynamic_quantize_matmul(const OpContext& context) {
     const std::vector<Tensor> stored =
         HF_TRY(call(context, "DynamicQuantizeLinear", {HF_TRY(need_input(context, 0))}));
     const Tensor zero = context.input(3) ? *context.input(3) : Tensor();
-    const std::vector<Tensor> inputs{stored[0], HF_TRY(need_input(context, 1)), stored[2], zero};
+    const Tensor weights = HF_TRY(need_input(context, 1));
+    const std::vector<Tensor> inputs{stored[0], weights, stored[2], zero};
     const OpContext inner{context.graph, context.node, inputs};
-    return real_product(context, {HF_TRY(integer_product(inner, {0, 2}, {1, 3})),
-                                  {stored[1].values<float>()[0]},
-                                  HF_TRY(any_scales(context, 2)),
-                                  context.input(4)});
+    auto sums = HF_TRY(integer_product(inner, {0, 2}, {1, 3}));
+    auto scales = HF_TRY(any_scales(context, 2));
+    return real_product(
+        context,
+        {std::move(sums), {stored[1].values<float>()[0]}, std::move(scales), context.input(4)});
 }
 
 }  // namespace
