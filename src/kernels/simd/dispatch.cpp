@@ -6,8 +6,21 @@
 
 #include <hwy/targets.h>
 
+#if HWY_ARCH_X86
+#include <cpuid.h>
+#endif
+
 namespace hf::kernels {
 namespace {
+
+#if HWY_ARCH_X86
+// Clang's __builtin_cpu_supports does not know this one. Registers that it needs are those of AVX,
+// which is asked for elsewhere.
+bool has_f16c() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(1, &a, &b, &c, &d) != 0 && (c & bit_F16C) != 0;
+}
+#endif
 
 std::atomic<std::int64_t> limited_to{0};  // a single target, or 0
 
@@ -18,8 +31,7 @@ std::int64_t found_targets() {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("sse4.1") && __builtin_cpu_supports("sse4.2")) targets |= HWY_SSE4;
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-                      __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-                      __builtin_cpu_supports("lzcnt") && __builtin_cpu_supports("f16c");
+                      __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") && has_f16c();
     if (avx2) targets |= HWY_AVX2;
     if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
