@@ -46,7 +46,10 @@ Result<Api> load_api(void* handle, const std::string& file) {
     in.load("dnnl_primitive_attr_set_scratchpad_mode", api.primitive_attr_set_scratchpad_mode);
     in.load("dnnl_dilated_convolution_forward_desc_init", api.convolution_desc_init);
     in.load("dnnl_inner_product_forward_desc_init", api.inner_product_desc_init);
-    in.load("dnnl_primitive_desc_create", api.primitive_desc_create);
+    in.load("dnnl_primitive_desc_iterator_create", api.primitive_desc_iterator_create);
+    in.load("dnnl_primitive_desc_iterator_next", api.primitive_desc_iterator_next);
+    in.load("dnnl_primitive_desc_iterator_fetch", api.primitive_desc_iterator_fetch);
+    in.load("dnnl_primitive_desc_iterator_destroy", api.primitive_desc_iterator_destroy);
     in.load("dnnl_primitive_desc_destroy", api.primitive_desc_destroy);
     in.load("dnnl_primitive_desc_query", api.primitive_desc_query);
     in.load("dnnl_primitive_desc_query_md", api.primitive_desc_query_md);

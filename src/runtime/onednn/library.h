@@ -41,7 +41,10 @@ struct Api {
     decltype(&dnnl_primitive_attr_set_scratchpad_mode) primitive_attr_set_scratchpad_mode = nullptr;
     decltype(&dnnl_dilated_convolution_forward_desc_init) convolution_desc_init = nullptr;
     decltype(&dnnl_inner_product_forward_desc_init) inner_product_desc_init = nullptr;
-    decltype(&dnnl_primitive_desc_create) primitive_desc_create = nullptr;
+    decltype(&dnnl_primitive_desc_iterator_create) primitive_desc_iterator_create = nullptr;
+    decltype(&dnnl_primitive_desc_iterator_next) primitive_desc_iterator_next = nullptr;
+    decltype(&dnnl_primitive_desc_iterator_fetch) primitive_desc_iterator_fetch = nullptr;
+    decltype(&dnnl_primitive_desc_iterator_destroy) primitive_desc_iterator_destroy = nullptr;
     decltype(&dnnl_primitive_desc_destroy) primitive_desc_destroy = nullptr;
     decltype(&dnnl_primitive_desc_query) primitive_desc_query = nullptr;
     decltype(&dnnl_primitive_desc_query_md) primitive_desc_query_md = nullptr;
