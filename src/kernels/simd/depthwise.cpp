@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/simd/dispatch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/depthwise.cpp"
 #include <hwy/foreach_target.h>
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/depthwise_dot-inl.h"
 #include "kernels/simd/requantize-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,15 +32,7 @@ struct Place {
 };
 
 // Interleaving works on blocks of 128 bits: with vectors of two blocks, the lower result holds
-// channels 0-3 and 8-11. Weights are put in the same order, and sums back into theirs.
-HWY_INLINE void to_block_order(V16& lower, V16& upper) {
-    if constexpr (kLanes16 == 16) {
-        const D16 d;
-        const V16 first = hn::ConcatLowerLower(d, upper, lower);
-        upper = hn::ConcatUpperUpper(d, upper, lower);
-        lower = first;
-    }
-}
+// channels 0-3 and 8-11. Sums are put back into their order.
 HWY_INLINE void from_block_order(V32& lower, V32& upper) {
     if constexpr (kLanes16 == 16) {
         const D32 d;
@@ -60,6 +55,7 @@ HWY_INLINE void store_i8(const Requantize& q, const Rescaling& rescaling, V32 su
 // Where the taps of a window lie, in pairs; an odd last one is there twice, its second weight zero.
 struct Taps {
     std::size_t count = 0;
+    bool odd = false;
     std::size_t offsets[kMaxTapsI8 + 1];
 
     explicit Taps(const Depthwise& s) {
@@ -69,7 +65,8 @@ struct Taps {
                     ky * s.dilation_y * s.in_row + kx * s.dilation_x * s.padded_channels;
             }
         }
-        if (count % 2 != 0) {
+        odd = count % 2 != 0;
+        if (odd) {
             offsets[count] = offsets[count - 1];
             ++count;
         }
@@ -81,16 +78,22 @@ HWY_INLINE void outputs_i8(const Depthwise& s, const DepthwiseI8Data& data, cons
                            const Place& at) {
     const D16 d;
     const D32 d32;
+    const hn::Rebind<std::int8_t, D16> d8;
     V32 lower[kCount], upper[kCount];
     HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) lower[i] = upper[i] = hn::Zero(d32);
     const std::size_t step = s.stride_x * s.padded_channels;
-    const std::int16_t* image = data.in + at.y * s.stride_y * s.in_row + at.x * step + at.channel;
-    const std::int16_t* weights = data.packed + 2 * at.channel;
+    const std::int16_t* image = static_cast<const std::int16_t*>(data.in) +
+                                at.y * s.stride_y * s.in_row + at.x * step + at.channel;
+    const std::int8_t* weights = data.packed + at.channel;
     for (std::size_t tap = 0; tap < taps.count; tap += 2, weights += 2 * s.padded_channels) {
         const std::int16_t* first = image + taps.offsets[tap];
         const std::int16_t* second = image + taps.offsets[tap + 1];
-        V16 weights_lower = hn::LoadU(d, weights), weights_upper = hn::LoadU(d, weights + kLanes16);
-        to_block_order(weights_lower, weights_upper);
+        const bool paired = tap + 2 < taps.count || !taps.odd;
+        const V16 one = hn::PromoteTo(d, hn::LoadU(d8, weights));
+        const V16 other =
+            paired ? hn::PromoteTo(d, hn::LoadU(d8, weights + s.padded_channels)) : hn::Zero(d);
+        const V16 weights_lower = hn::InterleaveLower(d, one, other);
+        const V16 weights_upper = hn::InterleaveUpper(d, one, other);
         HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
             const V16 a = hn::LoadU(d, first + i * step);
             const V16 b = hn::LoadU(d, second + i * step);
@@ -138,6 +141,12 @@ void rows_i8(const Depthwise& s, const DepthwiseI8Data& data) {
 }
 
 void run_i8(const Depthwise& s, const DepthwiseI8Data& data) {
+#if HF_KERNELS_HAVE_DOT
+    if (has_dot_product()) {
+        return data.requantize.factors ? dot::rows<RescaleReal<dot::D>>(s, data)
+                                       : dot::rows<RescaleTwice<dot::D>>(s, data);
+    }
+#endif
     data.requantize.factors ? rows_i8<RescaleReal<D32>>(s, data)
                             : rows_i8<RescaleTwice<D32>>(s, data);
 }
@@ -151,14 +160,11 @@ namespace hf::kernels {
 
 HWY_EXPORT(run_i8);
 
-void pack_depthwise_i8(const Depthwise& s, const std::int8_t* weights, std::int16_t* packed) {
+void pack_depthwise_i8(const Depthwise& s, const std::int8_t* weights, std::int8_t* packed) {
     const std::size_t taps = s.kernel_height * s.kernel_width;
-    for (std::size_t tap = 0; tap < taps; tap += 2) {
-        for (std::size_t i = 0; i < 2 * s.padded_channels; ++i) {
-            const std::size_t channel = i / 2, from = tap + i % 2;
-            const bool inside = channel < s.channels && from < taps;
-            *packed++ = inside ? weights[from * s.channels + channel] : std::int16_t{0};
-        }
+    for (std::size_t tap = 0; tap < taps; ++tap, packed += s.padded_channels) {
+        std::fill(std::copy_n(weights + tap * s.channels, s.channels, packed),
+                  packed + s.padded_channels, std::int8_t{0});
     }
 }
 

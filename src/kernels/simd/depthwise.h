@@ -1,6 +1,6 @@
 // Depthwise convolution of one image in NHWC, int8: each channel by its own taps. The image arrives
-// with its borders there and its channels a multiple of kPanel (pad.h). The arithmetic is that of
-// TensorFlow Lite, exactly; see gemm_i8.h for its terms.
+// with its borders there and its channels a multiple of kPanel, as the machine's multiply-add wants
+// it (pad_left_i8 in pad.h). Rescaling is TensorFlow Lite's or ONNX's, as in gemm_i8.h.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -26,21 +26,22 @@ struct Depthwise {
 };
 
 struct DepthwiseI8Data {
-    const std::int16_t* in = nullptr;
-    const std::int16_t* packed = nullptr;  // from pack_depthwise_i8
-    const std::int32_t* bias = nullptr;    // padded_channels
+    const void* in = nullptr;                   // from pad_left_i8
+    const std::int8_t* packed = nullptr;        // from pack_depthwise_i8
+    const std::int32_t* bias = nullptr;         // padded_channels
+    const std::int32_t* weight_sums = nullptr;  // padded_channels: of each channel's taps
     Requantize requantize;
+    std::int32_t in_zero = 0;  // the image's zero point
     std::int8_t* out = nullptr;
 };
 
-// Taps come in pairs; an odd last one is paired with zeros.
 inline std::size_t packed_size_depthwise_i8(std::size_t taps, std::size_t padded_channels) {
-    return (taps + 1) / 2 * 2 * padded_channels;
+    return taps * padded_channels;
 }
 
-// `weights` is taps x channels. REQUIRES: packed_size_depthwise_i8 elements at `packed`.
-void pack_depthwise_i8(const Depthwise& depthwise, const std::int8_t* weights,
-                       std::int16_t* packed);
+// `weights` is taps x channels; channels are filled up with zeros. REQUIRES:
+// packed_size_depthwise_i8 elements at `packed`.
+void pack_depthwise_i8(const Depthwise& depthwise, const std::int8_t* weights, std::int8_t* packed);
 
 void depthwise_i8(const Depthwise& depthwise, const DepthwiseI8Data& data);
 

@@ -22,7 +22,16 @@ bool has_f16c() {
 }
 #endif
 
+bool found_dot_product() {
+#if HWY_ARCH_X86
+    return __builtin_cpu_supports("avx512vnni") != 0;
+#else
+    return false;
+#endif
+}
+
 std::atomic<std::int64_t> limited_to{0};  // a single target, or 0
+std::atomic<bool> dot_product_allowed{true};
 
 // The bits of Highway's targets; the one compiled without dispatch is always there.
 std::int64_t found_targets() {
@@ -42,31 +51,45 @@ std::int64_t found_targets() {
     return targets & HWY_TARGETS;
 }
 
-// Highway numbers better targets lower.
-std::vector<std::int64_t> each(std::int64_t targets) {
-    std::vector<std::int64_t> single;
-    for (; targets != 0; targets &= targets - 1) single.push_back(targets & -targets);
-    return single;
+struct InstructionSet {
+    std::string_view name;
+    std::int64_t target = 0;
+    bool dot_product = false;
+};
+
+// Best first: Highway numbers better targets lower.
+std::vector<InstructionSet> found_sets() {
+    std::vector<InstructionSet> sets;
+    for (std::int64_t targets = found_targets(); targets != 0; targets &= targets - 1) {
+        const std::int64_t target = targets & -targets;
+        if (target == HWY_AVX3 && found_dot_product()) sets.push_back({"AVX3_VNNI", target, true});
+        sets.push_back({hwy::TargetName(target), target, false});
+    }
+    return sets;
 }
 
 }  // namespace
 
 std::vector<std::string_view> instruction_sets() {
     std::vector<std::string_view> names;
-    for (const std::int64_t target : each(found_targets())) {
-        names.emplace_back(hwy::TargetName(target));
-    }
+    for (const InstructionSet& set : found_sets()) names.push_back(set.name);
     return names;
 }
 
 bool use_instruction_set(std::string_view name) {
-    for (const std::int64_t target : each(found_targets())) {
-        if (!name.empty() && name != hwy::TargetName(target)) continue;
-        limited_to = name.empty() ? 0 : target;
+    for (const InstructionSet& set : found_sets()) {
+        if (!name.empty() && name != set.name) continue;
+        limited_to = name.empty() ? 0 : set.target;
+        dot_product_allowed = set.dot_product;
         hwy::GetChosenTarget().DeInit();
         return true;
     }
     return false;
+}
+
+bool has_dot_product() {
+    static const bool found = found_dot_product();
+    return found && dot_product_allowed.load(std::memory_order_relaxed);
 }
 
 }  // namespace hf::kernels

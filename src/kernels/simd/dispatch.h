@@ -11,10 +11,14 @@
 
 namespace hf::kernels {
 
-// Those that are compiled and that this processor has, best first: "AVX2", "SSE4".
+// Those that are compiled and that this processor has, best first: "AVX3_VNNI", "AVX3", "AVX2",
+// "SSE4". AVX3 is Highway's name for AVX-512 F, BW, CD, DQ and VL.
 std::vector<std::string_view> instruction_sets();
 
 // From now on this one; false when it is not among instruction_sets(). Empty: the best.
 bool use_instruction_set(std::string_view name);
+
+// Whether AVX3 code may use the dot product of bytes (AVX-512 VNNI).
+bool has_dot_product();
 
 }  // namespace hf::kernels

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/partial-inl.h"
 #include "kernels/simd/row_blocks.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,47 +27,48 @@ constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;
 constexpr std::size_t kTileVectors = kVectors > 2 ? kVectors : 2;
 constexpr std::size_t kTileSums = kManyRegisters ? 24 : 12;
 constexpr std::size_t kTileRows = kTileVectors < kTileSums ? kTileSums / kTileVectors : 1;
-constexpr std::size_t kNarrowRows = 2 * kTileRows;  // where half as many vectors are left
+// Where half as many vectors are left; more rows than registers hold their addresses do not pay.
+constexpr std::size_t kNarrowRows = kTileRows < 12 ? 2 * kTileRows : kTileRows;
 
+template <class Rows>
 struct Tile {
-    const float* const* rows;  // where each left row starts
-    const float* packed;       // the first panel
-    const float* bias;         // from its first column on, or null
-    const float* residual;     // of the first row and column, or null
+    Rows rows;              // where each left row starts
+    const float* packed;    // the first panel
+    const float* bias;      // from its first column on, or null
+    const float* residual;  // of the first row and column, or null
     float* out;
     std::size_t columns;  // that are left, from the first one on
 };
 
-// The first `count` of a vector's lanes.
-HWY_INLINE V load_some(const float* from, std::size_t count) {
-    float lanes[kLanes] = {};
-    std::memcpy(lanes, from, count * sizeof(float));
-    return hn::LoadU(D(), lanes);
-}
-HWY_INLINE void store_some(V value, float* to, std::size_t count) {
-    float lanes[kLanes];
-    hn::StoreU(value, D(), lanes);
-    std::memcpy(to, lanes, count * sizeof(float));
-}
-
-template <std::size_t kRows, std::size_t kWidth>
-HWY_INLINE void store(const GemmF32& gemm, const Tile& tile, V (&sums)[kRows][kWidth]) {
+template <class Rows, std::size_t kRows, std::size_t kWidth>
+HWY_INLINE void store(const GemmF32& gemm, const Tile<Rows>& tile, V (&sums)[kRows][kWidth]) {
     const D d;
     const V low = hn::Set(d, gemm.min), high = hn::Set(d, gemm.max);
     HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
         const std::size_t from = v * kLanes;
         if (from >= tile.columns) break;
         const std::size_t left = tile.columns - from;
-        const V bias = tile.bias ? hn::LoadU(d, tile.bias + from) : hn::Zero(d);
-        HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-            const std::size_t at = r * gemm.out_step + from;
-            V sum = hn::Add(sums[r][v], bias);
-            if (left >= kLanes) {
-                if (tile.residual) sum = hn::Add(sum, hn::LoadU(d, tile.residual + at));
-                hn::StoreU(hn::Min(high, hn::Max(low, sum)), d, tile.out + at);
-            } else {
-                if (tile.residual) sum = hn::Add(sum, load_some(tile.residual + at, left));
-                store_some(hn::Min(high, hn::Max(low, sum)), tile.out + at, left);
+        if (tile.bias) {
+            const V bias = hn::LoadU(d, tile.bias + from);
+            HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
+                sums[r][v] = hn::Add(sums[r][v], bias);
+            }
+        }
+        if (tile.residual) {
+            const float* residual = tile.residual + from;
+            HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r, residual += gemm.out_step) {
+                sums[r][v] = hn::Add(sums[r][v], load_some(d, residual, left));
+            }
+        }
+        float* out = tile.out + from;
+        const auto clamped = [&](V sum) HWY_ATTR { return hn::Min(high, hn::Max(low, sum)); };
+        if (left >= kLanes) {
+            HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r, out += gemm.out_step) {
+                hn::StoreU(clamped(sums[r][v]), d, out);
+            }
+        } else {
+            HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r, out += gemm.out_step) {
+                store_some(clamped(sums[r][v]), d, out, left);
             }
         }
     }
@@ -74,26 +76,27 @@ HWY_INLINE void store(const GemmF32& gemm, const Tile& tile, V (&sums)[kRows][kW
 
 // kRows rows against kWidth vectors of columns, which may be half a panel or several. Every sum
 // runs over depth from first to last, whatever the tile: a row has the same bits in all of them.
-template <std::size_t kRows, std::size_t kWidth>
-void compute(const GemmF32& gemm, const Tile& tile) {
+template <std::size_t kRows, std::size_t kWidth, class Rows>
+void compute(const GemmF32& gemm, const Tile<Rows>& tile) {
     const D d;
     const Windows& w = gemm.windows;
     const std::size_t panel = w.depth() * kPanel;
     V sums[kRows][kWidth];
-    HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+    HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
         HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) sums[r][v] = hn::Zero(d);
     }
     const float* HWY_RESTRICT packed = tile.packed;
     for (std::size_t sy = 0; sy < w.segments_y; ++sy) {
         for (std::size_t sx = 0; sx < w.segments_x; ++sx) {
-            const std::size_t base = sy * w.segment_step_y + sx * w.segment_step_x;
-            for (std::size_t k = 0; k < w.run; ++k, packed += kPanel) {
+            auto left_rows =
+                tile.rows.template cursor<kRows>(sy * w.segment_step_y + sx * w.segment_step_x);
+            for (std::size_t k = 0; k < w.run; ++k, packed += kPanel, left_rows.move(1)) {
                 V right[kWidth];
                 HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
                     right[v] = hn::LoadU(d, packed + v / kVectors * panel + v % kVectors * kLanes);
                 }
-                HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-                    const V left = hn::Set(d, tile.rows[r][base + k]);
+                HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
+                    const V left = hn::Set(d, *left_rows.at(r));
                     HWY_UNROLL(16) for (std::size_t v = 0; v < kWidth; ++v) {
                         sums[r][v] = hn::MulAdd(left, right[v], sums[r][v]);
                     }
@@ -101,13 +104,14 @@ void compute(const GemmF32& gemm, const Tile& tile) {
             }
         }
     }
-    store<kRows, kWidth>(gemm, tile, sums);
+    store(gemm, tile, sums);
 }
 
 // The rows of one block against all panels.
+template <class Block>
 class Product {
 public:
-    Product(const GemmF32& gemm, const GemmF32Data& data, const RowBlock<float>& rows)
+    Product(const GemmF32& gemm, const GemmF32Data& data, const Block& rows)
         : gemm_(gemm), data_(data), rows_(rows), depth_(gemm.windows.depth()) {}
 
     void run() const {
@@ -127,25 +131,29 @@ private:
     template <std::size_t kRows, std::size_t kWidth>
     void tile(std::size_t row, std::size_t column) const {
         const std::size_t at = (rows_.first + row) * gemm_.out_step + column;
-        compute<kRows, kWidth>(gemm_, {rows_.rows + row, data_.packed + column * depth_,
-                                       data_.bias ? data_.bias + column : nullptr,
-                                       data_.residual ? data_.residual + at : nullptr,
-                                       data_.out + at, gemm_.columns - column});
+        const Tile tile{rows_.from(row),
+                        data_.packed + column * depth_,
+                        data_.bias ? data_.bias + column : nullptr,
+                        data_.residual ? data_.residual + at : nullptr,
+                        data_.out + at,
+                        gemm_.columns - column};
+        compute<kRows, kWidth>(gemm_, tile);
     }
 
-    // Down the rows; the last tile goes over rows of the one before again rather than be smaller.
     template <std::size_t kRows, std::size_t kWidth>
     void tiles(std::size_t column) const {
-        std::size_t row = 0;
-        for (; row + kRows <= rows_.count; row += kRows) tile<kRows, kWidth>(row, column);
-        if (row < rows_.count) tile<kRows, kWidth>(rows_.count - kRows, column);
+        for_tiles<kRows>(rows_.count, [&](auto height, std::size_t row) {
+            tile<decltype(height)::value, kWidth>(row, column);
+        });
     }
 
     // Fewer rows than a tile has: several panels at once hide the latency of the additions.
     void few_rows() const {
+        constexpr std::size_t kWide = kManyRegisters ? 4 * kVectors : kVectors;
+        constexpr std::size_t kWider = kManyRegisters ? 4 * kVectors : 2 * kVectors;
         std::size_t row = 0;
-        for (; row + 4 <= rows_.count; row += 4) columns<4, kVectors>(row, 0);
-        for (; row + 2 <= rows_.count; row += 2) columns<2, 2 * kVectors>(row, 0);
+        for (; row + 4 <= rows_.count; row += 4) columns<4, kWide>(row, 0);
+        for (; row + 2 <= rows_.count; row += 2) columns<2, kWider>(row, 0);
         for (; row < rows_.count; ++row) columns<1, 4 * kVectors>(row, 0);
     }
 
@@ -162,14 +170,13 @@ private:
 
     const GemmF32& gemm_;
     const GemmF32Data& data_;
-    const RowBlock<float>& rows_;
+    const Block& rows_;
     std::size_t depth_;
 };
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
-    for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
-        Product(gemm, data, RowBlock<float>(gemm.windows, data.in, first, count)).run();
-    });
+    with_row_blocks(gemm.windows, data.in, kTileRows,
+                    [&](const auto& block) { Product(gemm, data, block).run(); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -3,12 +3,15 @@
 #include <algorithm>
 #include <cstring>
 
+#include "kernels/simd/dispatch.h"
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/gemm_i8.cpp"
 #include <hwy/foreach_target.h>
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/dot-inl.h"
 #include "kernels/simd/requantize-inl.h"
 #include "kernels/simd/row_blocks.h"
 
@@ -17,34 +20,130 @@ namespace hf::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using D16 = hn::CappedTag<std::int16_t, kPanel>;
-using D32 = hn::RepartitionToWide<D16>;
-using D8 = hn::Rebind<std::int8_t, D16>;
+using D32 = hn::CappedTag<std::int32_t, kPanel>;
+using D16 = hn::Repartition<std::int16_t, D32>;
+using D8 = hn::Repartition<std::int8_t, D32>;
 using V32 = hn::VFromD<D32>;
 constexpr std::size_t kLanes = hn::MaxLanes(D32());
 constexpr std::size_t kVectors = kPanel / kLanes;  // of a panel
 
-// The tile whose sums fill the registers, as in gemm_f32.cpp, and that for half a panel.
-constexpr std::size_t kTileRows = kVectors <= 2 ? 6 : kVectors <= 4 ? 4 : 1;
-constexpr std::size_t kNarrowRows = 2 * kTileRows;
-constexpr std::size_t kNarrowVectors = kVectors > 1 ? kVectors / 2 : 1;
+// The tile whose sums fill the registers, as in gemm_f32.cpp.
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3 || HWY_ARCH_ARM_A64;
+constexpr std::size_t kTileVectors = kVectors > 2 ? kVectors : 2;
+constexpr std::size_t kTileSums = kManyRegisters ? 24 : 12;
+constexpr std::size_t kTileRows = kTileVectors < kTileSums ? kTileSums / kTileVectors : 1;
+constexpr std::size_t kNarrowRows = kManyRegisters ? kTileRows : 2 * kTileRows;
 
+template <class Rows>
 struct Tile {
-    const std::int16_t* const* rows;
+    Rows rows;  // where each left row starts
     const std::int8_t* packed;
     std::int8_t* out;
-    std::size_t column;   // the panel's first
-    std::size_t columns;  // of this panel
+    std::size_t column;   // the first
+    std::size_t columns;  // that are left, from the first on
 };
 
-template <class Rescaling, std::size_t kRows, std::size_t kWidth>
-void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
+// One group of weights in neighbouring panels.
+struct Panels {
+    const std::int8_t* first;
+    std::size_t step;  // from a panel to the next
+
+    HWY_INLINE const std::int8_t* vector(std::size_t v) const {
+        return first + v / kVectors * step + v % kVectors * kLanes * kGroup;
+    }
+};
+
+// A group of kGroup weights of each column, as 16-bit numbers: its first two, then its last two.
+// 16-bit differences on the left.
+struct Pairs {
+    using Left = std::int16_t;
+
+    static HWY_INLINE V32 start(const GemmI8&, const GemmI8Data& data, std::size_t column) {
+        return hn::LoadU(D32(), data.bias + column);
+    }
+
+    template <std::size_t kRows, std::size_t kWidth, class Cursor>
+    static HWY_INLINE void add(const Cursor& rows, const Panels& panels,
+                               V32 (&sums)[kRows][kWidth]) {
+        const D16 d16;
+        HWY_UNROLL(2) for (std::size_t half = 0; half < 2; ++half) {
+            hn::VFromD<D16> right[kWidth];
+            HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+                auto pairs = hn::BitCast(d16, hn::LoadU(D8(), panels.vector(v)));
+                if (half == 0) pairs = hn::ShiftLeft<8>(pairs);
+                right[v] = hn::ShiftRight<8>(pairs);
+            }
+            HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
+                std::int32_t pair;
+                std::memcpy(&pair, rows.at(r) + 2 * half, sizeof pair);
+                const auto left = hn::BitCast(d16, hn::Set(D32(), pair));
+                HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+                    sums[r][v] = multiply_pairs(d16, left, right[v], sums[r][v]);
+                    keep_in_register(sums[r][v]);
+                }
+            }
+        }
+    }
+
+private:
+    // The compiler would add both halves' products first, for which there are no registers.
+    static HWY_INLINE void keep_in_register(V32& sum) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128
+        __asm__("" : "+v"(sum.raw));
+#else
+        static_cast<void>(sum);
+#endif
+    }
+};
+
+#if HF_KERNELS_HAVE_DOT
+// The group as bytes. Unsigned bytes on the left, which are the values plus 128: what that and the
+// zero point add to a sum is known from the sum of a column's weights.
+struct Quads {
+    using Left = std::uint8_t;
+
+    static HWY_INLINE V32 start(const GemmI8& gemm, const GemmI8Data& data, std::size_t column) {
+        const D32 d;
+        const V32 shift = hn::Set(d, gemm.in_zero + 128);
+        return hn::Sub(hn::LoadU(d, data.bias + column),
+                       hn::Mul(shift, hn::LoadU(d, data.weight_sums + column)));
+    }
+
+    template <std::size_t kRows, std::size_t kWidth, class Cursor>
+    static HWY_INLINE void add(const Cursor& rows, const Panels& panels,
+                               V32 (&sums)[kRows][kWidth]) {
+        V32 right[kWidth];
+        HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+            right[v] = in_order(hn::LoadU(D8(), panels.vector(v)));
+        }
+        HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
+            std::int32_t quad;
+            std::memcpy(&quad, rows.at(r), sizeof quad);
+            const V32 left = hn::Set(D32(), quad);
+            HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+                sums[r][v] = multiply_quads(left, right[v], sums[r][v]);
+            }
+        }
+    }
+
+private:
+    // Undoes the order of kOrder below.
+    static HWY_INLINE V32 in_order(hn::VFromD<D8> group) {
+        alignas(16) static constexpr std::int8_t kSwapped[16] = {0, 2,  1, 3,  4,  6,  5,  7,
+                                                                 8, 10, 9, 11, 12, 14, 13, 15};
+        return hn::BitCast(D32(), hn::TableLookupBytes(group, hn::LoadDup128(D8(), kSwapped)));
+    }
+};
+#endif
+
+template <class Rescaling, class Rows, std::size_t kRows, std::size_t kWidth>
+void store(const GemmI8& gemm, const Tile<Rows>& tile, V32 (&sums)[kRows][kWidth]) {
     const D32 d;
     const hn::Rebind<std::int8_t, D32> narrow;
     const Requantize& q = gemm.requantize;
     const V32 zero = hn::Set(d, q.zero_point), low = hn::Set(d, q.min), high = hn::Set(d, q.max);
     if constexpr (kWidth == 2 && 2 * kLanes == kPanel) {
-        if (tile.columns == kPanel) {
+        if (tile.columns >= kPanel) {
             const Rescaling lower(q, tile.column), upper(q, tile.column + kLanes);
             HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
                 store_16(q, lower(sums[r][0]), upper(sums[r][1]), tile.out + r * gemm.out_step);
@@ -56,7 +155,7 @@ void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
         if (v * kLanes >= tile.columns) break;
         const std::size_t left = tile.columns - v * kLanes;
         const Rescaling rescaling(q, tile.column + v * kLanes);
-        HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
+        HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) {
             const V32 moved = hn::Add(rescaling(sums[r][v]), zero);
             const V32 value = hn::Min(hn::Max(moved, low), high);
             std::int8_t* out = tile.out + r * gemm.out_step + v * kLanes;
@@ -71,63 +170,50 @@ void store(const GemmI8& gemm, const Tile& tile, V32 (&sums)[kRows][kWidth]) {
     }
 }
 
-template <std::size_t kRows, std::size_t kWidth>
-void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
-    const D16 d16;
-    const D32 d32;
-    const D8 d8;
+template <class Arithmetic, std::size_t kRows, std::size_t kWidth, class Rows>
+void compute(const GemmI8& gemm, const GemmI8Data& data, const Tile<Rows>& tile) {
     const Windows& w = gemm.windows;
     V32 sums[kRows][kWidth];
-    HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-        HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
-            sums[r][v] = hn::LoadU(d32, bias + tile.column + v * kLanes);
-        }
+    HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
+        const V32 start = Arithmetic::start(gemm, data, tile.column + v * kLanes);
+        HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r) sums[r][v] = start;
     }
-    const std::int8_t* HWY_RESTRICT packed = tile.packed;
+    Panels panels{tile.packed, packed_size_i8(kPanel, w.segments(), w.run)};
     for (std::size_t sy = 0; sy < w.segments_y; ++sy) {
         for (std::size_t sx = 0; sx < w.segments_x; ++sx) {
-            const std::size_t base = sy * w.segment_step_y + sx * w.segment_step_x;
-            for (std::size_t k = 0; k < w.run; k += 2) {
-                hn::VFromD<D16> panel[kWidth];
-                HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
-                    panel[v] = hn::PromoteTo(d16, hn::LoadU(d8, packed + 2 * v * kLanes));
-                }
-                packed += std::size_t{2} * kPanel;
-                HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
-                    std::int32_t pair;
-                    std::memcpy(&pair, tile.rows[r] + base + k, sizeof pair);
-                    const auto left = hn::BitCast(d16, hn::Set(d32, pair));
-                    HWY_UNROLL(8) for (std::size_t v = 0; v < kWidth; ++v) {
-                        sums[r][v] = multiply_pairs(d16, left, panel[v], sums[r][v]);
-                    }
-                }
+            auto rows =
+                tile.rows.template cursor<kRows>(sy * w.segment_step_y + sx * w.segment_step_x);
+            for (std::size_t k = 0; k < w.run; k += kGroup, rows.move(kGroup)) {
+                Arithmetic::add(rows, panels, sums);
+                panels.first += kPanel * kGroup;
             }
         }
     }
     if (gemm.requantize.factors) {
-        store<RescaleReal<D32>, kRows, kWidth>(gemm, tile, sums);
+        store<RescaleReal<D32>>(gemm, tile, sums);
     } else if (gemm.requantize.rounds_once) {
-        store<RescaleOnce<D32>, kRows, kWidth>(gemm, tile, sums);
+        store<RescaleOnce<D32>>(gemm, tile, sums);
     } else {
-        store<RescaleTwice<D32>, kRows, kWidth>(gemm, tile, sums);
+        store<RescaleTwice<D32>>(gemm, tile, sums);
     }
 }
 
 // The rows of one block against all panels.
+template <class Arithmetic, class Block>
 class Product {
 public:
-    Product(const GemmI8& gemm, const GemmI8Data& data, const RowBlock<std::int16_t>& rows)
+    Product(const GemmI8& gemm, const GemmI8Data& data, const Block& rows)
         : gemm_(gemm), data_(data), rows_(rows) {}
 
     void run() const {
-        for (std::size_t column = 0; column < gemm_.columns; column += kPanel) {
+        if (rows_.count < kTileRows) return few_rows();
+        constexpr std::size_t kColumns = kTileVectors * kLanes;
+        for (std::size_t column = 0; column < gemm_.columns; column += kColumns) {
             const std::size_t left = gemm_.columns - column;
-            if (left <= kPanel / 2 && rows_.count >= kNarrowRows) {
-                tiles<kNarrowRows, kNarrowVectors>(column);
-            } else if (rows_.count >= kTileRows) {
-                tiles<kTileRows, kVectors>(column);
+            if (left <= kColumns / 2 && rows_.count >= kNarrowRows) {
+                tiles<kNarrowRows, kTileVectors / 2>(column);
             } else {
-                few_rows(column);
+                tiles<kTileRows, kTileVectors>(column);
             }
         }
     }
@@ -137,37 +223,58 @@ private:
     void tile(std::size_t row, std::size_t column) const {
         const Windows& w = gemm_.windows;
         const std::size_t panel = packed_size_i8(kPanel, w.segments(), w.run);
-        compute<kRows, kWidth>(gemm_,
-                               {rows_.rows + row, data_.packed + column / kPanel * panel,
-                                data_.out + (rows_.first + row) * gemm_.out_step + column, column,
-                                std::min<std::size_t>(kPanel, gemm_.columns - column)},
-                               data_.bias);
+        const Tile tile{rows_.from(row), data_.packed + column / kPanel * panel,
+                        data_.out + (rows_.first + row) * gemm_.out_step + column, column,
+                        gemm_.columns - column};
+        compute<Arithmetic, kRows, kWidth>(gemm_, data_, tile);
     }
 
-    // Down the rows; the last tile goes over rows of the one before again rather than be smaller.
     template <std::size_t kRows, std::size_t kWidth>
     void tiles(std::size_t column) const {
-        std::size_t row = 0;
-        for (; row + kRows <= rows_.count; row += kRows) tile<kRows, kWidth>(row, column);
-        if (row < rows_.count) tile<kRows, kWidth>(rows_.count - kRows, column);
+        for_tiles<kRows>(rows_.count, [&](auto height, std::size_t row) {
+            tile<decltype(height)::value, kWidth>(row, column);
+        });
     }
 
-    void few_rows(std::size_t column) const {
+    // Fewer rows than a tile has: several panels at once hide the latency of the additions.
+    void few_rows() const {
+        constexpr std::size_t kWide = kManyRegisters ? 4 * kVectors : kVectors;
+        constexpr std::size_t kWider = kManyRegisters ? 4 * kVectors : 2 * kVectors;
         std::size_t row = 0;
-        for (; row + 4 <= rows_.count; row += 4) tile<4, kVectors>(row, column);
-        for (; row + 2 <= rows_.count; row += 2) tile<2, kVectors>(row, column);
-        for (; row < rows_.count; ++row) tile<1, kVectors>(row, column);
+        for (; row + 4 <= rows_.count; row += 4) columns<4, kWide>(row, 0);
+        for (; row + 2 <= rows_.count; row += 2) columns<2, kWider>(row, 0);
+        for (; row < rows_.count; ++row) columns<1, 4 * kVectors>(row, 0);
+    }
+
+    template <std::size_t kRows, std::size_t kWidth>
+    void columns(std::size_t row, std::size_t column) const {
+        const std::size_t end = (gemm_.columns + kPanel - 1) / kPanel * kPanel;
+        for (; column + kWidth * kLanes <= end; column += kWidth * kLanes) {
+            tile<kRows, kWidth>(row, column);
+        }
+        if constexpr (kWidth > kVectors) {
+            if (column < end) columns<kRows, kWidth / 2>(row, column);
+        }
     }
 
     const GemmI8& gemm_;
     const GemmI8Data& data_;
-    const RowBlock<std::int16_t>& rows_;
+    const Block& rows_;
 };
 
-void gemm(const GemmI8& gemm, const GemmI8Data& data) {
-    for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
-        Product(gemm, data, RowBlock<std::int16_t>(gemm.windows, data.in, first, count)).run();
+template <class Arithmetic>
+void run(const GemmI8& gemm, const GemmI8Data& data) {
+    const auto* in = static_cast<const typename Arithmetic::Left*>(data.in);
+    with_row_blocks(gemm.windows, in, kTileRows, [&](const auto& block) {
+        Product<Arithmetic, std::remove_cvref_t<decltype(block)>>(gemm, data, block).run();
     });
+}
+
+void gemm(const GemmI8& gemm, const GemmI8Data& data) {
+#if HF_KERNELS_HAVE_DOT
+    if (has_dot_product()) return run<Quads>(gemm, data);
+#endif
+    run<Pairs>(gemm, data);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -181,15 +288,17 @@ HWY_EXPORT(gemm);
 
 std::size_t packed_size_i8(std::size_t columns, std::size_t segments, std::size_t run) {
     const std::size_t panels = (columns + kPanel - 1) / kPanel;
-    return panels * segments * ((run + 1) / 2) * 2 * kPanel;
+    return panels * segments * ((run + kGroup - 1) / kGroup) * kGroup * kPanel;
 }
 
 void pack_i8(const Weights<std::int8_t>& weights, const Windows& windows, std::int8_t* packed) {
+    // Even bytes hold a group's first pair, odd ones its second: 16-bit shifts take them apart.
+    constexpr std::size_t kOrder[kGroup] = {0, 2, 1, 3};
     for (std::size_t first = 0; first < weights.columns; first += kPanel) {
         for (std::size_t segment = 0; segment < windows.segments(); ++segment) {
-            for (std::size_t k = 0; k < windows.run; k += 2) {
-                for (std::size_t i = 0; i < std::size_t{2} * kPanel; ++i) {
-                    const std::size_t column = first + i / 2, at = k + i % 2;
+            for (std::size_t k = 0; k < windows.run; k += kGroup) {
+                for (std::size_t i = 0; i < kGroup * kPanel; ++i) {
+                    const std::size_t column = first + i / kGroup, at = k + kOrder[i % kGroup];
                     const bool inside = column < weights.columns && at < windows.run;
                     const std::size_t depth = segment * windows.run + at;
                     *packed++ =

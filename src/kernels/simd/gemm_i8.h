@@ -2,9 +2,9 @@
 // rescaled a column, moved to the output zero point, clamped and stored as int8. Rescaling is
 // TensorFlow Lite's fixed-point arithmetic or ONNX's single precision, either to the bit.
 //
-// The left matrix arrives as 16-bit differences to its zero point (widen.h), so that padding is 0
-// and pairs of products fit the multiply-add of 16-bit pairs that every machine has. Weights stay
-// bytes in memory. REQUIRES: one readable element after the left matrix's last.
+// The left matrix arrives as the machine's multiply-add wants it (pad.h): unsigned bytes where the
+// processor has a dot product of bytes, 16-bit differences to the zero point elsewhere. Weights are
+// the same bytes for both. REQUIRES: kGroup - 1 readable elements after the left matrix's last.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -36,16 +36,21 @@ struct GemmI8 {
     std::size_t columns = 0;
     std::size_t out_step = 0;
     Requantize requantize;
+    std::int32_t in_zero = 0;  // the left matrix's zero point
 };
 
+// Of the arrays, bias and weight_sums have a multiple of kPanel entries.
 struct GemmI8Data {
-    const std::int16_t* in = nullptr;
+    const void* in = nullptr;             // from widen_left_i8 or pad_left_i8
     const std::int8_t* packed = nullptr;  // from pack_i8
-    const std::int32_t* bias = nullptr;   // a multiple of kPanel entries
+    const std::int32_t* bias = nullptr;
+    const std::int32_t* weight_sums = nullptr;  // of each column
     std::int8_t* out = nullptr;
 };
 
-// Each run is padded to an even length with zero weights.
+// Weights of a column lie together in groups of so many; a run is filled up with zeros.
+inline constexpr std::size_t kGroup = 4;
+
 std::size_t packed_size_i8(std::size_t columns, std::size_t segments, std::size_t run);
 
 // REQUIRES: packed_size_i8 bytes at `packed`; windows.segments() and .run are the product's.

@@ -10,6 +10,7 @@
 #include "kernels/fixed_point.h"
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/gemm_i8.h"
+#include "kernels/simd/pad.h"
 #include "testing/script.h"
 
 namespace hf::kernels {
@@ -110,8 +111,11 @@ TEST(GemmI8, EqualsTheFixedPointAndTheRealArithmeticToTheBit) {
     for (int round = 0; round < 300; ++round) {
         const Windows w = random_windows(rng);
         const std::size_t columns = 1 + rng.below(40), padded = (columns + 15) / 16 * 16;
-        // One more element than the matrix has: an odd run reads it, times zero.
-        const std::vector<std::int16_t> in = random_values<std::int16_t>(rng, w.extent() + 1);
+        const std::vector<std::int8_t> in = random_values<std::int8_t>(rng, w.extent());
+        const std::int32_t in_zero = static_cast<std::int32_t>(rng.below(256)) - 128;
+        // A few more elements than the matrix has: a run that ends within a group reads them.
+        std::vector<std::int16_t> left_matrix(w.extent() + kGroup - 1);
+        widen_left_i8(w.extent(), {in.data(), in_zero}, left_matrix.data());
         const std::vector<std::int8_t> weights =
             random_values<std::int8_t>(rng, columns * w.depth());
         std::vector<std::int8_t> packed(packed_size_i8(columns, w.segments(), w.run));
@@ -129,18 +133,22 @@ TEST(GemmI8, EqualsTheFixedPointAndTheRealArithmeticToTheBit) {
         const std::int32_t zero = static_cast<std::int32_t>(rng.below(256)) - 128;
         GemmI8 gemm{
             w, columns, columns, {multipliers.data(), left.data(), right.data(), zero, -128, 100}};
+        gemm.in_zero = in_zero;
         gemm.requantize.rounds_once = rng.chance(1, 2);
         std::vector<float> reals(padded);
         for (float& real : reals) real = static_cast<float>(std::ldexp(rng.uniform(), -6));
         if (rng.chance(1, 3)) gemm.requantize.factors = reals.data();
         const auto scale = gemm.requantize.rounds_once ? scale_once : scale_by;
         std::vector<std::int8_t> out(w.rows() * columns);
-        gemm_i8(gemm, {in.data(), packed.data(), bias.data(), out.data()});
+        std::vector<std::int32_t> weight_sums(padded);
+        for (std::size_t i = 0; i < weights.size(); ++i) weight_sums[i / w.depth()] += weights[i];
+        gemm_i8(gemm,
+                {left_matrix.data(), packed.data(), bias.data(), weight_sums.data(), out.data()});
 
         std::vector<std::int32_t> sums(out.size());
         for_elements(w, [&](std::size_t row, std::size_t depth, std::size_t at) {
             for (std::size_t c = 0; c < columns; ++c) {
-                sums[row * columns + c] += in[at] * weights[c * w.depth() + depth];
+                sums[row * columns + c] += (in[at] - in_zero) * weights[c * w.depth() + depth];
             }
         });
         for (std::size_t i = 0; i < out.size(); ++i) {

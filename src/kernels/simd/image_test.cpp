@@ -53,7 +53,7 @@ Case random_case(Rng& rng) {
     d.padded_channels = p.padded_channels;
     d.in_row = p.padded_width() * p.padded_channels;
     d.kernel_height = 1 + rng.below(3);
-    d.kernel_width = 1 + rng.below(3);
+    d.kernel_width = 1 + rng.below(p.padded_width() < 6 ? 3 : 6);
     d.stride_y = 1 + rng.below(2);
     d.stride_x = 1 + rng.below(2);
     d.dilation_y = d.kernel_height == 2 ? 2 : 1;
@@ -73,10 +73,10 @@ TEST(Depthwise, Int8EqualsTheFixedPointArithmeticToTheBit) {
         const Depthwise& d = made.depthwise;
         const auto zero = static_cast<std::int32_t>(rng.below(256)) - 128;
         std::vector<std::int16_t> padded(made.padding.padded_size());
-        pad_i8(made.padding, {0, made.padding.padded_height()}, {made.image.data(), zero},
-               padded.data());
+        pad_left_i8(made.padding, {0, made.padding.padded_height()}, {made.image.data(), zero},
+                    padded.data());
         const std::size_t taps = d.kernel_height * d.kernel_width;
-        std::vector<std::int16_t> packed(packed_size_depthwise_i8(taps, d.padded_channels));
+        std::vector<std::int8_t> packed(packed_size_depthwise_i8(taps, d.padded_channels));
         pack_depthwise_i8(d, made.weights.data(), packed.data());
         std::vector<std::int32_t> bias(d.padded_channels, 5), multipliers(d.padded_channels);
         std::vector<std::int32_t> left(d.padded_channels), right(d.padded_channels);
@@ -86,11 +86,17 @@ TEST(Depthwise, Int8EqualsTheFixedPointArithmeticToTheBit) {
             multipliers[c] = factors[c].multiplier;
             right[c] = -factors[c].shift;
         }
+        std::vector<std::int32_t> weight_sums(d.padded_channels);
+        for (std::size_t i = 0; i < made.weights.size(); ++i) {
+            weight_sums[i % d.channels] += made.weights[i];
+        }
         std::vector<std::int8_t> out(d.out_height * d.out_width * d.channels);
         depthwise_i8(d, {padded.data(),
                          packed.data(),
                          bias.data(),
+                         weight_sums.data(),
                          {multipliers.data(), left.data(), right.data(), -3, -100, 127},
+                         zero,
                          out.data()});
         for (std::size_t i = 0; i < out.size(); ++i) {
             const std::size_t c = i % d.channels, x = i / d.channels % d.out_width;

@@ -1,7 +1,8 @@
 // Borders around images in NHWC, so that convolution kernels need no edge cases: the image is
 // copied into scratch with its padding there, a strip of rows at a time, and with channels rounded
-// up where a kernel wants whole vectors. The int8 form widens to 16 bits and subtracts the zero
-// point on the way, so that padding is plain 0.
+// up where a kernel wants whole vectors. int8 values become what the machine multiplies: unsigned
+// bytes where the processor has a dot product of bytes, elsewhere 16-bit differences to the zero
+// point.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
@@ -40,9 +41,12 @@ struct StoredI8 {
 // `in` is the whole image. REQUIRES: count * padded_row() elements at `out`, which does not overlap
 // `in`; the rows are those of the padded image.
 void pad_f32(const Padding& padding, const PaddedRows& rows, const float* in, float* out);
-void pad_i8(const Padding& padding, const PaddedRows& rows, const StoredI8& in, std::int16_t* out);
+
+// For gemm_i8 and depthwise_i8: elements at `out` take two bytes at most; bytes lie there without
+// rounding up the channels.
+void pad_left_i8(const Padding& padding, const PaddedRows& rows, const StoredI8& in, void* out);
 
 // The same without borders: count elements.
-void widen_i8(std::size_t count, const std::int8_t* in, std::int32_t zero_point, std::int16_t* out);
+void widen_left_i8(std::size_t count, const StoredI8& in, void* out);
 
 }  // namespace hf::kernels

@@ -12,6 +12,11 @@
 
 #include <hwy/highway.h>
 
+// Whether masked accesses leave the rest of memory alone; elsewhere Highway makes them of whole
+// ones.
+#undef HF_KERNELS_HAVE_MASKS
+#define HF_KERNELS_HAVE_MASKS (HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3)
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -22,9 +27,13 @@ HWY_INLINE hwy::HWY_NAMESPACE::VFromD<D> load_some(D d, const float* from, std::
     namespace hn = hwy::HWY_NAMESPACE;
     constexpr std::size_t kLanes = hn::MaxLanes(D());
     if (count >= kLanes) return hn::LoadU(d, from);
+#if HF_KERNELS_HAVE_MASKS
+    return hn::MaskedLoad(hn::FirstN(d, count), d, from);
+#else
     float lanes[kLanes] = {};
     for (std::size_t i = 0; i < count; ++i) lanes[i] = from[i];
     return hn::LoadU(d, lanes);
+#endif
 }
 
 template <class D>
@@ -32,9 +41,13 @@ HWY_INLINE void store_some(hwy::HWY_NAMESPACE::VFromD<D> value, D d, float* to, 
     namespace hn = hwy::HWY_NAMESPACE;
     constexpr std::size_t kLanes = hn::MaxLanes(D());
     if (count >= kLanes) return hn::StoreU(value, d, to);
+#if HF_KERNELS_HAVE_MASKS
+    hn::BlendedStore(value, hn::FirstN(d, count), d, to);
+#else
     float lanes[kLanes];
     hn::StoreU(value, d, lanes);
     for (std::size_t i = 0; i < count; ++i) to[i] = lanes[i];
+#endif
 }
 
 }  // namespace HWY_NAMESPACE

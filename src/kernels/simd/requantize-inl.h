@@ -21,29 +21,39 @@ namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // value * multiplier / 2^31 * 2^left / 2^right. The multiplier is in [2^30, 2^31), or 0; shifts are
-// 0 to 31.
+// 0 to 31. With what follows from them, once for many values.
 template <class V>
 struct Factor {
     V multiplier, left, right;
+    V odd_multiplier;  // of the lanes before, for the odd ones
+    V half;            // of 2^right; 0 for a shift of 0
+    V shifts;          // all ones where there is a shift to the right
+
+    HWY_INLINE Factor(V multiplier_in, V left_in, V right_in)
+        : multiplier(multiplier_in),
+          left(left_in),
+          right(right_in),
+          odd_multiplier(hn::Shuffle2301(multiplier_in)) {
+        const hn::DFromV<V> d;
+        half = hn::ShiftRight<1>(hn::Shl(hn::Set(d, 1), right));
+        shifts = hn::VecFromMask(d, hn::Gt(right, hn::Zero(d)));
+    }
 };
 
 template <class D, class V>
 HWY_INLINE V multiply_quantized(D d, V value, const Factor<V>& factor) {
-    const auto& [multiplier, left, right] = factor;
     const hn::RepartitionToWide<D> wide;
     const hn::RepartitionToWide<hn::RebindToUnsigned<D>> bits;
-    const V x = hn::Shl(value, left);
+    const V x = hn::Shl(value, factor.left);
     const auto nudge = hn::Set(wide, std::int64_t{1} << 30);
-    const auto even = hn::Add(hn::MulEven(x, multiplier), nudge);
-    const auto odd = hn::Add(hn::MulEven(hn::Shuffle2301(x), hn::Shuffle2301(multiplier)), nudge);
+    const auto even = hn::Add(hn::MulEven(x, factor.multiplier), nudge);
+    const auto odd = hn::Add(hn::MulEven(hn::Shuffle2301(x), factor.odd_multiplier), nudge);
     const V high_even = hn::BitCast(d, hn::ShiftRight<31>(hn::BitCast(bits, even)));
     const V high_odd = hn::BitCast(d, hn::ShiftLeft<1>(hn::BitCast(bits, odd)));
     const V high = hn::OddEven(high_odd, high_even);
     // Halves go away from zero: up where positive, down where negative, but for a shift of 0.
-    const V half = hn::ShiftRight<1>(hn::Shl(hn::Set(d, 1), right));
-    const V shifts = hn::VecFromMask(d, hn::Gt(right, hn::Zero(d)));
-    const V negative = hn::And(hn::ShiftRight<31>(high), shifts);  // -1 or 0
-    return hn::Shr(hn::Add(high, hn::Add(half, negative)), right);
+    const V negative = hn::And(hn::ShiftRight<31>(high), factor.shifts);  // -1 or 0
+    return hn::Shr(hn::Add(high, hn::Add(factor.half, negative)), factor.right);
 }
 
 // The same rounded once, halves up, as scale_once of kernels/fixed_point.h: what a fully connected
@@ -62,9 +72,8 @@ HWY_INLINE V multiply_quantized_once(D d, V value, const Factor<V>& factor) {
     const auto shifts = hn::BitCast(bits, shift32);
     const auto even = shifted(hn::MulEven(value, factor.multiplier),
                               hn::And(shifts, hn::Set(bits, std::uint64_t{0xFFFFFFFF})));
-    const auto odd =
-        shifted(hn::MulEven(hn::Shuffle2301(value), hn::Shuffle2301(factor.multiplier)),
-                hn::ShiftRight<32>(shifts));
+    const auto odd = shifted(hn::MulEven(hn::Shuffle2301(value), factor.odd_multiplier),
+                             hn::ShiftRight<32>(shifts));
     return hn::OddEven(hn::BitCast(d, hn::ShiftLeft<32>(odd)), hn::BitCast(d, even));
 }
 
@@ -83,8 +92,8 @@ struct RescaleTwice {
     Factor<V> factor;
 
     RescaleTwice(const Requantize& q, std::size_t at)
-        : factor{hn::LoadU(D(), q.multipliers + at), hn::LoadU(D(), q.left_shifts + at),
-                 hn::LoadU(D(), q.right_shifts + at)} {}
+        : factor(hn::LoadU(D(), q.multipliers + at), hn::LoadU(D(), q.left_shifts + at),
+                 hn::LoadU(D(), q.right_shifts + at)) {}
     HWY_INLINE V operator()(V sum) const { return multiply_quantized(D(), sum, factor); }
 };
 

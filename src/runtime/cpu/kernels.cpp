@@ -14,6 +14,7 @@ constexpr std::array kKernels{
     Kernel{"onednn.conv_f32", make_conv_f32, false, choose_conv_f32},
     Kernel{"simd.attention_f32", make_attention_f32},
     Kernel{"simd.conv_f32", make_conv_f32},
+    Kernel{"simd.winograd_f32", make_winograd_f32},
     Kernel{"simd.conv_i8", make_conv_i8},
     Kernel{"simd.depthwise_f32", make_depthwise_f32},
     Kernel{"simd.depthwise_i8", make_depthwise_i8},

@@ -269,6 +269,13 @@ Drafts draft_tflite_conv_library(const NodeView& view) {
     return by_kernel(draft_tflite_conv(view), "onednn.conv_f32");
 }
 
+Drafts draft_hf_winograd(const NodeView& view) {
+    return by_winograd(view, draft_hf_conv(view));
+}
+Drafts draft_tflite_winograd(const NodeView& view) {
+    return by_winograd(view, draft_tflite_conv(view));
+}
+
 // The fields after the geometry: input and output zero points and the bounds.
 Result<Fields> integer_fields(const NodeView& view) {
     const Affine in = HF_TRY(affine_of(view.input(0)));
@@ -316,10 +323,10 @@ Result<Draft> depthwise_i8_draft(const NodeView& view, const Fields& fields,
     geometry.padded_channels = padded_to_panel(geometry.channels);
     geometry.kernel_height = static_cast<std::size_t>(fields[kKernelY]);
     geometry.kernel_width = static_cast<std::size_t>(fields[kKernelX]);
-    Tensor packed(DType::kI16,
+    Tensor packed(DType::kI8,
                   Shape{static_cast<std::int64_t>(kernels::packed_size_depthwise_i8(
                       geometry.kernel_height * geometry.kernel_width, geometry.padded_channels))});
-    kernels::pack_depthwise_i8(geometry, taps.data(), packed.mutable_values<std::int16_t>().data());
+    kernels::pack_depthwise_i8(geometry, taps.data(), packed.mutable_values<std::int8_t>().data());
     Draft draft;
     draft.kernel = "simd.depthwise_i8";
     draft.inputs = {DraftInput::of(view.node.inputs[0]), DraftInput::of(std::move(packed)),
@@ -411,6 +418,7 @@ std::vector<LoweringRow> conv_lowerings() {
     return {{"hf",
              "Conv2d",
              {{"simd.depthwise_f32", draft_hf_depthwise},
+              {"simd.winograd_f32", draft_hf_winograd},
               {"onednn.conv_f32", draft_hf_conv_library},
               {"simd.conv_f32", draft_hf_conv}}},
             {"hf",
@@ -418,7 +426,8 @@ std::vector<LoweringRow> conv_lowerings() {
              {{"simd.depthwise_i8", draft_hf_depthwise_i8}, {"simd.conv_i8", draft_hf_conv_i8}}},
             {"tflite",
              "CONV_2D",
-             {{"onednn.conv_f32", draft_tflite_conv_library},
+             {{"simd.winograd_f32", draft_tflite_winograd},
+              {"onednn.conv_f32", draft_tflite_conv_library},
               {"simd.conv_f32", draft_tflite_conv},
               {"simd.conv_i8", draft_tflite_conv_i8}}},
             {"tflite",

@@ -23,15 +23,21 @@ Result<Clamp> clamp_named(const std::string& activation) {
     return unimplemented("fused activation {}", activation);
 }
 
-// The largest magnitude that the sum of one channel can reach.
-std::int64_t sum_bound(const ChannelSums& sums, std::size_t channel, std::int32_t bias) {
+// What is to be known of one channel's weights.
+struct WeightSums {
+    std::int32_t sum = 0;
+    std::int64_t most = 0;  // the largest magnitude that a sum over int8 differences can reach
+};
+
+WeightSums weight_sums(const ChannelSums& sums, std::size_t channel, std::int32_t bias) {
     const std::span<const std::int8_t> weights = sums.weights.values<std::int8_t>();
     const std::size_t depth = weights.size() / sums.channels;
-    std::int64_t total = std::abs(std::int64_t{bias});
+    WeightSums total{0, std::abs(std::int64_t{bias})};
     for (std::size_t k = 0; k < depth; ++k) {
-        const std::size_t at =
-            sums.channels_last ? k * sums.channels + channel : channel * depth + k;
-        total += std::int64_t{255} * std::abs(int{weights[at]});
+        const int weight =
+            weights[sums.channels_last ? k * sums.channels + channel : channel * depth + k];
+        total.sum += weight;
+        total.most += std::int64_t{255} * std::abs(weight);
     }
     return total;
 }
@@ -174,7 +180,7 @@ Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
         return invalid_argument("{} biases for {} channels", bias->elements(), sums.channels);
     }
     const std::size_t row = padded_to_panel(sums.channels);
-    Tensor table(DType::kI32, Shape{4, static_cast<std::int64_t>(row)});
+    Tensor table(DType::kI32, Shape{5, static_cast<std::int64_t>(row)});
     const std::span<std::int32_t> to = table.mutable_values<std::int32_t>();
     for (std::size_t c = 0; c < sums.channels; ++c) {
         // One scale is multiplied in single precision, several in double: TensorFlow Lite's last
@@ -183,10 +189,11 @@ Result<Tensor> channel_table(const NodeView& view, const ChannelSums& sums) {
             q.scales.size() == 1 ? double{in * q.scales[0]} : double{in} * double{q.scales[c]};
         const kernels::FixedFactor factor = kernels::fixed_factor(product / out);
         to[c] = bias ? bias->values<std::int32_t>()[c] : 0;
-        to[row + c] = factor.multiplier;
-        to[2 * row + c] = std::max(factor.shift, 0);
-        to[3 * row + c] = std::max(-factor.shift, 0);
-        const std::int64_t most = sum_bound(sums, c, to[c]);
+        const auto [sum, most] = weight_sums(sums, c, to[c]);
+        to[row + c] = sum;
+        to[2 * row + c] = factor.multiplier;
+        to[3 * row + c] = std::max(factor.shift, 0);
+        to[4 * row + c] = std::max(-factor.shift, 0);
         if (most > (std::numeric_limits<std::int32_t>::max() >> std::max(factor.shift, 0))) {
             return unimplemented("the sum of channel {} could reach {} and overflow", c, most);
         }
@@ -203,12 +210,13 @@ Result<Tensor> real_channel_table(const NodeView& view, const Tensor& weights) {
         return unimplemented("bias and factors are not one a channel");
     }
     const std::size_t row = padded_to_panel(channels);
-    Tensor table(DType::kI32, Shape{2, static_cast<std::int64_t>(row)});
+    Tensor table(DType::kI32, Shape{3, static_cast<std::int64_t>(row)});
     const std::span<std::int32_t> to = table.mutable_values<std::int32_t>();
     for (std::size_t c = 0; c < channels; ++c) {
         to[c] = bias.values<std::int32_t>()[c];
-        to[row + c] = std::bit_cast<std::int32_t>(factors.values<float>()[c]);
-        const std::int64_t most = sum_bound({weights, channels, false}, c, to[c]);
+        const auto [sum, most] = weight_sums({weights, channels, false}, c, to[c]);
+        to[row + c] = sum;
+        to[2 * row + c] = std::bit_cast<std::int32_t>(factors.values<float>()[c]);
         // So far the conversion of sums and of their products goes.
         const double scaled = static_cast<double>(most) * double{factors.values<float>()[c]};
         constexpr double kMost = std::numeric_limits<std::int32_t>::max();

@@ -38,6 +38,9 @@ Status need_library(std::int64_t macs);
 // The same operations, the first by another kernel.
 Drafts by_kernel(Drafts drafts, std::string_view kernel);
 
+// A plain convolution by Winograd's algorithm; UNIMPLEMENTED where it may not be or does not pay.
+Drafts by_winograd(const NodeView& view, Drafts plain);
+
 // UNIMPLEMENTED unless input `index` has this type: the refusal that reports read.
 Status need_dtype(const NodeView& view, std::size_t index, DType dtype);
 Status need_f32(const NodeView& view);  // all inputs and output 0

@@ -70,6 +70,7 @@ StepPtr step_of(F run) {
 Result<StepPtr> make_attention_f32(const Operation& operation);
 Result<StepPtr> make_conv_f32(const Operation& operation);
 Result<StepPtr> make_conv_i8(const Operation& operation);
+Result<StepPtr> make_winograd_f32(const Operation& operation);
 Result<StepPtr> make_depthwise_f32(const Operation& operation);
 Result<StepPtr> make_depthwise_i8(const Operation& operation);
 Result<StepPtr> make_dense_f32(const Operation& operation);

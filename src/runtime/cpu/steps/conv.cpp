@@ -95,17 +95,19 @@ Result<StepPtr> make_conv_i8(const Operation& operation) {
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
         const ChannelTable channels(table.in<std::int32_t>(m), g.out_channels);
-        kernels::GemmI8 gemm{windows, g.out_channels, g.out_channels, channels.requantize(fields)};
-        std::int16_t* image = scratch.out<std::int16_t>(m);
+        kernels::GemmI8 gemm{windows, g.out_channels, g.out_channels, channels.requantize(fields),
+                             fields.in_zero};
+        void* image = scratch.out<std::uint8_t>(m);
         for (std::size_t n = 0; n < g.batch; ++n) {
             const std::int8_t* in = x.in<std::int8_t>(m) + n * g.in_size();
             std::int8_t* out = y.out<std::int8_t>(m) + n * g.out_size();
             g.for_strips(
                 strips, [&](std::size_t first, std::size_t count, const kernels::PaddedRows& rows) {
-                    kernels::pad_i8(g.padding, rows, {in, fields.in_zero}, image);
+                    kernels::pad_left_i8(g.padding, rows, {in, fields.in_zero}, image);
                     gemm.windows.rows_y = count;
-                    kernels::gemm_i8(gemm, {image, packed.in<std::int8_t>(m), channels.bias,
-                                            out + first * g.out_width * g.out_channels});
+                    kernels::gemm_i8(
+                        gemm, {image, packed.in<std::int8_t>(m), channels.bias,
+                               channels.weight_sums, out + first * g.out_width * g.out_channels});
                 });
         }
     });
@@ -153,7 +155,7 @@ Result<StepPtr> make_depthwise_i8(const Operation& operation) {
     }
     const IntegerFields fields = HF_TRY(read_integer_fields(reader, kGeometryFields));
     HF_TRY(reader.expect_elements(
-        1, DType::kI16,
+        1, DType::kI8,
         kernels::packed_size_depthwise_i8(g.kernel_y * g.kernel_x, g.padding.padded_channels)));
     HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(g.out_channels, fields.real)));
     const Strips strips = g.strips(sizeof(std::int16_t));
@@ -161,18 +163,18 @@ Result<StepPtr> make_depthwise_i8(const Operation& operation) {
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
         const ChannelTable channels(table.in<std::int32_t>(m), g.out_channels);
-        std::int16_t* image = scratch.out<std::int16_t>(m);
+        void* image = scratch.out<std::uint8_t>(m);
         for (std::size_t n = 0; n < g.batch; ++n) {
             const std::int8_t* in = x.in<std::int8_t>(m) + n * g.in_size();
             std::int8_t* out = y.out<std::int8_t>(m) + n * g.out_size();
-            g.for_strips(
-                strips, [&](std::size_t first, std::size_t count, const kernels::PaddedRows& rows) {
-                    kernels::pad_i8(g.padding, rows, {in, fields.in_zero}, image);
-                    kernels::depthwise_i8(
-                        g.depthwise(count),
-                        {image, packed.in<std::int16_t>(m), channels.bias,
-                         channels.requantize(fields), out + first * g.out_width * g.out_channels});
-                });
+            g.for_strips(strips, [&](std::size_t first, std::size_t count,
+                                     const kernels::PaddedRows& rows) {
+                kernels::pad_left_i8(g.padding, rows, {in, fields.in_zero}, image);
+                kernels::depthwise_i8(g.depthwise(count),
+                                      {image, packed.in<std::int8_t>(m), channels.bias,
+                                       channels.weight_sums, channels.requantize(fields),
+                                       fields.in_zero, out + first * g.out_width * g.out_channels});
+            });
         }
     });
 }

@@ -89,6 +89,19 @@ kernels::DepthwiseF32 Geometry::depthwise_f32() const {
     return d;
 }
 
+kernels::WinogradF32 Geometry::winograd_f32() const {
+    kernels::WinogradF32 w;
+    w.height = padding.height;
+    w.width = padding.width;
+    w.out_height = out_height;
+    w.out_width = out_width;
+    w.top = padding.top;
+    w.left = padding.left;
+    w.channels = padding.channels;
+    w.columns = out_channels;
+    return w;
+}
+
 Result<Geometry> read_geometry(const OperationReader& reader, std::size_t channel_step) {
     const Shape& x = reader.input(0);
     const Shape& y = reader.output(0);

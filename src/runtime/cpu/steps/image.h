@@ -8,6 +8,7 @@
 #include "kernels/simd/depthwise_f32.h"
 #include "kernels/simd/pad.h"
 #include "kernels/simd/windows.h"
+#include "kernels/simd/winograd_f32.h"
 #include "runtime/cpu/steps/common.h"
 
 namespace hf::runtime::cpu {
@@ -69,6 +70,9 @@ struct Geometry {
 
     // Over one image as it is, its channels rounded up in weights and bias.
     kernels::DepthwiseF32 depthwise_f32() const;
+
+    // Over one image as it is, if its windows are 3x3.
+    kernels::WinogradF32 winograd_f32() const;
 };
 
 // From input 0 and output 0, both NHWC. Checks that the output has exactly as many positions as fit

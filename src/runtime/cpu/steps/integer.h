@@ -8,18 +8,18 @@
 
 namespace hf::runtime::cpu {
 
-// Rows of kPanel-rounded channels: bias, then multiplier, left shift and right shift, or the bits
-// of a factor in single precision.
+// Rows of kPanel-rounded channels: bias, the sum of the weights, then multiplier, left shift and
+// right shift, or the bits of a factor in single precision.
 inline std::size_t padded_to_panel(std::size_t channels) {
     return (channels + kernels::kPanel - 1) / kernels::kPanel * kernels::kPanel;
 }
 inline std::size_t channel_table_size(std::size_t channels, bool real) {
-    return (real ? 2 : 4) * padded_to_panel(channels);
+    return (real ? 3 : 5) * padded_to_panel(channels);
 }
 
-// Scratch for an image of 16-bit values; one more than it has is read (gemm_i8.h).
+// Scratch for an image of 16-bit values; a few more than it has are read (gemm_i8.h).
 inline std::uint64_t widened_bytes(std::size_t elements) {
-    return (elements + 1) * sizeof(std::int16_t);
+    return (elements + kernels::kGroup - 1) * sizeof(std::int16_t);
 }
 
 struct IntegerFields {
@@ -33,7 +33,7 @@ Result<IntegerFields> read_integer_fields(const OperationReader& reader, std::si
 
 struct ChannelTable {
     ChannelTable(const std::int32_t* table, std::size_t channels)
-        : bias(table), row(padded_to_panel(channels)) {}
+        : row(padded_to_panel(channels)), bias(table), weight_sums(table + row) {}
 
     kernels::Requantize requantize(const IntegerFields& fields) const {
         kernels::Requantize requantize;
@@ -41,17 +41,18 @@ struct ChannelTable {
         requantize.min = fields.min;
         requantize.max = fields.max;
         if (fields.real) {
-            requantize.factors = reinterpret_cast<const float*>(bias + row);
+            requantize.factors = reinterpret_cast<const float*>(bias + 2 * row);
         } else {
-            requantize.multipliers = bias + row;
-            requantize.left_shifts = bias + 2 * row;
-            requantize.right_shifts = bias + 3 * row;
+            requantize.multipliers = bias + 2 * row;
+            requantize.left_shifts = bias + 3 * row;
+            requantize.right_shifts = bias + 4 * row;
         }
         return requantize;
     }
 
-    const std::int32_t* bias;
     std::size_t row;
+    const std::int32_t* bias;
+    const std::int32_t* weight_sums;
 };
 
 }  // namespace hf::runtime::cpu

@@ -75,13 +75,13 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
         const ChannelTable channels(table.in<std::int32_t>(m), e.columns);
-        std::int16_t* wide = scratch.out<std::int16_t>(m);
-        kernels::widen_i8(e.rows * e.depth, x.in<std::int8_t>(m), fields.in_zero, wide);
+        void* left = scratch.out<std::uint8_t>(m);
+        kernels::widen_left_i8(e.rows * e.depth, {x.in<std::int8_t>(m), fields.in_zero}, left);
         kernels::GemmI8 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
-                             channels.requantize(fields)};
+                             channels.requantize(fields), fields.in_zero};
         gemm.requantize.rounds_once = true;
-        kernels::gemm_i8(gemm,
-                         {wide, packed.in<std::int8_t>(m), channels.bias, y.out<std::int8_t>(m)});
+        kernels::gemm_i8(gemm, {left, packed.in<std::int8_t>(m), channels.bias,
+                                channels.weight_sums, y.out<std::int8_t>(m)});
     });
 }
 
