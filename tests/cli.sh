@@ -68,6 +68,33 @@ head -c 300 add.plan >cut.plan
 expect 1 'cut.plan: the plan file has 300 bytes and says' "$holdfast" run cut.plan --input x=zeros --input y=zeros
 [ ! -e ref.plan ] || { echo "FAILED: a refused plan was written"; failures=$((failures + 1)); }
 
+# A model whose first extent is open: y = Relu(x), x a matrix of 3 columns.
+python3 - >open.onnx <<'MODEL'
+import sys
+def field(number, value):
+    if isinstance(value, int):
+        return bytes([number << 3, value])
+    value = value.encode() if isinstance(value, str) else value
+    return bytes([number << 3 | 2, len(value)]) + value
+def port(number, name):
+    shape = field(1, field(2, "rows")) + field(1, field(1, 3))
+    return field(number, field(1, name) + field(2, field(1, field(1, 1) + field(2, shape))))
+node = field(1, field(1, "x") + field(2, "y") + field(4, "Relu"))
+graph = node + field(2, "open") + port(11, "x") + port(12, "y")
+sys.stdout.buffer.write(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
+MODEL
+expect 0 'shapes +compiled for each' "$holdfast" compile open.onnx --report
+expect 0 'y f32\[1x3\]' "$holdfast" run open.onnx --input x=random
+expect 0 'y f32\[5x3\]' "$holdfast" run open.onnx --input x=random --shape x=5x3
+expect 1 'a plan has one shape; fix' "$holdfast" compile open.onnx -o open.plan
+expect 0 'open.plan: .* 1 of 1 nodes' "$holdfast" compile open.onnx -o open.plan --shape x=5x3
+expect 0 'y f32\[5x3\]' "$holdfast" run open.plan --input x=random
+expect 1 'has one shape already' "$holdfast" run open.plan --input x=random --shape x=5x3
+expect 1 "'x' is \?x3; shape 5x4 does not fit" "$holdfast" run open.onnx --input x=random --shape x=5x4
+expect 1 "'z', which is no input" "$holdfast" run open.onnx --input x=random --shape z=5x4
+expect 1 'want INPUT=SHAPE' "$holdfast" run open.onnx --input x=random --shape x
+expect 1 'has a negative extent' "$holdfast" run open.onnx --input x=random --shape x=-5x3
+
 head -c 60 add.onnx >cut.onnx
 expect 1 'cut.onnx: (malformed|neither)' "$holdfast" inspect cut.onnx
 head -c 5000 /dev/urandom >noise.onnx

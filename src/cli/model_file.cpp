@@ -41,6 +41,27 @@ double milliseconds_since(World& world, Duration start) {
     return std::chrono::duration<double, std::milli>(world.clock.monotonic() - start).count();
 }
 
+// "x=1x3x224x224"; the name may have signs of its own.
+Result<std::pair<std::string, Shape>> parse_input_shape(const std::string& text) {
+    const std::size_t sign = text.rfind('=');
+    if (sign == std::string::npos || sign == 0) {
+        return invalid_argument("--shape {}: want INPUT=SHAPE, as in x=1x3x224x224", text);
+    }
+    std::vector<std::int64_t> extents;
+    for (const std::string_view part : split(std::string_view(text).substr(sign + 1), 'x')) {
+        const Result<std::int64_t> extent = parse_int(part);
+        if (!extent.ok()) {
+            return invalid_argument("--shape {}: '{}' is no extent; want INPUT=SHAPE, as in "
+                                    "x=1x3x224x224",
+                                    text, part);
+        }
+        extents.push_back(*extent);
+    }
+    Shape shape(std::move(extents));
+    HF_TRY(shape.check().context("--shape {}", text));
+    return std::pair(text.substr(0, sign), std::move(shape));
+}
+
 }  // namespace
 
 std::vector<Option> device_options() {
@@ -51,6 +72,8 @@ std::vector<Option> device_options() {
             {"--op-device",
              "give this operator to onnxruntime or plugin:PATH, and the rest to --device",
              "OP=DEVICE", "", true},
+            {"--shape", "fix the open extents of this input: \"x=1x3x224x224\"", "INPUT=SHAPE", "",
+             true},
             {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
              true},
             {"--disable-kernel",
@@ -62,6 +85,9 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
     runtime::CompileOptions options;
     options.clock = &world.clock;
     HF_TRY(choose_devices(world, arguments, options));
+    for (const std::string& text : arguments.all("shape")) {
+        options.input_shapes.push_back(HF_TRY(parse_input_shape(text)));
+    }
     options.disabled_passes = arguments.all("disable-pass");
     options.disabled_kernels = arguments.all("disable-kernel");
     return options;
@@ -81,6 +107,9 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
         if (options.device == "ref" || !options.offers.empty()) {
             return invalid_argument("{}: a plan is for cpu; give the model file for other devices",
                                     path);
+        }
+        if (!options.input_shapes.empty()) {
+            return invalid_argument("{}: a plan has one shape already; give the model file", path);
         }
         if (!options.disabled_passes.empty() || !options.disabled_kernels.empty()) {
             return invalid_argument(
@@ -102,6 +131,7 @@ json::Object describe_report(const runtime::CompileReport& report) {
     json::Object out;
     out["device"] = report.device;
     if (!report.device_refusal.empty()) out["deviceRefusal"] = report.device_refusal;
+    if (report.by_shape) out["byShape"] = true;
     out["arenaBytes"] = report.arena_bytes;
     out["weightBytes"] = report.weight_bytes;
     out["macs"] = report.macs;
@@ -134,6 +164,10 @@ std::string format_report(const runtime::CompileReport& report) {
                     report.device, report.arena_bytes, report.weight_bytes, report.macs);
     if (!report.device_refusal.empty()) {
         text += fmt::format("why not  {}\n", report.device_refusal);
+    }
+    if (report.by_shape) {
+        text +=
+            "shapes   compiled for each that inputs come in; told of below: open extents of 1\n";
     }
     for (const auto& pass : report.passes) {
         const std::string_view did = pass.disabled  ? "switched off"

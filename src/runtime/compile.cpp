@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "runtime/by_shape.h"
 #include "runtime/cpu/lower.h"
 #include "runtime/cpu/model.h"
 #include "runtime/device.h"
@@ -59,6 +60,11 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
     CompileReport& to = report ? *report : own;
     HF_TRY(cpu::check_kernel_names(options.disabled_kernels));
     if (!options.offers.empty()) return compile_split(std::move(graph), options, to);
+    if (options.device == "auto" && options.input_shapes.empty() && has_open_inputs(graph)) {
+        auto model = compile_by_shape(graph, options, to);
+        if (model.ok()) return model;
+        to.device_refusal = fmt::format("cpu: {}", model.status().message());
+    }
     HF_TRY(optimize(graph, options, to));
     Status refusal = invalid_argument("there is no device '{}'", options.device);
     for (const Device* device : all_devices()) {
@@ -68,7 +74,9 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
         if (model.ok()) return model;
         const bool declined = model.status().code() == Code::kUnimplemented;
         if (asked || !declined) return model.status();
-        to.device_refusal = fmt::format("{}: {}", device->name(), model.status().message());
+        if (to.device_refusal.empty()) {
+            to.device_refusal = fmt::format("{}: {}", device->name(), model.status().message());
+        }
         refusal = model.status();
     }
     return refusal;

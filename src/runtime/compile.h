@@ -31,7 +31,7 @@ struct CompileOptions {
     const env::Clock* clock = nullptr;          // times the passes; null: their times stay 0
 
     // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
-    // them fixed. Empty: an input with unknown extents makes "auto" choose ref.
+    // them fixed. Empty: "auto" compiles a model with unknown extents for each shape that comes.
     std::vector<std::pair<std::string, Shape>> input_shapes;
 
     // Asked in this order before `device`, which runs what all of them refuse.
@@ -63,6 +63,7 @@ struct CompileReport {
     std::vector<PartRow> parts;  // in the order in which they run; empty without back ends
     std::string device;          // "cpu"; of several, "example+cpu"
     std::string device_refusal;  // why "auto" did not choose cpu; empty when it did
+    bool by_shape = false;       // for each shape that comes (by_shape.h); told of is that of 1s
     std::uint64_t arena_bytes = 0;
     std::uint64_t weight_bytes = 0;
     std::uint64_t macs = 0;

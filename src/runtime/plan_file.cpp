@@ -121,6 +121,9 @@ bool is_plan(ByteView bytes) {
 
 Result<Bytes> write_plan(const CompiledModel& model) {
     const auto* compiled = dynamic_cast<const cpu::CpuModel*>(&model);
+    if (!compiled && model.device() == "cpu") {
+        return unimplemented("a plan has one shape; fix the open extents of inputs (--shape)");
+    }
     if (!compiled) {
         return unimplemented("device '{}' has no plans: it runs the model file itself",
                              model.device());
