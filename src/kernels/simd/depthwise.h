@@ -1,6 +1,6 @@
 // Depthwise convolution of one image in NHWC, int8: each channel by its own taps. The image arrives
-// with its borders there and its channels a multiple of kPanel (pad.h). The arithmetic is that of
-// TensorFlow Lite, exactly; see gemm_i8.h for its terms.
+// with its borders there and its channels a multiple of kPanel (pad.h). Rescaling is TensorFlow
+// Lite's fixed-point arithmetic or ONNX's single precision, either to the bit; see gemm_i8.h.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 
