@@ -1,13 +1,14 @@
 #include "kernels/simd/depthwise_f32.h"
 
 #include <algorithm>
-#include <cstring>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/simd/depthwise_f32.cpp"
 #include <hwy/foreach_target.h>
 
 #include <hwy/highway.h>
+
+#include "kernels/simd/partial-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
@@ -27,20 +28,6 @@ struct Window {
     std::size_t step = 0;   // from one output's window to the next one's
     TapRange y, x;
 };
-
-HWY_INLINE V load(const float* from, std::size_t lanes) {
-    if (lanes == kLanes) return hn::LoadU(D(), from);
-    float some[kLanes] = {};
-    std::memcpy(some, from, lanes * sizeof(float));
-    return hn::LoadU(D(), some);
-}
-
-HWY_INLINE void store(V value, float* to, std::size_t lanes) {
-    if (lanes == kLanes) return hn::StoreU(value, D(), to);
-    float some[kLanes];
-    hn::StoreU(value, D(), some);
-    std::memcpy(to, some, lanes * sizeof(float));
-}
 
 // Hides from the compiler that the pointers go hand in hand; it would keep every sum of a pointer
 // and an offset in memory instead.
@@ -70,7 +57,7 @@ HWY_INLINE void outputs(const DepthwiseF32& s, const DepthwiseF32Data& data, con
             HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
                 const V weight = hn::LoadU(d, weights + kx * s.padded_channels + v * kLanes);
                 HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
-                    const V value = load(at[i] + kx * w.pixel + v * kLanes, lanes);
+                    const V value = load_some(d, at[i] + kx * w.pixel + v * kLanes, lanes);
                     sums[i][v] = hn::MulAdd(value, weight, sums[i][v]);
                 }
             }
@@ -81,8 +68,8 @@ HWY_INLINE void outputs(const DepthwiseF32& s, const DepthwiseF32Data& data, con
     const V low = hn::Set(d, s.min), high = hn::Set(d, s.max);
     HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
         HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-            store(hn::Min(high, hn::Max(low, sums[i][v])),
-                  w.out + i * s.channels + channel + v * kLanes, lanes);
+            store_some(hn::Min(high, hn::Max(low, sums[i][v])), d,
+                       w.out + i * s.channels + channel + v * kLanes, lanes);
         }
     }
 }
