@@ -66,7 +66,7 @@ void lower(Editor& editor, std::size_t index) {
     Node lowered{node.name, "hf", "Gemm", 0, {node.inputs[0]}, node.outputs, {}};
     lowered.attributes["activation"] = std::string("none");
     std::optional<Tensor> bias;
-    if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+    if (input(node, 2) != kNoValue) {
         const Tensor* c = editor.constant(node.inputs[2]);
         if (c) bias = bias_of(*c, columns);
         if (!bias) return;
