@@ -35,7 +35,7 @@ std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
         const bool shifted = zero && std::any_of(zero->bytes().begin(), zero->bytes().end(),
                                                  [](std::uint8_t byte) { return byte != 0; });
         if (!stored || stored->dtype() != DType::kI32 || stored->elements() != count || !factor ||
-            factor->dtype() != DType::kF32 || shifted ||
+            factor->dtype() != DType::kF32 || shifted || (input(*node, 2) != kNoValue && !zero) ||
             (factor->elements() != 1 && factor->elements() != count)) {
             return std::nullopt;
         }
@@ -48,7 +48,9 @@ std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
                                 ? double{reals->values<float>()[i]}
                                 : double{factor->values<float>()[factor->elements() == 1 ? 0 : i]} *
                                       stored->values<std::int32_t>()[i];
-        const double multiple = unit > 0 ? std::nearbyint(real / unit) : 0;
+        // Of a unit of 0 or infinity only 0 is a multiple.
+        if (real != 0 && !(unit > 0 && std::isfinite(unit))) return std::nullopt;
+        const double multiple = real != 0 ? std::nearbyint(real / unit) : 0;
         if (!(std::abs(multiple) < std::numeric_limits<std::int32_t>::max())) return std::nullopt;
         bias.mutable_values<std::int32_t>()[i] = static_cast<std::int32_t>(multiple);
     }
