@@ -21,18 +21,6 @@ struct Found {
     float scale = 1;
 };
 
-const Node* maker_of(const Editor& editor, ValueId id, std::string_view op) {
-    const auto maker = editor.maker(id);
-    if (!maker || editor.is_erased(*maker) || !is_onnx(editor.node(*maker), op)) return nullptr;
-    return &editor.node(*maker);
-}
-
-std::optional<float> scalar(const Editor& editor, ValueId id) {
-    const Tensor* tensor = editor.constant(id);
-    if (!tensor || tensor->dtype() != DType::kF32 || tensor->elements() != 1) return std::nullopt;
-    return tensor->values<float>()[0];
-}
-
 // The value before Transposes that together have this order; kNoValue when there are none such.
 ValueId untransposed(const Editor& editor, ValueId id, const Order& order) {
     const Node* node = maker_of(editor, id, "Transpose");
@@ -59,7 +47,7 @@ bool step_back(const Editor& editor, ValueId& id, Found& found) {
     const ValueId inside = node.inputs[first ? 0 : 1], other = node.inputs[first ? 1 : 0];
     if (is_onnx(node, "Add") && found.mask == kNoValue && found.scale == 1) {
         found.mask = other;
-    } else if (const auto factor = scalar(editor, other);
+    } else if (const auto factor = real_scalar(editor, other);
                factor && *factor > 0 && (is_onnx(node, "Mul") || (is_onnx(node, "Div") && first))) {
         found.scale *= is_onnx(node, "Mul") ? *factor : 1 / *factor;
     } else {

@@ -15,17 +15,14 @@ using graph::Node;
 using graph::ValueId;
 
 bool is_scalar(const Editor& editor, ValueId id, float want) {
-    const Tensor* tensor = editor.constant(id);
-    return tensor && tensor->dtype() == DType::kF32 && tensor->elements() == 1 &&
-           std::abs(tensor->values<float>()[0] - want) <= 1e-4f * want;
+    const auto number = real_scalar(editor, id);
+    return number && std::abs(*number - want) <= 1e-4f * want;
 }
 
 // The node that makes the value, when it is this elementwise operator of two inputs.
-const Node* maker_of(const Editor& editor, ValueId id, std::string_view op) {
-    const auto maker = editor.maker(id);
-    if (!maker || editor.is_erased(*maker)) return nullptr;
-    const Node& node = editor.node(*maker);
-    return is_onnx(node, op) && is_binary_elementwise(node) ? &node : nullptr;
+const Node* pair_of(const Editor& editor, ValueId id, std::string_view op) {
+    const Node* node = maker_of(editor, id, op);
+    return node && is_binary_elementwise(*node) ? node : nullptr;
 }
 
 // The other input of a node of two inputs; nullopt when neither is `id`.
@@ -38,10 +35,10 @@ std::optional<ValueId> other_input(const Node& node, ValueId id) {
 // x of x / sqrt(2), or kNoValue.
 ValueId halved_input(const Editor& editor, ValueId id) {
     const auto kRoot = std::sqrt(2.0f);
-    if (const Node* divide = maker_of(editor, id, "Div")) {
+    if (const Node* divide = pair_of(editor, id, "Div")) {
         return is_scalar(editor, divide->inputs[1], kRoot) ? divide->inputs[0] : kNoValue;
     }
-    const Node* multiply = maker_of(editor, id, "Mul");
+    const Node* multiply = pair_of(editor, id, "Mul");
     if (!multiply) return kNoValue;
     for (std::size_t i = 0; i < 2; ++i) {
         if (is_scalar(editor, multiply->inputs[i], 1 / kRoot)) return multiply->inputs[1 - i];
@@ -59,7 +56,7 @@ std::optional<std::size_t> next(const Editor& editor, ValueId id, std::string_vi
 }
 
 bool is_half_of(const Editor& editor, ValueId id, ValueId x) {
-    const Node* node = maker_of(editor, id, "Mul");
+    const Node* node = pair_of(editor, id, "Mul");
     const auto other = node ? other_input(*node, x) : std::nullopt;
     return other && is_scalar(editor, *other, 0.5f);
 }

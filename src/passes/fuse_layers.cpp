@@ -18,10 +18,6 @@ using graph::ValueId;
 constexpr std::size_t kBias = 2;
 constexpr std::size_t kResidual = 3;
 
-ValueId input(const Node& node, std::size_t place) {
-    return place < node.inputs.size() ? node.inputs[place] : kNoValue;
-}
-
 // One value a filter from a constant that is broadcast along the last axis of an image.
 std::optional<std::vector<float>> per_filter(const Tensor* tensor, std::int64_t filters) {
     if (!tensor || tensor->dtype() != DType::kF32 || tensor->shape().rank() > 4) {
@@ -82,16 +78,6 @@ bool fuse_residual(Editor& editor, std::size_t conv, std::size_t taker, ValueId 
     return true;
 }
 
-std::optional<float> bound(const Editor& editor, const Node& clip, std::size_t place,
-                           float fallback) {
-    const bool attributes = clip.opset < 11;
-    if (attributes) return clip.float_or(place == 1 ? "min" : "max", fallback);
-    if (input(clip, place) == kNoValue) return fallback;
-    const Tensor* tensor = editor.constant(clip.inputs[place]);
-    if (!tensor || tensor->dtype() != DType::kF32 || tensor->elements() != 1) return std::nullopt;
-    return tensor->values<float>()[0];
-}
-
 bool fuse_activation(Editor& editor, std::size_t conv, std::size_t taker) {
     const Node& node = editor.node(taker);
     graph::AttributeMap& attributes = editor.node(conv).attributes;
@@ -99,8 +85,8 @@ bool fuse_activation(Editor& editor, std::size_t conv, std::size_t taker) {
         attributes["activation"] = std::string("relu");
     } else if (is_onnx(node, "Clip")) {
         constexpr float kMax = std::numeric_limits<float>::max();
-        const auto low = bound(editor, node, 1, -kMax);
-        const auto high = bound(editor, node, 2, kMax);
+        const auto low = clip_bound(editor, node, 1, -kMax);
+        const auto high = clip_bound(editor, node, 2, kMax);
         if (!low || !high || !(*low <= *high)) return false;
         attributes["activation"] = std::string("clip");
         attributes["activation_min"] = *low;

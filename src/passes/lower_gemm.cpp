@@ -47,11 +47,12 @@ bool fits(const Editor& editor, const Node& node) {
 
 // The added constant as one value a column; nullopt when it differs from row to row.
 std::optional<Tensor> bias_of(const Tensor& c, std::int64_t columns) {
+    if (c.dtype() != DType::kF32) return std::nullopt;
     const Shape& shape = c.shape();
     const auto values = c.values<float>();
     const bool one_row = shape.rank() < 2 || (shape.rank() == 2 && shape[0] == 1);
     const bool fits = values.size() == 1 || static_cast<std::int64_t>(values.size()) == columns;
-    if (c.dtype() != DType::kF32 || !one_row || !fits) return std::nullopt;
+    if (!one_row || !fits) return std::nullopt;
     Tensor bias(DType::kF32, {columns});
     const auto to = bias.mutable_values<float>();
     for (std::size_t i = 0; i < to.size(); ++i) to[i] = values[values.size() == 1 ? 0 : i];
@@ -66,7 +67,7 @@ void lower(Editor& editor, std::size_t index) {
     Node lowered{node.name, "hf", "Gemm", 0, {node.inputs[0]}, node.outputs, {}};
     lowered.attributes["activation"] = std::string("none");
     std::optional<Tensor> bias;
-    if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
+    if (input(node, 2) != kNoValue) {
         const Tensor* c = editor.constant(node.inputs[2]);
         if (c) bias = bias_of(*c, columns);
         if (!bias) return;

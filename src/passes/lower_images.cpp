@@ -42,7 +42,7 @@ bool has_images(const Editor& editor, const Node& node) {
 
 void lower_conv(Editor& editor, std::size_t index) {
     const Node node = editor.node(index);
-    const Tensor* weights = editor.constant(node.inputs.size() > 1 ? node.inputs[1] : kNoValue);
+    const Tensor* weights = editor.constant(input(node, 1));
     if (!weights || weights->dtype() != DType::kF32 || weights->shape().rank() != 4) return;
     const Pair kernel{weights->shape()[2], weights->shape()[3]};
     const auto window = window_of(node, kernel, *editor.known_shape(node.inputs[0]),
@@ -57,9 +57,7 @@ void lower_conv(Editor& editor, std::size_t index) {
     lowered.attributes["activation"] = std::string("none");
     lowered.inputs = {
         editor.fresh_constant(editor.value(node.inputs[1]).name, turned_weights(*weights))};
-    if (node.inputs.size() > 2 && node.inputs[2] != kNoValue) {
-        lowered.inputs.push_back(node.inputs[2]);
-    }
+    if (input(node, 2) != kNoValue) lowered.inputs.push_back(node.inputs[2]);
     replace(editor, index, std::move(lowered));
 }
 

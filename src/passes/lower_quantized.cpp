@@ -19,10 +19,6 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-ValueId input(const Node& node, std::size_t place) {
-    return place < node.inputs.size() ? node.inputs[place] : kNoValue;
-}
-
 // The bias as 32-bit multiples of x_scale * w_scale, from f32 or from integers of any scale.
 std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
                               const std::vector<float>& scales) {
@@ -32,16 +28,14 @@ std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
     const Tensor* reals = editor.constant(id);
     const Tensor* stored = nullptr;
     const Tensor* factor = nullptr;
-    if (const auto maker = editor.maker(id); !reals && maker) {
-        const Node& node = editor.node(*maker);
-        if (!is_onnx(node, "DequantizeLinear") || input(node, 1) == kNoValue) return std::nullopt;
-        stored = editor.constant(node.inputs[0]);
-        factor = editor.constant(node.inputs[1]);
-        const Tensor* zero = input(node, 2) == kNoValue ? nullptr : editor.constant(node.inputs[2]);
+    if (const Node* node = maker_of(editor, id, "DequantizeLinear"); !reals && node) {
+        stored = editor.constant(input(*node, 0));
+        factor = editor.constant(input(*node, 1));
+        const Tensor* zero = editor.constant(input(*node, 2));
         const bool shifted = zero && std::any_of(zero->bytes().begin(), zero->bytes().end(),
                                                  [](std::uint8_t byte) { return byte != 0; });
         if (!stored || stored->dtype() != DType::kI32 || stored->elements() != count || !factor ||
-            factor->dtype() != DType::kF32 || shifted ||
+            factor->dtype() != DType::kF32 || shifted || (input(*node, 2) != kNoValue && !zero) ||
             (factor->elements() != 1 && factor->elements() != count)) {
             return std::nullopt;
         }
@@ -54,7 +48,9 @@ std::optional<Tensor> bias_of(const Editor& editor, ValueId id, const Affine& x,
                                 ? double{reals->values<float>()[i]}
                                 : double{factor->values<float>()[factor->elements() == 1 ? 0 : i]} *
                                       stored->values<std::int32_t>()[i];
-        const double multiple = unit > 0 ? std::nearbyint(real / unit) : 0;
+        // Of a unit of 0 or infinity only 0 is a multiple.
+        if (real != 0 && !(unit > 0 && std::isfinite(unit))) return std::nullopt;
+        const double multiple = real != 0 ? std::nearbyint(real / unit) : 0;
         if (!(std::abs(multiple) < std::numeric_limits<std::int32_t>::max())) return std::nullopt;
         bias.mutable_values<std::int32_t>()[i] = static_cast<std::int32_t>(multiple);
     }

@@ -47,10 +47,30 @@ bool holds(const std::array<std::string_view, N>& names, const graph::Node& node
 
 }  // namespace
 
+const graph::Node* maker_of(const Editor& editor, graph::ValueId id, std::string_view op) {
+    const auto maker = editor.maker(id);
+    if (!maker || editor.is_erased(*maker) || !is_onnx(editor.node(*maker), op)) return nullptr;
+    return &editor.node(*maker);
+}
+
+std::optional<float> real_scalar(const Editor& editor, graph::ValueId id) {
+    const Tensor* tensor = editor.constant(id);
+    if (!tensor || tensor->dtype() != DType::kF32 || tensor->elements() != 1) return std::nullopt;
+    return tensor->values<float>()[0];
+}
+
+std::optional<float> clip_bound(const Editor& editor, const graph::Node& clip, std::size_t place,
+                                float fallback) {
+    // Until opset 10 bounds were attributes.
+    if (clip.opset < 11) return clip.float_or(place == 1 ? "min" : "max", fallback);
+    const graph::ValueId id = input(clip, place);
+    return id == graph::kNoValue ? fallback : real_scalar(editor, id);
+}
+
 bool is_random(const graph::Node& node) {
     if (!holds(kRandom, node)) return false;
     // Dropout draws only in training, which its third input switches on.
-    return node.op != "Dropout" || (node.inputs.size() > 2 && node.inputs[2] != graph::kNoValue);
+    return node.op != "Dropout" || input(node, 2) != graph::kNoValue;
 }
 
 bool has_body(const graph::Node& node) {

@@ -15,29 +15,9 @@ using graph::ValueId;
 
 constexpr std::int64_t kToSigned = 128;
 
-ValueId input(const Node& node, std::size_t place) {
-    return place < node.inputs.size() ? node.inputs[place] : kNoValue;
-}
-
-const Node* maker_of(const Editor& editor, ValueId id, std::string_view op) {
-    if (id == kNoValue) return nullptr;
-    const auto maker = editor.maker(id);
-    if (!maker || editor.is_erased(*maker) || !is_onnx(editor.node(*maker), op)) return nullptr;
-    return &editor.node(*maker);
-}
-
 const Tensor* constant(const Editor& editor, ValueId id, DType dtype) {
     const Tensor* tensor = id == kNoValue ? nullptr : editor.constant(id);
     return tensor && tensor->dtype() == dtype ? tensor : nullptr;
-}
-
-std::optional<float> bound(const Editor& editor, const Node& clip, std::size_t place,
-                           float fallback) {
-    if (clip.opset < 11) return clip.float_or(place == 1 ? "min" : "max", fallback);
-    if (input(clip, place) == kNoValue) return fallback;
-    const Tensor* tensor = constant(editor, clip.inputs[place], DType::kF32);
-    if (!tensor || tensor->elements() != 1) return std::nullopt;
-    return tensor->values<float>()[0];
 }
 
 // Narrows the bounds by an activation. False when the node is none.
@@ -47,7 +27,7 @@ bool apply_activation(const Editor& editor, const Node& node, float& low, float&
         return true;
     }
     if (!is_onnx(node, "Clip")) return false;
-    const auto from = bound(editor, node, 1, low), to = bound(editor, node, 2, high);
+    const auto from = clip_bound(editor, node, 1, low), to = clip_bound(editor, node, 2, high);
     if (!from || !to || !(*from <= *to)) return false;
     low = std::max(low, *from);
     high = std::min(high, *to);

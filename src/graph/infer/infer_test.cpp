@@ -24,15 +24,21 @@ InferOptions options_of(const std::vector<std::string>& arguments) {
     return options;
 }
 
+std::string inferred(const testing::TextCommand& command) {
+    Result<Graph> graph = parse(command.input);
+    if (!graph.ok()) return fmt::format("bad test: {}\n", graph.status().message());
+    const Status status = infer_shapes(*graph, options_of(command.arguments));
+    if (!status.ok()) return fmt::format("error: {}\n", status.message());
+    EXPECT_TRUE(verify(*graph).ok());
+    return print(*graph, {.shortened = true});
+}
+
 TEST(Infer, FollowsTheRules) {
-    testing::run_text_test("src/graph/testdata/infer.txt", [](const testing::TextCommand& command) {
-        Result<Graph> graph = parse(command.input);
-        if (!graph.ok()) return fmt::format("bad test: {}\n", graph.status().message());
-        const Status status = infer_shapes(*graph, options_of(command.arguments));
-        if (!status.ok()) return fmt::format("error: {}\n", status.message());
-        EXPECT_TRUE(verify(*graph).ok());
-        return print(*graph, {.shortened = true});
-    });
+    testing::run_text_test("src/graph/testdata/infer.txt", inferred);
+}
+
+TEST(Infer, ChecksWhatPassesMake) {
+    testing::run_text_test("src/graph/testdata/infer_hf.txt", inferred);
 }
 
 }  // namespace

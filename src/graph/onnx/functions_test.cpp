@@ -81,6 +81,7 @@ struct FunctionText {
     std::vector<NodeText> nodes;
     std::vector<std::string> defaults = {};
     std::int64_t version = 18;
+    std::string domain = "local";
 };
 
 std::string message_of(const FunctionText& function) {
@@ -91,7 +92,7 @@ std::string message_of(const FunctionText& function) {
     for (const std::string& name : function.outputs) out.add_string(5, name);
     for (const NodeText& node : function.nodes) out.add_message(7, message_of(node));
     out.add_message(9, opset("", function.version));
-    out.add_string(10, "local");
+    out.add_string(10, function.domain);
     for (const std::string& attribute : function.defaults) out.add_message(11, attribute);
     return bytes;
 }
@@ -238,6 +239,38 @@ TEST(OnnxFunctions, CallsThatDoNotFitAreRefused) {
     EXPECT_EQ(inlined(model({{"F", "local", {"x"}, {"y"}}}, {newer})),
               "error: function 'F' (local): opset 99 is newer than 22; export the model for opset "
               "22");
+}
+
+TEST(OnnxFunctions, DomainsOfOurOwnAreRefusedWhereverANodeStands) {
+    const auto refused = [](const std::string& where, const std::string& domain) {
+        return fmt::format(
+            "error: {} ({}): no ONNX file may use the domain '{}', which Holdfast "
+            "keeps for itself; export the model with operators of ai.onnx, or "
+            "define the function in the model",
+            where, domain, domain);
+    };
+    const NodeText attention{"Attention", "hf", {"x", "x", "x"}, {"y"}};
+    EXPECT_EQ(inlined(model({attention}, {})), refused("Attention 'Attention_0'", "hf"));
+    EXPECT_EQ(inlined(model({{"CONV_2D", "tflite", {"x"}, {"y"}}}, {})),
+              refused("CONV_2D 'CONV_2D_0'", "tflite"));
+
+    const FunctionText f{"F", {"a"}, {"b"}, {{"Gelu", "hf", {"a"}, {"b"}}}};
+    EXPECT_EQ(inlined(model({{"F", "local", {"x"}, {"y"}}}, {f})),
+              "error: function 'F' (local): " +
+                  refused("Gelu 'F_0.0/Gelu_1'", "hf").substr(std::string("error: ").size()));
+
+    const std::string branch = graph_of({{"Gelu", "hf", {"x"}, {"o"}}}, {}, {"o"});
+    const std::string body =
+        inlined(model({{"If", "", {"x"}, {"y"}, {body_attribute("then_branch", branch)}}}, {}));
+    EXPECT_NE(body.find("no ONNX file may use the domain 'hf'"), std::string::npos) << body;
+}
+
+// What the model defines itself is inlined, whatever it calls its domain.
+TEST(OnnxFunctions, AFunctionMayBeOfAnyDomain) {
+    FunctionText gelu{"Gelu", {"a"}, {"b"}, {{"Neg", "", {"a"}, {"b"}}}};
+    gelu.domain = "hf";
+    const std::string text = inlined(model({{"Gelu", "hf", {"x"}, {"y"}}}, {gelu}));
+    EXPECT_NE(text.find("= Neg(%x)"), std::string::npos) << text;
 }
 
 }  // namespace

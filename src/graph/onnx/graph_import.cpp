@@ -166,10 +166,21 @@ private:
         return call ? call->outer_name(name) : name;
     }
 
+    // Of these domains are nodes that our passes and the TFLite importer make, whose operands
+    // nobody else has checked.
+    static Status check_domain(const Node& node) {
+        if (node.domain != "hf" && node.domain != "tflite") return {};
+        return invalid_argument(
+            "{}: no ONNX file may use the domain '{}', which Holdfast keeps for itself; export the "
+            "model with operators of ai.onnx, or define the function in the model",
+            node.describe(), node.domain);
+    }
+
     // The node itself or, where it calls a function of the model, the function's nodes.
     Status expand(ParsedNode parsed, const Call* caller, std::vector<ParsedNode>& nodes) {
         const Function* function = context_.functions.find(parsed.node, parsed.overload);
         if (!function) {
+            HF_TRY(check_domain(parsed.node));
             nodes.push_back(std::move(parsed));
             return {};
         }

@@ -1,6 +1,7 @@
 // Depthwise convolution of one image in NHWC, int8: each channel by its own taps. The image arrives
 // with its borders there and its channels a multiple of kPanel, as the machine's multiply-add wants
-// it (pad_left_i8 in pad.h). Rescaling is TensorFlow Lite's or ONNX's, as in gemm_i8.h.
+// it (pad_left_i8 in pad.h). Rescaling is TensorFlow Lite's fixed-point arithmetic or ONNX's single
+// precision, either to the bit; see gemm_i8.h.
 //
 // No allocation, no failure: callers have checked every size. Thread-safe.
 

@@ -21,16 +21,19 @@ HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
 
-// The other lanes are zero.
+// The other lanes are `rest`.
 template <class D>
-HWY_INLINE hwy::HWY_NAMESPACE::VFromD<D> load_some(D d, const float* from, std::size_t count) {
+HWY_INLINE hwy::HWY_NAMESPACE::VFromD<D> load_some(D d, const float* from, std::size_t count,
+                                                   float rest = 0) {
     namespace hn = hwy::HWY_NAMESPACE;
     constexpr std::size_t kLanes = hn::MaxLanes(D());
     if (count >= kLanes) return hn::LoadU(d, from);
 #if HF_KERNELS_HAVE_MASKS
-    return hn::MaskedLoad(hn::FirstN(d, count), d, from);
+    const auto mask = hn::FirstN(d, count);
+    return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, from), hn::Set(d, rest));
 #else
-    float lanes[kLanes] = {};
+    float lanes[kLanes];
+    for (std::size_t i = 0; i < kLanes; ++i) lanes[i] = rest;
     for (std::size_t i = 0; i < count; ++i) lanes[i] = from[i];
     return hn::LoadU(d, lanes);
 #endif

@@ -13,6 +13,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "kernels/simd/partial-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -46,19 +48,6 @@ HWY_INLINE float squares_of(const float* in, std::size_t count, float mean) {
     return total;
 }
 
-// Lanes from `count` on are `rest`.
-HWY_INLINE V load_some(const float* from, std::size_t count, float rest) {
-    float lanes[kLanes];
-    std::fill(lanes, lanes + kLanes, rest);
-    std::copy(from, from + count, lanes);
-    return hn::LoadU(D(), lanes);
-}
-HWY_INLINE void store_some(V value, float* to, std::size_t count) {
-    float lanes[kLanes];
-    hn::StoreU(value, D(), lanes);
-    std::copy(lanes, lanes + count, to);
-}
-
 // Calls f(place, lanes) for each vector of a row; the last may have fewer lanes.
 template <typename F>
 HWY_INLINE void for_vectors(std::size_t width, F f) {
@@ -67,35 +56,28 @@ HWY_INLINE void for_vectors(std::size_t width, F f) {
     if (i < width) f(i, width - i);
 }
 
-HWY_INLINE V load(const float* from, std::size_t lanes, float rest) {
-    return lanes == kLanes ? hn::LoadU(D(), from) : load_some(from, lanes, rest);
-}
-HWY_INLINE void store(V value, float* to, std::size_t lanes) {
-    lanes == kLanes ? hn::StoreU(value, D(), to) : store_some(value, to, lanes);
-}
-
 void softmax_row(const SoftmaxF32& s, const float* mask, const float* in, float* out) {
     constexpr float kLeast = -std::numeric_limits<float>::infinity();
     const D d;
     const V beta = hn::Set(d, s.beta), least = hn::Set(d, kLeast);
     V top = least;
     for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
-        V z = hn::Mul(load(in + i, lanes, 0), beta);
-        if (mask) z = hn::Add(z, load(mask + i, lanes, 0));
-        store(z, out + i, lanes);
-        top = hn::Max(top, lanes == kLanes ? z : load_some(out + i, lanes, kLeast));
+        V z = hn::Mul(load_some(d, in + i, lanes), beta);
+        if (mask) z = hn::Add(z, load_some(d, mask + i, lanes));
+        store_some(z, d, out + i, lanes);
+        top = hn::Max(top, lanes == kLanes ? z : load_some(d, out + i, lanes, kLeast));
     });
     const V shift = hn::MaxOfLanes(d, top);
     V sum = hn::Zero(d);
     for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
-        const V x = hn::Sub(load(out + i, lanes, kLeast), shift);
+        const V x = hn::Sub(load_some(d, out + i, lanes, kLeast), shift);
         const V y = hn::IfThenElse(hn::IsNaN(x), x, hn::Exp(d, x));
-        store(y, out + i, lanes);
+        store_some(y, d, out + i, lanes);
         sum = hn::Add(sum, y);
     });
     const V total = hn::SumOfLanes(d, sum);
     for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
-        store(hn::Div(load(out + i, lanes, 0), total), out + i, lanes);
+        store_some(hn::Div(load_some(d, out + i, lanes), total), d, out + i, lanes);
     });
 }
 
@@ -115,10 +97,10 @@ void layer_norm(const LayerNormF32& s, const float* in, float* out) {
         const V middle = hn::Set(d, mean);
         const V factor = hn::Set(d, 1.0f / std::sqrt(variance + s.epsilon));
         for_vectors(s.width, [&](std::size_t i, std::size_t lanes) {
-            const V off = hn::Mul(hn::Sub(load(in + i, lanes, 0), middle), factor);
-            V y = hn::Mul(off, load(s.scale + i, lanes, 0));
-            if (s.bias) y = hn::Add(y, load(s.bias + i, lanes, 0));
-            store(y, out + i, lanes);
+            const V off = hn::Mul(hn::Sub(load_some(d, in + i, lanes), middle), factor);
+            V y = hn::Mul(off, load_some(d, s.scale + i, lanes));
+            if (s.bias) y = hn::Add(y, load_some(d, s.bias + i, lanes));
+            store_some(y, d, out + i, lanes);
         });
     }
 }

@@ -29,13 +29,13 @@ std::optional<std::vector<float>> by_channel(const Tensor& addend, std::size_t c
 
 // The Conv's bias and the addend; nullopt when they are not constants by channel.
 std::optional<Tensor> new_bias(const Editor& editor, const Node& conv, ValueId addend) {
-    const Tensor* weights = conv.inputs.size() > 1 ? editor.constant(conv.inputs[1]) : nullptr;
+    const Tensor* weights = editor.constant(input(conv, 1));
     const Tensor* extra = editor.constant(addend);
     if (!weights || !extra || weights->shape().rank() != 4) return std::nullopt;
     const auto channels = static_cast<std::size_t>(weights->shape()[0]);
     auto sum = by_channel(*extra, channels);
     if (!sum) return std::nullopt;
-    if (conv.inputs.size() > 2 && conv.inputs[2] != kNoValue) {
+    if (input(conv, 2) != kNoValue) {
         const Tensor* bias = editor.constant(conv.inputs[2]);
         if (!bias || bias->dtype() != DType::kF32 || bias->values<float>().size() != channels) {
             return std::nullopt;

@@ -15,10 +15,6 @@ using graph::kNoValue;
 using graph::Node;
 using graph::ValueId;
 
-ValueId input(const Node& node, std::size_t place) {
-    return place < node.inputs.size() ? node.inputs[place] : kNoValue;
-}
-
 const Tensor* reals(const Editor& editor, ValueId id) {
     const Tensor* tensor = id == kNoValue ? nullptr : editor.constant(id);
     return tensor && tensor->dtype() == DType::kF32 ? tensor : nullptr;
@@ -116,10 +112,7 @@ Reader reader_of(const Node& node) {
 }
 
 bool has_constant_bounds(const Editor& editor, const Node& clip) {
-    for (const std::size_t place : {1u, 2u}) {
-        if (input(clip, place) != kNoValue && !reals(editor, clip.inputs[place])) return false;
-    }
-    return true;
+    return clip_bound(editor, clip, 1, 0) && clip_bound(editor, clip, 2, 0);
 }
 
 // Past activations that only this value goes through.

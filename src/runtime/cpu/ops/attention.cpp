@@ -30,9 +30,7 @@ Drafts draft_attention(const NodeView& view) {
     draft.floats = {view.node.float_or("scale", 1)};
     draft.scratch_bytes = attention_scratch(e) * sizeof(float);
     draft.macs = static_cast<std::uint64_t>(2 * q.elements() * k[1]);
-    std::vector<Draft> drafts;
-    drafts.push_back(std::move(draft));
-    return drafts;
+    return alone(std::move(draft));
 }
 
 }  // namespace

@@ -171,7 +171,7 @@ Drafts finished(const NodeView& view, Draft draft, const Fields& fields, Clamp c
     draft.ints.insert(draft.ints.begin(), fields.begin(), fields.end());
     if (draft.ints.size() == kGeometryFields) draft.floats = {clamp.low, clamp.high};
     draft.macs = conv_macs(view, fields);
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Status check_hf(const NodeView& view, const Fields& fields, const Tensor& weights) {

@@ -9,12 +9,6 @@
 namespace hf::runtime::cpu {
 namespace {
 
-std::vector<Draft> alone(Draft draft) {
-    std::vector<Draft> drafts;
-    drafts.push_back(std::move(draft));
-    return drafts;
-}
-
 std::uint64_t macs_of(std::int64_t rows, std::int64_t depth, std::int64_t columns) {
     return static_cast<std::uint64_t>(rows * depth * columns);
 }

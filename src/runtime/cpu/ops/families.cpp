@@ -61,6 +61,12 @@ Status need_library(std::int64_t macs) {
     return onednn::Library::instance().status();
 }
 
+std::vector<Draft> alone(Draft draft) {
+    std::vector<Draft> drafts;
+    drafts.push_back(std::move(draft));
+    return drafts;
+}
+
 Drafts by_kernel(Drafts drafts, std::string_view kernel) {
     std::vector<Draft> all = HF_TRY(std::move(drafts));
     all[0].kernel = kernel;

@@ -35,6 +35,9 @@ inline constexpr std::int64_t kLibraryMacs = 4'000'000;
 // UNIMPLEMENTED, for a product of this size, when it is too small or the library is not there.
 Status need_library(std::int64_t macs);
 
+// A node as one operation.
+std::vector<Draft> alone(Draft draft);
+
 // The same operations, the first by another kernel.
 Drafts by_kernel(Drafts drafts, std::string_view kernel);
 

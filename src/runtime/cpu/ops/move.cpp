@@ -134,7 +134,7 @@ Drafts draft_pad(const NodeView& view) {
         draft.inputs.push_back(
             DraftInput::of(HF_TRY(ref::cast_tensor(value, *view.input(0).dtype))));
     }
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_gather(const NodeView& view) {
@@ -145,7 +145,7 @@ Drafts draft_gather(const NodeView& view) {
     draft.inputs = {view.operand(0), view.operand(1)};
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {static_cast<std::int64_t>(axis)};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 }  // namespace

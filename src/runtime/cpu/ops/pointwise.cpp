@@ -23,7 +23,7 @@ Drafts unary_draft(const NodeView& view, Unary function, Clamp parameters) {
     draft.outputs = {view.node.outputs[0]};
     draft.ints = {static_cast<std::int64_t>(function)};
     draft.floats = {parameters.low, parameters.high};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_unary(const NodeView& view) {
@@ -83,7 +83,7 @@ Drafts binary_draft(const NodeView& view, Binary function, Clamp clamp) {
         draft.ints.insert(draft.ints.end(), {walk.outer, walk.inner});
     }
     draft.floats = {clamp.low, clamp.high};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 // Before opset 7 a broadcast was an attribute with an axis; the shapes alone do not tell it.
@@ -120,7 +120,7 @@ Drafts draft_power(const NodeView& view) {
         draft.outputs = {y};
         draft.ints = {static_cast<std::int64_t>(Unary::kPower)};
         draft.floats = {power, 0};
-        return std::vector<Draft>{std::move(draft)};
+        return alone(std::move(draft));
     }
     if (view.out_shape().elements() == 0) return unimplemented("the output is empty");
     const auto times = [&](graph::ValueId left) {
@@ -170,7 +170,7 @@ Drafts draft_add_i8(const NodeView& view) {
         append_factor(draft.ints, factor);
     }
     draft.ints.insert(draft.ints.end(), {bounds.min, bounds.max});
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 }  // namespace

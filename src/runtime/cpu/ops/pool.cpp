@@ -16,7 +16,7 @@ Drafts pool_draft(const NodeView& view, std::string_view kernel, std::vector<std
     draft.outputs = {view.node.outputs[0]};
     draft.ints = std::move(ints);
     draft.floats = {clamp.low, clamp.high};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts hf_pool_draft(const NodeView& view, std::string_view name, Clamp clamp) {

@@ -5,12 +5,6 @@
 namespace hf::runtime::cpu {
 namespace {
 
-std::vector<Draft> alone(Draft draft) {
-    std::vector<Draft> drafts;
-    drafts.push_back(std::move(draft));
-    return drafts;
-}
-
 Drafts affine_draft(const NodeView& view, std::string_view kernel, const Affine& affine) {
     if (view.shape(0).elements() == 0) return unimplemented("there is nothing to convert");
     Draft draft;

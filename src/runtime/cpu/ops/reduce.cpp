@@ -50,7 +50,7 @@ Drafts draft_reduce(const NodeView& view) {
     draft.ints = HF_TRY(split_at_reduced(shape, reduced));
     const Reduction function = functions.at(view.node.op);
     draft.ints.insert(draft.ints.begin(), static_cast<std::int64_t>(function));
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_lrn(const NodeView& view) {
@@ -66,7 +66,7 @@ Drafts draft_lrn(const NodeView& view) {
     const double alpha = view.node.float_or("alpha", 1e-4f);
     draft.floats = {static_cast<float>(alpha / static_cast<double>(size)),
                     view.node.float_or("beta", 0.75f), view.node.float_or("bias", 1)};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_instance_norm(const NodeView& view) {
@@ -78,7 +78,7 @@ Drafts draft_instance_norm(const NodeView& view) {
     draft.inputs.push_back(view.operand(2));
     draft.ints = {shape[0], shape[1], shape.elements() / (shape[0] * shape[1])};
     draft.floats = {view.node.float_or("epsilon", 1e-5f)};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 }  // namespace
@@ -96,7 +96,7 @@ Drafts draft_softmax_columns(const NodeView& view) {
     }
     Draft draft = one_to_one(view, "simd.softmax_columns_f32");
     draft.ints = {parts[0], parts[1], parts[2], view.node.op == "LogSoftmax" ? 1 : 0};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 std::vector<LoweringRow> reduce_lowerings() {

@@ -17,12 +17,6 @@ Draft one_to_one(const NodeView& view, std::string_view kernel) {
     return draft;
 }
 
-std::vector<Draft> alone(Draft draft) {
-    std::vector<Draft> drafts;
-    drafts.push_back(std::move(draft));
-    return drafts;
-}
-
 // Until opset 12 the axes from `axis` on were one row; since then the row is `axis` alone.
 Drafts draft_softmax(const NodeView& view) {
     HF_TRY(need_f32(view));

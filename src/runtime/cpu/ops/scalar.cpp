@@ -32,7 +32,7 @@ Drafts draft_not(const NodeView& view) {
     draft.inputs.push_back(DraftInput::of(Tensor(DType::kBool, Shape{1})));
     draft.ints.insert(draft.ints.begin(), static_cast<std::int64_t>(Pointwise::kEqual));
     draft.ints.insert(draft.ints.end(), {0, 0});
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_where(const NodeView& view) {
@@ -47,7 +47,7 @@ Drafts draft_cast(const NodeView& view) {
     draft.alias = same;
     draft.inputs = {view.operand(0)};
     draft.outputs = {view.node.outputs[0]};
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ Drafts draft_pointwise(const NodeView& view) {
     }
     Draft draft = walked("scalar.pointwise", view, HF_TRY(walks_of(view, 2)));
     draft.ints.insert(draft.ints.begin(), static_cast<std::int64_t>(found->second));
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 std::vector<LoweringRow> scalar_lowerings() {

@@ -5,12 +5,6 @@
 namespace hf::runtime::cpu {
 namespace {
 
-std::vector<Draft> alone(Draft draft) {
-    std::vector<Draft> drafts;
-    drafts.push_back(std::move(draft));
-    return drafts;
-}
-
 // The output is the input under another shape, which inference has found.
 Drafts draft_alias(const NodeView& view) {
     if (!view.has_input(0) || *view.input(0).dtype != *view.output().dtype ||

@@ -211,7 +211,7 @@ Drafts draft_trees(const NodeView& view, const TreeEnsemble& ensemble, Ending en
         draft.ints.push_back(static_cast<std::int64_t>(number));
     }
     draft.scratch_bytes = tree_scratch_bytes(rows.samples, ending.targets);
-    return std::vector<Draft>{std::move(draft)};
+    return alone(std::move(draft));
 }
 
 Drafts draft_regressor(const NodeView& view) {

@@ -134,11 +134,7 @@ Result<StepPtr> make_attention_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(1, DType::kF32, e.batch * e.keys * row));
     HF_TRY(reader.expect_elements(2, DType::kF32, e.batch * e.keys * row));
     const MaskSteps mask = HF_TRY(read_mask(reader, e));
-    HF_TRY(reader.expect_output(0, DType::kF32, OperationReader::kAnyRank));
-    if (as_size(reader.output(0).elements()) != e.batch * e.queries * row) {
-        return invalid_argument("the output {} is not of the queries' size",
-                                reader.output(0).to_string());
-    }
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, e.batch * e.queries * row));
     HF_TRY(reader.expect_scratch(attention_scratch(e) * sizeof(float)));
     return std::make_unique<const AttentionStep>(reader, e, mask);
 }

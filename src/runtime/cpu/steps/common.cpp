@@ -45,6 +45,16 @@ Status OperationReader::expect_elements(std::size_t index, DType dtype,
     return {};
 }
 
+Status OperationReader::expect_output_elements(std::size_t index, DType dtype,
+                                               std::uint64_t elements) const {
+    HF_TRY(expect_output(index, dtype, kAnyRank));
+    const auto got = static_cast<std::uint64_t>(output(index).elements());
+    if (got != elements) {
+        return invalid_argument("output {} has {} elements, want {}", index, got, elements);
+    }
+    return {};
+}
+
 Status OperationReader::expect_scratch(std::uint64_t bytes) const {
     const Operand& scratch = operation_.scratch;
     const std::uint64_t got = scratch.place == Place::kArena ? scratch.size_bytes() : 0;

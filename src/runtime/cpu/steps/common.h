@@ -23,8 +23,9 @@ public:
     Status expect_input(std::size_t index, DType dtype, std::size_t rank) const;
     Status expect_output(std::size_t index, DType dtype, std::size_t rank) const;
 
-    // The weights, exactly this many elements.
+    // The same with exactly this many elements in any shape.
     Status expect_elements(std::size_t index, DType dtype, std::uint64_t elements) const;
+    Status expect_output_elements(std::size_t index, DType dtype, std::uint64_t elements) const;
     Status expect_scratch(std::uint64_t bytes) const;
 
     // Within [low, high].

@@ -10,14 +10,6 @@ namespace {
 
 constexpr std::size_t kAny = OperationReader::kAnyRank;
 
-Status expect_count(const OperationReader& reader, std::uint64_t elements) {
-    if (static_cast<std::uint64_t>(reader.output(0).elements()) != elements) {
-        return invalid_argument("the output {} has not {} elements", reader.output(0).to_string(),
-                                elements);
-    }
-    return {};
-}
-
 // rows x width at integers first and first + 1, within the bounds of a shape.
 struct Rows {
     std::size_t rows, width;
@@ -39,10 +31,9 @@ Result<StepPtr> make_unary_f32(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({1, 1, 1, 2}));
     HF_TRY(reader.expect_input(0, DType::kF32, kAny));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
     const std::size_t function = HF_TRY(reader.integer(0, 0, kernels::kUnaryCount - 1));
     const auto count = static_cast<std::size_t>(reader.input(0).elements());
-    HF_TRY(expect_count(reader, count));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, count));
     const kernels::UnaryF32 unary{static_cast<kernels::Unary>(function), reader.real(0),
                                   reader.real(1), count};
     return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
@@ -64,8 +55,7 @@ Result<StepPtr> make_binary_f32(const Operation& operation) {
     };
     HF_TRY(reader.expect_elements(0, DType::kF32, elements(steps[0], steps[1])));
     HF_TRY(reader.expect_elements(1, DType::kF32, elements(steps[2], steps[3])));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
-    HF_TRY(expect_count(reader, rows.rows * rows.width));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, rows.rows * rows.width));
     kernels::BinaryF32 s{static_cast<kernels::Binary>(function), rows.rows, rows.width};
     s.a_inner = steps[1];
     s.a_outer = steps[0] * (steps[1] ? rows.width : 1);
@@ -84,8 +74,7 @@ Result<StepPtr> make_softmax_f32(const Operation& operation) {
     HF_TRY(reader.expect({1, 1, 2, 1}));
     const Rows rows = HF_TRY(read_rows(reader, 0));
     HF_TRY(reader.expect_elements(0, DType::kF32, rows.rows * rows.width));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
-    HF_TRY(expect_count(reader, rows.rows * rows.width));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, rows.rows * rows.width));
     const kernels::SoftmaxF32 softmax{rows.rows, rows.width, reader.real(0)};
     return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
         kernels::softmax_f32(softmax, x.in<float>(m), y.out<float>(m));
@@ -101,8 +90,7 @@ Result<StepPtr> make_softmax_i8(const Operation& operation) {
     HF_TRY(reader.integer(2, -128, 127));
     HF_TRY(reader.expect_elements(0, DType::kI8, rows.rows * rows.width));
     HF_TRY(reader.expect_elements(1, DType::kF32, kernels::SoftmaxI8::kTable));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
-    HF_TRY(expect_count(reader, rows.rows * rows.width));
+    HF_TRY(reader.expect_output_elements(0, DType::kI8, rows.rows * rows.width));
     kernels::SoftmaxI8 softmax{rows.rows, rows.width, nullptr, reader.real(0),
                                static_cast<std::int32_t>(reader.integer_at(2))};
     return step_of([=, x = reader.in(0), table = reader.in(1), y = reader.out(0)](const Memory& m) {
@@ -120,8 +108,7 @@ Result<StepPtr> make_layer_norm_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(0, DType::kF32, rows.rows * rows.width));
     HF_TRY(reader.expect_elements(1, DType::kF32, rows.width));
     if (reader.has_input(2)) HF_TRY(reader.expect_elements(2, DType::kF32, rows.width));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
-    HF_TRY(expect_count(reader, rows.rows * rows.width));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, rows.rows * rows.width));
     const kernels::LayerNormF32 norm{rows.rows, rows.width, reader.real(0), nullptr, nullptr};
     return step_of([=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
                     y = reader.out(0)](const Memory& m) {
@@ -139,13 +126,12 @@ Result<StepPtr> make_mean_f32(const Operation& operation) {
     const std::size_t blocks = HF_TRY(reader.integer(0, 1, Shape::kMaxElements));
     const Rows rows = HF_TRY(read_rows(reader, 1));
     HF_TRY(reader.expect_input(0, DType::kF32, kAny));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
     const auto elements = static_cast<std::uint64_t>(reader.input(0).elements());
     const std::uint64_t block = rows.rows * rows.width;
     if (elements % block != 0 || elements / block != blocks) {
         return invalid_argument("{} elements are not {} blocks of {}", elements, blocks, block);
     }
-    HF_TRY(expect_count(reader, blocks * rows.width));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, blocks * rows.width));
     return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
         if (rows.width == 1) {
             kernels::mean_rows_f32(blocks, rows.rows, x.in<float>(m), y.out<float>(m));

@@ -31,15 +31,6 @@ Result<Extents> read_extents(const OperationReader& reader, std::size_t first) {
     return e;
 }
 
-Status expect_result(const OperationReader& reader, DType dtype, std::uint64_t elements) {
-    HF_TRY(reader.expect_output(0, dtype, OperationReader::kAnyRank));
-    if (static_cast<std::uint64_t>(reader.output(0).elements()) != elements) {
-        return invalid_argument("the output {} has not {} elements", reader.output(0).to_string(),
-                                elements);
-    }
-    return {};
-}
-
 }  // namespace
 
 Result<StepPtr> make_dense_f32(const Operation& operation) {
@@ -52,7 +43,7 @@ Result<StepPtr> make_dense_f32(const Operation& operation) {
     if (reader.has_input(2)) {
         HF_TRY(reader.expect_elements(2, DType::kF32, kernels::packed_columns(e.columns)));
     }
-    HF_TRY(expect_result(reader, DType::kF32, e.rows * e.columns));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, e.rows * e.columns));
     const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
                                 reader.real(0), reader.real(1)};
     return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
@@ -70,7 +61,7 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
     HF_TRY(reader.expect_elements(0, DType::kI8, e.rows * e.depth));
     HF_TRY(reader.expect_elements(1, DType::kI8, kernels::packed_size_i8(e.columns, 1, e.depth)));
     HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(e.columns, fields.real)));
-    HF_TRY(expect_result(reader, DType::kI8, e.rows * e.columns));
+    HF_TRY(reader.expect_output_elements(0, DType::kI8, e.rows * e.columns));
     HF_TRY(reader.expect_scratch(widened_bytes(e.rows * e.depth)));
     return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
                     y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
@@ -101,7 +92,7 @@ Result<StepPtr> make_matmul_f32(const Operation& operation) {
     }
     HF_TRY(reader.expect_elements(0, DType::kF32, batches_a * e.rows * e.depth));
     HF_TRY(reader.expect_elements(1, DType::kF32, batches_b * e.depth * e.columns));
-    HF_TRY(expect_result(reader, DType::kF32, batches * e.rows * e.columns));
+    HF_TRY(reader.expect_output_elements(0, DType::kF32, batches * e.rows * e.columns));
     HF_TRY(reader.expect_scratch(kernels::packed_size_f32(e.columns, e.depth) * sizeof(float)));
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,

@@ -9,14 +9,6 @@ namespace {
 
 constexpr std::size_t kAny = OperationReader::kAnyRank;
 
-Status expect_count(const OperationReader& reader, std::uint64_t elements) {
-    if (static_cast<std::uint64_t>(reader.output(0).elements()) != elements) {
-        return invalid_argument("the output {} has not {} elements", reader.output(0).to_string(),
-                                elements);
-    }
-    return {};
-}
-
 Result<kernels::Rescale> read_rescale(const OperationReader& reader, std::size_t first) {
     const std::int64_t multiplier = reader.integer_at(first);
     if (multiplier < 0 || multiplier > std::int64_t{0x7FFFFFFF}) {
@@ -40,11 +32,10 @@ Result<StepPtr> make_add_i8(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({2, 1, 14, 0}));
     HF_TRY(reader.expect_input(0, DType::kI8, kAny));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
     kernels::AddI8 add;
     add.count = static_cast<std::size_t>(reader.input(0).elements());
     HF_TRY(reader.expect_elements(1, DType::kI8, add.count));
-    HF_TRY(expect_count(reader, add.count));
+    HF_TRY(reader.expect_output_elements(0, DType::kI8, add.count));
     for (const std::size_t i : {0, 1, 2, 12, 13}) HF_TRY(reader.integer(i, -128, 127));
     const auto small = [&](std::size_t i) {
         return static_cast<std::int32_t>(reader.integer_at(i));
@@ -67,11 +58,10 @@ Result<StepPtr> make_add_real_i8(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({2, 1, 5, 2}));
     HF_TRY(reader.expect_input(0, DType::kI8, kAny));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
     kernels::AddRealI8 add;
     add.count = static_cast<std::size_t>(reader.input(0).elements());
     HF_TRY(reader.expect_elements(1, DType::kI8, add.count));
-    HF_TRY(expect_count(reader, add.count));
+    HF_TRY(reader.expect_output_elements(0, DType::kI8, add.count));
     HF_TRY(expect_stored(reader, 0, 5));
     const auto small = [&](std::size_t i) {
         return static_cast<std::int32_t>(reader.integer_at(i));
@@ -103,8 +93,7 @@ Result<StepPtr> make_mean_i8(const Operation& operation) {
         return resource_exhausted("{} images of {} x {}", images, mean.pixels, mean.channels);
     }
     HF_TRY(reader.expect_elements(0, DType::kI8, images * mean.pixels * mean.channels));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
-    HF_TRY(expect_count(reader, images * mean.channels));
+    HF_TRY(reader.expect_output_elements(0, DType::kI8, images * mean.channels));
     HF_TRY(expect_stored(reader, 3, 4));
     const auto small = [&](std::size_t i) {
         return static_cast<std::int32_t>(reader.integer_at(i));
@@ -125,12 +114,13 @@ Result<StepPtr> make_mean_i8(const Operation& operation) {
 namespace {
 
 // Integers: the zero point, and whether halves are rounded to even. Reals: the scale.
-Result<kernels::AffineI8> read_affine(const OperationReader& reader) {
+Result<kernels::AffineI8> read_affine(const OperationReader& reader, DType from, DType to) {
     HF_TRY(reader.expect({1, 1, 2, 1}));
+    HF_TRY(reader.expect_input(0, from, kAny));
     HF_TRY(reader.integer(0, -128, 127));
     if (!(reader.real(0) > 0)) return invalid_argument("the scale is {}", reader.real(0));
     const auto count = static_cast<std::size_t>(reader.input(0).elements());
-    HF_TRY(expect_count(reader, count));
+    HF_TRY(reader.expect_output_elements(0, to, count));
     const bool even = HF_TRY(reader.integer(1, 0, 1)) == 1;
     return kernels::AffineI8{count, reader.real(0), static_cast<std::int32_t>(reader.integer_at(0)),
                              even};
@@ -140,9 +130,7 @@ Result<kernels::AffineI8> read_affine(const OperationReader& reader) {
 
 Result<StepPtr> make_quantize_i8(const Operation& operation) {
     const OperationReader reader(operation);
-    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
-    HF_TRY(reader.expect_input(0, DType::kF32, kAny));
-    HF_TRY(reader.expect_output(0, DType::kI8, kAny));
+    const kernels::AffineI8 affine = HF_TRY(read_affine(reader, DType::kF32, DType::kI8));
     return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
         kernels::quantize_i8(affine, x.in<float>(m), y.out<std::int8_t>(m));
     });
@@ -150,9 +138,7 @@ Result<StepPtr> make_quantize_i8(const Operation& operation) {
 
 Result<StepPtr> make_dequantize_i8(const Operation& operation) {
     const OperationReader reader(operation);
-    const kernels::AffineI8 affine = HF_TRY(read_affine(reader));
-    HF_TRY(reader.expect_input(0, DType::kI8, kAny));
-    HF_TRY(reader.expect_output(0, DType::kF32, kAny));
+    const kernels::AffineI8 affine = HF_TRY(read_affine(reader, DType::kI8, DType::kF32));
     return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
         kernels::dequantize_i8(affine, x.in<std::int8_t>(m), y.out<float>(m));
     });
