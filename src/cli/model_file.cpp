@@ -51,9 +51,10 @@ Result<std::pair<std::string, Shape>> parse_input_shape(const std::string& text)
     for (const std::string_view part : split(std::string_view(text).substr(sign + 1), 'x')) {
         const Result<std::int64_t> extent = parse_int(part);
         if (!extent.ok()) {
-            return invalid_argument("--shape {}: '{}' is no extent; want INPUT=SHAPE, as in "
-                                    "x=1x3x224x224",
-                                    text, part);
+            return invalid_argument(
+                "--shape {}: '{}' is no extent; want INPUT=SHAPE, as in "
+                "x=1x3x224x224",
+                text, part);
         }
         extents.push_back(*extent);
     }

@@ -152,8 +152,8 @@ TEST(InstructionSets, ProductsAreAlike) {
                 [&](auto* out) {
                     std::vector<std::int16_t> left(w.extent() + kGroup - 1);
                     widen_left_i8(in.size(), {in.data(), zero}, left.data());
-                    gemm_i8(gemm, {left.data(), packed.data(), channels.bias.data(), sums.data(),
-                                   out});
+                    gemm_i8(gemm,
+                            {left.data(), packed.data(), channels.bias.data(), sums.data(), out});
                 }))
                 << "round " << round;
         }
