@@ -1,10 +1,21 @@
 #include "tensor/tensor.h"
 
+#include <sys/mman.h>
+
 #include <bit>
 #include <cmath>
 #include <cstdlib>
 
 namespace hf {
+namespace {
+
+// Tensors of several of these get them from the kernel where it has them: kernels walk over many
+// rows at a time, and looking up pages of 4 KiB costs a tenth of a large convolution. The first
+// megabytes of smaller ones would be rounding.
+constexpr std::size_t kLargePage = std::size_t{2} << 20;
+constexpr std::size_t kWorthLargePages = 2 * kLargePage;
+
+}  // namespace
 
 struct Tensor::Storage {
     struct Free {
@@ -23,9 +34,14 @@ Tensor::Tensor(DType dtype, Shape shape)
         return;
     }
     size_bytes_ = elements * dtype_size(dtype);
-    const std::size_t rounded = (size_bytes_ + kAlignment) / kAlignment * kAlignment;
-    storage_->owned.reset(static_cast<std::uint8_t*>(std::aligned_alloc(kAlignment, rounded)));
+    const std::size_t alignment = size_bytes_ >= kWorthLargePages ? kLargePage : kAlignment;
+    const std::size_t rounded = (size_bytes_ + alignment) / alignment * alignment;
+    storage_->owned.reset(static_cast<std::uint8_t*>(std::aligned_alloc(alignment, rounded)));
     HF_CHECK(storage_->owned != nullptr, "out of memory for a tensor of {} bytes", size_bytes_);
+#ifdef MADV_HUGEPAGE
+    // A hint; without such pages, memory is as it was.
+    if (alignment == kLargePage) ::madvise(storage_->owned.get(), rounded, MADV_HUGEPAGE);
+#endif
     std::memset(storage_->owned.get(), 0, rounded);
     data_ = storage_->owned.get();
 }
