@@ -33,7 +33,8 @@ public:
 
 private:
     onednn::Primitive primitive_;
-    Slot in_, bias_, residual_, out_, scratch_;
+    Slot in_, bias_, residual_, out_;
+    ScratchSlot scratch_;
     std::uint64_t out_bytes_;
 };
 
