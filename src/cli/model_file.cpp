@@ -100,8 +100,8 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
 }
 
 Option threads_option() {
-    return {"--threads", "threads that compute one inference; 0: one for each of the machine's cores",
-            "N", "1"};
+    return {"--threads",
+            "threads that compute one inference; 0: one for each of the machine's cores", "N", "1"};
 }
 
 Result<std::shared_ptr<runtime::Crew>> make_crew(World& world, const Arguments& arguments) {

@@ -131,13 +131,13 @@ void Crew::help(std::size_t thread) {
         } else if (++rounds <= kRounds) {
             pause();
         } else {
-            sleep();
+            fall_asleep();
             rounds = 0;
         }
     }
 }
 
-void Crew::sleep() {
+void Crew::fall_asleep() {
     const std::uint32_t seen = wakes_;
     ++asleep_;
     const Claims claims = unpacked(claims_);

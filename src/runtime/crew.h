@@ -34,9 +34,9 @@ inline constexpr std::size_t kMaxParts = 65535;
 
 class Crew final {
 public:
-    // `threads` counts the one that asks, and is kept within [1, kMaxThreads]; more than the machine
-    // has cores only slow each other down. Where the machine does not give so many, the crew is
-    // smaller; threads() says.
+    // `threads` counts the one that asks, and is kept within [1, kMaxThreads]; more than the
+    // machine has cores only slow each other down. Where the machine does not give so many, the
+    // crew is smaller; threads() says.
     static std::shared_ptr<Crew> create(std::size_t threads);
     ~Crew();
     Crew(const Crew&) = delete;
@@ -44,8 +44,8 @@ public:
 
     std::size_t threads() const { return workers_.size() + 1; }
 
-    // Whether all threads of its own sleep. For tests: they may wake at once.
-    bool sleeps() const { return asleep_ == workers_.size(); }
+    // Whether all threads of its own have gone to sleep. For tests: it is true a moment early.
+    bool sleeps() const { return asleep_ >= workers_.size(); }
 
     class Job {
     public:
@@ -101,7 +101,7 @@ private:
     std::uint32_t take_parts(std::size_t thread);
     void wait_for(std::uint32_t parts);
     void help(std::size_t thread);
-    void sleep();
+    void fall_asleep();
 
     std::vector<Worker> workers_;  // does not move once they run
     std::atomic<bool> taken_{false};

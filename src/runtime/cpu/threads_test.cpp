@@ -66,7 +66,8 @@ std::vector<Tensor> run_in_groups(const CpuModel& model, const std::vector<Tenso
                                   Rng& rng) {
     const auto bytes = [](std::uint64_t count) {
         Tensor tensor(DType::kU8, Shape{static_cast<std::int64_t>(count)});
-        for (std::uint8_t& byte : tensor.mutable_bytes()) byte = 0xFF;  // NaN, where it is not written
+        for (std::uint8_t& byte : tensor.mutable_bytes())
+            byte = 0xFF;  // NaN, where it is not written
         return tensor;
     };
     Tensor arena = bytes(model.plan().arena_bytes), scratch = bytes(model.plan().arena_bytes);
@@ -233,8 +234,9 @@ INSTANTIATE_TEST_SUITE_P(
     Models, TinyModels,
     ::testing::Values("mlperf-tiny/ad01_fp32.tflite", "mlperf-tiny/ad01_int8.tflite",
                       "mlperf-tiny/kws_ref_model.tflite", "mlperf-tiny/pretrainedResnet.tflite",
-                      "mlperf-tiny/pretrainedResnet_quant.tflite", "mlperf-tiny/vww_96_float.tflite",
-                      "mlperf-tiny/vww_96_int8.tflite", "trained/mnist_cnn.onnx"));
+                      "mlperf-tiny/pretrainedResnet_quant.tflite",
+                      "mlperf-tiny/vww_96_float.tflite", "mlperf-tiny/vww_96_int8.tflite",
+                      "trained/mnist_cnn.onnx"));
 
 std::shared_ptr<const CpuModel> small_network(Rng& rng) {
     return compile_text(fmt::format(

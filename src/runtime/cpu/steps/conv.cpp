@@ -135,8 +135,7 @@ Result<StepPtr> make_conv_f32(const Operation& operation) {
         HF_TRY(reader.expect_elements(3, DType::kF32, g.batch * g.out_size()));
     }
     if (!g.padding.is_none()) {
-        HF_TRY(
-            reader.expect_scratch(conv.strips.padded * g.padding.padded_row() * sizeof(float)));
+        HF_TRY(reader.expect_scratch(conv.strips.padded * g.padding.padded_row() * sizeof(float)));
     }
     return step_in_pieces(division.cut(g.work()),
                           [conv](const Memory& m, Pieces pieces) { conv.run(m, pieces); });

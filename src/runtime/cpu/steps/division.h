@@ -18,17 +18,17 @@ struct Area {
 class Division final {
 public:
     struct Product {
-        std::size_t rows = 0;     // of a matrix, or of all images
-        std::size_t row_size = 1; // rows of the left matrix in each: an image's width
+        std::size_t rows = 0;      // of a matrix, or of all images
+        std::size_t row_size = 1;  // rows of the left matrix in each: an image's width
         std::size_t columns = 0;
         bool groups = false;   // the columns lie in groups, which are not divided
         std::size_t bias = 1;  // so many times as many columns as rows are cut by columns
     };
     explicit Division(const Product& product) : rows_(product.rows), columns_(product.columns) {
-        constexpr std::size_t kRows = 24;       // what a piece has at least: whole tiles
-        constexpr std::size_t kManyPanels = 16; // from here on a piece has two, as a tile has
-        by_columns_ = !product.groups &&
-                      product.columns > product.bias * product.rows * product.row_size;
+        constexpr std::size_t kRows = 24;        // what a piece has at least: whole tiles
+        constexpr std::size_t kManyPanels = 16;  // from here on a piece has two, as a tile has
+        by_columns_ =
+            !product.groups && product.columns > product.bias * product.rows * product.row_size;
         if (by_columns_) {
             const bool many = product.columns >= kManyPanels * kernels::kPanel;
             chunks_ = {columns_, kernels::kPanel * (many ? std::size_t{2} : std::size_t{1})};

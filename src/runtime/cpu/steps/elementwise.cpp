@@ -52,13 +52,13 @@ Result<StepPtr> make_unary_f32(const Operation& operation) {
     const Chunks chunks{count, kChunk};
     const bool simple = unary.function == kernels::Unary::kClamp;
     const double cost = simple ? kCostElement : kCostFunction;
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::UnaryF32 here = unary;
-        here.count = part.count;
-        kernels::unary_f32(here, x.in<float>(m) + part.first, y.out<float>(m) + part.first);
-    });
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::UnaryF32 here = unary;
+            here.count = part.count;
+            kernels::unary_f32(here, x.in<float>(m) + part.first, y.out<float>(m) + part.first);
+        });
 }
 
 // Integers: function, outer, inner, whether a repeats outside and inside, and the same for b.
@@ -111,14 +111,14 @@ Result<StepPtr> make_softmax_f32(const Operation& operation) {
     HF_TRY(expect_count(reader, rows.rows * rows.width));
     const kernels::SoftmaxF32 softmax{rows.rows, rows.width, reader.real(0)};
     const Chunks chunks = rows.chunks();
-    return step_in_pieces(rows.cut(), [=, x = reader.in(0), y = reader.out(0)](const Memory& m,
-                                                                              Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::SoftmaxF32 here = softmax;
-        here.rows = part.count;
-        const std::size_t first = part.first * rows.width;
-        kernels::softmax_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
-    });
+    return step_in_pieces(
+        rows.cut(), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::SoftmaxF32 here = softmax;
+            here.rows = part.count;
+            const std::size_t first = part.first * rows.width;
+            kernels::softmax_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
+        });
 }
 
 // Integers: rows, width, output zero point. Reals: the output's scale. Input 1: the exponentials
@@ -158,17 +158,17 @@ Result<StepPtr> make_layer_norm_f32(const Operation& operation) {
     HF_TRY(expect_count(reader, rows.rows * rows.width));
     const kernels::LayerNormF32 norm{rows.rows, rows.width, reader.real(0), nullptr, nullptr};
     const Chunks chunks = rows.chunks();
-    return step_in_pieces(rows.cut(), [=, x = reader.in(0), scale = reader.in(1),
-                                       bias = reader.in(2),
-                                       y = reader.out(0)](const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::LayerNormF32 here = norm;
-        here.rows = part.count;
-        here.scale = scale.in<float>(m);
-        here.bias = bias.in<float>(m);
-        const std::size_t first = part.first * rows.width;
-        kernels::layer_norm_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
-    });
+    return step_in_pieces(
+        rows.cut(), [=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
+                     y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::LayerNormF32 here = norm;
+            here.rows = part.count;
+            here.scale = scale.in<float>(m);
+            here.bias = bias.in<float>(m);
+            const std::size_t first = part.first * rows.width;
+            kernels::layer_norm_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
+        });
 }
 
 // Integers: blocks, rows, width; the mean over rows. Width 1: over whole rows of the input.
@@ -187,17 +187,17 @@ Result<StepPtr> make_mean_f32(const Operation& operation) {
     HF_TRY(expect_count(reader, blocks * rows.width));
     const Chunks chunks{blocks, std::max<std::size_t>(1, kChunk / block)};
     const double cost = kCostElement * static_cast<double>(block);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        const auto [first, count] = chunks.range(pieces);
-        const float* in = x.in<float>(m) + first * block;
-        float* out = y.out<float>(m) + first * rows.width;
-        if (rows.width == 1) {
-            kernels::mean_rows_f32(count, rows.rows, in, out);
-        } else {
-            kernels::mean_columns_f32({count, rows.rows, rows.width}, in, out);
-        }
-    });
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const auto [first, count] = chunks.range(pieces);
+            const float* in = x.in<float>(m) + first * block;
+            float* out = y.out<float>(m) + first * rows.width;
+            if (rows.width == 1) {
+                kernels::mean_rows_f32(count, rows.rows, in, out);
+            } else {
+                kernels::mean_columns_f32({count, rows.rows, rows.width}, in, out);
+            }
+        });
 }
 
 }  // namespace hf::runtime::cpu

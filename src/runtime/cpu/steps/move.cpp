@@ -19,12 +19,12 @@ Result<StepPtr> make_copy(const Operation& operation) {
     }
     constexpr std::size_t kBytes = 4 * kChunk;
     const Chunks chunks{static_cast<std::size_t>(from.size_bytes()), kBytes};
-    return step_in_pieces(chunks.cut(kCostElement / 4), [=, x = reader.in(0), y = reader.out(0)](
-                                                            const Memory& m, Pieces pieces) {
-        const auto [first, count] = chunks.range(pieces);
-        kernels::copy_rows({1, count, 0}, x.in<std::uint8_t>(m) + first,
-                           y.out<std::uint8_t>(m) + first);
-    });
+    return step_in_pieces(chunks.cut(kCostElement / 4),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const auto [first, count] = chunks.range(pieces);
+                              kernels::copy_rows({1, count, 0}, x.in<std::uint8_t>(m) + first,
+                                                 y.out<std::uint8_t>(m) + first);
+                          });
 }
 
 // Integers: for each axis of the output, the axis of the input.
@@ -63,15 +63,15 @@ Result<StepPtr> make_transpose(const Operation& operation) {
     }
     const std::size_t row = elements / t.extents[0];
     const Chunks chunks{t.extents[0], std::max<std::size_t>(1, kChunk / row)};
-    return step_in_pieces(
-        chunks.cut(kCostElement * static_cast<double>(row)),
-        [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
-            const Pieces part = chunks.range(pieces);
-            kernels::Transpose here = t;
-            here.extents[0] = part.count;
-            kernels::transpose(here, x.in<std::uint8_t>(m) + part.first * t.steps[0] * size,
-                               y.out<std::uint8_t>(m) + part.first * row * size);
-        });
+    return step_in_pieces(chunks.cut(kCostElement * static_cast<double>(row)),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::Transpose here = t;
+                              here.extents[0] = part.count;
+                              kernels::transpose(
+                                  here, x.in<std::uint8_t>(m) + part.first * t.steps[0] * size,
+                                  y.out<std::uint8_t>(m) + part.first * row * size);
+                          });
 }
 
 // Integers: the axis. Any number of inputs.

@@ -57,20 +57,18 @@ Result<StepPtr> make_dense_f32(const Operation& operation) {
     HF_TRY(expect_result(reader, DType::kF32, e.rows * e.columns));
     const float low = reader.real(0), high = reader.real(1);
     const Division division({e.rows, 1, e.columns});
-    return step_in_pieces(
-        division.cut(e.work()),
-        [=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2), residual = reader.in(3),
-         y = reader.out(0)](const Memory& m, Pieces pieces) {
-            const auto [rows, columns] = division.area(pieces);
-            const std::size_t out = rows.first * e.columns + columns.first;
-            kernels::gemm_f32({kernels::Windows::matrix(rows.count, e.depth), columns.count,
-                               e.columns, low, high},
-                              {x.in<float>(m) + rows.first * e.depth,
-                               packed.in<float>(m) + columns.first * e.depth,
-                               bias ? bias.in<float>(m) + columns.first : nullptr,
-                               residual ? residual.in<float>(m) + out : nullptr,
-                               y.out<float>(m) + out});
-        });
+    return step_in_pieces(division.cut(e.work()), [=, x = reader.in(0), packed = reader.in(1),
+                                                   bias = reader.in(2), residual = reader.in(3),
+                                                   y = reader.out(0)](const Memory& m,
+                                                                      Pieces pieces) {
+        const auto [rows, columns] = division.area(pieces);
+        const std::size_t out = rows.first * e.columns + columns.first;
+        kernels::gemm_f32(
+            {kernels::Windows::matrix(rows.count, e.depth), columns.count, e.columns, low, high},
+            {x.in<float>(m) + rows.first * e.depth, packed.in<float>(m) + columns.first * e.depth,
+             bias ? bias.in<float>(m) + columns.first : nullptr,
+             residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out});
+    });
 }
 
 Result<StepPtr> make_dense_i8(const Operation& operation) {
@@ -99,10 +97,9 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
             gemm.requantize.rounds_once = true;
             const std::size_t panel = kernels::packed_size_i8(1, 1, e.depth);
             kernels::gemm_i8(
-                gemm,
-                {wide, packed.in<std::int8_t>(m) + columns.first / kernels::kPanel * panel,
-                 channels.bias + columns.first,
-                 y.out<std::int8_t>(m) + rows.first * e.columns + columns.first});
+                gemm, {wide, packed.in<std::int8_t>(m) + columns.first / kernels::kPanel * panel,
+                       channels.bias + columns.first,
+                       y.out<std::int8_t>(m) + rows.first * e.columns + columns.first});
         });
 }
 
@@ -140,9 +137,8 @@ struct MatMul {
                                   e.depth, packed);
             }
             const std::size_t left = batches_a == 1 ? 0 : i * e.rows * e.depth;
-            kernels::gemm_f32(gemm,
-                              {a.in<float>(m) + left, packed, nullptr, nullptr,
-                               y.out<float>(m) + i * e.rows * e.columns + range.first});
+            kernels::gemm_f32(gemm, {a.in<float>(m) + left, packed, nullptr, nullptr,
+                                     y.out<float>(m) + i * e.rows * e.columns + range.first});
         }
     }
 };
@@ -177,9 +173,8 @@ Result<StepPtr> make_matmul_f32(const Operation& operation) {
                          reader.in(1),
                          reader.out(0),
                          reader.scratch()};
-    return step_in_pieces(product.cut(), [product](const Memory& m, Pieces pieces) {
-        product.run(m, pieces);
-    });
+    return step_in_pieces(product.cut(),
+                          [product](const Memory& m, Pieces pieces) { product.run(m, pieces); });
 }
 
 }  // namespace hf::runtime::cpu

@@ -38,15 +38,15 @@ template <typename Sum>
 StepPtr sum_step(const Sum& sum, const OperationReader& reader,
                  void (*kernel)(const Sum&, const std::int8_t*, const std::int8_t*, std::int8_t*)) {
     const Chunks chunks{sum.count, kChunk};
-    return step_in_pieces(chunks.cut(kCostElement), [=, a = reader.in(0), b = reader.in(1),
-                                                     y = reader.out(0)](const Memory& m,
-                                                                        Pieces pieces) {
-        const auto [first, count] = chunks.range(pieces);
-        Sum here = sum;
-        here.count = count;
-        kernel(here, a.in<std::int8_t>(m) + first, b.in<std::int8_t>(m) + first,
-               y.out<std::int8_t>(m) + first);
-    });
+    return step_in_pieces(
+        chunks.cut(kCostElement),
+        [=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const auto [first, count] = chunks.range(pieces);
+            Sum here = sum;
+            here.count = count;
+            kernel(here, a.in<std::int8_t>(m) + first, b.in<std::int8_t>(m) + first,
+                   y.out<std::int8_t>(m) + first);
+        });
 }
 
 }  // namespace
@@ -127,13 +127,13 @@ Result<StepPtr> make_mean_i8(const Operation& operation) {
     mean.factor = reader.real(0);
     const Chunks chunks{images, 1};
     const double cost = kCostElement * static_cast<double>(mean.pixels * mean.channels);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        for (std::size_t i = pieces.first; i < pieces.first + pieces.count; ++i) {
-            kernels::mean_i8(mean, x.in<std::int8_t>(m) + i * mean.pixels * mean.channels,
-                             y.out<std::int8_t>(m) + i * mean.channels);
-        }
-    });
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            for (std::size_t i = pieces.first; i < pieces.first + pieces.count; ++i) {
+                kernels::mean_i8(mean, x.in<std::int8_t>(m) + i * mean.pixels * mean.channels,
+                                 y.out<std::int8_t>(m) + i * mean.channels);
+            }
+        });
 }
 
 namespace {
@@ -154,13 +154,13 @@ template <typename From, typename To>
 StepPtr affine_step(const kernels::AffineI8& affine, const OperationReader& reader,
                     void (*kernel)(const kernels::AffineI8&, const From*, To*)) {
     const Chunks chunks{affine.count, kChunk};
-    return step_in_pieces(chunks.cut(kCostElement), [=, x = reader.in(0), y = reader.out(0)](
-                                                        const Memory& m, Pieces pieces) {
-        const auto [first, count] = chunks.range(pieces);
-        kernels::AffineI8 here = affine;
-        here.count = count;
-        kernel(here, x.in<From>(m) + first, y.out<To>(m) + first);
-    });
+    return step_in_pieces(chunks.cut(kCostElement),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const auto [first, count] = chunks.range(pieces);
+                              kernels::AffineI8 here = affine;
+                              here.count = count;
+                              kernel(here, x.in<From>(m) + first, y.out<To>(m) + first);
+                          });
 }
 
 }  // namespace

@@ -61,14 +61,14 @@ Result<StepPtr> make_lrn_f32(const Operation& operation) {
     const std::size_t size = cube.b * cube.c;
     const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
     const double cost = kCostFunction * static_cast<double>(size);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::LrnF32 here = s;
-        here.outer = part.count;
-        kernels::lrn_f32(here, x.in<float>(m) + part.first * size,
-                         y.out<float>(m) + part.first * size);
-    });
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::LrnF32 here = s;
+                              here.outer = part.count;
+                              kernels::lrn_f32(here, x.in<float>(m) + part.first * size,
+                                               y.out<float>(m) + part.first * size);
+                          });
 }
 
 // Integers: function, blocks, rows, width; over the rows.
@@ -82,14 +82,14 @@ Result<StepPtr> make_reduce_f32(const Operation& operation) {
     const std::size_t size = cube.b * cube.c;
     const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
     const double cost = kCostElement * static_cast<double>(size);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::ReduceF32 here = s;
-        here.blocks = part.count;
-        kernels::reduce_f32(here, x.in<float>(m) + part.first * size,
-                            y.out<float>(m) + part.first * s.width);
-    });
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::ReduceF32 here = s;
+                              here.blocks = part.count;
+                              kernels::reduce_f32(here, x.in<float>(m) + part.first * size,
+                                                  y.out<float>(m) + part.first * s.width);
+                          });
 }
 
 // Integers: blocks, rows, width, 1 for the logarithm; down the rows.
@@ -103,14 +103,14 @@ Result<StepPtr> make_softmax_columns_f32(const Operation& operation) {
     const std::size_t size = cube.b * cube.c;
     const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
     const double cost = kCostFunction * static_cast<double>(size);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](
-                                                const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::SoftmaxColumnsF32 here = s;
-        here.blocks = part.count;
-        kernels::softmax_columns_f32(here, x.in<float>(m) + part.first * size,
-                                     y.out<float>(m) + part.first * size);
-    });
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::SoftmaxColumnsF32 here = s;
+                              here.blocks = part.count;
+                              kernels::softmax_columns_f32(here, x.in<float>(m) + part.first * size,
+                                                           y.out<float>(m) + part.first * size);
+                          });
 }
 
 // Inputs: x, scale, bias. Integers: samples, channels, places. Reals: epsilon.
@@ -127,17 +127,17 @@ Result<StepPtr> make_instance_norm_f32(const Operation& operation) {
     const std::size_t size = one ? cube.c : cube.b * cube.c;
     const Chunks chunks{one ? cube.b : cube.a, std::max<std::size_t>(1, kChunk / size)};
     const double cost = kCostFunction * static_cast<double>(size);
-    return step_in_pieces(chunks.cut(cost), [=, x = reader.in(0), scale = reader.in(1),
-                                             bias = reader.in(2),
-                                             y = reader.out(0)](const Memory& m, Pieces pieces) {
-        const Pieces part = chunks.range(pieces);
-        kernels::InstanceNormF32 here = norm;
-        (one ? here.channels : here.samples) = part.count;
-        here.scale = scale.in<float>(m) + (one ? part.first : 0);
-        here.bias = bias.in<float>(m) + (one ? part.first : 0);
-        kernels::instance_norm_f32(here, x.in<float>(m) + part.first * size,
-                                   y.out<float>(m) + part.first * size);
-    });
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
+                           y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::InstanceNormF32 here = norm;
+                              (one ? here.channels : here.samples) = part.count;
+                              here.scale = scale.in<float>(m) + (one ? part.first : 0);
+                              here.bias = bias.in<float>(m) + (one ? part.first : 0);
+                              kernels::instance_norm_f32(here, x.in<float>(m) + part.first * size,
+                                                         y.out<float>(m) + part.first * size);
+                          });
 }
 
 }  // namespace hf::runtime::cpu

@@ -121,9 +121,7 @@ public:
         return {};
     }
 
-    Cut cut() const override {
-        return blocks_.cut(kCostFunction * static_cast<double>(s_.trees));
-    }
+    Cut cut() const override { return blocks_.cut(kCostFunction * static_cast<double>(s_.trees)); }
 
     void run_pieces(const Memory& m, Pieces pieces) const override {
         kernels::Trees trees;
