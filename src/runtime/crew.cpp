@@ -86,7 +86,7 @@ std::uint32_t Crew::take_parts(std::size_t thread) {
         job_->run_part(part, thread);
         ++done;
         if (thread != 0) {
-            finished_.fetch_add(1, std::memory_order_release);
+            ++finished_;  // releases what the part wrote
             finished_.notify_one();
         }
         word = claims_.load(std::memory_order_acquire);

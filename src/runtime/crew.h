@@ -106,10 +106,10 @@ private:
     std::vector<Worker> workers_;  // does not move once they run
     std::atomic<bool> taken_{false};
     std::atomic<bool> stopping_{false};
-    const Job* job_ = nullptr;  // written while no part of any job is left
 
     // Each is written by one side and watched by the other.
     alignas(64) std::atomic<std::uint64_t> claims_{0};
+    const Job* job_ = nullptr;  // written while no part of any job is left
     alignas(64) std::atomic<std::uint32_t> finished_{0};  // parts, by the crew's own threads
     alignas(64) std::atomic<std::uint32_t> asleep_{0};    // threads since the last wake-up
     std::atomic<std::uint32_t> wakes_{0};

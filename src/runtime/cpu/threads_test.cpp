@@ -213,9 +213,9 @@ TEST(Threads, EverythingElseMakesTheSameBits) {
     }
 }
 
-class TinyModels : public ::testing::TestWithParam<const char*> {};
+class ThreadedModels : public ::testing::TestWithParam<const char*> {};
 
-TEST_P(TinyModels, MakeTheSameBits) {
+TEST_P(ThreadedModels, MakeTheSameBits) {
     if (testing::data_dir().empty()) GTEST_SKIP() << testing::kNoData;
     testing::DiskFiles files;
     const auto bytes =
@@ -231,7 +231,7 @@ TEST_P(TinyModels, MakeTheSameBits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(
-    Models, TinyModels,
+    Models, ThreadedModels,
     ::testing::Values("mlperf-tiny/ad01_fp32.tflite", "mlperf-tiny/ad01_int8.tflite",
                       "mlperf-tiny/kws_ref_model.tflite", "mlperf-tiny/pretrainedResnet.tflite",
                       "mlperf-tiny/pretrainedResnet_quant.tflite",
