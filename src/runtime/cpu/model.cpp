@@ -1,6 +1,7 @@
 #include "runtime/cpu/model.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "runtime/cpu/build.h"
 
@@ -76,13 +77,16 @@ public:
     void run_part(std::size_t part, std::size_t thread) const override {
         const std::size_t first = pieces_ * part / parts_;
         const std::size_t end = pieces_ * (part + 1) / parts_;
-        step_.run_pieces(memories_[thread], {first, end - first});
+        if (!step_.run_pieces(memories_[thread], {first, end - first}).ok()) failed_ = true;
     }
+
+    bool failed() const { return failed_; }
 
 private:
     const Step& step_;
     std::size_t pieces_, parts_;
     std::span<const Memory> memories_;
+    mutable std::atomic<bool> failed_{false};
 };
 
 void CpuSession::use(std::shared_ptr<Crew> crew) {
@@ -115,11 +119,13 @@ Status CpuSession::run_into(std::span<const Tensor> inputs,
     const std::vector<MadeStep>& steps = model_->made_steps();
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (observer_) observer_->begin(i);
+        bool done = false;
         if (shift.taken() && parts_[i] > 1) {
-            shift.work(StepJob(*steps[i].step, parts_[i], memories_), parts_[i]);
-        } else {
-            HF_TRY(steps[i].step->run(memories_[0]));
+            const StepJob job(*steps[i].step, parts_[i], memories_);
+            shift.work(job, parts_[i]);
+            done = !job.failed();
         }
+        if (!done) HF_TRY(steps[i].step->run(memories_[0]));
         if (observer_) observer_->end(i);
     }
     return {};

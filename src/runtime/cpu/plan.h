@@ -142,11 +142,12 @@ public:
     virtual Cut cut() const { return {}; }
 
     // A part of what run() does. Parts may run at the same time, each with scratch of its own, and
-    // together make the same bits as run() however the pieces are grouped. REQUIRES: the pieces are
-    // among cut()'s, which are several.
-    virtual void run_pieces(const Memory& memory, Pieces pieces) const {
-        static_cast<void>(memory);
+    // together make the same bits as run() however the pieces are grouped. After an error run()
+    // says what is wrong, or does it all. REQUIRES: the pieces are among cut()'s, which are
+    // several.
+    virtual Status run_pieces(const Memory& memory, Pieces pieces) const {
         static_cast<void>(pieces);
+        return run(memory);
     }
 };
 

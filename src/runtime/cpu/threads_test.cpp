@@ -96,7 +96,7 @@ std::vector<Tensor> run_in_groups(const CpuModel& model, const std::vector<Tenso
             std::swap(groups[i - 1], groups[rng.below(i)]);
         }
         for (const Pieces& group : groups) {
-            made.step->run_pieces(rng.chance(1, 2) ? memory : other, group);
+            EXPECT_TRUE(made.step->run_pieces(rng.chance(1, 2) ? memory : other, group).ok());
         }
     }
     return outputs;

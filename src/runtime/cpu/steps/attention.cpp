@@ -73,10 +73,7 @@ public:
           out_(reader.out(0)),
           scratch_(reader.scratch()) {}
 
-    Status run(const Memory& m) const override {
-        run_pieces(m, {0, e_.batch * e_.heads});
-        return {};
-    }
+    Status run(const Memory& m) const override { return run_pieces(m, {0, e_.batch * e_.heads}); }
 
     Cut cut() const override {
         const std::size_t heads = e_.batch * e_.heads;
@@ -84,7 +81,7 @@ public:
                            static_cast<double>(e_.queries * e_.keys)};
     }
 
-    void run_pieces(const Memory& m, Pieces heads) const override {
+    Status run_pieces(const Memory& m, Pieces heads) const override {
         const std::size_t row = e_.heads * e_.size;
         for (std::size_t i = heads.first; i < heads.first + heads.count; ++i) {
             const std::size_t b = i / e_.heads, h = i % e_.heads;
@@ -96,6 +93,7 @@ public:
                       value_.in<float>(m) + keys, mask, out_.out<float>(m) + queries},
                      scratch_.out<float>(m));
         }
+        return {};
     }
 
 private:

@@ -75,12 +75,12 @@ StepPtr step_in_pieces(Cut cut, F run) {
     public:
         CutStep(Cut cut, F run) : cut_(cut), run_(std::move(run)) {}
         Status run(const Memory& memory) const override {
-            run_(memory, Pieces{0, cut_.pieces});
-            return {};
+            return run_pieces(memory, {0, cut_.pieces});
         }
         Cut cut() const override { return cut_; }
-        void run_pieces(const Memory& memory, Pieces pieces) const override {
+        Status run_pieces(const Memory& memory, Pieces pieces) const override {
             run_(memory, pieces);
+            return {};
         }
 
     private:

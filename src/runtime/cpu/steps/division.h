@@ -25,13 +25,12 @@ public:
         std::size_t bias = 1;  // so many times as many columns as rows are cut by columns
     };
     explicit Division(const Product& product) : rows_(product.rows), columns_(product.columns) {
-        constexpr std::size_t kRows = 24;        // what a piece has at least: whole tiles
-        constexpr std::size_t kManyPanels = 16;  // from here on a piece has two, as a tile has
+        constexpr std::size_t kPanels = 2;  // as a tile has
+        constexpr std::size_t kRows = 24;   // what a piece has at least: whole tiles
         by_columns_ =
             !product.groups && product.columns > product.bias * product.rows * product.row_size;
         if (by_columns_) {
-            const bool many = product.columns >= kManyPanels * kernels::kPanel;
-            chunks_ = {columns_, kernels::kPanel * (many ? std::size_t{2} : std::size_t{1})};
+            chunks_ = {columns_, kPanels * kernels::kPanel};
         } else {
             chunks_ = {rows_, std::max<std::size_t>(1, kRows / product.row_size)};
         }

@@ -116,14 +116,11 @@ public:
         blocks_ = {s_.rows, kTreeRows};
     }
 
-    Status run(const Memory& m) const override {
-        run_pieces(m, {0, blocks_.pieces()});
-        return {};
-    }
+    Status run(const Memory& m) const override { return run_pieces(m, {0, blocks_.pieces()}); }
 
     Cut cut() const override { return blocks_.cut(kCostFunction * static_cast<double>(s_.trees)); }
 
-    void run_pieces(const Memory& m, Pieces pieces) const override {
+    Status run_pieces(const Memory& m, Pieces pieces) const override {
         kernels::Trees trees;
         trees.nodes = in_[1].in<TreeNode>(m);
         trees.low = in_[2].in<float>(m);
@@ -139,6 +136,7 @@ public:
             const Pieces rows = blocks_.range({i, 1});
             block(m, trees, rows.first, rows.count);
         }
+        return {};
     }
 
 private:
