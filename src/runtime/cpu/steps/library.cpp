@@ -28,7 +28,7 @@ struct LibraryStrips {
 };
 
 // A strip has at least so many pixels: below, reading the weights once more would cost too much.
-constexpr std::size_t kStripPixels = 48, kMostStrips = 8;
+constexpr std::size_t kStripPixels = 96, kMostStrips = 4;
 
 onednn::Convolution convolution_of(const Geometry& g) {
     onednn::Convolution shape;
