@@ -40,6 +40,9 @@ expect 0 '' "$holdfast" run add.onnx --input x=random --input y=zeros --output o
 expect 0 'sum' "$holdfast" run add.onnx --input x=out/sum.npy --input y=out/sum.npy
 expect 0 '"how":"measured"' "$holdfast" bench add.onnx --seconds 0.1 --json
 expect 1 '--seconds: want' "$holdfast" bench add.onnx --seconds -1
+expect 0 '"sessions":2,"threads":[1-9]' "$holdfast" bench add.onnx --seconds 0.1 --sessions 2 --threads 0 --json
+expect 1 '--threads: 65 is outside 0 to 64' "$holdfast" bench add.onnx --seconds 0.1 --threads 65
+expect 0 'simd.binary_f32' "$holdfast" profile add.onnx --seconds 0.1 --threads 2
 expect 1 'want ref, cpu, auto' "$holdfast" run add.onnx --device gpu --input x=zeros --input y=zeros
 
 cp $cases/pytorch-converted/test_Conv2d/model.onnx conv.onnx

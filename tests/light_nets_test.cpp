@@ -1,5 +1,6 @@
-// The nine light ImageNet topologies against their stored outputs. A whole-product test of its own
-// because it computes some 40 G multiply-adds: minutes under a sanitizer, seconds without.
+// The nine light ImageNet topologies against their stored outputs, and by several threads. A
+// whole-product test of its own because it computes some 40 G multiply-adds: minutes under a
+// sanitizer, seconds without.
 
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include "graph/onnx/tensor_proto.h"
 #include "runtime/compile.h"
 #include "runtime/conform.h"
+#include "runtime/crew.h"
 #include "testing/disk_files.h"
 #include "testing/script.h"
 
@@ -39,6 +41,14 @@ TEST_P(LightNet, ReproducesItsStoredOutput) {
     const Status same =
         same_tensor(outputs->at(0), *graph::onnx::parse_tensor_proto(stored), tolerance);
     EXPECT_TRUE(same.ok()) << same.to_string();
+    for (const std::size_t threads : {2, 3}) {
+        (*session)->use(Crew::create(threads));
+        const auto again = (*session)->run(std::span(&input, 1));
+        ASSERT_TRUE(again.ok()) << again.status().to_string();
+        const ByteView got = again->at(0).bytes(), want = outputs->at(0).bytes();
+        EXPECT_TRUE(std::equal(got.begin(), got.end(), want.begin(), want.end()))
+            << threads << " threads make other bits";
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Onnx, LightNet,

@@ -1,5 +1,6 @@
 #include "cli/model_file.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/text.h"
@@ -126,6 +127,20 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
     }
     loaded.load_ms = milliseconds_since(world, start);
     return loaded;
+}
+
+Option threads_option() {
+    return {"--threads",
+            "threads that compute one inference; 0: one for each of the machine's cores", "N", "1"};
+}
+
+Result<std::shared_ptr<runtime::Crew>> make_crew(World& world, const Arguments& arguments) {
+    const std::int64_t asked =
+        HF_TRY(arguments.integer("threads", 0, static_cast<std::int64_t>(runtime::kMaxThreads)));
+    if (asked == 1) return std::shared_ptr<runtime::Crew>();
+    const std::int64_t cores = std::max<std::int64_t>(1, world.describe_machine().cpus);
+    const std::int64_t threads = asked == 0 ? cores : std::min(cores, asked);
+    return runtime::Crew::create(static_cast<std::size_t>(threads));
 }
 
 json::Object describe_report(const runtime::CompileReport& report) {

@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "graph/graph.h"
 #include "runtime/compile.h"
+#include "runtime/crew.h"
 
 namespace hf::cli {
 
@@ -29,6 +30,11 @@ struct LoadedModel {
 };
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments);
+
+// --threads, of every command that runs a model: how many compute one inference. 0 stands for the
+// machine's cores, and more than those for as many. Null: one.
+Option threads_option();
+Result<std::shared_ptr<runtime::Crew>> make_crew(World& world, const Arguments& arguments);
 
 // The compile report for --json and for people.
 json::Object describe_report(const runtime::CompileReport& report);

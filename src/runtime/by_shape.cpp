@@ -40,6 +40,11 @@ public:
         return entries_.back().value;
     }
 
+    template <typename F>
+    void for_each(F f) {
+        for (Entry& entry : entries_) f(entry.value);
+    }
+
 private:
     struct Entry {
         std::vector<Shape> shapes;
@@ -116,9 +121,15 @@ public:
             Running started;
             started.model = model_->model_for(inputs);
             started.session = HF_TRY(started.model->new_session());
+            started.session->use(crew_);
             running = &sessions_.add(shapes_of(inputs), std::move(started));
         }
         return running->session->run(inputs);
+    }
+
+    void use(std::shared_ptr<Crew> crew) override {
+        crew_ = std::move(crew);
+        sessions_.for_each([this](Running& running) { running.session->use(crew_); });
     }
 
 private:
@@ -126,6 +137,8 @@ private:
         ModelPtr model;
         std::unique_ptr<Session> session;  // goes before its model
     };
+
+    std::shared_ptr<Crew> crew_;
 
     std::shared_ptr<const ByShapeModel> model_;
     Latest<Running, kMostShapedSessions> sessions_;

@@ -17,6 +17,8 @@
 
 namespace hf::runtime {
 
+class Crew;  // crew.h
+
 // A named input or output. Unknown extents are Shape::kUnknown: any size is accepted there.
 struct Port {
     std::string name;
@@ -58,6 +60,11 @@ public:
 
     // From the next run on; null: nobody. Ignored by devices whose models have no steps.
     virtual void observe(StepObserver* observer) { static_cast<void>(observer); }
+
+    // The threads that each run from the next on may have; null, as at first: its caller's alone.
+    // Sessions may share one crew; a run that finds it taken goes on without. Outputs are the same
+    // bits either way. Ignored by devices that do not divide their work.
+    virtual void use(std::shared_ptr<Crew> crew) { static_cast<void>(crew); }
 };
 
 class CompiledModel {

@@ -21,11 +21,12 @@ std::string describe(const ModelHost::Identity& identity) {
 }  // namespace
 
 ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
-                     env::Clock& clock)
+                     env::Clock& clock, std::shared_ptr<runtime::Crew> crew)
     : identity_(std::move(identity)),
       receipt_json_(describe(identity_)),
       model_(std::move(model)),
-      clock_(clock) {}
+      clock_(clock),
+      crew_(std::move(crew)) {}
 
 Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
@@ -53,7 +54,9 @@ Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
         const MutexLock lock(mutex_);
         --counts_.in_flight;
         ++counts_.failed;
+        return session;
     }
+    (*session)->use(crew_);
     return session;
 }
 

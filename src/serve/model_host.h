@@ -38,8 +38,9 @@ public:
         std::string signer = {};  // as trust::VerifiedModel::signer says
     };
 
+    // Of the inferences at a time one has the crew, where there is one.
     ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledModel> model,
-              env::Clock& clock);
+              env::Clock& clock, std::shared_ptr<runtime::Crew> crew = nullptr);
 
     const Identity& identity() const { return identity_; }
 
@@ -82,6 +83,7 @@ private:
     const std::string receipt_json_;
     const std::shared_ptr<const runtime::CompiledModel> model_;
     env::Clock& clock_;
+    const std::shared_ptr<runtime::Crew> crew_;
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
 

@@ -10,8 +10,8 @@
 namespace hf::cli {
 namespace {
 
-constexpr std::size_t kMaxRuns = 10'000'000;  // of all threads
-constexpr std::int64_t kMaxThreads = 256;
+constexpr std::size_t kMaxRuns = 10'000'000;  // of all sessions
+constexpr std::int64_t kMaxSessions = 256;
 
 double microseconds(Duration duration) {
     return std::chrono::duration<double, std::micro>(duration).count();
@@ -19,7 +19,7 @@ double microseconds(Duration duration) {
 
 struct Timings {
     double first_us = 0;
-    double cpu_us = 0;  // of a run, on average
+    double cpu_us = 0;  // of a run, on average, in its session's own thread
     std::vector<double> sorted_us;
     double quantile(double q) const {
         const auto last = static_cast<double>(sorted_us.size() - 1);
@@ -32,7 +32,8 @@ struct Load {
     const runtime::CompiledModel& model;
     std::span<const Tensor> inputs;
     Duration length;
-    std::size_t threads;
+    std::size_t sessions;
+    std::shared_ptr<runtime::Crew> crew;
 };
 
 Result<double> time_once(World& world, runtime::Session& session, std::span<const Tensor> inputs) {
@@ -53,21 +54,22 @@ Result<SessionTimes> measure_session(World& world, const Load& load, runtime::Se
     const Duration end = world.clock.monotonic() + load.length;
     do {
         times.runs_us.push_back(HF_TRY(time_once(world, session, load.inputs)));
-    } while (world.clock.monotonic() < end && times.runs_us.size() < kMaxRuns / load.threads);
+    } while (world.clock.monotonic() < end && times.runs_us.size() < kMaxRuns / load.sessions);
     times.cpu_us = microseconds(world.clock.thread_cpu() - cpu);
     return times;
 }
 
 Result<Timings> measure(World& world, const Load& load) {
     std::vector<std::unique_ptr<runtime::Session>> sessions;
-    for (std::size_t i = 0; i < load.threads; ++i) {
+    for (std::size_t i = 0; i < load.sessions; ++i) {
         sessions.push_back(HF_TRY(load.model.new_session()));
+        sessions.back()->use(load.crew);
     }
     Timings timings;
     timings.first_us = HF_TRY(time_once(world, *sessions.front(), load.inputs));
-    std::vector<Result<SessionTimes>> found(load.threads, SessionTimes());
+    std::vector<Result<SessionTimes>> found(load.sessions, SessionTimes());
     std::vector<std::thread> threads;
-    for (std::size_t i = 1; i < load.threads; ++i) {
+    for (std::size_t i = 1; i < load.sessions; ++i) {
         threads.emplace_back([&, i] { found[i] = measure_session(world, load, *sessions[i]); });
     }
     found[0] = measure_session(world, load, *sessions[0]);
@@ -100,14 +102,16 @@ Status run(World& world, const Arguments& arguments) {
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, loaded.model->signature(), arguments.all("input"), "random"));
-    const std::int64_t threads = HF_TRY(arguments.integer("threads", 1, kMaxThreads));
-    const Timings timings =
-        HF_TRY(measure(world, {*loaded.model, inputs, length, static_cast<std::size_t>(threads)}));
+    const std::int64_t sessions = HF_TRY(arguments.integer("sessions", 1, kMaxSessions));
+    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
+    const Timings timings = HF_TRY(
+        measure(world, {*loaded.model, inputs, length, static_cast<std::size_t>(sessions), crew}));
     const std::size_t runs = timings.sorted_us.size();
     if (arguments.flag("json")) {
         json::Object row{{"model", path},
                          {"device", std::string(loaded.model->device())},
-                         {"threads", threads},
+                         {"sessions", sessions},
+                         {"threads", crew ? crew->threads() : 1},
                          {"runs", runs},
                          {"min_us", timings.sorted_us.front()},
                          {"p50_us", timings.quantile(0.5)},
@@ -134,7 +138,11 @@ Status run(World& world, const Arguments& arguments) {
 Command bench_command() {
     std::vector<Option> options{
         {"--seconds", "how long to measure", "S", "2"},
-        {"--threads", "sessions that run at a time, each in a thread of its own", "N", "1"},
+        threads_option(),
+        {"--sessions",
+         "inferences at a time, each begun by a thread of its own; one of them has the threads of "
+         "--threads",
+         "N", "1"},
         {"-i,--input", "as for run; random by default", "NAME=SOURCE", "", true}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "as JSON", ""});
@@ -143,6 +151,7 @@ Command bench_command() {
             {{"FILE", "an ONNX or TFLite model, or a plan"}},
             std::move(options),
             {"holdfast bench model.onnx --seconds 5", "holdfast bench model.onnx --json",
+             "holdfast bench model.onnx --threads 0",
              "holdfast bench model.onnx --op-device Conv=onnxruntime"},
             run};
 }

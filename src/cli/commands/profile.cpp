@@ -49,20 +49,28 @@ struct Profile {
     std::size_t runs = 0;
 };
 
-Result<Profile> measure(World& world, const runtime::CompiledModel& model,
-                        std::span<const Tensor> inputs, Duration length) {
+struct Load {
+    const runtime::CompiledModel& model;
+    std::span<const Tensor> inputs;
+    Duration length;
+    std::shared_ptr<runtime::Crew> crew;
+};
+
+Result<Profile> measure(World& world, const Load& load) {
+    const runtime::CompiledModel& model = load.model;
     Profile profile;
     for (runtime::StepInfo& info : model.steps()) profile.steps.push_back({std::move(info), {}, 0});
     if (profile.steps.empty()) {
         return unimplemented("device '{}' has no steps to time; use --device cpu", model.device());
     }
     const std::unique_ptr<runtime::Session> session = HF_TRY(model.new_session());
-    HF_TRY(session->run(inputs));  // memory is touched for the first time
+    session->use(load.crew);
+    HF_TRY(session->run(load.inputs));  // memory is touched for the first time
     Watch watch(world, profile.steps.size());
     session->observe(&watch);
-    const Duration end = world.clock.monotonic() + length;
+    const Duration end = world.clock.monotonic() + load.length;
     do {
-        HF_TRY(session->run(inputs));
+        HF_TRY(session->run(load.inputs));
         for (std::size_t i = 0; i < profile.steps.size(); ++i) {
             profile.steps[i].times_us.push_back(watch.length_us(i));
             profile.steps[i].begun_us = watch.begun_us(i);
@@ -136,7 +144,8 @@ Status run(World& world, const Arguments& arguments) {
     const LoadedModel loaded = HF_TRY(load_model(world, arguments.get("FILE"), arguments));
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, loaded.model->signature(), arguments.all("input"), "random"));
-    Profile profile = HF_TRY(measure(world, *loaded.model, inputs, length));
+    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
+    Profile profile = HF_TRY(measure(world, {*loaded.model, inputs, length, crew}));
     if (arguments.has("trace")) {
         const std::string text = json::write(trace_of(profile)) + "\n";
         HF_TRY(world.files.write(arguments.get("trace"), to_bytes(text)));
@@ -152,6 +161,7 @@ Command profile_command() {
     std::vector<Option> options{
         {"--seconds", "how long to measure", "S", "2"},
         {"-i,--input", "as for run; random by default", "NAME=SOURCE", "", true},
+        threads_option(),
         {"--trace", "write the last run as a trace, for ui.perfetto.dev", "OUT.json"}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "as JSON", ""});

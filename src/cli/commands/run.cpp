@@ -15,6 +15,7 @@ Status run(World& world, const Arguments& arguments) {
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, signature, arguments.all("input"), ""));
     const std::unique_ptr<runtime::Session> session = HF_TRY(loaded.model->new_session());
+    session->use(HF_TRY(make_crew(world, arguments)));
     const std::vector<Tensor> outputs = HF_TRY(session->run(inputs));
     const std::string folder = arguments.get("output");
     if (!folder.empty()) HF_TRY(world.files.create_directories(folder));
@@ -46,7 +47,8 @@ Command run_command() {
     std::vector<Option> options{
         {"-i,--input", "one a model input: FILE.npy, FILE.json, random or zeros", "NAME=SOURCE", "",
          true},
-        {"-o,--output", "write each output as NAME.npy into this folder", "DIR"}};
+        {"-o,--output", "write each output as NAME.npy into this folder", "DIR"},
+        threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "outputs as JSON", ""});
     return {"run",

@@ -44,9 +44,10 @@ Status run(World& world, const Arguments& arguments) {
     const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
     serve::ModelHost::Identity identity = HF_TRY(identify(world, path, arguments));
     const std::string name = identity.name;
+    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
     serve::Models models;
     HF_TRY(models.activate(
-        std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock)));
+        std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock, crew)));
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
     serve::add_oip_routes(router, models, receipts.get());
@@ -79,7 +80,9 @@ Command serve_command() {
          "have no receipts",
          "DIR"},
         {"--node", "who answers, in receipts", "NAME", "local"},
-        {"--workers", "requests computed at a time", "N", "2"}};
+        {"--workers", "requests computed at a time; one of them has the threads of --threads", "N",
+         "2"},
+        threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {"serve",
             "Serves one model over the Open Inference Protocol until SIGTERM, then drains",

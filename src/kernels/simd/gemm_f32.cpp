@@ -119,10 +119,12 @@ public:
         constexpr std::size_t kColumns = kTileVectors * kLanes;
         for (std::size_t column = 0; column < gemm_.columns; column += kColumns) {
             const std::size_t left = gemm_.columns - column;
-            if (left <= kColumns / 2 && rows_.count >= kNarrowRows) {
+            if (left > kColumns / 2) {
+                tiles<kTileRows, kTileVectors>(column);
+            } else if (rows_.count >= kNarrowRows) {
                 tiles<kNarrowRows, kTileVectors / 2>(column);
             } else {
-                tiles<kTileRows, kTileVectors>(column);
+                tiles<kTileRows, kTileVectors / 2>(column);
             }
         }
     }

@@ -122,7 +122,7 @@ template <typename T, class D, class Fold>
 void pool(const Pool& s, const T* in, T* out, const Fold& f) {
     for (std::size_t oy = 0; oy < s.out_height; ++oy) {
         for (std::size_t ox = 0; ox < s.out_width; ++ox, out += s.channels) {
-            fold<T, D>(s, Spot<T>{taps_of(s, oy, ox), in, out}, f);
+            fold<T, D>(s, Spot<T>{taps_of(s, s.first_row + oy, ox), in, out}, f);
         }
     }
 }
@@ -174,7 +174,7 @@ HWY_INLINE void average_i8_at(const Pool& s, const Taps& taps, const std::int8_t
 void average_i8(const Pool& s, const std::int8_t* in, std::int8_t* out) {
     for (std::size_t oy = 0; oy < s.out_height; ++oy) {
         for (std::size_t ox = 0; ox < s.out_width; ++ox, out += s.channels) {
-            average_i8_at(s, taps_of(s, oy, ox), in, out);
+            average_i8_at(s, taps_of(s, s.first_row + oy, ox), in, out);
         }
     }
 }

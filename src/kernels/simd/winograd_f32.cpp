@@ -161,26 +161,21 @@ void finish_tile(const WinogradF32& s, const WinogradF32Data& data, std::size_t 
     }
 }
 
-void run(const WinogradF32& s, const WinogradF32Data& data) {
+void run(const WinogradF32& s, const WinogradF32Data& data, std::size_t block) {
     constexpr float kInfinity = std::numeric_limits<float>::infinity();
     float* in = data.scratch;
     float* out = in + WinogradF32::kPoints * s.block * s.channels;
-    for (std::size_t first = 0; first < s.tiles(); first += s.block) {
-        const std::size_t count = std::min(s.block, s.tiles() - first);
-        for (std::size_t i = 0; i < count; ++i) {
-            transform_tile(s, data.in, first + i, in + i * s.channels);
-        }
-        const GemmF32 product{Windows::matrix(count, s.channels), s.columns, s.columns, -kInfinity,
-                              kInfinity};
-        for (std::size_t p = 0; p < WinogradF32::kPoints; ++p) {
-            gemm_f32(product,
-                     {in + p * s.block * s.channels, data.packed + p * s.channels * s.columns,
-                      nullptr, nullptr, out + p * s.block * s.columns});
-        }
-        for (std::size_t i = 0; i < count; ++i) {
-            finish_tile(s, data, first + i, out + i * s.columns);
-        }
+    const std::size_t first = block * s.block, count = std::min(s.block, s.tiles() - first);
+    for (std::size_t i = 0; i < count; ++i) {
+        transform_tile(s, data.in, first + i, in + i * s.channels);
     }
+    const GemmF32 product{Windows::matrix(count, s.channels), s.columns, s.columns, -kInfinity,
+                          kInfinity};
+    for (std::size_t p = 0; p < WinogradF32::kPoints; ++p) {
+        gemm_f32(product, {in + p * s.block * s.channels, data.packed + p * s.channels * s.columns,
+                           nullptr, nullptr, out + p * s.block * s.columns});
+    }
+    for (std::size_t i = 0; i < count; ++i) finish_tile(s, data, first + i, out + i * s.columns);
 }
 
 }  // namespace HWY_NAMESPACE
@@ -257,8 +252,8 @@ std::size_t winograd_block(std::size_t tiles) {
     return best;
 }
 
-void winograd_f32(const WinogradF32& conv, const WinogradF32Data& data) {
-    HWY_DYNAMIC_DISPATCH(run)(conv, data);
+void winograd_f32(const WinogradF32& conv, const WinogradF32Data& data, std::size_t block) {
+    HWY_DYNAMIC_DISPATCH(run)(conv, data, block);
 }
 
 }  // namespace hf::kernels

@@ -34,6 +34,8 @@ struct WinogradF32 {
     std::size_t tiles_x() const { return (out_width + kTile - 1) / kTile; }
     std::size_t tiles() const { return tiles_y() * tiles_x(); }
 
+    std::size_t blocks() const { return (tiles() + block - 1) / block; }
+
     std::size_t packed_size() const { return kPoints * channels * columns; }             // elements
     std::size_t scratch_size() const { return kPoints * block * (channels + columns); }  // elements
 };
@@ -53,6 +55,7 @@ struct WinogradF32Data {
 // `weights` is [columns][3][3][channels]. REQUIRES: packed_size() elements at `packed`.
 void pack_winograd_f32(const WinogradF32& conv, const float* weights, float* packed);
 
-void winograd_f32(const WinogradF32& conv, const WinogradF32Data& data);
+// One of the blocks(); each writes results of its own.
+void winograd_f32(const WinogradF32& conv, const WinogradF32Data& data, std::size_t block);
 
 }  // namespace hf::kernels

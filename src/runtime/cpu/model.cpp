@@ -1,5 +1,8 @@
 #include "runtime/cpu/model.h"
 
+#include <algorithm>
+#include <atomic>
+
 #include "runtime/cpu/build.h"
 
 namespace hf::runtime::cpu {
@@ -51,17 +54,78 @@ Result<std::unique_ptr<Session>> CpuModel::new_session() const {
 CpuSession::CpuSession(std::shared_ptr<const CpuModel> model)
     : model_(std::move(model)),
       arena_(DType::kU8, Shape{static_cast<std::int64_t>(model_->plan().arena_bytes)}),
-      arena_data_(arena_.mutable_bytes().data()) {}
+      arena_data_(arena_.mutable_bytes().data()),
+      memories_(1) {}
+
+std::size_t parts_of(const Cut& cut, std::size_t threads) {
+    // Handing a part to another thread takes about a microsecond, in which one thread does this.
+    constexpr double kLeastWork = 64 << 10;
+    // Some more parts than threads, so that one that is kept waiting does not keep the rest.
+    constexpr std::size_t kPartsPerThread = 2;
+    const double worth = std::min(cut.work / kLeastWork, static_cast<double>(kMaxParts));
+    const std::size_t most = std::min(cut.pieces, threads * kPartsPerThread);
+    return std::clamp<std::size_t>(static_cast<std::size_t>(worth), 1,
+                                   std::max<std::size_t>(1, most));
+}
+
+// One step in parts of about as many pieces each.
+class CpuSession::StepJob final : public Crew::Job {
+public:
+    StepJob(const Step& step, std::size_t parts, std::span<const Memory> memories)
+        : step_(step), pieces_(step.cut().pieces), parts_(parts), memories_(memories) {}
+
+    void run_part(std::size_t part, std::size_t thread) const override {
+        const std::size_t first = pieces_ * part / parts_;
+        const std::size_t end = pieces_ * (part + 1) / parts_;
+        if (!step_.run_pieces(memories_[thread], {first, end - first}).ok()) failed_ = true;
+    }
+
+    bool failed() const { return failed_; }
+
+private:
+    const Step& step_;
+    std::size_t pieces_, parts_;
+    std::span<const Memory> memories_;
+    mutable std::atomic<bool> failed_{false};
+};
+
+void CpuSession::use(std::shared_ptr<Crew> crew) {
+    crew_ = std::move(crew);
+    parts_.clear();
+    const std::size_t threads = crew_ ? crew_->threads() : 1;
+    memories_.assign(threads, Memory());
+    if (threads == 1) return;
+    constexpr std::uint64_t kLine = 64;
+    std::uint64_t each = 0;
+    for (std::size_t i = 0; i < model_->made_steps().size(); ++i) {
+        parts_.push_back(parts_of(model_->made_steps()[i].step->cut(), threads));
+        const Operand& scratch = model_->plan().operations[i].scratch;
+        if (parts_.back() > 1) each = std::max(each, scratch.size_bytes());
+    }
+    each = (each + kLine - 1) / kLine * kLine;
+    scratch_ = Tensor(DType::kU8, Shape{static_cast<std::int64_t>(each * (threads - 1))});
+    for (std::size_t i = 1; i < threads; ++i) {
+        memories_[i].scratch = scratch_.mutable_bytes().data() + each * (i - 1);
+    }
+}
 
 Status CpuSession::run_into(std::span<const Tensor> inputs,
                             std::span<std::uint8_t* const> outputs) {
     HF_TRY(check_inputs(model_->signature(), inputs));
-    const Memory memory{arena_data_, model_->plan().weights.data(), inputs, outputs};
+    for (Memory& memory : memories_) {
+        memory = {arena_data_, model_->plan().weights.data(), inputs, outputs, memory.scratch};
+    }
+    Crew::Shift shift(parts_.empty() ? nullptr : crew_.get());
     const std::vector<MadeStep>& steps = model_->made_steps();
     for (std::size_t i = 0; i < steps.size(); ++i) {
         if (observer_) observer_->begin(i);
-        Status status = steps[i].step->run(memory);
-        if (!status.ok()) return status;
+        bool done = false;
+        if (shift.taken() && parts_[i] > 1) {
+            const StepJob job(*steps[i].step, parts_[i], memories_);
+            shift.work(job, parts_[i]);
+            done = !job.failed();
+        }
+        if (!done) HF_TRY(steps[i].step->run(memories_[0]));
         if (observer_) observer_->end(i);
     }
     return {};

@@ -2,6 +2,10 @@
 // arena. A run of vector kernels takes nothing from the heap but its output tensors; oneDNN's steps
 // take a handle for each operand.
 //
+// With a crew, a session cuts the steps that are worth it into parts, which its threads compute
+// together, each with scratch of its own. A step's parts make the same bits however many they are,
+// so the results do not tell how many threads there were.
+//
 // Thread-safety: the model is immutable; a session is used by one thread at a time.
 
 #pragma once
@@ -10,6 +14,7 @@
 
 #include "base/status.h"
 #include "runtime/cpu/plan.h"
+#include "runtime/crew.h"
 #include "runtime/device.h"
 #include "runtime/model.h"
 
@@ -51,17 +56,28 @@ public:
 
     Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override;
     void observe(StepObserver* observer) override { observer_ = observer; }
+    void use(std::shared_ptr<Crew> crew) override;
 
     // Into memory that the caller keeps: one buffer an output, of the signature's size, aligned to
     // its element. Takes nothing from the heap when no step is a reference one.
     Status run_into(std::span<const Tensor> inputs, std::span<std::uint8_t* const> outputs);
 
 private:
+    class StepJob;
+
     std::shared_ptr<const CpuModel> model_;
     Tensor arena_;
     std::uint8_t* arena_data_ = nullptr;
     StepObserver* observer_ = nullptr;
+
+    std::shared_ptr<Crew> crew_;
+    std::vector<std::size_t> parts_;  // of each step, where there is a crew
+    std::vector<Memory> memories_;    // one a thread
+    Tensor scratch_;                  // of the threads but the first
 };
+
+// The parts that a step is cut into for so many threads; 1: it is not worth it. Exposed for tests.
+std::size_t parts_of(const Cut& cut, std::size_t threads);
 
 // The device itself, for the table in compile.cpp.
 class CpuDevice final : public Device {

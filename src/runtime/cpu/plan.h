@@ -62,12 +62,13 @@ struct Operation {
     std::shared_ptr<const graph::Graph> reference;
 };
 
-// The memory of one inference.
+// The memory of one inference, as one of its threads sees it.
 struct Memory {
     std::uint8_t* arena = nullptr;
     const std::uint8_t* weights = nullptr;
     std::span<const Tensor> inputs;
     std::span<std::uint8_t* const> outputs;
+    std::uint8_t* scratch = nullptr;  // the thread's own; null: each step's in the arena
 };
 
 // An operand's address at run time.
@@ -104,6 +105,32 @@ private:
     std::uint64_t offset_ = 0;
 };
 
+// Where a step works that only it uses.
+class ScratchSlot final {
+public:
+    ScratchSlot() = default;
+    explicit ScratchSlot(const Operand& operand) : slot_(operand) {}
+
+    template <typename T>
+    T* out(const Memory& memory) const {
+        return memory.scratch ? reinterpret_cast<T*>(memory.scratch) : slot_.out<T>(memory);
+    }
+
+private:
+    Slot slot_;
+};
+
+// [first, first + count) of a step's pieces.
+struct Pieces {
+    std::size_t first = 0, count = 0;
+};
+
+// How a step's work can be divided among threads. No step is cut finer than its pieces.
+struct Cut {
+    std::size_t pieces = 1;  // 1: not at all
+    double work = 0;         // of all of them, in multiply-adds of an fp32 product or as much time
+};
+
 class Step {
 public:
     virtual ~Step() = default;
@@ -111,6 +138,17 @@ public:
     // Most kernels always answer OK; those that follow indices, and reference ones, may meet data
     // that their operator refuses.
     virtual Status run(const Memory& memory) const = 0;
+
+    virtual Cut cut() const { return {}; }
+
+    // A part of what run() does. Parts may run at the same time, each with scratch of its own, and
+    // together make the same bits as run() however the pieces are grouped. After an error run()
+    // says what is wrong, or does it all. REQUIRES: the pieces are among cut()'s, which are
+    // several.
+    virtual Status run_pieces(const Memory& memory, Pieces pieces) const {
+        static_cast<void>(pieces);
+        return run(memory);
+    }
 };
 
 using StepPtr = std::unique_ptr<const Step>;

@@ -30,6 +30,8 @@ struct Convolution {
     std::int64_t batch = 0, in_channels = 0, out_channels = 0, group = 1;
     std::array<std::int64_t, 2> in = {}, out = {}, kernel = {};  // height, width
     std::array<std::int64_t, 2> stride = {}, dilation = {}, before = {}, after = {};
+
+    bool operator==(const Convolution&) const = default;
 };
 
 class Choice final {

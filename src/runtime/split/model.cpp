@@ -53,6 +53,10 @@ public:
         }
     }
 
+    void use(std::shared_ptr<Crew> crew) override {
+        for (Running& part : parts_) part.session->use(crew);
+    }
+
 private:
     Status run_part(std::size_t index, std::vector<Tensor>& slots) {
         const SplitPart& part = model_->plan().parts[index];

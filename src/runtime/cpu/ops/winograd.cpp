@@ -53,7 +53,7 @@ double error_of(std::span<const float> weights, std::size_t channels, std::size_
     for (float& value : image) value = static_cast<float>(rng.uniform() * 2 - 0.5);
     kernels::pack_winograd_f32(s, weights.data(), packed.data());
     kernels::winograd_f32(
-        s, {image.data(), packed.data(), nullptr, nullptr, scratch.data(), out.data()});
+        s, {image.data(), packed.data(), nullptr, nullptr, scratch.data(), out.data()}, 0);
     double worst = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {
         const std::size_t at = i / s.columns / 4 * 6 + i / s.columns % 4;

@@ -73,18 +73,25 @@ public:
           out_(reader.out(0)),
           scratch_(reader.scratch()) {}
 
-    Status run(const Memory& m) const override {
+    Status run(const Memory& m) const override { return run_pieces(m, {0, e_.batch * e_.heads}); }
+
+    Cut cut() const override {
+        const std::size_t heads = e_.batch * e_.heads;
+        return {heads, 2 * static_cast<double>(heads * e_.size) *
+                           static_cast<double>(e_.queries * e_.keys)};
+    }
+
+    Status run_pieces(const Memory& m, Pieces heads) const override {
         const std::size_t row = e_.heads * e_.size;
-        for (std::size_t b = 0; b < e_.batch; ++b) {
-            for (std::size_t h = 0; h < e_.heads; ++h) {
-                const std::size_t queries = b * e_.queries * row + h * e_.size;
-                const std::size_t keys = b * e_.keys * row + h * e_.size;
-                const float* mask = mask_.in<float>(m);
-                if (mask) mask += b * steps_.batch + h * steps_.head;
-                run_head({query_.in<float>(m) + queries, key_.in<float>(m) + keys,
-                          value_.in<float>(m) + keys, mask, out_.out<float>(m) + queries},
-                         scratch_.out<float>(m));
-            }
+        for (std::size_t i = heads.first; i < heads.first + heads.count; ++i) {
+            const std::size_t b = i / e_.heads, h = i % e_.heads;
+            const std::size_t queries = b * e_.queries * row + h * e_.size;
+            const std::size_t keys = b * e_.keys * row + h * e_.size;
+            const float* mask = mask_.in<float>(m);
+            if (mask) mask += b * steps_.batch + h * steps_.head;
+            run_head({query_.in<float>(m) + queries, key_.in<float>(m) + keys,
+                      value_.in<float>(m) + keys, mask, out_.out<float>(m) + queries},
+                     scratch_.out<float>(m));
         }
         return {};
     }
@@ -114,7 +121,8 @@ private:
     AttentionExtents e_;
     MaskSteps steps_;
     float scale_;
-    Slot query_, key_, value_, mask_, out_, scratch_;
+    Slot query_, key_, value_, mask_, out_;
+    ScratchSlot scratch_;
 };
 
 }  // namespace

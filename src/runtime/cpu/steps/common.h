@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include "runtime/cpu/plan.h"
 
 namespace hf::runtime::cpu {
@@ -38,7 +40,7 @@ public:
     }
     Slot in(std::size_t index) const { return Slot(operation_.inputs[index]); }
     Slot out(std::size_t index) const { return Slot(operation_.outputs[index]); }
-    Slot scratch() const { return Slot(operation_.scratch); }
+    ScratchSlot scratch() const { return ScratchSlot(operation_.scratch); }
     float real(std::size_t index) const { return operation_.floats[index]; }
     std::int64_t integer_at(std::size_t index) const { return operation_.ints[index]; }
 
@@ -66,6 +68,51 @@ StepPtr step_of(F run) {
     };
     return std::make_unique<const LambdaStep>(std::move(run));
 }
+
+// The same in pieces, from a lambda `run(const Memory&, Pieces)`.
+template <typename F>
+StepPtr step_in_pieces(Cut cut, F run) {
+    class CutStep final : public Step {
+    public:
+        CutStep(Cut cut, F run) : cut_(cut), run_(std::move(run)) {}
+        Status run(const Memory& memory) const override {
+            return run_pieces(memory, {0, cut_.pieces});
+        }
+        Cut cut() const override { return cut_; }
+        Status run_pieces(const Memory& memory, Pieces pieces) const override {
+            run_(memory, pieces);
+            return {};
+        }
+
+    private:
+        Cut cut_;
+        F run_;
+    };
+    return std::make_unique<const CutStep>(cut, std::move(run));
+}
+
+// Elements in pieces of `length` each, and the last what is left. Kernels work on vectors of a
+// power of two of elements, so that all see whole ones but the last.
+struct Chunks {
+    std::size_t total = 0, length = 1;
+
+    std::size_t pieces() const { return total == 0 ? 1 : (total + length - 1) / length; }
+    // `cost` is an element's.
+    Cut cut(double cost) const { return {pieces(), static_cast<double>(total) * cost}; }
+
+    Pieces range(Pieces pieces) const {
+        const std::size_t first = pieces.first * length;
+        return {first, std::min(total, (pieces.first + pieces.count) * length) - first};
+    }
+};
+
+// What elementwise work is cut into.
+inline constexpr std::size_t kChunk = 1024;
+
+// Rough costs in multiply-adds of an fp32 product: of an element that is moved or added, of a
+// function of one, of a multiply-add elsewhere.
+inline constexpr double kCostElement = 16, kCostFunction = 64;
+inline constexpr double kCostI8 = 0.5, kCostDepthwise = 3;
 
 // One function a family; each file of steps/ defines some.
 Result<StepPtr> make_attention_f32(const Operation& operation);

@@ -13,6 +13,10 @@ constexpr std::size_t kAny = OperationReader::kAnyRank;
 // rows x width at integers first and first + 1, within the bounds of a shape.
 struct Rows {
     std::size_t rows, width;
+
+    // For functions of whole rows.
+    Chunks chunks() const { return {rows, std::max<std::size_t>(1, kChunk / width)}; }
+    Cut cut() const { return chunks().cut(kCostFunction * static_cast<double>(width)); }
 };
 Result<Rows> read_rows(const OperationReader& reader, std::size_t first) {
     const Rows rows{HF_TRY(reader.integer(first, 1, Shape::kMaxElements)),
@@ -36,9 +40,16 @@ Result<StepPtr> make_unary_f32(const Operation& operation) {
     HF_TRY(reader.expect_output_elements(0, DType::kF32, count));
     const kernels::UnaryF32 unary{static_cast<kernels::Unary>(function), reader.real(0),
                                   reader.real(1), count};
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::unary_f32(unary, x.in<float>(m), y.out<float>(m));
-    });
+    const Chunks chunks{count, kChunk};
+    const bool simple = unary.function == kernels::Unary::kClamp;
+    const double cost = simple ? kCostElement : kCostFunction;
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::UnaryF32 here = unary;
+            here.count = part.count;
+            kernels::unary_f32(here, x.in<float>(m) + part.first, y.out<float>(m) + part.first);
+        });
 }
 
 // Integers: function, outer, inner, whether a repeats outside and inside, and the same for b.
@@ -63,8 +74,20 @@ Result<StepPtr> make_binary_f32(const Operation& operation) {
     s.b_outer = steps[2] * (steps[3] ? rows.width : 1);
     s.low = reader.real(0);
     s.high = reader.real(1);
-    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
-        kernels::binary_f32(s, a.in<float>(m), b.in<float>(m), y.out<float>(m));
+    const bool one_row = s.outer == 1;
+    const Chunks chunks{one_row ? s.inner : s.outer,
+                        one_row ? kChunk : std::max<std::size_t>(1, kChunk / s.inner)};
+    const double cost = kCostElement * (one_row ? 1.0 : static_cast<double>(s.inner));
+    return step_in_pieces(chunks.cut(cost), [=, a = reader.in(0), b = reader.in(1),
+                                             y = reader.out(0)](const Memory& m, Pieces pieces) {
+        const Pieces part = chunks.range(pieces);
+        kernels::BinaryF32 here = s;
+        (one_row ? here.inner : here.outer) = part.count;
+        const std::size_t step_a = one_row ? s.a_inner : s.a_outer;
+        const std::size_t step_b = one_row ? s.b_inner : s.b_outer;
+        kernels::binary_f32(here, a.in<float>(m) + part.first * step_a,
+                            b.in<float>(m) + part.first * step_b,
+                            y.out<float>(m) + part.first * (one_row ? 1 : s.inner));
     });
 }
 
@@ -76,9 +99,15 @@ Result<StepPtr> make_softmax_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(0, DType::kF32, rows.rows * rows.width));
     HF_TRY(reader.expect_output_elements(0, DType::kF32, rows.rows * rows.width));
     const kernels::SoftmaxF32 softmax{rows.rows, rows.width, reader.real(0)};
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::softmax_f32(softmax, x.in<float>(m), y.out<float>(m));
-    });
+    const Chunks chunks = rows.chunks();
+    return step_in_pieces(
+        rows.cut(), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::SoftmaxF32 here = softmax;
+            here.rows = part.count;
+            const std::size_t first = part.first * rows.width;
+            kernels::softmax_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
+        });
 }
 
 // Integers: rows, width, output zero point. Reals: the output's scale. Input 1: the exponentials
@@ -93,10 +122,15 @@ Result<StepPtr> make_softmax_i8(const Operation& operation) {
     HF_TRY(reader.expect_output_elements(0, DType::kI8, rows.rows * rows.width));
     kernels::SoftmaxI8 softmax{rows.rows, rows.width, nullptr, reader.real(0),
                                static_cast<std::int32_t>(reader.integer_at(2))};
-    return step_of([=, x = reader.in(0), table = reader.in(1), y = reader.out(0)](const Memory& m) {
+    const Chunks chunks = rows.chunks();
+    return step_in_pieces(rows.cut(), [=, x = reader.in(0), table = reader.in(1),
+                                       y = reader.out(0)](const Memory& m, Pieces pieces) {
+        const Pieces part = chunks.range(pieces);
         kernels::SoftmaxI8 here = softmax;
+        here.rows = part.count;
         here.below_largest = table.in<float>(m);
-        kernels::softmax_i8(here, x.in<std::int8_t>(m), y.out<std::int8_t>(m));
+        const std::size_t first = part.first * rows.width;
+        kernels::softmax_i8(here, x.in<std::int8_t>(m) + first, y.out<std::int8_t>(m) + first);
     });
 }
 
@@ -110,13 +144,18 @@ Result<StepPtr> make_layer_norm_f32(const Operation& operation) {
     if (reader.has_input(2)) HF_TRY(reader.expect_elements(2, DType::kF32, rows.width));
     HF_TRY(reader.expect_output_elements(0, DType::kF32, rows.rows * rows.width));
     const kernels::LayerNormF32 norm{rows.rows, rows.width, reader.real(0), nullptr, nullptr};
-    return step_of([=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
-                    y = reader.out(0)](const Memory& m) {
-        kernels::LayerNormF32 here = norm;
-        here.scale = scale.in<float>(m);
-        here.bias = bias.in<float>(m);
-        kernels::layer_norm_f32(here, x.in<float>(m), y.out<float>(m));
-    });
+    const Chunks chunks = rows.chunks();
+    return step_in_pieces(
+        rows.cut(), [=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
+                     y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const Pieces part = chunks.range(pieces);
+            kernels::LayerNormF32 here = norm;
+            here.rows = part.count;
+            here.scale = scale.in<float>(m);
+            here.bias = bias.in<float>(m);
+            const std::size_t first = part.first * rows.width;
+            kernels::layer_norm_f32(here, x.in<float>(m) + first, y.out<float>(m) + first);
+        });
 }
 
 // Integers: blocks, rows, width; the mean over rows. Width 1: over whole rows of the input.
@@ -132,14 +171,19 @@ Result<StepPtr> make_mean_f32(const Operation& operation) {
         return invalid_argument("{} elements are not {} blocks of {}", elements, blocks, block);
     }
     HF_TRY(reader.expect_output_elements(0, DType::kF32, blocks * rows.width));
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        if (rows.width == 1) {
-            kernels::mean_rows_f32(blocks, rows.rows, x.in<float>(m), y.out<float>(m));
-        } else {
-            kernels::mean_columns_f32({blocks, rows.rows, rows.width}, x.in<float>(m),
-                                      y.out<float>(m));
-        }
-    });
+    const Chunks chunks{blocks, std::max<std::size_t>(1, kChunk / block)};
+    const double cost = kCostElement * static_cast<double>(block);
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const auto [first, count] = chunks.range(pieces);
+            const float* in = x.in<float>(m) + first * block;
+            float* out = y.out<float>(m) + first * rows.width;
+            if (rows.width == 1) {
+                kernels::mean_rows_f32(count, rows.rows, in, out);
+            } else {
+                kernels::mean_columns_f32({count, rows.rows, rows.width}, in, out);
+            }
+        });
 }
 
 }  // namespace hf::runtime::cpu

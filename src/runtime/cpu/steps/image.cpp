@@ -37,6 +37,14 @@ Strips Geometry::strips(std::size_t element_size) const {
                       padding.padded_row() * element_size});
 }
 
+Geometry Geometry::flattened() const {
+    if (kernel_y * kernel_x * stride_y * stride_x != 1 || !padding.is_none()) return *this;
+    Geometry flat = *this;
+    flat.out_height = flat.padding.height = batch * out_height * out_width;
+    flat.batch = flat.out_width = flat.padding.width = 1;
+    return flat;
+}
+
 kernels::Windows Geometry::windows(std::size_t rows) const {
     kernels::Windows w;
     const std::size_t row = padding.padded_row();

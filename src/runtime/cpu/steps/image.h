@@ -58,15 +58,46 @@ struct Geometry {
 
     Strips strips(std::size_t element_size) const;
 
-    // Calls f(first row, rows, padded rows under them) for each strip.
+    // The output rows of all images, one after another.
+    std::size_t all_rows() const { return batch * out_height; }
+
+    // Calls f(image, its rows among them) for each image that `rows` of all_rows() touch.
     template <typename F>
-    void for_strips(const Strips& strips, F f) const {
-        for (std::size_t row = 0; row < out_height; row += strips.rows) {
-            const std::size_t count = std::min(strips.rows, out_height - row);
+    void for_images(Pieces rows, F f) const {
+        std::size_t first = rows.first;
+        const std::size_t end = rows.first + rows.count;
+        while (first < end) {
+            const std::size_t image = first / out_height, row = first % out_height;
+            const std::size_t count = std::min(out_height - row, end - first);
+            f(image, Pieces{row, count});
+            first += count;
+        }
+    }
+
+    // Calls f(first row, rows, padded rows under them) for each strip of an image's `rows`.
+    template <typename F>
+    void for_strips(const Strips& strips, Pieces rows, F f) const {
+        const std::size_t end = rows.first + rows.count;
+        for (std::size_t row = rows.first; row < end; row += strips.rows) {
+            const std::size_t count = std::min(strips.rows, end - row);
             const std::size_t reach = (kernel_y - 1) * dilation_y + 1;
             f(row, count, kernels::PaddedRows{row * stride_y, (count - 1) * stride_y + reach});
         }
     }
+
+    // Multiply-adds of all images.
+    double work() const {
+        return static_cast<double>(batch * out_size()) *
+               static_cast<double>(kernel_y * kernel_x * (padding.channels / group));
+    }
+
+    double depthwise_work() const {
+        return static_cast<double>(batch * out_size()) * static_cast<double>(kernel_y * kernel_x);
+    }
+
+    // The same as one column of pixels where windows are single pixels, each read once: rows are
+    // then as short as can be.
+    Geometry flattened() const;
 
     // Over one image as it is, its channels rounded up in weights and bias.
     kernels::DepthwiseF32 depthwise_f32() const;

@@ -17,10 +17,14 @@ Result<StepPtr> make_copy(const Operation& operation) {
     if (from.size_bytes() != to.size_bytes()) {
         return invalid_argument("{} does not fit {}", from.shape.to_string(), to.shape.to_string());
     }
-    const kernels::CopyRows copy{1, static_cast<std::size_t>(from.size_bytes()), 0};
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::copy_rows(copy, x.in<std::uint8_t>(m), y.out<std::uint8_t>(m));
-    });
+    constexpr std::size_t kBytes = 4 * kChunk;
+    const Chunks chunks{static_cast<std::size_t>(from.size_bytes()), kBytes};
+    return step_in_pieces(chunks.cut(kCostElement / 4),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const auto [first, count] = chunks.range(pieces);
+                              kernels::copy_rows({1, count, 0}, x.in<std::uint8_t>(m) + first,
+                                                 y.out<std::uint8_t>(m) + first);
+                          });
 }
 
 // Integers: for each axis of the output, the axis of the input.
@@ -50,9 +54,24 @@ Result<StepPtr> make_transpose(const Operation& operation) {
         t.extents[axis] = as_size(reader.output(0)[axis]);
         t.steps[axis] = as_size(strides[from]);
     }
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::transpose(t, x.in<void>(m), y.out<void>(m));
-    });
+    const std::size_t size = t.element_size;
+    const auto elements = as_size(reader.output(0).elements());
+    if (rank == 0 || elements == 0) {
+        return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
+            kernels::transpose(t, x.in<void>(m), y.out<void>(m));
+        });
+    }
+    const std::size_t row = elements / t.extents[0];
+    const Chunks chunks{t.extents[0], std::max<std::size_t>(1, kChunk / row)};
+    return step_in_pieces(chunks.cut(kCostElement * static_cast<double>(row)),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::Transpose here = t;
+                              here.extents[0] = part.count;
+                              kernels::transpose(
+                                  here, x.in<std::uint8_t>(m) + part.first * t.steps[0] * size,
+                                  y.out<std::uint8_t>(m) + part.first * row * size);
+                          });
 }
 
 // Integers: the axis. Any number of inputs.
@@ -87,12 +106,19 @@ Result<StepPtr> make_concat(const Operation& operation) {
         extent += reader.input(i)[axis];
     }
     if (extent != out[axis]) return invalid_argument("parts of {} make {}", extent, out[axis]);
-    return step_of([parts = std::move(parts), y = reader.out(0)](const Memory& m) {
-        for (const Part& part : parts) {
-            kernels::copy_rows(part.copy, part.slot.in<std::uint8_t>(m),
-                               y.out<std::uint8_t>(m) + part.offset);
-        }
-    });
+    const std::size_t row = as_size(out[axis]) * inner;
+    const Chunks rows{outer, std::max<std::size_t>(1, 4 * kChunk / std::max<std::size_t>(1, row))};
+    return step_in_pieces(
+        rows.cut(kCostElement / 4 * static_cast<double>(row)),
+        [=, parts = std::move(parts), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const auto [first, count] = rows.range(pieces);
+            for (const Part& part : parts) {
+                kernels::CopyRows copy = part.copy;
+                copy.rows = count;
+                kernels::copy_rows(copy, part.slot.in<std::uint8_t>(m) + first * copy.row_size,
+                                   y.out<std::uint8_t>(m) + part.offset + first * row);
+            }
+        });
 }
 
 }  // namespace hf::runtime::cpu

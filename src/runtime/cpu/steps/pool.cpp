@@ -48,11 +48,17 @@ Result<StepPtr> make_pool(const Operation& operation, DType dtype,
     if (dtype == DType::kI8 && !(pool.low >= -128 && pool.low <= pool.high && pool.high <= 127)) {
         return invalid_argument("bounds {} to {} do not fit int8", pool.low, pool.high);
     }
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        for (std::size_t n = 0; n < g.batch; ++n) {
-            kernel(pool, x.in<T>(m) + n * g.in_size(), y.out<T>(m) + n * g.out_size());
-        }
-    });
+    const Cut cut{g.all_rows(), g.depthwise_work() * kCostDepthwise};
+    return step_in_pieces(
+        cut, [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            g.for_images(pieces, [&](std::size_t n, Pieces rows) {
+                kernels::Pool here = pool;
+                here.first_row = rows.first;
+                here.out_height = rows.count;
+                kernel(here, x.in<T>(m) + n * g.in_size(),
+                       y.out<T>(m) + n * g.out_size() + rows.first * g.out_width * g.out_channels);
+            });
+        });
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/pad.h"
-#include "runtime/cpu/steps/common.h"
+#include "runtime/cpu/steps/division.h"
 #include "runtime/cpu/steps/integer.h"
 
 namespace hf::runtime::cpu {
@@ -15,6 +15,8 @@ namespace {
 // within Shape::kMaxElements.
 struct Extents {
     std::size_t rows, depth, columns;
+
+    double work() const { return static_cast<double>(rows * depth) * static_cast<double>(columns); }
 };
 constexpr std::int64_t kMaxExtent = std::int64_t{1} << 30;
 
@@ -44,12 +46,19 @@ Result<StepPtr> make_dense_f32(const Operation& operation) {
         HF_TRY(reader.expect_elements(2, DType::kF32, kernels::packed_columns(e.columns)));
     }
     HF_TRY(reader.expect_output_elements(0, DType::kF32, e.rows * e.columns));
-    const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
-                                reader.real(0), reader.real(1)};
-    return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
-                    residual = reader.in(3), y = reader.out(0)](const Memory& m) {
-        kernels::gemm_f32(gemm, {x.in<float>(m), packed.in<float>(m), bias.in<float>(m),
-                                 residual.in<float>(m), y.out<float>(m)});
+    const float low = reader.real(0), high = reader.real(1);
+    const Division division({e.rows, 1, e.columns});
+    return step_in_pieces(division.cut(e.work()), [=, x = reader.in(0), packed = reader.in(1),
+                                                   bias = reader.in(2), residual = reader.in(3),
+                                                   y = reader.out(0)](const Memory& m,
+                                                                      Pieces pieces) {
+        const auto [rows, columns] = division.area(pieces);
+        const std::size_t out = rows.first * e.columns + columns.first;
+        kernels::gemm_f32(
+            {kernels::Windows::matrix(rows.count, e.depth), columns.count, e.columns, low, high},
+            {x.in<float>(m) + rows.first * e.depth, packed.in<float>(m) + columns.first * e.depth,
+             bias ? bias.in<float>(m) + columns.first : nullptr,
+             residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out});
     });
 }
 
@@ -63,18 +72,70 @@ Result<StepPtr> make_dense_i8(const Operation& operation) {
     HF_TRY(reader.expect_elements(2, DType::kI32, channel_table_size(e.columns, fields.real)));
     HF_TRY(reader.expect_output_elements(0, DType::kI8, e.rows * e.columns));
     HF_TRY(reader.expect_scratch(widened_bytes(e.rows * e.depth)));
-    return step_of([=, x = reader.in(0), packed = reader.in(1), table = reader.in(2),
-                    y = reader.out(0), scratch = reader.scratch()](const Memory& m) {
-        const ChannelTable channels(table.in<std::int32_t>(m), e.columns);
-        void* left = scratch.out<std::uint8_t>(m);
-        kernels::widen_left_i8(e.rows * e.depth, {x.in<std::int8_t>(m), fields.in_zero}, left);
-        kernels::GemmI8 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
-                             channels.requantize(fields), fields.in_zero};
-        gemm.requantize.rounds_once = true;
-        kernels::gemm_i8(gemm, {left, packed.in<std::int8_t>(m), channels.bias,
-                                channels.weight_sums, y.out<std::int8_t>(m)});
-    });
+    const Division division({e.rows, 1, e.columns});
+    return step_in_pieces(
+        division.cut(e.work() * kCostI8),
+        [=, x = reader.in(0), packed = reader.in(1), table = reader.in(2), y = reader.out(0),
+         scratch = reader.scratch()](const Memory& m, Pieces pieces) {
+            const auto [rows, columns] = division.area(pieces);
+            const ChannelTable channels(table.in<std::int32_t>(m), e.columns);
+            void* left = scratch.out<std::uint8_t>(m);
+            kernels::widen_left_i8(rows.count * e.depth,
+                                   {x.in<std::int8_t>(m) + rows.first * e.depth, fields.in_zero},
+                                   left);
+            kernels::GemmI8 gemm{kernels::Windows::matrix(rows.count, e.depth), columns.count,
+                                 e.columns, from_column(channels.requantize(fields), columns.first),
+                                 fields.in_zero};
+            gemm.requantize.rounds_once = true;
+            const std::size_t panel = kernels::packed_size_i8(1, 1, e.depth);
+            kernels::gemm_i8(
+                gemm, {left, packed.in<std::int8_t>(m) + columns.first / kernels::kPanel * panel,
+                       channels.bias + columns.first, channels.weight_sums + columns.first,
+                       y.out<std::int8_t>(m) + rows.first * e.columns + columns.first});
+        });
 }
+
+namespace {
+
+// Cut by matrices where each product has its own on the right, else by panels of the right one's
+// columns: each part packs its own.
+struct MatMul {
+    Extents e;
+    std::size_t batches, batches_a, batches_b;
+    bool transposed;
+    Chunks columns;
+    Slot a, b, y;
+    ScratchSlot scratch;
+
+    bool by_matrices() const { return batches_b > 1; }
+    Cut cut() const {
+        return {by_matrices() ? batches : columns.pieces(),
+                static_cast<double>(batches) * e.work()};
+    }
+
+    void run(const Memory& m, Pieces pieces) const {
+        const Pieces products = by_matrices() ? pieces : Pieces{0, batches};
+        const Pieces range = by_matrices() ? Pieces{0, e.columns} : columns.range(pieces);
+        constexpr float kInfinity = std::numeric_limits<float>::infinity();
+        const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), range.count,
+                                    e.columns, -kInfinity, kInfinity};
+        const std::size_t column_step = transposed ? e.depth : 1;
+        float* packed = scratch.out<float>(m);
+        for (std::size_t i = products.first; i < products.first + products.count; ++i) {
+            if (i == products.first || by_matrices()) {
+                const float* right = b.in<float>(m) + (by_matrices() ? i * e.depth * e.columns : 0);
+                kernels::pack_f32({right + range.first * column_step, range.count, column_step,
+                                   transposed ? 1 : e.columns},
+                                  e.depth, packed);
+            }
+            const std::size_t left = batches_a == 1 ? 0 : i * e.rows * e.depth;
+            kernels::gemm_f32(gemm, {a.in<float>(m) + left, packed, nullptr, nullptr,
+                                     y.out<float>(m) + i * e.rows * e.columns + range.first});
+        }
+    }
+};
+
+}  // namespace
 
 // Integers: batches of a, b and the output (1 or the same), then rows, depth, columns, and whether
 // b is [columns, depth]. The right matrix is packed into scratch before each product.
@@ -94,24 +155,18 @@ Result<StepPtr> make_matmul_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(1, DType::kF32, batches_b * e.depth * e.columns));
     HF_TRY(reader.expect_output_elements(0, DType::kF32, batches * e.rows * e.columns));
     HF_TRY(reader.expect_scratch(kernels::packed_size_f32(e.columns, e.depth) * sizeof(float)));
-    constexpr float kInfinity = std::numeric_limits<float>::infinity();
-    const kernels::GemmF32 gemm{kernels::Windows::matrix(e.rows, e.depth), e.columns, e.columns,
-                                -kInfinity, kInfinity};
-    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0),
-                    scratch = reader.scratch()](const Memory& m) {
-        float* packed = scratch.out<float>(m);
-        for (std::size_t i = 0; i < batches; ++i) {
-            if (i == 0 || batches_b > 1) {
-                const float* right = b.in<float>(m) + i * e.depth * e.columns;
-                kernels::pack_f32(
-                    {right, e.columns, transposed ? e.depth : 1, transposed ? 1 : e.columns},
-                    e.depth, packed);
-            }
-            const std::size_t left = batches_a == 1 ? 0 : i * e.rows * e.depth;
-            kernels::gemm_f32(gemm, {a.in<float>(m) + left, packed, nullptr, nullptr,
-                                     y.out<float>(m) + i * e.rows * e.columns});
-        }
-    });
+    const MatMul product{e,
+                         batches,
+                         batches_a,
+                         batches_b,
+                         transposed,
+                         {e.columns, std::size_t{2} * kernels::kPanel},
+                         reader.in(0),
+                         reader.in(1),
+                         reader.out(0),
+                         reader.scratch()};
+    return step_in_pieces(product.cut(),
+                          [product](const Memory& m, Pieces pieces) { product.run(m, pieces); });
 }
 
 }  // namespace hf::runtime::cpu

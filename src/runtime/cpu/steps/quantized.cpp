@@ -25,6 +25,22 @@ Status expect_stored(const OperationReader& reader, std::size_t first, std::size
     return {};
 }
 
+// `Sum` is one of the kernels' two kinds.
+template <typename Sum>
+StepPtr sum_step(const Sum& sum, const OperationReader& reader,
+                 void (*kernel)(const Sum&, const std::int8_t*, const std::int8_t*, std::int8_t*)) {
+    const Chunks chunks{sum.count, kChunk};
+    return step_in_pieces(
+        chunks.cut(kCostElement),
+        [=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            const auto [first, count] = chunks.range(pieces);
+            Sum here = sum;
+            here.count = count;
+            kernel(here, a.in<std::int8_t>(m) + first, b.in<std::int8_t>(m) + first,
+                   y.out<std::int8_t>(m) + first);
+        });
+}
+
 }  // namespace
 
 // Integers: zero points of a, b and the output, their factors (multiplier, left, right), min, max.
@@ -48,9 +64,7 @@ Result<StepPtr> make_add_i8(const Operation& operation) {
     add.out = HF_TRY(read_rescale(reader, 9));
     add.min = small(12);
     add.max = small(13);
-    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
-        kernels::add_i8(add, a.in<std::int8_t>(m), b.in<std::int8_t>(m), y.out<std::int8_t>(m));
-    });
+    return sum_step(add, reader, kernels::add_i8);
 }
 
 // Integers: zero points of a, b and the output, min, max. Reals: factors of a and b.
@@ -73,10 +87,7 @@ Result<StepPtr> make_add_real_i8(const Operation& operation) {
     add.max = small(4);
     add.factor_a = reader.real(0);
     add.factor_b = reader.real(1);
-    return step_of([=, a = reader.in(0), b = reader.in(1), y = reader.out(0)](const Memory& m) {
-        kernels::add_real_i8(add, a.in<std::int8_t>(m), b.in<std::int8_t>(m),
-                             y.out<std::int8_t>(m));
-    });
+    return sum_step(add, reader, kernels::add_real_i8);
 }
 
 // Integers: images, pixels, channels, zero points of x and the output, min, max. Real: the factor.
@@ -103,12 +114,15 @@ Result<StepPtr> make_mean_i8(const Operation& operation) {
     mean.min = small(5);
     mean.max = small(6);
     mean.factor = reader.real(0);
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        for (std::size_t i = 0; i < images; ++i) {
-            kernels::mean_i8(mean, x.in<std::int8_t>(m) + i * mean.pixels * mean.channels,
-                             y.out<std::int8_t>(m) + i * mean.channels);
-        }
-    });
+    const Chunks chunks{images, 1};
+    const double cost = kCostElement * static_cast<double>(mean.pixels * mean.channels);
+    return step_in_pieces(
+        chunks.cut(cost), [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+            for (std::size_t i = pieces.first; i < pieces.first + pieces.count; ++i) {
+                kernels::mean_i8(mean, x.in<std::int8_t>(m) + i * mean.pixels * mean.channels,
+                                 y.out<std::int8_t>(m) + i * mean.channels);
+            }
+        });
 }
 
 namespace {
@@ -126,22 +140,31 @@ Result<kernels::AffineI8> read_affine(const OperationReader& reader, DType from,
                              even};
 }
 
+template <typename From, typename To>
+StepPtr affine_step(const kernels::AffineI8& affine, const OperationReader& reader,
+                    void (*kernel)(const kernels::AffineI8&, const From*, To*)) {
+    const Chunks chunks{affine.count, kChunk};
+    return step_in_pieces(chunks.cut(kCostElement),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const auto [first, count] = chunks.range(pieces);
+                              kernels::AffineI8 here = affine;
+                              here.count = count;
+                              kernel(here, x.in<From>(m) + first, y.out<To>(m) + first);
+                          });
+}
+
 }  // namespace
 
 Result<StepPtr> make_quantize_i8(const Operation& operation) {
     const OperationReader reader(operation);
     const kernels::AffineI8 affine = HF_TRY(read_affine(reader, DType::kF32, DType::kI8));
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::quantize_i8(affine, x.in<float>(m), y.out<std::int8_t>(m));
-    });
+    return affine_step<float, std::int8_t>(affine, reader, kernels::quantize_i8);
 }
 
 Result<StepPtr> make_dequantize_i8(const Operation& operation) {
     const OperationReader reader(operation);
     const kernels::AffineI8 affine = HF_TRY(read_affine(reader, DType::kI8, DType::kF32));
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::dequantize_i8(affine, x.in<std::int8_t>(m), y.out<float>(m));
-    });
+    return affine_step<std::int8_t, float>(affine, reader, kernels::dequantize_i8);
 }
 
 }  // namespace hf::runtime::cpu

@@ -51,9 +51,17 @@ Result<StepPtr> make_lrn_f32(const Operation& operation) {
     if (!(s.scale >= 0) || !(s.bias > 0)) {
         return unimplemented("the factor is {} and the bias {}", s.scale, s.bias);
     }
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::lrn_f32(s, x.in<float>(m), y.out<float>(m));
-    });
+    const std::size_t size = cube.b * cube.c;
+    const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
+    const double cost = kCostFunction * static_cast<double>(size);
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::LrnF32 here = s;
+                              here.outer = part.count;
+                              kernels::lrn_f32(here, x.in<float>(m) + part.first * size,
+                                               y.out<float>(m) + part.first * size);
+                          });
 }
 
 // Integers: function, blocks, rows, width; over the rows.
@@ -64,9 +72,17 @@ Result<StepPtr> make_reduce_f32(const Operation& operation) {
     const Cube cube = HF_TRY(read_cube(reader, 1));
     HF_TRY(reader.expect_output_elements(0, DType::kF32, cube.a * cube.c));
     const kernels::ReduceF32 s{static_cast<kernels::Reduction>(function), cube.a, cube.b, cube.c};
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::reduce_f32(s, x.in<float>(m), y.out<float>(m));
-    });
+    const std::size_t size = cube.b * cube.c;
+    const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
+    const double cost = kCostElement * static_cast<double>(size);
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::ReduceF32 here = s;
+                              here.blocks = part.count;
+                              kernels::reduce_f32(here, x.in<float>(m) + part.first * size,
+                                                  y.out<float>(m) + part.first * s.width);
+                          });
 }
 
 // Integers: blocks, rows, width, 1 for the logarithm; down the rows.
@@ -77,9 +93,17 @@ Result<StepPtr> make_softmax_columns_f32(const Operation& operation) {
     const bool logarithm = HF_TRY(reader.integer(3, 0, 1)) != 0;
     HF_TRY(reader.expect_output_elements(0, DType::kF32, cube.a * cube.b * cube.c));
     const kernels::SoftmaxColumnsF32 s{cube.a, cube.b, cube.c, logarithm};
-    return step_of([=, x = reader.in(0), y = reader.out(0)](const Memory& m) {
-        kernels::softmax_columns_f32(s, x.in<float>(m), y.out<float>(m));
-    });
+    const std::size_t size = cube.b * cube.c;
+    const Chunks chunks{cube.a, std::max<std::size_t>(1, kChunk / size)};
+    const double cost = kCostFunction * static_cast<double>(size);
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::SoftmaxColumnsF32 here = s;
+                              here.blocks = part.count;
+                              kernels::softmax_columns_f32(here, x.in<float>(m) + part.first * size,
+                                                           y.out<float>(m) + part.first * size);
+                          });
 }
 
 // Inputs: x, scale, bias. Integers: samples, channels, places. Reals: epsilon.
@@ -91,13 +115,22 @@ Result<StepPtr> make_instance_norm_f32(const Operation& operation) {
     HF_TRY(reader.expect_elements(2, DType::kF32, cube.b));
     HF_TRY(reader.expect_output_elements(0, DType::kF32, cube.a * cube.b * cube.c));
     const kernels::InstanceNormF32 norm{cube.a, cube.b, cube.c, reader.real(0)};
-    return step_of([=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
-                    y = reader.out(0)](const Memory& m) {
-        kernels::InstanceNormF32 here = norm;
-        here.scale = scale.in<float>(m);
-        here.bias = bias.in<float>(m);
-        kernels::instance_norm_f32(here, x.in<float>(m), y.out<float>(m));
-    });
+    // By samples, or by the channels of the only one.
+    const bool one = cube.a == 1;
+    const std::size_t size = one ? cube.c : cube.b * cube.c;
+    const Chunks chunks{one ? cube.b : cube.a, std::max<std::size_t>(1, kChunk / size)};
+    const double cost = kCostFunction * static_cast<double>(size);
+    return step_in_pieces(chunks.cut(cost),
+                          [=, x = reader.in(0), scale = reader.in(1), bias = reader.in(2),
+                           y = reader.out(0)](const Memory& m, Pieces pieces) {
+                              const Pieces part = chunks.range(pieces);
+                              kernels::InstanceNormF32 here = norm;
+                              (one ? here.channels : here.samples) = part.count;
+                              here.scale = scale.in<float>(m) + (one ? part.first : 0);
+                              here.bias = bias.in<float>(m) + (one ? part.first : 0);
+                              kernels::instance_norm_f32(here, x.in<float>(m) + part.first * size,
+                                                         y.out<float>(m) + part.first * size);
+                          });
 }
 
 }  // namespace hf::runtime::cpu

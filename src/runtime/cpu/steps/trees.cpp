@@ -112,10 +112,15 @@ public:
     TreesStep(const Operation& operation, const TreesShape& shape) : s_(shape) {
         for (std::size_t i = 0; i < std::size(in_); ++i) in_[i] = Slot(operation.inputs[i]);
         for (std::size_t i = 0; i < std::size(out_); ++i) out_[i] = Slot(operation.outputs[i]);
-        scratch_ = Slot(operation.scratch);
+        scratch_ = ScratchSlot(operation.scratch);
+        blocks_ = {s_.rows, kTreeRows};
     }
 
-    Status run(const Memory& m) const override {
+    Status run(const Memory& m) const override { return run_pieces(m, {0, blocks_.pieces()}); }
+
+    Cut cut() const override { return blocks_.cut(kCostFunction * static_cast<double>(s_.trees)); }
+
+    Status run_pieces(const Memory& m, Pieces pieces) const override {
         kernels::Trees trees;
         trees.nodes = in_[1].in<TreeNode>(m);
         trees.low = in_[2].in<float>(m);
@@ -127,8 +132,9 @@ public:
         trees.missing = s_.missing;
         if (s_.finish == TreeFinish::kSmallest) trees.how = TreeVotes::kSmallest;
         if (s_.finish == TreeFinish::kLargest) trees.how = TreeVotes::kLargest;
-        for (std::size_t row = 0; row < s_.rows; row += kTreeRows) {
-            block(m, trees, row, std::min(kTreeRows, s_.rows - row));
+        for (std::size_t i = pieces.first; i < pieces.first + pieces.count; ++i) {
+            const Pieces rows = blocks_.range({i, 1});
+            block(m, trees, rows.first, rows.count);
         }
         return {};
     }
@@ -185,7 +191,9 @@ private:
     }
 
     TreesShape s_;
-    Slot in_[7], out_[2], scratch_;
+    Slot in_[7], out_[2];
+    ScratchSlot scratch_;
+    Chunks blocks_;  // of rows
 };
 
 // What lies in the weights: the step follows these indices unchecked.

@@ -41,15 +41,20 @@ Result<StepPtr> make_winograd_f32(const Operation& operation) {
         HF_TRY(reader.expect_elements(3, DType::kF32, g.batch * g.out_size()));
     }
     HF_TRY(reader.expect_scratch(conv.scratch_size() * sizeof(float)));
-    return step_of([=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
-                    residual = reader.in(3), y = reader.out(0),
-                    scratch = reader.scratch()](const Memory& m) {
-        for (std::size_t n = 0; n < g.batch; ++n) {
-            const std::size_t out = n * g.out_size();
-            kernels::winograd_f32(conv, {x.in<float>(m) + n * g.in_size(), packed.in<float>(m),
-                                         bias ? bias.in<float>(m) : nullptr,
-                                         residual ? residual.in<float>(m) + out : nullptr,
-                                         scratch.out<float>(m), y.out<float>(m) + out});
+    const double macs =
+        static_cast<double>(conv.tiles() * g.batch) * static_cast<double>(conv.packed_size());
+    const Cut cut{g.batch * conv.blocks(), macs};
+    return step_in_pieces(cut, [=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2),
+                                residual = reader.in(3), y = reader.out(0),
+                                scratch = reader.scratch()](const Memory& m, Pieces pieces) {
+        for (std::size_t i = pieces.first; i < pieces.first + pieces.count; ++i) {
+            const std::size_t n = i / conv.blocks(), out = n * g.out_size();
+            kernels::winograd_f32(conv,
+                                  {x.in<float>(m) + n * g.in_size(), packed.in<float>(m),
+                                   bias ? bias.in<float>(m) : nullptr,
+                                   residual ? residual.in<float>(m) + out : nullptr,
+                                   scratch.out<float>(m), y.out<float>(m) + out},
+                                  i % conv.blocks());
         }
     });
 }
