@@ -105,9 +105,9 @@ void compute(const GemmF32& gemm, const Tile& tile) {
 }
 
 // The rows of one block against all panels.
-class Product {
+class ProductF32 {
 public:
-    Product(const GemmF32& gemm, const GemmF32Data& data, const RowBlock<float>& rows)
+    ProductF32(const GemmF32& gemm, const GemmF32Data& data, const RowBlock<float>& rows)
         : gemm_(gemm), data_(data), rows_(rows), depth_(gemm.windows.depth()) {}
 
     void run() const {
@@ -168,7 +168,7 @@ private:
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
     for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
-        Product(gemm, data, RowBlock<float>(gemm.windows, data.in, first, count)).run();
+        ProductF32(gemm, data, RowBlock<float>(gemm.windows, data.in, first, count)).run();
     });
 }
 

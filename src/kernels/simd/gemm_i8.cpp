@@ -114,9 +114,9 @@ void compute(const GemmI8& gemm, const Tile& tile, const std::int32_t* bias) {
 }
 
 // The rows of one block against all panels.
-class Product {
+class ProductI8 {
 public:
-    Product(const GemmI8& gemm, const GemmI8Data& data, const RowBlock<std::int16_t>& rows)
+    ProductI8(const GemmI8& gemm, const GemmI8Data& data, const RowBlock<std::int16_t>& rows)
         : gemm_(gemm), data_(data), rows_(rows) {}
 
     void run() const {
@@ -166,7 +166,7 @@ private:
 
 void gemm(const GemmI8& gemm, const GemmI8Data& data) {
     for_row_blocks(gemm.windows, kTileRows, [&](std::size_t first, std::size_t count) {
-        Product(gemm, data, RowBlock<std::int16_t>(gemm.windows, data.in, first, count)).run();
+        ProductI8(gemm, data, RowBlock<std::int16_t>(gemm.windows, data.in, first, count)).run();
     });
 }
 
