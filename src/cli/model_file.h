@@ -11,6 +11,7 @@
 #include "cli/command.h"
 #include "graph/graph.h"
 #include "runtime/compile.h"
+#include "runtime/plan_file.h"
 
 namespace hf::cli {
 
@@ -28,7 +29,10 @@ struct LoadedModel {
     double load_ms = 0;  // reading, importing and compiling
 };
 
-Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments);
+// `kernels`: of a plan. The other kernels that --disable-kernel may name are chosen when a plan is
+// made.
+Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
+                               runtime::PlanKernels kernels = runtime::PlanKernels::kAsPlanned);
 
 // The compile report for --json and for people.
 json::Object describe_report(const runtime::CompileReport& report);

@@ -1,7 +1,5 @@
 #include "runtime/cpu/model.h"
 
-#include "runtime/cpu/build.h"
-
 namespace hf::runtime::cpu {
 namespace {
 
@@ -76,15 +74,6 @@ Result<std::vector<Tensor>> CpuSession::run(std::span<const Tensor> inputs) {
     }
     HF_TRY(run_into(inputs, buffers));
     return outputs;
-}
-
-Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile(const graph::Graph& graph,
-                                                                const CompileOptions& options,
-                                                                CompileReport& report) const {
-    Plan plan = HF_TRY(build_plan(graph, options, report));
-    std::shared_ptr<const CpuModel> model = HF_TRY(CpuModel::create(std::move(plan)));
-    model->report_fallbacks(report);
-    return model;
 }
 
 }  // namespace hf::runtime::cpu
