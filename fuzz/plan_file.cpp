@@ -1,9 +1,9 @@
-// Plan files behind digests that fit: what is opened stays in its memory when it runs once. The
-// digests are made to fit here, since no fuzzer finds a SHA-256.
+// Plan files behind checksums that fit: what is opened stays in its memory when it runs once. The
+// checksums are made to fit here, since a fuzzer seldom finds one.
 
 #include <algorithm>
 
-#include "crypto/hash.h"
+#include "base/checksum.h"
 #include "runtime/plan_file.h"
 
 namespace {
@@ -11,23 +11,22 @@ namespace {
 // Offsets in the header, as docs/reference/plan-file.md gives them.
 constexpr std::size_t kFileBytesAt = 16, kListBytesAt = 24, kWeightsAt = 32, kWeightBytesAt = 40;
 constexpr std::size_t kArenaBytesAt = 48;
-constexpr std::size_t kListDigestAt = 64, kWeightsDigestAt = 96, kHeaderDigestAt = 128;
-constexpr std::size_t kHeaderBytes = 160, kPage = 4096;
+constexpr std::size_t kListChecksumAt = 96, kHeaderChecksumAt = 124;
+constexpr std::size_t kHeaderBytes = 128, kPage = 4096;
 
 // Larger plans may be right, but take long to clear and to compute.
 constexpr std::uint64_t kMostMemory = 1 << 22, kMostWork = 1 << 22;
-
-void put_digest(hf::Bytes& plan, std::size_t at, hf::ByteView bytes) {
-    const hf::Digest digest = hf::crypto::sha256(bytes);
-    std::copy(digest.bytes().begin(), digest.bytes().end(),
-              plan.begin() + static_cast<std::ptrdiff_t>(at));
-}
 
 void put(hf::Bytes& plan, std::size_t at, std::uint64_t value) {
     std::memcpy(plan.data() + at, &value, sizeof value);
 }
 
-// The input as a plan: its header's sizes and digests made to fit the bytes that there are.
+void put_checksum(hf::Bytes& plan, std::size_t at, hf::ByteView bytes) {
+    const std::uint32_t checksum = hf::crc32c(bytes);
+    std::memcpy(plan.data() + at, &checksum, sizeof checksum);
+}
+
+// The input as a plan: its header's sizes and checksums made to fit the bytes that there are.
 hf::Bytes sealed(const std::uint8_t* data, std::size_t size) {
     hf::Bytes plan(data, data + size);
     const auto weights = hf::load_le<std::uint64_t>(plan.data() + kWeightsAt);
@@ -35,12 +34,11 @@ hf::Bytes sealed(const std::uint8_t* data, std::size_t size) {
     if (weights % kPage == 0 && weights <= size) {
         put(plan, kFileBytesAt, size);
         put(plan, kWeightBytesAt, size - weights);
-        put_digest(plan, kWeightsDigestAt, hf::ByteView(plan).subspan(weights));
     }
     if (list <= size - kHeaderBytes) {
-        put_digest(plan, kListDigestAt, hf::ByteView(plan).subspan(kHeaderBytes, list));
+        put_checksum(plan, kListChecksumAt, hf::ByteView(plan).subspan(kHeaderBytes, list));
     }
-    put_digest(plan, kHeaderDigestAt, hf::ByteView(plan).first(kHeaderDigestAt));
+    put_checksum(plan, kHeaderChecksumAt, hf::ByteView(plan).first(kHeaderChecksumAt));
     return plan;
 }
 

@@ -44,15 +44,6 @@ Result<std::int64_t> parse_int(std::string_view text) {
     return value;
 }
 
-Result<double> parse_double(std::string_view text) {
-    double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size() || text.empty()) {
-        return invalid_argument("'{}' is not a number", text.substr(0, 40));
-    }
-    return value;
-}
-
 std::string format_bytes(std::uint64_t bytes) {
     constexpr std::array<std::string_view, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
     if (bytes < 1024) return fmt::format("{} B", bytes);

@@ -6,7 +6,6 @@
 #include "base/text.h"
 #include "cli/back_ends.h"
 #include "graph/load.h"
-#include "runtime/plan_file.h"
 
 namespace hf::cli {
 namespace {
@@ -100,7 +99,8 @@ Result<graph::Graph> load_graph(World& world, const std::string& path) {
     return graph::load(file->bytes(), data_beside(world, path)).context("{}", path);
 }
 
-Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments) {
+Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
+                               runtime::PlanKernels kernels) {
     const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
@@ -113,12 +113,16 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
         if (!options.input_shapes.empty()) {
             return invalid_argument("{}: a plan has one shape already; give the model file", path);
         }
-        if (!options.disabled_passes.empty() || !options.disabled_kernels.empty()) {
+        const bool own = options.disabled_kernels == std::vector<std::string>{"onednn"};
+        if (!options.disabled_passes.empty() || (!options.disabled_kernels.empty() && !own)) {
             return invalid_argument(
-                "{}: a plan's passes and kernels are chosen already; give the model file", path);
+                "{}: a plan's passes and kernels are chosen already, but for 'onednn'; give the "
+                "model file",
+                path);
         }
-        loaded.model =
-            HF_TRY(runtime::open_plan(file->bytes(), file, &loaded.report).context("{}", path));
+        if (own) kernels = runtime::PlanKernels::kOwn;
+        loaded.model = HF_TRY(
+            runtime::open_plan(file->bytes(), file, &loaded.report, kernels).context("{}", path));
     } else {
         graph::Graph graph =
             HF_TRY(graph::load(file->bytes(), data_beside(world, path)).context("{}", path));

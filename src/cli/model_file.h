@@ -12,6 +12,7 @@
 #include "graph/graph.h"
 #include "runtime/compile.h"
 #include "runtime/crew.h"
+#include "runtime/plan_file.h"
 
 namespace hf::cli {
 
@@ -29,7 +30,10 @@ struct LoadedModel {
     double load_ms = 0;  // reading, importing and compiling
 };
 
-Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments);
+// `kernels`: of a plan. The other kernels that --disable-kernel may name are chosen when a plan is
+// made.
+Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
+                               runtime::PlanKernels kernels = runtime::PlanKernels::kAsPlanned);
 
 // --threads, of every command that runs a model: how many compute one inference. 0 stands for the
 // machine's cores, and more than those for as many. Null: one.

@@ -83,8 +83,9 @@ struct DirectoryEntry {
 
 // Who may read what is written.
 enum class Access : unsigned char {
-    kShared,   // the process's umask decides
-    kPrivate,  // owner only: keys, tokens
+    kShared,      // the process's umask decides
+    kPrivate,     // owner only: keys, tokens
+    kExecutable,  // as kShared, and it may be started: programs
 };
 
 class Files {

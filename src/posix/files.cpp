@@ -62,6 +62,15 @@ Status sync_folder(const std::string& path) {
     return {};
 }
 
+mode_t mode_of(env::Access access) {
+    switch (access) {
+        case env::Access::kPrivate: return 0600;
+        case env::Access::kExecutable: return 0777;
+        case env::Access::kShared: break;
+    }
+    return 0666;
+}
+
 env::FileKind kind_of(mode_t mode) {
     if (S_ISREG(mode)) return env::FileKind::kRegular;
     if (S_ISDIR(mode)) return env::FileKind::kDirectory;
@@ -238,8 +247,8 @@ Result<std::unique_ptr<env::FileWriter>> RealFiles::create(std::string_view path
         return errno_status(errno, "random name for", path);
     }
     const std::string temporary = fmt::format("{}.tmp-{:016x}", path, random);
-    const mode_t mode = access == env::Access::kPrivate ? 0600 : 0666;
-    Descriptor file = HF_TRY(open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode));
+    constexpr int kFlags = O_WRONLY | O_CREAT | O_EXCL;
+    Descriptor file = HF_TRY(open_file(temporary, kFlags, mode_of(access)));
     return std::make_unique<Writer>(std::move(file), temporary, path);
 }
 
@@ -247,9 +256,8 @@ Result<std::unique_ptr<env::AppendFile>> RealFiles::open_append(std::string_view
                                                                 env::Access access) {
     const std::string path(path_view);
     constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-    const mode_t mode = access == env::Access::kPrivate ? 0600 : 0666;
     const bool fresh = !exists(path);
-    Descriptor file = HF_TRY(open_file(path, kFlags | O_CREAT, mode));
+    Descriptor file = HF_TRY(open_file(path, kFlags | O_CREAT, mode_of(access)));
     const struct stat status = HF_TRY(stat_regular(file, path));
     if (fresh) HF_TRY(sync_folder(folder_of(path)));
     return std::make_unique<Appender>(std::move(file), path,

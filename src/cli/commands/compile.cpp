@@ -1,5 +1,7 @@
 #include "cli/commands.h"
 #include "cli/model_file.h"
+#include "cli/runner_file.h"
+#include "runtime/executable.h"
 #include "runtime/plan_file.h"
 
 namespace hf::cli {
@@ -12,9 +14,25 @@ void show_report(World& world, const Arguments& arguments, const LoadedModel& lo
     world.out(arguments.flag("json") ? json::write(out) + "\n" : format_report(loaded.report));
 }
 
+// With --executable, a program that holds the plan.
+Status write_result(World& world, const Arguments& arguments, const runtime::CompiledModel& model,
+                    Bytes& bytes) {
+    if (!arguments.has("executable")) return world.files.write(arguments.get("output"), bytes);
+    const std::string runner = arguments.get("runner");
+    const Bytes program = HF_TRY(runner.empty() ? read_runner(world, model)
+                                                : world.files.read(runner, kMaxRunnerBytes));
+    bytes = runtime::make_executable(program, bytes);
+    return world.files.write(arguments.get("executable"), bytes, env::Access::kExecutable);
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
-    const std::string to = arguments.get("output");
+    const bool program = arguments.has("executable");
+    const std::string to = arguments.get(program ? "executable" : "output");
+    if (program && arguments.has("output")) {
+        return invalid_argument("give --output for a plan or --executable for a program, not both");
+    }
+    if (!program && arguments.has("runner")) return invalid_argument("--runner: no --executable");
     if (to.empty() && !arguments.flag("report")) {
         return invalid_argument("say where the plan goes, with --output, or ask for a --report");
     }
@@ -27,12 +45,12 @@ Status run(World& world, const Arguments& arguments) {
     if (!plan.ok() && !loaded.report.device_refusal.empty()) {
         return plan.status().context("{}: {}", path, loaded.report.device_refusal);
     }
-    const Bytes bytes = HF_TRY(std::move(plan).context("{}", path));
-    HF_TRY(world.files.write(to, bytes));
+    Bytes bytes = HF_TRY(std::move(plan).context("{}", path));
+    HF_TRY(write_result(world, arguments, *loaded.model, bytes));
     if (arguments.flag("json")) {
         json::Object out = describe_report(loaded.report);
-        out["plan"] = to;
-        out["planBytes"] = bytes.size();
+        out[program ? "executable" : "plan"] = to;
+        out[program ? "executableBytes" : "planBytes"] = bytes.size();
         out["compileMs"] = loaded.load_ms;
         world.out(json::write(out) + "\n");
         return {};
@@ -51,6 +69,11 @@ Status run(World& world, const Arguments& arguments) {
 Command compile_command() {
     std::vector<Option> options{
         {"-o,--output", "where the plan goes; without it, --report only reports", "OUT.plan"},
+        {"--executable",
+         "instead of a plan, a program for this kind of processor that runs the model and needs "
+         "nothing else",
+         "OUT"},
+        {"--runner", "with --executable: the program to put the plan behind", "FILE"},
         {"--report", "say which device and kernel each node got, and why", ""}};
     for (Option& option : device_options()) options.push_back(std::move(option));
     options.push_back({"--json", "the report as JSON", ""});
@@ -60,6 +83,7 @@ Command compile_command() {
             std::move(options),
             {"holdfast compile model.tflite -o model.plan --report",
              "holdfast run model.plan --input x=random",
+             "holdfast compile model.tflite --executable model && ./model --input image.npy",
              "holdfast compile model.onnx --report --device plugin:./libexample_device.so"},
             run};
 }

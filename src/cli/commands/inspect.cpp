@@ -109,15 +109,18 @@ Status inspect_plan(World& world, const std::string& path, const Arguments& argu
     const std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     runtime::CompileReport report;
     const auto model = HF_TRY(runtime::open_plan(file->bytes(), file, &report).context("{}", path));
+    if (arguments.flag("verify")) HF_TRY(runtime::verify_plan(file->bytes()).context("{}", path));
     json::Object summary = describe_report(report);
     summary["format"] = "plan";
+    if (arguments.flag("verify")) summary["verified"] = true;
     summary["inputs"] = describe_signature(model->signature().inputs);
     summary["outputs"] = describe_signature(model->signature().outputs);
     if (arguments.flag("json")) {
         world.out(json::write(summary) + "\n");
         return {};
     }
-    world.out("format   plan\n");
+    world.out(arguments.flag("verify") ? "format   plan, every byte as it was written\n"
+                                       : "format   plan\n");
     print_ports(world, "input", summary["inputs"]);
     print_ports(world, "output", summary["outputs"]);
     world.out(format_report(report));
@@ -128,6 +131,10 @@ Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     if (runtime::is_plan(file->bytes())) return inspect_plan(world, path, arguments);
+    if (arguments.flag("verify")) {
+        return invalid_argument(
+            "--verify is for plans, which carry a digest; `holdfast verify` checks signatures");
+    }
     graph::Graph graph = HF_TRY(load_graph(world, path));
     const std::size_t imported_nodes = graph.nodes.size();
     runtime::CompileReport report;
@@ -166,9 +173,11 @@ Command inspect_command() {
              {"--passes", "after the graph passes, with what each did", ""},
              {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
               true},
+             {"--verify", "of a plan: also read its weights and compare their digest", ""},
              {"--json", "as JSON", ""}},
             {"holdfast inspect model.onnx", "holdfast inspect model.tflite --json",
-             "holdfast inspect model.onnx --graph", "holdfast inspect model.onnx --passes"},
+             "holdfast inspect model.onnx --graph", "holdfast inspect model.onnx --passes",
+             "holdfast inspect model.plan --verify"},
             run};
 }
 

@@ -10,7 +10,9 @@ namespace hf::cli {
 namespace {
 
 Status run(World& world, const Arguments& arguments) {
-    const LoadedModel loaded = HF_TRY(load_model(world, arguments.get("FILE"), arguments));
+    // One run does not earn back what starting oneDNN costs.
+    const LoadedModel loaded =
+        HF_TRY(load_model(world, arguments.get("FILE"), arguments, runtime::PlanKernels::kOwn));
     const runtime::Signature& signature = loaded.model->signature();
     const std::vector<Tensor> inputs =
         HF_TRY(read_inputs(world, signature, arguments.all("input"), ""));

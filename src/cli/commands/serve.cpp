@@ -4,6 +4,7 @@
 #include "crypto/hash.h"
 #include "graph/load.h"
 #include "http/server.h"
+#include "runtime/plan_file.h"
 #include "serve/oip.h"
 
 namespace hf::cli {
@@ -17,10 +18,14 @@ std::string stem_of(const std::string& path) {
     return file.substr(0, file.rfind('.'));
 }
 
-// What receipts and metadata say of the file.
+// What receipts and metadata say of the file. A plan's weights are compared with their digest
+// here, once, before anybody is answered.
 Result<serve::ModelHost::Identity> identify(World& world, const std::string& path,
                                             const Arguments& arguments) {
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    if (runtime::is_plan(file->bytes())) {
+        HF_TRY(runtime::verify_plan(file->bytes()).context("{}", path));
+    }
     serve::ModelHost::Identity identity;
     identity.name = arguments.has("name") ? arguments.get("name") : stem_of(path);
     identity.platform = graph::format_name(graph::detect_format(file->bytes()));

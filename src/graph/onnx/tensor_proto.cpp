@@ -10,11 +10,6 @@
 namespace hf::graph::onnx {
 namespace {
 
-constexpr std::array<DType, 17> kTypes{
-    DType{},     DType::kF32, DType::kU8,     DType::kI8,   DType::kU16, DType::kI16,
-    DType::kI32, DType::kI64, DType::kString, DType::kBool, DType::kF16, DType::kF64,
-    DType::kU32, DType::kU64, DType::kC64,    DType::kC128, DType::kBF16};
-
 // The fields of one TensorProto, still undecoded.
 struct Fields {
     std::string name;
@@ -118,7 +113,7 @@ Status wrong_count(const Fields& fields, const Shape& shape, std::size_t count) 
 
 template <typename Out, typename In>
 Result<Tensor> convert(const Fields& fields, const Shape& shape, const std::vector<In>& values) {
-    const DType dtype = kTypes[static_cast<std::size_t>(fields.element_type)];
+    const DType dtype = *dtype_of(fields.element_type);
     const bool complex = dtype == DType::kC64 || dtype == DType::kC128;
     const auto wanted = static_cast<std::size_t>(shape.elements()) * (complex ? 2 : 1);
     if (values.size() != wanted) return wrong_count(fields, shape, values.size());
@@ -132,7 +127,7 @@ Result<Tensor> convert(const Fields& fields, const Shape& shape, const std::vect
 }
 
 Result<Tensor> from_typed_fields(const Fields& fields, const Shape& shape) {
-    switch (kTypes[static_cast<std::size_t>(fields.element_type)]) {
+    switch (*dtype_of(fields.element_type)) {
         case DType::kF32:
         case DType::kC64: return convert<std::uint32_t>(fields, shape, fields.floats);
         case DType::kF64:
@@ -157,7 +152,7 @@ Result<Tensor> from_typed_fields(const Fields& fields, const Shape& shape) {
 }
 
 Result<Tensor> from_bytes(const Fields& fields, const Shape& shape, ByteView raw) {
-    const DType dtype = kTypes[static_cast<std::size_t>(fields.element_type)];
+    const DType dtype = *dtype_of(fields.element_type);
     if (dtype == DType::kString) {
         return invalid_argument("tensor '{}' of strings may not have raw data", fields.name);
     }
@@ -188,7 +183,7 @@ Status check_relative_path(const std::string& path, const std::string& tensor) {
 Result<Tensor> from_external(const Fields& fields, const Shape& shape,
                              const ExternalData& external_data) {
     HF_TRY(check_relative_path(fields.location, fields.name));
-    const DType dtype = kTypes[static_cast<std::size_t>(fields.element_type)];
+    const DType dtype = *dtype_of(fields.element_type);
     const std::uint64_t wanted = static_cast<std::uint64_t>(shape.elements()) * dtype_size(dtype);
     std::int64_t offset = 0;
     if (!fields.offset.empty()) offset = HF_TRY(parse_int(fields.offset).context("offset"));
@@ -210,20 +205,6 @@ Result<Tensor> from_external(const Fields& fields, const Shape& shape,
 }
 
 }  // namespace
-
-Result<DType> dtype_of(std::int64_t element_type) {
-    if (element_type < 1 || element_type >= static_cast<std::int64_t>(kTypes.size())) {
-        return unimplemented("ONNX element type {} is not supported", element_type);
-    }
-    return kTypes[static_cast<std::size_t>(element_type)];
-}
-
-std::int64_t element_type_of(DType dtype) {
-    for (std::size_t i = 1; i < kTypes.size(); ++i) {
-        if (kTypes[i] == dtype) return static_cast<std::int64_t>(i);
-    }
-    return 0;
-}
 
 Result<NamedTensor> parse_tensor_proto(ByteView bytes, const ExternalData& external_data) {
     Fields fields;

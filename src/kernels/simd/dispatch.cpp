@@ -22,14 +22,6 @@ bool has_f16c() {
 }
 #endif
 
-bool found_dot_product() {
-#if HWY_ARCH_X86
-    return __builtin_cpu_supports("avx512vnni") != 0;
-#else
-    return false;
-#endif
-}
-
 std::atomic<std::int64_t> limited_to{0};  // a single target, or 0
 std::atomic<bool> dot_product_allowed{true};
 
@@ -49,6 +41,15 @@ std::int64_t found_targets() {
     }
 #endif
     return targets & HWY_TARGETS;
+}
+
+// Only code of AVX3 has a use for it, which some programs leave out.
+bool found_dot_product() {
+#if HWY_ARCH_X86
+    return (found_targets() & HWY_AVX3) != 0 && __builtin_cpu_supports("avx512vnni") != 0;
+#else
+    return false;
+#endif
 }
 
 struct InstructionSet {

@@ -109,9 +109,9 @@ void compute(const GemmF32& gemm, const Tile<Rows>& tile) {
 
 // The rows of one block against all panels.
 template <class Block>
-class Product {
+class ProductF32 {
 public:
-    Product(const GemmF32& gemm, const GemmF32Data& data, const Block& rows)
+    ProductF32(const GemmF32& gemm, const GemmF32Data& data, const Block& rows)
         : gemm_(gemm), data_(data), rows_(rows), depth_(gemm.windows.depth()) {}
 
     void run() const {
@@ -178,7 +178,7 @@ private:
 
 void gemm(const GemmF32& gemm, const GemmF32Data& data) {
     with_row_blocks(gemm.windows, data.in, kTileRows,
-                    [&](const auto& block) { Product(gemm, data, block).run(); });
+                    [&](const auto& block) { ProductF32(gemm, data, block).run(); });
 }
 
 }  // namespace HWY_NAMESPACE

@@ -200,9 +200,9 @@ void compute(const GemmI8& gemm, const GemmI8Data& data, const Tile<Rows>& tile)
 
 // The rows of one block against all panels.
 template <class Arithmetic, class Block>
-class Product {
+class ProductI8 {
 public:
-    Product(const GemmI8& gemm, const GemmI8Data& data, const Block& rows)
+    ProductI8(const GemmI8& gemm, const GemmI8Data& data, const Block& rows)
         : gemm_(gemm), data_(data), rows_(rows) {}
 
     void run() const {
@@ -266,7 +266,7 @@ template <class Arithmetic>
 void run(const GemmI8& gemm, const GemmI8Data& data) {
     const auto* in = static_cast<const typename Arithmetic::Left*>(data.in);
     with_row_blocks(gemm.windows, in, kTileRows, [&](const auto& block) {
-        Product<Arithmetic, std::remove_cvref_t<decltype(block)>>(gemm, data, block).run();
+        ProductI8<Arithmetic, std::remove_cvref_t<decltype(block)>>(gemm, data, block).run();
     });
 }
 

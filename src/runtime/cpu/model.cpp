@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "runtime/cpu/build.h"
-
 namespace hf::runtime::cpu {
 namespace {
 
@@ -140,15 +138,6 @@ Result<std::vector<Tensor>> CpuSession::run(std::span<const Tensor> inputs) {
     }
     HF_TRY(run_into(inputs, buffers));
     return outputs;
-}
-
-Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile(const graph::Graph& graph,
-                                                                const CompileOptions& options,
-                                                                CompileReport& report) const {
-    Plan plan = HF_TRY(build_plan(graph, options, report));
-    std::shared_ptr<const CpuModel> model = HF_TRY(CpuModel::create(std::move(plan)));
-    model->report_fallbacks(report);
-    return model;
 }
 
 }  // namespace hf::runtime::cpu

@@ -125,7 +125,9 @@ Result<std::vector<MadeStep>> make_steps(const Plan& plan) {
             HF_TRY(operation.kernel->verify(operation, plan.weights.data())
                        .context("{}: {}", operation.name, operation.kernel->name));
         }
-        if (operation.kernel->by_library) {
+        if (operation.kernel->by_library && plan.own_kernels_only) {
+            made.library_refused = "switched off";
+        } else if (operation.kernel->by_library) {
             Result<StepPtr> faster = make_library_step(operation, plan.weights.data());
             made.library_refused = std::string(faster.status().message());
             if (faster.ok()) made.step = std::move(faster).value();

@@ -181,6 +181,7 @@ struct Plan {
     std::uint64_t macs = 0;
     ByteView weights;
     std::shared_ptr<const void> weights_owner;
+    bool own_kernels_only = false;  // not oneDNN's, which our own stand in for
 };
 
 struct MadeStep {
