@@ -84,9 +84,12 @@ std::uint64_t strip_elements(const NodeView& view, const Fields& fields, std::in
     const std::int64_t channels = (x[3] + channel_step - 1) / channel_step * channel_step;
     const auto row = static_cast<std::size_t>((x[2] + fields[kLeft] + fields[kRight]) * channels);
     const std::int64_t reach = (fields[kKernelY] - 1) * fields[kDilationY] + 1;
-    const Strips strips = strips_of({static_cast<std::size_t>(view.out_shape()[1]),
-                                     static_cast<std::size_t>(fields[kStrideY]),
-                                     static_cast<std::size_t>(reach), row * element_size});
+    const auto size = [](std::int64_t extent) { return static_cast<std::size_t>(extent); };
+    const std::size_t weights = size(fields[kKernelY] * fields[kKernelX]) * size(x[3]) /
+                                size(fields[kGroup]) * size(view.out_shape()[3]);
+    const Strips strips =
+        strips_of({size(view.out_shape()[1]), size(view.out_shape()[2]), size(fields[kStrideY]),
+                   size(reach), row * element_size, weights * element_size});
     return strips.padded * row;
 }
 

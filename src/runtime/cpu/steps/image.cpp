@@ -23,18 +23,23 @@ Status check_axis(const Axis& axis, std::int64_t out) {
 }  // namespace
 
 Strips strips_of(const StripInput& input) {
-    constexpr std::size_t kStripBytes = 192 << 10;
+    constexpr std::size_t kStripBytes = 192 << 10, kWeightBytes = 256 << 10, kPixels = 96;
     const std::size_t fit = kStripBytes / std::max<std::size_t>(1, input.row_bytes);
     Strips strips;
     if (fit > input.reach) strips.rows += (fit - input.reach) / input.stride;
+    if (input.weight_bytes > kWeightBytes) {
+        const std::size_t width = std::max<std::size_t>(1, input.out_width);
+        strips.rows = std::max(strips.rows, (kPixels + width - 1) / width);
+    }
     strips.rows = std::min(strips.rows, input.out_height);
     strips.padded = (strips.rows - 1) * input.stride + input.reach;
     return strips;
 }
 
 Strips Geometry::strips(std::size_t element_size) const {
-    return strips_of({out_height, stride_y, (kernel_y - 1) * dilation_y + 1,
-                      padding.padded_row() * element_size});
+    const std::size_t weights = kernel_y * kernel_x * padding.channels / group * out_channels;
+    return strips_of({out_height, out_width, stride_y, (kernel_y - 1) * dilation_y + 1,
+                      padding.padded_row() * element_size, weights * element_size});
 }
 
 Geometry Geometry::flattened() const {

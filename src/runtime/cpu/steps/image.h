@@ -30,16 +30,18 @@ enum GeometryField : std::size_t {
 };
 
 // A convolution that wants borders works on strips of output rows, so that the padded rows under
-// one stay in the cache between being written and being read.
+// one stay in the cache between being written and being read. Where the weights themselves do not
+// stay there, a strip has enough pixels to be worth reading them all.
 struct Strips {
     std::size_t rows = 1;    // of the output, in all but the last strip
     std::size_t padded = 1;  // rows of the padded image under so many
 };
 
 struct StripInput {
-    std::size_t out_height = 1, stride = 1;
+    std::size_t out_height = 1, out_width = 1, stride = 1;
     std::size_t reach = 1;      // rows that a window spans
     std::size_t row_bytes = 1;  // of the padded image
+    std::size_t weight_bytes = 0;
 };
 Strips strips_of(const StripInput& input);
 
