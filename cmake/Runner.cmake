@@ -21,12 +21,14 @@ endfunction()
 
 hf_runner_part(core base/bytes.cpp base/checksum.cpp base/digest.cpp base/rng.cpp base/status.cpp
     base/text.cpp tensor/dtype.cpp tensor/npy.cpp tensor/shape.cpp tensor/tensor.cpp runtime/executable.cpp
-    runtime/crew.cpp runtime/model.cpp runtime/plan_file.cpp runtime/plan_header.cpp runtime/cpu/model.cpp runtime/cpu/plan.cpp
+    runtime/model.cpp runtime/plan_file.cpp runtime/plan_header.cpp runtime/cpu/model.cpp runtime/cpu/plan.cpp
     runtime/cpu/plan_decode.cpp runner/command.cpp runner/io.cpp runner/main.cpp
     runner/no_library.cpp runner/support.cpp)
 target_sources(runner_core PRIVATE ${CMAKE_SOURCE_DIR}/cmake/format_library.cpp)
 target_compile_definitions(runner_core PRIVATE HF_WITHOUT_STDIO)
 hf_runner_part(kernels kernels/*.cpp kernels/simd/*.cpp)
+hf_runner_part(crew runtime/crew.cpp)
+hf_runner_part(no_crew runner/no_crew.cpp)
 hf_runner_part(micro_kernels kernels/fixed_point.cpp kernels/move.cpp kernels/simd/depthwise.cpp
     kernels/simd/dispatch.cpp kernels/simd/gemm_f32.cpp kernels/simd/gemm_i8.cpp kernels/simd/pad.cpp
     kernels/simd/pool.cpp kernels/simd/quantized.cpp)
@@ -41,7 +43,7 @@ target_compile_options(runner_kernels PRIVATE -O2)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
     target_compile_options(runner_kernels PRIVATE -march=x86-64-v2)
     # AVX-512 would add a third of the kernels, for models that take a tenth of a millisecond.
-    target_compile_options(runner_micro_kernels PRIVATE -march=x86-64-v2
+    target_compile_options(runner_micro_kernels PRIVATE -march=x86-64-v2 -DHF_KERNELS_SMALL
         "-DHWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_AVX3|HWY_AVX3_DL)")
 endif()
 
@@ -57,5 +59,5 @@ function(hf_runner name)
     endif()
 endfunction()
 
-hf_runner(holdfast-run steps kernels reference)
-hf_runner(holdfast-micro micro_steps micro_kernels)
+hf_runner(holdfast-run steps kernels reference crew)
+hf_runner(holdfast-micro micro_steps micro_kernels no_crew)

@@ -109,7 +109,7 @@ works hf infer pump --input window=random
 receipt=$(grep -oE '[0-9]+-[0-9a-f]{16}' log | head -1)
 works curl -sf "$url/v2/receipts/$receipt" -o after.json
 works "$holdfast" receipt verify after.json --key data/receipts/log.pub
-sed 's/"duration_ns":1/"duration_ns":2/; s/"duration_ns":[3-9]/"duration_ns":1/' after.json >changed.json
+sed 's/"duration_ns":/"duration_ns":1/' after.json >changed.json
 "$holdfast" receipt verify changed.json --key data/receipts/log.pub >log 2>&1 && fail "a changed receipt was believed"
 
 kill -TERM $server

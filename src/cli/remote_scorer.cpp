@@ -86,9 +86,10 @@ private:
     RemoteScorer(std::unique_ptr<http::Client> client, std::string url)
         : client_(std::move(client)), url_(std::move(url)) {}
 
-    // What is no number (null stands for NaN) must not pass for a low score.
+    // Scores are f32, which the decimal digits of the answer may miss by less than one. What is no
+    // number (null stands for NaN) must not pass for a low score.
     static double number(const json::Value& value) {
-        if (value.is_double()) return value.get_double();
+        if (value.is_double()) return double{static_cast<float>(value.get_double())};
         if (value.is_int64()) return static_cast<double>(value.get_int64());
         if (value.is_uint64()) return static_cast<double>(value.get_uint64());
         return std::numeric_limits<double>::quiet_NaN();

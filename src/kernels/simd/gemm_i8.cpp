@@ -241,6 +241,10 @@ private:
         constexpr std::size_t kWide = kManyRegisters ? 4 * kVectors : kVectors;
         constexpr std::size_t kWider = kManyRegisters ? 4 * kVectors : 2 * kVectors;
         std::size_t row = 0;
+        if constexpr (kSmallCode) {
+            for (; row < rows_.count; ++row) columns<1, kVectors>(row, 0);
+            return;
+        }
         for (; row + 4 <= rows_.count; row += 4) columns<4, kWide>(row, 0);
         for (; row + 2 <= rows_.count; row += 2) columns<2, kWider>(row, 0);
         for (; row < rows_.count; ++row) columns<1, 4 * kVectors>(row, 0);

@@ -13,6 +13,13 @@
 
 namespace hf::kernels {
 
+// Where a program has to be small, one form of each loop does for all shapes.
+#ifdef HF_KERNELS_SMALL
+inline constexpr bool kSmallCode = true;
+#else
+inline constexpr bool kSmallCode = false;
+#endif
+
 // Where the rows of a tile start: at addresses of their own, or at equal steps, for which a quarter
 // of the registers do. at(row) follows `move` elements on.
 template <typename T>
@@ -119,13 +126,16 @@ void for_row_blocks(const Windows& windows, std::size_t tile, F f) {
 // Calls f(block) for the same blocks, each of the kind that fits its rows.
 template <typename T, typename F>
 void with_row_blocks(const Windows& windows, const T* in, std::size_t tile, F f) {
-    const bool even = windows.rows_y == 1 || windows.step_y == windows.rows_x * windows.step_x;
+    [[maybe_unused]] const bool even =
+        windows.rows_y == 1 || windows.step_y == windows.rows_x * windows.step_x;
     for_row_blocks(windows, tile, [&](std::size_t first, std::size_t count) {
-        if (even) {
-            f(EvenBlock<T>{first, count, in + first * windows.step_x, windows.step_x});
-        } else {
-            f(RowBlock<T>(windows, in, first, count));
+        if constexpr (!kSmallCode) {
+            if (even) {
+                f(EvenBlock<T>{first, count, in + first * windows.step_x, windows.step_x});
+                return;
+            }
         }
+        f(RowBlock<T>(windows, in, first, count));
     });
 }
 
@@ -134,8 +144,8 @@ void with_row_blocks(const Windows& windows, const T* in, std::size_t tile, F f)
 // again. REQUIRES: count is at least kRows.
 template <std::size_t kRows, typename F>
 void for_tiles(std::size_t count, F f) {
-    constexpr std::size_t kLow = kRows > 3 ? kRows * 2 / 3 : kRows;
-    constexpr std::size_t kMiddle = kRows > 5 ? kRows * 5 / 6 : kRows;
+    constexpr std::size_t kLow = kRows > 3 && !kSmallCode ? kRows * 2 / 3 : kRows;
+    constexpr std::size_t kMiddle = kRows > 5 && !kSmallCode ? kRows * 5 / 6 : kRows;
     const auto walk = [&](auto height) {
         std::size_t row = 0;
         for (; row + height() <= count; row += height()) f(height, row);
