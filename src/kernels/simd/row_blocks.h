@@ -13,11 +13,17 @@
 
 namespace hf::kernels {
 
-// Where a program has to be small, one form of each loop does for all shapes.
+// Where a program has to be small, one form of each loop does for all shapes. Sanitizers, which
+// compile these loops for minutes, see tiles of one height.
 #ifdef HF_KERNELS_SMALL
 inline constexpr bool kSmallCode = true;
 #else
 inline constexpr bool kSmallCode = false;
+#endif
+#if defined(HF_KERNELS_SMALL) || defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kOneHeight = true;
+#else
+inline constexpr bool kOneHeight = false;
 #endif
 
 // Where the rows of a tile start: at addresses of their own, or at equal steps, for which a quarter
@@ -144,8 +150,8 @@ void with_row_blocks(const Windows& windows, const T* in, std::size_t tile, F f)
 // again. REQUIRES: count is at least kRows.
 template <std::size_t kRows, typename F>
 void for_tiles(std::size_t count, F f) {
-    constexpr std::size_t kLow = kRows > 3 && !kSmallCode ? kRows * 2 / 3 : kRows;
-    constexpr std::size_t kMiddle = kRows > 5 && !kSmallCode ? kRows * 5 / 6 : kRows;
+    constexpr std::size_t kLow = kRows > 3 && !kOneHeight ? kRows * 2 / 3 : kRows;
+    constexpr std::size_t kMiddle = kRows > 5 && !kOneHeight ? kRows * 5 / 6 : kRows;
     const auto walk = [&](auto height) {
         std::size_t row = 0;
         for (; row + height() <= count; row += height()) f(height, row);
