@@ -9,9 +9,9 @@
 namespace hf {
 namespace {
 
-// Tensors of several of these get them from the kernel where it has them: kernels walk over many
-// rows at a time, and looking up pages of 4 KiB costs a tenth of a large convolution. The first
-// megabytes of smaller ones would be rounding.
+// Tensors of several of these ask the system for them: convolutions walk over many rows at a time,
+// whose pages of 4 KiB have to be looked up. For smaller tensors most of such a page would be
+// waste.
 constexpr std::size_t kLargePage = std::size_t{2} << 20;
 constexpr std::size_t kWorthLargePages = 2 * kLargePage;
 
