@@ -14,5 +14,8 @@ HF_TEST_PACKAGES=(
     docker-registry skopeo
 )
 
+# What `./dev test arm` needs.
+HF_ARM_PACKAGES=(g++-aarch64-linux-gnu qemu-user)
+
 # What `./dev fuzz` needs.
 HF_FUZZ_PACKAGES=(clang-14 libclang-rt-14-dev)

@@ -1,7 +1,7 @@
 """Which models are measured, and the two files of each: ours and the peer's."""
 
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from twins import Twin
 
 @dataclass
 class Entry:
-    kind: str  # fp32 or int8
+    kind: str  # of KINDS
     name: str
     ours: str  # a file that Holdfast reads
     peer: str  # the same layers and numbers as ONNX
@@ -23,6 +23,10 @@ TINY = {'fp32': {'ad': 'ad01_fp32', 'kws': 'kws_ref_model_float32', 'ic': 'pretr
         'int8': {'ad': 'ad01_int8', 'kws': 'kws_ref_model', 'ic': 'pretrainedResnet_quant', 'vww': 'vww_96_int8'}}
 LARGE = {'fp32': ('mobilenet_v1', 'mobilenet_v2', 'resnet50', 'bert_tiny', 'minilm_l6'),
          'int8': ('mobilenet_v1', 'mobilenet_v2', 'resnet50')}
+
+
+KINDS = ('fp32', 'int8', 'bf16')
+BF16 = ('ic', 'mobilenet_v1', 'mobilenet_v2', 'resnet50', 'bert_tiny', 'minilm_l6')  # the fp32 files, ours in bf16
 
 
 def once(path, make):
@@ -54,6 +58,7 @@ def entries(data, folder, seed):
                 target = folder / f'{name}_int8.onnx'
                 path = once(target, lambda partial, source=path: quantized.quantize(pathlib.Path(source), partial, seed))
             found.append(Entry(kind, name, path, path))
+    found += [replace(entry, kind='bf16') for entry in found if entry.kind == 'fp32' and entry.name in BF16]
     return found
 
 

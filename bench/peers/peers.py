@@ -28,6 +28,7 @@ import models
 
 FP32_TOLERANCE = 1e-3  # of the largest number
 INT8_STEPS = 32  # an eighth of the range: theirs rounds in floats, ours as TFLite does, and a softmax amplifies
+BF16_TOLERANCE = 0.02  # relative L2 error, as --max-rounding counts it
 BUSY = 0.5  # load a CPU above which a table is marked
 
 
@@ -68,6 +69,7 @@ class Ours:
 
     def __init__(self, holdfast, entry, names, tensors, folder):
         self.holdfast, self.entry, self.folder, self.inputs = holdfast, entry, folder, []
+        self.math = ['--math', 'bf16'] if entry.kind == 'bf16' else []
         for i, (name, tensor) in enumerate(zip(names, tensors)):
             if entry.nhwc and tensor.ndim == 4:
                 tensor = np.ascontiguousarray(tensor.transpose(0, 2, 3, 1))
@@ -76,7 +78,8 @@ class Ours:
             self.inputs += ['--input', file if entry.nhwc else f'{name}={file}']
 
     def call(self, command, *more):
-        return subprocess.run([self.holdfast, command, self.entry.ours, '--device', 'cpu', *self.inputs, *more],
+        return subprocess.run([self.holdfast, command, self.entry.ours, '--device', 'cpu', *self.math,
+                               *self.inputs, *more],
                               check=True, capture_output=True, text=True).stdout
 
     def output(self):
@@ -87,6 +90,10 @@ class Ours:
         return json.loads(self.call('bench', '--threads', '1', '--seconds', str(seconds), '--json'))
 
 
+def relative(got, want):
+    return np.linalg.norm((got.astype(np.float64) - want).ravel()) / np.linalg.norm(want.astype(np.float64).ravel())
+
+
 def difference(got, want):
     """In parts of the largest number for reals, in steps for integers."""
     gap = np.abs(got.astype(np.float64).ravel() - want.astype(np.float64).ravel()).max()
@@ -95,7 +102,11 @@ def difference(got, want):
 
 def agreement(entry, ours, theirs):
     """How far the outputs differ, and whether that is near enough. int8 models with fp32 outputs go by the winner and
-    a tenth of the largest number: one step of rounding early on moves what follows."""
+    a tenth of the largest number: one step of rounding early on moves what follows. bf16 goes by the error relative to
+    the output as a whole."""
+    if entry.kind == 'bf16':
+        gap = relative(ours, theirs)
+        return float(f'{gap:.3g}'), bool(gap <= BF16_TOLERANCE)
     gap = difference(ours, theirs)
     limit = INT8_STEPS if theirs.dtype != np.float32 else FP32_TOLERANCE if entry.kind == 'fp32' else 0.1
     return float(f'{gap:.3g}'), bool(gap <= limit and np.argmax(ours) == np.argmax(theirs))
@@ -153,7 +164,7 @@ def table(report):
              f"{report['call_overhead_us']:.2f} us (not subtracted)",
              f"method     {report['rounds']} interleaved rounds of {report['seconds']} s; min, p50, p99 and CPU are medians "
              f"of rounds; seed {report['seed']}; all figures measured"]
-    for kind in models.TINY:
+    for kind in models.KINDS:
         rows = report[kind]['models']
         if not rows:
             continue
@@ -177,7 +188,7 @@ def report_of(options):
               'busy': load > BUSY * os.cpu_count(), 'onnxruntime': ort.__version__,
               'call_overhead_us': call_overhead(options), 'rounds': options.rounds, 'seconds': options.seconds,
               'seed': options.seed, 'how': 'measured'}
-    for kind in models.TINY:
+    for kind in models.KINDS:
         rows = {}
         for entry in (e for e in found if e.kind == kind):
             print(f'{kind}/{entry.name} ...', end=' ', file=sys.stderr, flush=True)
@@ -210,7 +221,7 @@ def main():
         (options.results / 'peers.json').write_text(json.dumps(report, indent=1) + '\n')
         (options.results / 'peers.txt').write_text(table(report))
     print(json.dumps(report) if options.json else table(report), end='\n' if options.json else '')
-    return 0 if all(row['agrees'] for kind in models.TINY for row in report[kind]['models'].values()) else 1
+    return 0 if all(row['agrees'] for kind in models.KINDS for row in report[kind]['models'].values()) else 1
 
 
 sys.exit(main())

@@ -63,23 +63,36 @@ Result<std::pair<std::string, Shape>> parse_input_shape(const std::string& text)
     return std::pair(text.substr(0, sign), std::move(shape));
 }
 
+Result<runtime::Math> math_option(const Arguments& arguments) {
+    const std::string name = arguments.get("math");
+    if (name == "f32") return runtime::Math::kF32;
+    if (name == "bf16") return runtime::Math::kBf16;
+    return invalid_argument("--math: there is no '{}'; want f32 or bf16", name);
+}
+
 }  // namespace
 
 std::vector<Option> device_options() {
-    return {{"--device",
-             "ref (the reference), cpu, auto: cpu where it can; onnxruntime, or plugin:PATH of a "
-             "vendor's library, with auto for what it refuses",
-             "DEVICE", "auto"},
-            {"--op-device",
-             "give this operator to onnxruntime or plugin:PATH, and the rest to --device",
-             "OP=DEVICE", "", true},
-            {"--shape", "fix the open extents of this input: \"x=1x3x224x224\"", "INPUT=SHAPE", "",
-             true},
-            {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
-             true},
-            {"--disable-kernel",
-             "compile without this kernel, or without a family of them, such as 'onednn'", "NAME",
-             "", true}};
+    return {
+        {"--device",
+         "ref (the reference), cpu, auto: cpu where it can; onnxruntime, or plugin:PATH of a "
+         "vendor's library, with auto for what it refuses",
+         "DEVICE", "auto"},
+        {"--op-device",
+         "give this operator to onnxruntime or plugin:PATH, and the rest to --device", "OP=DEVICE",
+         "", true},
+        {"--shape", "fix the open extents of this input: \"x=1x3x224x224\"", "INPUT=SHAPE", "",
+         true},
+        {"--math",
+         "of fp32 convolutions and products: f32, or bf16: rounded to bfloat16, summed in fp32",
+         "MATH", "f32"},
+        {"--max-rounding",
+         "with --math bf16: how much outputs may change, else the model stays in fp32", "P%", "2%"},
+        {"--disable-pass", "leave this graph pass out; 'all' leaves out every one", "NAME", "",
+         true},
+        {"--disable-kernel",
+         "compile without this kernel, or without a family of them, such as 'onednn'", "NAME", "",
+         true}};
 }
 
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments) {
@@ -89,6 +102,8 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
     for (const std::string& text : arguments.all("shape")) {
         options.input_shapes.push_back(HF_TRY(parse_input_shape(text)));
     }
+    options.math = HF_TRY(math_option(arguments));
+    options.max_rounding = HF_TRY(share_option(arguments, "max-rounding"));
     options.disabled_passes = arguments.all("disable-pass");
     options.disabled_kernels = arguments.all("disable-kernel");
     return options;
@@ -113,6 +128,10 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
         if (!options.input_shapes.empty()) {
             return invalid_argument("{}: a plan has one shape already; give the model file", path);
         }
+        if (options.math != runtime::Math::kF32) {
+            return invalid_argument("{}: a plan's math is chosen already; give the model file",
+                                    path);
+        }
         const bool own = options.disabled_kernels == std::vector<std::string>{"onednn"};
         if (!options.disabled_passes.empty() || (!options.disabled_kernels.empty() && !own)) {
             return invalid_argument(
@@ -130,6 +149,10 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
             HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
     }
     loaded.load_ms = milliseconds_since(world, start);
+    if (!loaded.report.math_refusal.empty()) {
+        world.note(fmt::format("warning: {} stays in fp32: {}; --max-rounding allows more\n", path,
+                               loaded.report.math_refusal));
+    }
     return loaded;
 }
 
@@ -152,6 +175,8 @@ json::Object describe_report(const runtime::CompileReport& report) {
     out["device"] = report.device;
     if (!report.device_refusal.empty()) out["deviceRefusal"] = report.device_refusal;
     if (report.by_shape) out["byShape"] = true;
+    if (report.rounding >= 0) out["bf16Rounding"] = report.rounding;
+    if (!report.math_refusal.empty()) out["bf16Refusal"] = report.math_refusal;
     out["arenaBytes"] = report.arena_bytes;
     out["weightBytes"] = report.weight_bytes;
     out["macs"] = report.macs;
@@ -185,6 +210,11 @@ std::string format_report(const runtime::CompileReport& report) {
     if (!report.device_refusal.empty()) {
         text += fmt::format("why not  {}\n", report.device_refusal);
     }
+    if (report.rounding >= 0) {
+        text += fmt::format("bf16     changes outputs by {:.2g} %, measured over random inputs\n",
+                            report.rounding * 100);
+    }
+    if (!report.math_refusal.empty()) text += fmt::format("no bf16  {}\n", report.math_refusal);
     if (report.by_shape) {
         text +=
             "shapes   compiled for each that inputs come in; told of below: open extents of 1\n";
@@ -206,6 +236,18 @@ std::string format_report(const runtime::CompileReport& report) {
         if (!row.refused.empty()) text += fmt::format("         not {}\n", row.refused);
     }
     return text;
+}
+
+Result<double> share_option(const Arguments& arguments, const std::string& name) {
+    const std::string given = arguments.get(name);
+    const bool percent = given.ends_with('%');
+    const std::string_view digits = std::string_view(given).substr(0, given.size() - percent);
+    const double number = HF_TRY(parse_double(digits).context("--{}", name));
+    const double share = percent ? number / 100 : number;
+    if (!(share >= 0 && share <= 1)) {
+        return invalid_argument("--{}: {} is outside 0% to 100%", name, given);
+    }
+    return share;
 }
 
 Result<Duration> seconds_option(const Arguments& arguments, const std::string& name) {

@@ -16,8 +16,8 @@
 
 namespace hf::cli {
 
-// The options that every command with a device shares: --device, --op-device, --disable-pass,
-// --disable-kernel.
+// The options that every command with a device shares: --device, --op-device, --math,
+// --max-rounding, --disable-pass, --disable-kernel.
 std::vector<Option> device_options();
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments);
 
@@ -43,6 +43,9 @@ Result<std::shared_ptr<runtime::Crew>> make_crew(World& world, const Arguments& 
 // The compile report for --json and for people.
 json::Object describe_report(const runtime::CompileReport& report);
 std::string format_report(const runtime::CompileReport& report);
+
+// An option's share: "0.5%" or "0.005".
+Result<double> share_option(const Arguments& arguments, const std::string& name);
 
 // An option's count of seconds, above 0 and at most an hour.
 Result<Duration> seconds_option(const Arguments& arguments, const std::string& name);

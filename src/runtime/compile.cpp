@@ -1,7 +1,9 @@
 #include "runtime/compile.h"
 
 #include <array>
+#include <cmath>
 
+#include "runtime/bf16_gate.h"
 #include "runtime/by_shape.h"
 #include "runtime/cpu/lower.h"
 #include "runtime/cpu/model.h"
@@ -59,6 +61,9 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
     CompileReport own;
     CompileReport& to = report ? *report : own;
     HF_TRY(cpu::check_kernel_names(options.disabled_kernels));
+    if (options.math == Math::kBf16 && std::isfinite(options.max_rounding)) {
+        return compile_in_bf16(std::move(graph), options, to);
+    }
     if (!options.offers.empty()) return compile_split(std::move(graph), options, to);
     if (options.device == "auto" && options.input_shapes.empty() && has_open_inputs(graph)) {
         auto model = compile_by_shape(graph, options, to);

@@ -24,11 +24,24 @@ struct Offer {
     std::vector<std::string> operators;  // "Conv", "com.microsoft.Gelu"; empty: every one
 };
 
+// What products of fp32 matrices are computed in.
+enum class Math : unsigned char {
+    kF32,
+    kBf16,  // both sides rounded to bfloat16, sums in fp32: faster where the processor has AMX or
+            // AVX-512 BF16, and half the weights everywhere
+};
+
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
     std::vector<std::string> disabled_passes;   // "all" leaves every one out
     std::vector<std::string> disabled_kernels;  // of cpu: "simd.conv_f32", or a family: "onednn"
-    const env::Clock* clock = nullptr;          // times the passes; null: their times stay 0
+    Math math = Math::kF32;
+
+    // bf16 is left out of a model whose outputs differ by more from those in fp32: the relative L2
+    // error over seeded random inputs, of the worst output.
+    double max_rounding = 0.02;
+
+    const env::Clock* clock = nullptr;  // times the passes; null: their times stay 0
 
     // Extents for unknown input dimensions, by input name; others unknown become 1 where cpu needs
     // them fixed. Empty: "auto" compiles a model with unknown extents for each shape that comes.
@@ -63,6 +76,8 @@ struct CompileReport {
     std::vector<PartRow> parts;  // in the order in which they run; empty without back ends
     std::string device;          // "cpu"; of several, "example+cpu"
     std::string device_refusal;  // why "auto" did not choose cpu; empty when it did
+    double rounding = -1;        // what bf16 changes, as max_rounding counts it; below 0: no bf16
+    std::string math_refusal;    // why it is not in bf16 though asked to be
     bool by_shape = false;       // for each shape that comes (by_shape.h); told of is that of 1s
     std::uint64_t arena_bytes = 0;
     std::uint64_t weight_bytes = 0;

@@ -16,18 +16,6 @@ using runtime::QuantizeReport;
 
 constexpr std::int64_t kMaxSamples = 1'000'000;
 
-// "0.5%" or "0.005".
-Result<double> loss_of(std::string_view text) {
-    const bool percent = text.ends_with('%');
-    if (percent) text.remove_suffix(1);
-    const double number = HF_TRY(parse_double(text).context("--max-loss"));
-    const double share = percent ? number / 100 : number;
-    if (!(share >= 0 && share <= 1)) {
-        return invalid_argument("--max-loss: {} is outside 0% to 100%", text);
-    }
-    return share;
-}
-
 Result<QuantizeOptions> options_of(World& world, const Arguments& arguments) {
     QuantizeOptions options;
     options.rule.calibrator =
@@ -38,7 +26,7 @@ Result<QuantizeOptions> options_of(World& world, const Arguments& arguments) {
         return invalid_argument("--percentile: {} is outside 50 to 100", options.rule.percentile);
     }
     options.measure = HF_TRY(runtime::parse_measure(arguments.get("measure")).context("--measure"));
-    options.loss_max = HF_TRY(loss_of(arguments.get("max-loss")));
+    options.loss_max = HF_TRY(share_option(arguments, "max-loss"));
     options.keep = arguments.all("keep");
     options.seed =
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("seed", 0, std::int64_t{1} << 53)));

@@ -8,6 +8,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/clamp-inl.h"
 #include "kernels/simd/partial-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -68,7 +69,7 @@ HWY_INLINE void outputs(const DepthwiseF32& s, const DepthwiseF32Data& data, con
     const V low = hn::Set(d, s.min), high = hn::Set(d, s.max);
     HWY_UNROLL(8) for (std::size_t i = 0; i < kCount; ++i) {
         HWY_UNROLL(8) for (std::size_t v = 0; v < kVectors; ++v) {
-            store_some(hn::Min(high, hn::Max(low, sums[i][v])), d,
+            store_some(clamp(sums[i][v], low, high), d,
                        w.out + i * s.channels + channel + v * kLanes, lanes);
         }
     }

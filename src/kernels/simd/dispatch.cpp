@@ -8,6 +8,8 @@
 
 #if HWY_ARCH_X86
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace hf::kernels {
@@ -23,7 +25,9 @@ bool has_f16c() {
 #endif
 
 std::atomic<std::int64_t> limited_to{0};  // a single target, or 0
-std::atomic<bool> dot_product_allowed{true};
+// What AVX3 code may use beside it.
+enum class Extension : std::uint8_t { kNone, kDotProduct, kBf16Pairs, kTiles };
+std::atomic<Extension> allowed{Extension::kTiles};
 
 // The bits of Highway's targets; the one compiled without dispatch is always there.
 std::int64_t found_targets() {
@@ -52,10 +56,33 @@ bool found_dot_product() {
 #endif
 }
 
+// Processors with pairs or tiles have the dot product of bytes.
+bool found_bf16_pairs() {
+#if HWY_ARCH_X86
+    return found_dot_product() && __builtin_cpu_supports("avx512bf16") != 0;
+#else
+    return false;
+#endif
+}
+
+// The processor has tiles, and Linux, which switches their registers off for all who do not ask
+// (Documentation/arch/x86/xstate.rst), lets us have them.
+bool found_tiles() {
+#if HWY_ARCH_X86 && defined(__linux__)
+    constexpr unsigned kBf16 = 1U << 22, kTile = 1U << 24;
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return found_bf16_pairs() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBf16) != 0 &&
+           (d & kTile) != 0 && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+    return false;
+#endif
+}
+
 struct InstructionSet {
     std::string_view name;
     std::int64_t target = 0;
-    bool dot_product = false;
+    Extension extension = Extension::kNone;
 };
 
 // Best first: Highway numbers better targets lower.
@@ -63,8 +90,12 @@ std::vector<InstructionSet> found_sets() {
     std::vector<InstructionSet> sets;
     for (std::int64_t targets = found_targets(); targets != 0; targets &= targets - 1) {
         const std::int64_t target = targets & -targets;
-        if (target == HWY_AVX3 && found_dot_product()) sets.push_back({"AVX3_VNNI", target, true});
-        sets.push_back({hwy::TargetName(target), target, false});
+        if (target == HWY_AVX3) {
+            if (found_tiles()) sets.push_back({"AVX3_AMX", target, Extension::kTiles});
+            if (found_bf16_pairs()) sets.push_back({"AVX3_BF16", target, Extension::kBf16Pairs});
+            if (found_dot_product()) sets.push_back({"AVX3_VNNI", target, Extension::kDotProduct});
+        }
+        sets.push_back({hwy::TargetName(target), target});
     }
     return sets;
 }
@@ -81,7 +112,7 @@ bool use_instruction_set(std::string_view name) {
     for (const InstructionSet& set : found_sets()) {
         if (!name.empty() && name != set.name) continue;
         limited_to = name.empty() ? 0 : set.target;
-        dot_product_allowed = set.dot_product;
+        allowed = set.extension;
         hwy::GetChosenTarget().DeInit();
         return true;
     }
@@ -90,7 +121,17 @@ bool use_instruction_set(std::string_view name) {
 
 bool has_dot_product() {
     static const bool found = found_dot_product();
-    return found && dot_product_allowed.load(std::memory_order_relaxed);
+    return found && allowed.load(std::memory_order_relaxed) >= Extension::kDotProduct;
+}
+
+bool has_bf16_pairs() {
+    static const bool found = found_bf16_pairs();
+    return found && allowed.load(std::memory_order_relaxed) >= Extension::kBf16Pairs;
+}
+
+bool has_tiles() {
+    static const bool found = found_tiles();
+    return found && allowed.load(std::memory_order_relaxed) >= Extension::kTiles;
 }
 
 }  // namespace hf::kernels

@@ -12,6 +12,8 @@
 #include <hwy/contrib/math/math-inl.h>
 #include <hwy/highway.h>
 
+#include "kernels/simd/clamp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -20,11 +22,6 @@ namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::CappedTag<float, kPanel>;
 using V = hn::VFromD<D>;
 constexpr std::size_t kLanes = hn::MaxLanes(D());
-
-// The last operand wins where one is NaN, so a NaN in `value` stays.
-HWY_INLINE V clamp(V value, V low, V high) {
-    return hn::Min(high, hn::Max(low, value));
-}
 
 // Highway's Exp knows neither large arguments nor NaN.
 HWY_INLINE V exponential(V x) {

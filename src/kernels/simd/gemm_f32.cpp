@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/clamp-inl.h"
 #include "kernels/simd/partial-inl.h"
 #include "kernels/simd/row_blocks.h"
 
@@ -61,7 +62,7 @@ HWY_INLINE void store(const GemmF32& gemm, const Tile<Rows>& tile, V (&sums)[kRo
             }
         }
         float* out = tile.out + from;
-        const auto clamped = [&](V sum) HWY_ATTR { return hn::Min(high, hn::Max(low, sum)); };
+        const auto clamped = [&](V sum) HWY_ATTR { return clamp(sum, low, high); };
         if (left >= kLanes) {
             HWY_UNROLL(32) for (std::size_t r = 0; r < kRows; ++r, out += gemm.out_step) {
                 hn::StoreU(clamped(sums[r][v]), d, out);

@@ -8,9 +8,12 @@
 
 #include "base/rng.h"
 #include "kernels/fixed_point.h"
+#include "kernels/simd/dispatch.h"
+#include "kernels/simd/gemm_bf16.h"
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/gemm_i8.h"
 #include "kernels/simd/pad.h"
+#include "tensor/tensor.h"
 #include "testing/script.h"
 
 namespace hf::kernels {
@@ -104,6 +107,76 @@ TEST(GemmF32, ANotANumberStaysOne) {
     gemm_f32({Windows::matrix(1, 1), 1, 1, -kInfinity, kInfinity},
              {&in, packed.data(), nullptr, nullptr, &out});
     EXPECT_TRUE(std::isnan(out));
+}
+
+float rounded(float value) {
+    return bfloat_to_float(float_to_bfloat(value));
+}
+
+// With every instruction set, against sums of rounded numbers.
+void expect_bf16(const Windows& w, std::size_t columns, Rng& rng) {
+    const std::vector<float> in = random_values<float>(rng, w.extent());
+    const std::vector<float> weights = random_values<float>(rng, columns * w.depth());
+    const std::vector<float> bias = random_values<float>(rng, packed_columns(columns));
+    const std::vector<float> residual = random_values<float>(rng, w.rows() * columns);
+    std::vector<std::uint16_t> packed(packed_size_bf16(columns, w.depth()));
+    pack_bf16({weights.data(), columns, w.depth(), 1}, w.depth(), packed.data());
+    const bool with_residual = rng.chance(1, 2);
+    const GemmF32 gemm{w, columns, columns, rng.chance(1, 2) ? 0 : -kInfinity, kInfinity};
+    std::vector<double> want(w.rows() * columns), size(want.size());
+    for_elements(w, [&](std::size_t row, std::size_t depth, std::size_t at) {
+        for (std::size_t c = 0; c < columns; ++c) {
+            const double product =
+                double{rounded(in[at])} * double{rounded(weights[c * w.depth() + depth])};
+            want[row * columns + c] += product;
+            size[row * columns + c] += std::abs(product);
+        }
+    });
+    for (const std::string_view set : instruction_sets()) {
+        ASSERT_TRUE(use_instruction_set(set));
+        std::vector<float> out(want.size(), 77);
+        // Old bytes there, whatever they mean, count for nothing.
+        std::vector<std::uint16_t> left(left_bytes_bf16(w) / sizeof(std::uint16_t) + 32, 0x7fff);
+        void* aligned = left.data() + (64 - reinterpret_cast<std::uintptr_t>(left.data()) % 64) / 2;
+        gemm_bf16(gemm, {in.data(), packed.data(), bias.data(),
+                         with_residual ? residual.data() : nullptr, out.data(), aligned});
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            double value = want[i] + double{bias[i % columns]};
+            if (with_residual) value += double{residual[i]};
+            ASSERT_NEAR(out[i], std::max(value, double{gemm.min}), 1e-6 * (size[i] + 2))
+                << set << " element " << i << " of " << w.rows() << " x " << w.depth() << " x "
+                << columns;
+        }
+    }
+    use_instruction_set({});
+}
+
+TEST(GemmBf16, EqualsSumsOfRoundedNumbersWithEveryInstructionSet) {
+    Rng rng(testing::seed());
+    for (int round = 0; round < 100; ++round) {
+        expect_bf16(random_windows(rng), 1 + rng.below(70), rng);
+    }
+    expect_bf16(Windows::matrix(300, 257), 33, rng);    // several blocks
+    expect_bf16(Windows::matrix(50, 12'000), 16, rng);  // of few rows
+}
+
+TEST(GemmBf16, ANotANumberStaysOneAndStaysInItsRow) {
+    const float in[] = {std::nanf(""), 1};
+    const float weight = 1;
+    std::vector<std::uint16_t> packed(packed_size_bf16(1, 1));
+    pack_bf16({&weight, 1, 1, 1}, 1, packed.data());
+    const Windows windows = Windows::matrix(2, 1);
+    alignas(64) std::uint16_t left[2048];
+    ASSERT_LE(left_bytes_bf16(windows), sizeof left);
+    for (const std::string_view set : instruction_sets()) {
+        ASSERT_TRUE(use_instruction_set(set));
+        float out[2] = {};
+        gemm_bf16({windows, 1, 1, -kInfinity, kInfinity},
+                  {in, packed.data(), nullptr, nullptr, out, left});
+        EXPECT_TRUE(std::isnan(out[0])) << set;
+        EXPECT_EQ(out[1], 1) << set;
+    }
+    use_instruction_set({});
 }
 
 TEST(GemmI8, EqualsTheFixedPointAndTheRealArithmeticToTheBit) {

@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/clamp-inl.h"
+
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
@@ -114,7 +116,7 @@ struct AverageFold {
         const std::size_t count =
             pool.count_padding ? all : std::max<std::size_t>(1, taps.rows * taps.columns);
         const V mean = hn::Div(sum, hn::Set(d, static_cast<float>(count)));
-        return hn::Min(hn::Set(d, pool.high), hn::Max(hn::Set(d, pool.low), mean));
+        return clamp(mean, hn::Set(d, pool.low), hn::Set(d, pool.high));
     }
 };
 

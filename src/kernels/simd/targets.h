@@ -9,11 +9,12 @@
 // The kernels use no AES; without this, Highway asks for it before it takes SSE4.
 #define HWY_DISABLE_PCLMUL_AES 1
 
-#include <hwy/detect_targets.h>
-
+// Before Highway's header, which makes it 0 otherwise.
 #ifndef HWY_DISABLED_TARGETS
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #endif
+
+#include <hwy/detect_targets.h>
 
 namespace hf::kernels {
 

@@ -10,6 +10,8 @@
 
 #include <hwy/highway.h>
 
+#include "kernels/simd/clamp-inl.h"
+
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/row_blocks.h"
 
@@ -113,7 +115,7 @@ HWY_INLINE void tile_out(const WinogradF32& s, const float* in, std::size_t poin
             const std::size_t at = (y * s.out_width + x) * s.columns;
             V value = hn::Add(result[x], bias);
             if (to.residual) value = hn::Add(value, hn::LoadU(f, to.residual + at));
-            hn::StoreU(hn::Min(high, hn::Max(low, value)), f, to.out + at);
+            hn::StoreU(clamp(value, low, high), f, to.out + at);
         }
     }
 }

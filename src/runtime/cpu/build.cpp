@@ -69,7 +69,7 @@ Status check_ends(const graph::Graph& graph) {
 class Builder final {
 public:
     Builder(const graph::Graph& graph, const CompileOptions& options, CompileReport& report)
-        : graph_(graph), disabled_kernels_(options.disabled_kernels), report_(report) {
+        : graph_(graph), lowering_{options.disabled_kernels, options.math}, report_(report) {
         places_.resize(graph.values.size());
         roots_.resize(graph.values.size());
         blocks_of_.assign(graph.values.size(), kNone);
@@ -115,7 +115,7 @@ private:
         for (const graph::Node& node : wanted_nodes()) {
             HF_TRY(check_node(graph_, node).context("{}", node.describe()));
             const NodeView view{graph_, node};
-            Lowered lowered = HF_TRY(lower_node(view, disabled_kernels_));
+            Lowered lowered = HF_TRY(lower_node(view, lowering_));
             for (Draft& draft : lowered.drafts) {
                 plan_.macs += draft.macs;
                 items_.push_back({std::move(draft), node.describe(), kNone});
@@ -267,7 +267,7 @@ private:
     }
 
     const graph::Graph& graph_;
-    const DisabledKernels& disabled_kernels_;
+    const Lowering lowering_;
     CompileReport& report_;
     std::vector<Item> items_;
     std::vector<Operand> places_;  // of inputs, outputs and constants already placed

@@ -139,7 +139,7 @@ Status check_kernel_names(const DisabledKernels& disabled) {
     return {};
 }
 
-Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled) {
+Result<Lowered> lower_node(const NodeView& view, const Lowering& lowering) {
     Lowered lowered;
     const LoweringRow* row = find_row(view.node);
     if (!row) lowered.refused = "no vector kernel for this operator";
@@ -151,7 +151,8 @@ Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled
     }
     for (std::size_t i = 0; row && i < row->implementations.size(); ++i) {
         const Implementation& implementation = row->implementations[i];
-        Drafts drafts = is_disabled(implementation.name, disabled)
+        if (implementation.math != Math::kF32 && implementation.math != lowering.math) continue;
+        Drafts drafts = is_disabled(implementation.name, lowering.disabled)
                             ? Drafts(unimplemented("switched off"))
                             : attempt(view, implementation);
         if (drafts.ok()) {

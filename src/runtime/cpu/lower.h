@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "graph/graph.h"
+#include "runtime/compile.h"
 #include "runtime/cpu/plan.h"
 
 namespace hf::runtime::cpu {
@@ -72,6 +73,7 @@ using Drafts = Result<std::vector<Draft>>;
 struct Implementation {
     std::string_view name;  // for the report: mostly the kernel's
     Drafts (*draft)(const NodeView& view);
+    Math math = Math::kF32;  // for models in this only
 };
 
 struct LoweringRow {
@@ -95,7 +97,13 @@ using DisabledKernels = std::vector<std::string>;
 // INVALID_ARGUMENT names one that does not exist, and the nearest.
 Status check_kernel_names(const DisabledKernels& disabled);
 
+// What a model is lowered by.
+struct Lowering {
+    const DisabledKernels& disabled;
+    Math math = Math::kF32;
+};
+
 // UNIMPLEMENTED when not even the reference function takes the node.
-Result<Lowered> lower_node(const NodeView& view, const DisabledKernels& disabled);
+Result<Lowered> lower_node(const NodeView& view, const Lowering& lowering);
 
 }  // namespace hf::runtime::cpu

@@ -66,36 +66,41 @@ std::string_view measure_name(Measure measure) {
 
 Result<Judge> Judge::create(const graph::Graph& original, Measure measure, const Samples& samples,
                             std::vector<std::size_t> held_out) {
+    const auto model = HF_TRY(compile_to_measure(original));
+    return create(*model, measure, samples, std::move(held_out));
+}
+
+Result<Judge> Judge::create(const CompiledModel& original, Measure measure, const Samples& samples,
+                            std::vector<std::size_t> held_out) {
     Judge judge;
     judge.samples_ = samples;
     judge.held_out_ = std::move(held_out);
-    const auto model = HF_TRY(compile_to_measure(original));
-    const auto session = HF_TRY(model->new_session());
+    const auto session = HF_TRY(original.new_session());
     for (const std::size_t index : judge.held_out_) {
         const auto inputs = HF_TRY(samples.read(index).context("sample {}", index));
         judge.wanted_.push_back(HF_TRY(session->run(inputs).context("sample {}", index)));
     }
-    HF_TRY(judge.choose_measure(original, measure));
+    HF_TRY(judge.choose_measure(measure));
     return judge;
 }
 
-bool Judge::has_scores(const graph::Graph& original) const {
+bool Judge::has_scores() const {
     if (wanted_[0].size() != 1 || wanted_[0][0].dtype() != DType::kF32) return false;
     const Shape& shape = wanted_[0][0].shape();
     if (shape.rank() < 2 || shape[shape.rank() - 1] < 2) return false;
     for (std::size_t axis = 1; axis + 1 < shape.rank(); ++axis) {
         if (shape[axis] != 1) return false;
     }
-    return !original.inputs.empty();
+    return true;
 }
 
-Status Judge::choose_measure(const graph::Graph& original, Measure measure) {
+Status Judge::choose_measure(Measure measure) {
     const auto& outputs = wanted_[0];
     if (std::none_of(outputs.begin(), outputs.end(),
                      [](const Tensor& tensor) { return tensor.dtype() == DType::kF32; })) {
         return invalid_argument("the model has no f32 output to measure a loss by");
     }
-    const bool scores = has_scores(original);
+    const bool scores = has_scores();
     if (measure == Measure::kTop1 && !scores) {
         return invalid_argument("the model's output is no row of scores; measure by 'relative'");
     }
@@ -110,7 +115,11 @@ Status Judge::choose_measure(const graph::Graph& original, Measure measure) {
 
 Result<Loss> Judge::judge(const graph::Graph& changed, std::size_t most) const {
     const auto model = HF_TRY(compile_to_measure(changed));
-    const auto session = HF_TRY(model->new_session());
+    return judge(*model, most);
+}
+
+Result<Loss> Judge::judge(const CompiledModel& changed, std::size_t most) const {
+    const auto session = HF_TRY(changed.new_session());
     const std::size_t count = std::min(most, held_out_.size());
     std::vector<Sums> sums(wanted_[0].size());
     std::size_t rows = 0, other = 0;

@@ -1,4 +1,4 @@
-// How much a changed graph differs from the one it was made from, measured on held-out samples:
+// How much a changed model differs from the one it was made from, measured on held-out samples:
 // for a classifier the share of samples that get another class, else the relative L2 error of the
 // output that is worst.
 
@@ -9,6 +9,7 @@
 
 #include "base/status.h"
 #include "graph/graph.h"
+#include "runtime/model.h"
 #include "runtime/quantize/samples.h"
 
 namespace hf::runtime {
@@ -33,6 +34,8 @@ struct Loss {
 class Judge final {
 public:
     // Runs the original. INVALID_ARGUMENT when it has no f32 output, or no scores for kTop1.
+    static Result<Judge> create(const CompiledModel& original, Measure measure,
+                                const Samples& samples, std::vector<std::size_t> held_out);
     static Result<Judge> create(const graph::Graph& original, Measure measure,
                                 const Samples& samples, std::vector<std::size_t> held_out);
 
@@ -40,12 +43,13 @@ public:
     std::size_t held_out() const { return held_out_.size(); }
 
     // By the first `most` held-out samples.
+    Result<Loss> judge(const CompiledModel& changed, std::size_t most) const;
     Result<Loss> judge(const graph::Graph& changed, std::size_t most) const;
 
 private:
     Judge() = default;
-    Status choose_measure(const graph::Graph& original, Measure measure);
-    bool has_scores(const graph::Graph& original) const;
+    Status choose_measure(Measure measure);
+    bool has_scores() const;
 
     Measure measure_ = Measure::kRelative;
     Samples samples_;

@@ -272,6 +272,20 @@ Drafts draft_tflite_conv_library(const NodeView& view) {
     return by_kernel(draft_tflite_conv(view), "onednn.conv_f32");
 }
 
+Drafts in_bf16(const NodeView& view, Drafts plain) {
+    std::vector<Draft> drafts = HF_TRY(std::move(plain));
+    const std::int64_t groups = drafts[0].ints[kGroup];
+    if (groups != 1) return unimplemented("there are {} groups", groups);
+    return by_bf16(view, std::move(drafts), "simd.conv_bf16");
+}
+
+Drafts draft_hf_conv_bf16(const NodeView& view) {
+    return in_bf16(view, draft_hf_conv(view));
+}
+Drafts draft_tflite_conv_bf16(const NodeView& view) {
+    return in_bf16(view, draft_tflite_conv(view));
+}
+
 Drafts draft_hf_winograd(const NodeView& view) {
     return by_winograd(view, draft_hf_conv(view));
 }
@@ -421,6 +435,7 @@ std::vector<LoweringRow> conv_lowerings() {
     return {{"hf",
              "Conv2d",
              {{"simd.depthwise_f32", draft_hf_depthwise},
+              {"simd.conv_bf16", draft_hf_conv_bf16, Math::kBf16},
               {"simd.winograd_f32", draft_hf_winograd},
               {"onednn.conv_f32", draft_hf_conv_library},
               {"simd.conv_f32", draft_hf_conv}}},
@@ -429,7 +444,8 @@ std::vector<LoweringRow> conv_lowerings() {
              {{"simd.depthwise_i8", draft_hf_depthwise_i8}, {"simd.conv_i8", draft_hf_conv_i8}}},
             {"tflite",
              "CONV_2D",
-             {{"simd.winograd_f32", draft_tflite_winograd},
+             {{"simd.conv_bf16", draft_tflite_conv_bf16, Math::kBf16},
+              {"simd.winograd_f32", draft_tflite_winograd},
               {"onednn.conv_f32", draft_tflite_conv_library},
               {"simd.conv_f32", draft_tflite_conv},
               {"simd.conv_i8", draft_tflite_conv_i8}}},

@@ -131,6 +131,16 @@ Drafts draft_matmul_constant(const NodeView& view) {
     return alone(std::move(draft));
 }
 
+Drafts draft_hf_gemm_bf16(const NodeView& view) {
+    return by_bf16(view, draft_hf_gemm(view), "simd.dense_bf16");
+}
+Drafts draft_tflite_dense_bf16(const NodeView& view) {
+    return by_bf16(view, draft_tflite_dense(view), "simd.dense_bf16");
+}
+Drafts draft_matmul_bf16(const NodeView& view) {
+    return by_bf16(view, draft_matmul_constant(view), "simd.dense_bf16");
+}
+
 std::int64_t batches_of(const Shape& shape) {
     std::int64_t batches = 1;
     for (std::size_t i = 0; i + 2 < shape.rank(); ++i) batches *= shape[i];
@@ -169,14 +179,21 @@ Drafts draft_matmul(const NodeView& view) {
 }  // namespace
 
 std::vector<LoweringRow> dense_lowerings() {
-    return {{"hf", "Gemm", {{"simd.dense_f32", draft_hf_gemm}}},
-            {"hf", "QGemm", {{"simd.dense_i8", draft_hf_gemm_i8}}},
-            {"tflite",
-             "FULLY_CONNECTED",
-             {{"simd.dense_f32", draft_tflite_dense}, {"simd.dense_i8", draft_tflite_dense_i8}}},
-            {"",
-             "MatMul",
-             {{"simd.dense_f32", draft_matmul_constant}, {"simd.matmul_f32", draft_matmul}}}};
+    return {
+        {"hf",
+         "Gemm",
+         {{"simd.dense_bf16", draft_hf_gemm_bf16, Math::kBf16}, {"simd.dense_f32", draft_hf_gemm}}},
+        {"hf", "QGemm", {{"simd.dense_i8", draft_hf_gemm_i8}}},
+        {"tflite",
+         "FULLY_CONNECTED",
+         {{"simd.dense_bf16", draft_tflite_dense_bf16, Math::kBf16},
+          {"simd.dense_f32", draft_tflite_dense},
+          {"simd.dense_i8", draft_tflite_dense_i8}}},
+        {"",
+         "MatMul",
+         {{"simd.dense_bf16", draft_matmul_bf16, Math::kBf16},
+          {"simd.dense_f32", draft_matmul_constant},
+          {"simd.matmul_f32", draft_matmul}}}};
 }
 
 }  // namespace hf::runtime::cpu

@@ -117,11 +117,13 @@ inline constexpr double kCostI8 = 0.5, kCostDepthwise = 3;
 // One function a family; each file of steps/ defines some.
 Result<StepPtr> make_attention_f32(const Operation& operation);
 Result<StepPtr> make_conv_f32(const Operation& operation);
+Result<StepPtr> make_conv_bf16(const Operation& operation);
 Result<StepPtr> make_conv_i8(const Operation& operation);
 Result<StepPtr> make_winograd_f32(const Operation& operation);
 Result<StepPtr> make_depthwise_f32(const Operation& operation);
 Result<StepPtr> make_depthwise_i8(const Operation& operation);
 Result<StepPtr> make_dense_f32(const Operation& operation);
+Result<StepPtr> make_dense_bf16(const Operation& operation);
 Result<StepPtr> make_dense_i8(const Operation& operation);
 Result<StepPtr> make_matmul_f32(const Operation& operation);
 Result<StepPtr> make_max_pool_f32(const Operation& operation);

@@ -1,4 +1,4 @@
-// Convolutions as steps: "simd.conv_f32", "simd.conv_i8", "simd.depthwise_f32",
+// Convolutions as steps: "simd.conv_f32", "simd.conv_bf16", "simd.conv_i8", "simd.depthwise_f32",
 // "simd.depthwise_i8". Layouts of their operands are in docs/reference/plan-file.md.
 
 #include "kernels/simd/depthwise_f32.h"
@@ -7,6 +7,7 @@
 #include "runtime/cpu/steps/division.h"
 #include "runtime/cpu/steps/image.h"
 #include "runtime/cpu/steps/integer.h"
+#include "runtime/cpu/steps/products.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -26,7 +27,8 @@ Status check_depth(const Geometry& g) {
 
 // A convolution as products: of windows over an image, in the caller's memory or in strips with
 // borders, with panels of weights. All steps compute [rows] x [columns] of the result at a time.
-struct ConvF32 {
+template <typename Product>
+struct FloatConv {
     Geometry g;
     Strips strips;
     kernels::GemmF32 gemm;
@@ -35,9 +37,15 @@ struct ConvF32 {
     ScratchSlot scratch;
 
     std::size_t packed_size() const {
-        return kernels::packed_size_f32(gemm.columns, gemm.windows.depth());
+        return Product::packed_size(gemm.columns, gemm.windows.depth());
     }
     std::size_t bias_size() const { return kernels::packed_columns(gemm.columns); }
+
+    // Scratch is the padded rows under a strip, then what a product wants of its own.
+    std::size_t padded_bytes() const {
+        if (g.padding.is_none()) return 0;
+        return product_scratch_after(strips.padded * g.padding.padded_row() * sizeof(float));
+    }
 
     void run(const Memory& m, Pieces pieces) const {
         const Area area = division.area(pieces);
@@ -64,11 +72,14 @@ struct ConvF32 {
         const std::size_t column = area.columns.first;
         out += area.rows.first * g.out_width * g.out_channels + column;
         for (std::size_t i = 0; i < g.group; ++i, out += gemm.columns) {
-            kernels::gemm_f32(
-                part, {in + i * (g.padding.channels / g.group),
-                       packed.in<float>(m) + i * packed_size() + column * gemm.windows.depth(),
-                       bias ? bias.in<float>(m) + i * bias_size() + column : nullptr,
-                       residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out});
+            Product::run(
+                part,
+                {in + i * (g.padding.channels / g.group),
+                 packed.in<typename Product::Packed>(m) + i * packed_size() +
+                     Product::packed_size(column, gemm.windows.depth()),
+                 bias ? bias.in<float>(m) + i * bias_size() + column : nullptr,
+                 residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out},
+                Product::kScratch ? scratch.out<std::uint8_t>(m) + padded_bytes() : nullptr);
         }
     }
 };
@@ -105,9 +116,8 @@ struct ConvI8 {
     }
 };
 
-}  // namespace
-
-Result<StepPtr> make_conv_f32(const Operation& operation) {
+template <typename Product>
+Result<StepPtr> make_float_conv(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({4, 1, kGeometryFields, 2}));
     HF_TRY(reader.expect_input(0, DType::kF32, 4));
@@ -118,28 +128,36 @@ Result<StepPtr> make_conv_f32(const Operation& operation) {
     const kernels::GemmF32 gemm{g.windows(g.out_height), g.out_channels / g.group, g.out_channels,
                                 reader.real(0), reader.real(1)};
     const Division division({g.all_rows(), g.out_width, gemm.columns, g.group > 1});
-    const ConvF32 conv{g,
-                       g.strips(sizeof(float)),
-                       gemm,
-                       division,
-                       reader.in(0),
-                       reader.in(1),
-                       reader.in(2),
-                       reader.in(3),
-                       reader.out(0),
-                       reader.scratch()};
-    HF_TRY(reader.expect_elements(1, DType::kF32, g.group * conv.packed_size()));
+    const FloatConv<Product> conv{g,
+                                  g.strips(sizeof(float)),
+                                  gemm,
+                                  division,
+                                  reader.in(0),
+                                  reader.in(1),
+                                  reader.in(2),
+                                  reader.in(3),
+                                  reader.out(0),
+                                  reader.scratch()};
+    HF_TRY(reader.expect_elements(1, Product::kPacked, g.group * conv.packed_size()));
     if (reader.has_input(2)) {
         HF_TRY(reader.expect_elements(2, DType::kF32, g.group * conv.bias_size()));
     }
     if (reader.has_input(3)) {
         HF_TRY(reader.expect_elements(3, DType::kF32, g.batch * g.out_size()));
     }
-    if (!g.padding.is_none()) {
-        HF_TRY(reader.expect_scratch(conv.strips.padded * g.padding.padded_row() * sizeof(float)));
-    }
-    return step_in_pieces(division.cut(g.work()),
+    HF_TRY(reader.expect_scratch(conv.padded_bytes() + Product::scratch_bytes(gemm.windows)));
+    return step_in_pieces(division.cut(g.work() * Product::kCost),
                           [conv](const Memory& m, Pieces pieces) { conv.run(m, pieces); });
+}
+
+}  // namespace
+
+Result<StepPtr> make_conv_f32(const Operation& operation) {
+    return make_float_conv<ProductF32>(operation);
+}
+
+Result<StepPtr> make_conv_bf16(const Operation& operation) {
+    return make_float_conv<ProductBf16>(operation);
 }
 
 Result<StepPtr> make_conv_i8(const Operation& operation) {

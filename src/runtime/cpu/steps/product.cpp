@@ -1,5 +1,5 @@
-// Matrix products as steps: "simd.dense_f32" and "simd.dense_i8" with packed weights,
-// "simd.matmul_f32" of two computed matrices.
+// Matrix products as steps: "simd.dense_f32", "simd.dense_bf16" and "simd.dense_i8" with packed
+// weights, "simd.matmul_f32" of two computed matrices.
 
 #include <limits>
 
@@ -7,6 +7,7 @@
 #include "kernels/simd/pad.h"
 #include "runtime/cpu/steps/division.h"
 #include "runtime/cpu/steps/integer.h"
+#include "runtime/cpu/steps/products.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -33,33 +34,49 @@ Result<Extents> read_extents(const OperationReader& reader, std::size_t first) {
     return e;
 }
 
-}  // namespace
-
-Result<StepPtr> make_dense_f32(const Operation& operation) {
+template <typename Product>
+Result<StepPtr> make_float_dense(const Operation& operation) {
     const OperationReader reader(operation);
     HF_TRY(reader.expect({4, 1, 3, 2}));
     const Extents e = HF_TRY(read_extents(reader, 0));
     HF_TRY(reader.expect_elements(0, DType::kF32, e.rows * e.depth));
     if (reader.has_input(3)) HF_TRY(reader.expect_elements(3, DType::kF32, e.rows * e.columns));
-    HF_TRY(reader.expect_elements(1, DType::kF32, kernels::packed_size_f32(e.columns, e.depth)));
+    HF_TRY(reader.expect_elements(1, Product::kPacked, Product::packed_size(e.columns, e.depth)));
     if (reader.has_input(2)) {
         HF_TRY(reader.expect_elements(2, DType::kF32, kernels::packed_columns(e.columns)));
     }
     HF_TRY(reader.expect_output_elements(0, DType::kF32, e.rows * e.columns));
-    const float low = reader.real(0), high = reader.real(1);
+    const kernels::Windows windows = kernels::Windows::matrix(e.rows, e.depth);
+    HF_TRY(reader.expect_scratch(Product::scratch_bytes(windows)));
+    const kernels::GemmF32 gemm{windows, e.columns, e.columns, reader.real(0), reader.real(1)};
     const Division division({e.rows, 1, e.columns});
-    return step_in_pieces(division.cut(e.work()), [=, x = reader.in(0), packed = reader.in(1),
-                                                   bias = reader.in(2), residual = reader.in(3),
-                                                   y = reader.out(0)](const Memory& m,
-                                                                      Pieces pieces) {
-        const auto [rows, columns] = division.area(pieces);
-        const std::size_t out = rows.first * e.columns + columns.first;
-        kernels::gemm_f32(
-            {kernels::Windows::matrix(rows.count, e.depth), columns.count, e.columns, low, high},
-            {x.in<float>(m) + rows.first * e.depth, packed.in<float>(m) + columns.first * e.depth,
-             bias ? bias.in<float>(m) + columns.first : nullptr,
-             residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out});
-    });
+    return step_in_pieces(
+        division.cut(e.work() * Product::kCost),
+        [=, x = reader.in(0), packed = reader.in(1), bias = reader.in(2), residual = reader.in(3),
+         y = reader.out(0), scratch = reader.scratch()](const Memory& m, Pieces pieces) {
+            const auto [rows, columns] = division.area(pieces);
+            const std::size_t out = rows.first * e.columns + columns.first;
+            kernels::GemmF32 part = gemm;
+            part.windows.rows_x = rows.count;
+            part.columns = columns.count;
+            Product::run(part,
+                         {x.in<float>(m) + rows.first * e.depth,
+                          packed.in<typename Product::Packed>(m) +
+                              Product::packed_size(columns.first, e.depth),
+                          bias ? bias.in<float>(m) + columns.first : nullptr,
+                          residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out},
+                         Product::kScratch ? scratch.out<std::uint8_t>(m) : nullptr);
+        });
+}
+
+}  // namespace
+
+Result<StepPtr> make_dense_f32(const Operation& operation) {
+    return make_float_dense<ProductF32>(operation);
+}
+
+Result<StepPtr> make_dense_bf16(const Operation& operation) {
+    return make_float_dense<ProductBf16>(operation);
 }
 
 Result<StepPtr> make_dense_i8(const Operation& operation) {

@@ -1,0 +1,118 @@
+// AMX: products of 16 x 16 sums in tile registers, and the pairs of AVX-512 BF16, neither of which
+// Highway 1.0.3 offers. Included once a Highway target; HF_KERNELS_HAVE_TILES says whether the
+// target may have them, has_tiles() and has_bf16_pairs() (dispatch.h) whether the processor does.
+
+// clang-format off
+#if defined(HF_KERNELS_TILES_INL) == defined(HWY_TARGET_TOGGLE)
+#ifdef HF_KERNELS_TILES_INL
+#undef HF_KERNELS_TILES_INL
+#else
+#define HF_KERNELS_TILES_INL
+#endif
+// clang-format on
+
+#include <cstddef>
+#include <cstdint>
+
+#include <hwy/highway.h>
+
+#undef HF_KERNELS_HAVE_TILES
+#if HWY_TARGET == HWY_AVX3
+#define HF_KERNELS_HAVE_TILES 1
+
+HWY_BEFORE_NAMESPACE();
+namespace hf::kernels {
+namespace HWY_NAMESPACE {
+
+// Lane i gets a[2i] * b[2i] + a[2i + 1] * b[2i + 1] of bfloat16, added to sum[i].
+// REQUIRES: has_bf16_pairs().
+template <class V, class V32>
+HWY_INLINE V multiply_pairs(V32 a, V32 b, V sum) {
+    __asm__("vdpbf16ps %2, %1, %0" : "+v"(sum.raw) : "v"(a.raw), "v"(b.raw));
+    return sum;
+}
+
+// 32 floats to bfloat16, to nearest even. REQUIRES: has_bf16_pairs().
+HWY_INLINE void round_32(const float* from, std::uint16_t* to) {
+    const hwy::HWY_NAMESPACE::ScalableTag<float> d;
+    auto low = hwy::HWY_NAMESPACE::LoadU(d, from);
+    const auto high = hwy::HWY_NAMESPACE::LoadU(d, from + 16);
+    __asm__("vcvtne2ps2bf16 %0, %1, %0" : "+v"(low.raw) : "v"(high.raw));
+    hwy::HWY_NAMESPACE::StoreU(low, d, reinterpret_cast<float*>(to));
+}
+
+// All eight tiles with 16 rows of 64 bytes, for as long as this lives. Tile registers belong to the
+// thread; compilers use none of their own. REQUIRES: has_tiles(), of this and of all below.
+class Tiles {
+public:
+    HWY_INLINE Tiles() {
+        struct alignas(64) Layout {
+            std::uint8_t palette = 1, start = 0, reserved[14] = {};
+            std::uint16_t row_bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+            std::uint8_t rows[16] = {16, 16, 16, 16, 16, 16, 16, 16};
+        };
+        const Layout layout;
+        __asm__ volatile("ldtilecfg %0" : : "m"(layout) : "memory");
+    }
+    HWY_INLINE ~Tiles() { __asm__ volatile("tilerelease" : : : "memory"); }
+    Tiles(const Tiles&) = delete;
+    Tiles& operator=(const Tiles&) = delete;
+};
+
+// Sums of kRows x kColumns tiles, each 1 or 2, over `depths` times 32 depths: rows lie `step` bytes
+// apart at `left`, panels `panel` bytes apart at `right`; to `sums`, 32 floats a row.
+template <std::size_t kRows, std::size_t kColumns>
+HWY_INLINE void multiply_tiles(const std::uint8_t* left, std::size_t step,
+                               const std::uint8_t* right, std::size_t panel, std::size_t depths,
+                               float* sums) {
+    __asm__ volatile("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3"
+                     :
+                     :
+                     : "memory");
+    for (std::size_t i = 0; i < depths; ++i, left += 64, right += 1024) {
+        __asm__ volatile(
+            "tileloadd (%0,%1,1), %%tmm4\n\t"
+            "tileloadd (%2,%3,1), %%tmm6\n\t"
+            "tdpbf16ps %%tmm6, %%tmm4, %%tmm0"
+            :
+            : "r"(left), "r"(step), "r"(right), "r"(std::size_t{64}));
+        if constexpr (kColumns > 1) {
+            __asm__ volatile(
+                "tileloadd (%0,%1,1), %%tmm7\n\t"
+                "tdpbf16ps %%tmm7, %%tmm4, %%tmm1"
+                :
+                : "r"(right + panel), "r"(std::size_t{64}));
+        }
+        if constexpr (kRows > 1) {
+            __asm__ volatile(
+                "tileloadd (%0,%1,1), %%tmm5\n\t"
+                "tdpbf16ps %%tmm6, %%tmm5, %%tmm2"
+                :
+                : "r"(left + 16 * step), "r"(step));
+        }
+        if constexpr (kRows > 1 && kColumns > 1) {
+            __asm__ volatile("tdpbf16ps %%tmm7, %%tmm5, %%tmm3" : :);
+        }
+    }
+    const std::size_t row = 128;
+    __asm__ volatile("tilestored %%tmm0, (%0,%1,1)" : : "r"(sums), "r"(row) : "memory");
+    if constexpr (kColumns > 1) {
+        __asm__ volatile("tilestored %%tmm1, (%0,%1,1)" : : "r"(sums + 16), "r"(row) : "memory");
+    }
+    if constexpr (kRows > 1) {
+        __asm__ volatile("tilestored %%tmm2, (%0,%1,1)" : : "r"(sums + 512), "r"(row) : "memory");
+    }
+    if constexpr (kRows > 1 && kColumns > 1) {
+        __asm__ volatile("tilestored %%tmm3, (%0,%1,1)" : : "r"(sums + 528), "r"(row) : "memory");
+    }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hf::kernels
+HWY_AFTER_NAMESPACE();
+
+#else
+#define HF_KERNELS_HAVE_TILES 0
+#endif
+
+#endif
