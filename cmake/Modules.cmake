@@ -84,7 +84,7 @@ function(hf_add_module name uses foreign)
         hf_precompile(${name}_test hf_precompiled_tests)
         add_test(NAME ${name} COMMAND ${name}_test)
         set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS unit ENVIRONMENT
-            "HF_SOURCE_DIR=${CMAKE_SOURCE_DIR};HF_DATA=${CMAKE_SOURCE_DIR}/../shared/data")
+            "${hf_test_environment};HF_SOURCE_DIR=${CMAKE_SOURCE_DIR};HF_DATA=${CMAKE_SOURCE_DIR}/../shared/data")
     endif()
 endfunction()
 

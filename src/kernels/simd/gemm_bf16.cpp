@@ -127,28 +127,27 @@ struct Finish {
     }
 };
 
+// The operands of a block from one row and column on.
+Bf16Operands operands_at(const GemmF32& gemm, const GemmBf16Data& data, std::size_t row,
+                         std::size_t column) {
+    const std::size_t depth = padded_depth_bf16(gemm.windows.depth());
+    const std::size_t step = left_step(depth);
+    return {static_cast<const std::uint16_t*>(data.left) + row * step, step,
+            data.packed + column * depth, depth * kPanel, depth};
+}
+
 #if HF_KERNELS_HAVE_TILES
 void by_tiles(const GemmF32& gemm, const GemmBf16Data& data, Bf16Rows rows) {
-    const std::size_t depth = gemm.windows.depth(), padded = padded_depth_bf16(depth);
-    const std::size_t step = left_step(depth), panel = padded * kPanel * sizeof(std::uint16_t);
     alignas(64) float sums[kSumRows * kSumColumns];
     for (std::size_t column = 0; column < gemm.columns; column += kSumColumns) {
-        const auto* right = reinterpret_cast<const std::uint8_t*>(data.packed + column * padded);
         const bool wide = column + kPanel < gemm.columns;
         for (std::size_t row = 0; row < rows.count; row += kSumRows) {
-            const auto* left =
-                static_cast<const std::uint8_t*>(data.left) + row * step * sizeof(std::uint16_t);
+            const Bf16Operands operands = operands_at(gemm, data, row, column);
             const std::size_t count = std::min(kSumRows, rows.count - row);
-            const auto multiply = [&](auto tile_rows, auto tile_columns) {
-                multiply_tiles<tile_rows(), tile_columns()>(
-                    left, step * sizeof(std::uint16_t), right, panel, padded / kDepthsBf16, sums);
-            };
-            constexpr std::integral_constant<std::size_t, 1> one;
-            constexpr std::integral_constant<std::size_t, 2> two;
             if (count > kSumRows / 2) {
-                wide ? multiply(two, two) : multiply(two, one);
+                wide ? multiply_tiles<2, 2>(operands, sums) : multiply_tiles<2, 1>(operands, sums);
             } else {
-                wide ? multiply(one, two) : multiply(one, one);
+                wide ? multiply_tiles<1, 2>(operands, sums) : multiply_tiles<1, 1>(operands, sums);
             }
             Finish{gemm, data, rows.first + row, column}.store(sums, count,
                                                                wide ? kSumColumns : kPanel);
@@ -166,22 +165,22 @@ HWY_INLINE V high_of(V32 pair) {
 
 // kRows rows against one panel.
 template <std::size_t kRows, bool kPairs>
-void multiply_panel(const std::uint16_t* left, std::size_t step, const std::uint16_t* right,
-                    std::size_t depth, float* sums) {
+void multiply_panel(const Bf16Operands& operands, float* sums) {
     const D d;
     const D32 d32;
     V sum[kRows][kVectors];
     HWY_UNROLL(16) for (auto& row : sum) {
         HWY_UNROLL(4) for (V& one : row) one = hn::Zero(d);
     }
-    for (std::size_t k = 0; k < depth; k += 2, right += std::size_t{2} * kPanel) {
+    const std::uint16_t* right = operands.right;
+    for (std::size_t k = 0; k < operands.depth; k += 2, right += std::size_t{2} * kPanel) {
         V32 pair[kVectors];
         HWY_UNROLL(4) for (std::size_t v = 0; v < kVectors; ++v) {
             pair[v] = hn::LoadU(d32, reinterpret_cast<const std::uint32_t*>(right) + v * kLanes);
         }
         HWY_UNROLL(16) for (std::size_t r = 0; r < kRows; ++r) {
             std::uint32_t bits;
-            std::memcpy(&bits, left + r * step + k, sizeof bits);
+            std::memcpy(&bits, operands.left + r * operands.step + k, sizeof bits);
             const V32 both = hn::Set(d32, bits);
             HWY_UNROLL(4) for (std::size_t v = 0; v < kVectors; ++v) {
 #if HF_KERNELS_HAVE_TILES
@@ -205,20 +204,16 @@ void multiply_panel(const std::uint16_t* left, std::size_t step, const std::uint
 template <bool kPairs>
 void by_panels(const GemmF32& gemm, const GemmBf16Data& data, Bf16Rows rows) {
     constexpr std::size_t kRows = kLanes >= kPanel ? 16 : kLanes / 2;
-    const std::size_t depth = gemm.windows.depth(), padded = padded_depth_bf16(depth);
-    const std::size_t step = left_step(depth);
     alignas(64) float sums[kRows * kSumColumns];
     for (std::size_t column = 0; column < gemm.columns; column += kPanel) {
-        const std::uint16_t* right = data.packed + column * padded;
         for (std::size_t row = 0; row < rows.count; row += kRows) {
-            const auto* left = static_cast<const std::uint16_t*>(data.left) + row * step;
+            Bf16Operands operands = operands_at(gemm, data, row, column);
             const std::size_t count = std::min(kRows, rows.count - row);
             if (count == kRows) {
-                multiply_panel<kRows, kPairs>(left, step, right, padded, sums);
+                multiply_panel<kRows, kPairs>(operands, sums);
             } else {
-                for (std::size_t r = 0; r < count; ++r) {
-                    multiply_panel<1, kPairs>(left + r * step, step, right, padded,
-                                              sums + r * kSumColumns);
+                for (std::size_t r = 0; r < count; ++r, operands.left += operands.step) {
+                    multiply_panel<1, kPairs>(operands, sums + r * kSumColumns);
                 }
             }
             Finish{gemm, data, rows.first + row, column}.store(sums, count, kPanel);

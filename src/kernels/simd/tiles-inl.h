@@ -16,6 +16,23 @@
 
 #include <hwy/highway.h>
 
+HWY_BEFORE_NAMESPACE();
+namespace hf::kernels {
+namespace HWY_NAMESPACE {
+
+// Rows and panels of columns in bfloat16, two depths of a column side by side.
+struct Bf16Operands {
+    const std::uint16_t* left;
+    std::size_t step;  // from one row to the next
+    const std::uint16_t* right;
+    std::size_t panel;  // from one panel to the next
+    std::size_t depth;  // a multiple of 32
+};
+
+}  // namespace HWY_NAMESPACE
+}  // namespace hf::kernels
+HWY_AFTER_NAMESPACE();
+
 #undef HF_KERNELS_HAVE_TILES
 #if HWY_TARGET == HWY_AVX3
 #define HF_KERNELS_HAVE_TILES 1
@@ -59,17 +76,16 @@ public:
     Tiles& operator=(const Tiles&) = delete;
 };
 
-// Sums of kRows x kColumns tiles, each 1 or 2, over `depths` times 32 depths: rows lie `step` bytes
-// apart at `left`, panels `panel` bytes apart at `right`; to `sums`, 32 floats a row.
+// Sums of kRows x kColumns tiles, each 1 or 2; to `sums`, 32 floats a row.
 template <std::size_t kRows, std::size_t kColumns>
-HWY_INLINE void multiply_tiles(const std::uint8_t* left, std::size_t step,
-                               const std::uint8_t* right, std::size_t panel, std::size_t depths,
-                               float* sums) {
+HWY_INLINE void multiply_tiles(const Bf16Operands& operands, float* sums) {
+    const std::uint16_t *left = operands.left, *right = operands.right;
+    const std::size_t step = operands.step * sizeof *left;
     __asm__ volatile("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3"
                      :
                      :
                      : "memory");
-    for (std::size_t i = 0; i < depths; ++i, left += 64, right += 1024) {
+    for (std::size_t i = 0; i < operands.depth; i += 32, left += 32, right += 512) {
         __asm__ volatile(
             "tileloadd (%0,%1,1), %%tmm4\n\t"
             "tileloadd (%2,%3,1), %%tmm6\n\t"
@@ -81,14 +97,14 @@ HWY_INLINE void multiply_tiles(const std::uint8_t* left, std::size_t step,
                 "tileloadd (%0,%1,1), %%tmm7\n\t"
                 "tdpbf16ps %%tmm7, %%tmm4, %%tmm1"
                 :
-                : "r"(right + panel), "r"(std::size_t{64}));
+                : "r"(right + operands.panel), "r"(std::size_t{64}));
         }
         if constexpr (kRows > 1) {
             __asm__ volatile(
                 "tileloadd (%0,%1,1), %%tmm5\n\t"
                 "tdpbf16ps %%tmm6, %%tmm5, %%tmm2"
                 :
-                : "r"(left + 16 * step), "r"(step));
+                : "r"(left + 16 * operands.step), "r"(step));
         }
         if constexpr (kRows > 1 && kColumns > 1) {
             __asm__ volatile("tdpbf16ps %%tmm7, %%tmm5, %%tmm3" : :);
