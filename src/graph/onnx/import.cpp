@@ -2,8 +2,8 @@
 
 #include "graph/onnx/gradient.h"
 #include "graph/onnx/graph_import.h"
+#include "graph/onnx/maps.h"
 #include "graph/onnx/wire.h"
-#include "graph/onnx/zip_map.h"
 
 namespace hf::graph::onnx {
 namespace {
@@ -64,7 +64,7 @@ Result<Graph> import_model(ByteView bytes, const ExternalData& external_data) {
         for (ByteView function : fields.functions) HF_TRY(context.functions.add(function));
         Graph graph = HF_TRY(import_graph(context, *fields.graph));
         graph.metadata = std::move(fields.metadata);
-        unzip_maps(graph);
+        take_maps_apart(graph);
         unfold_gradients(graph);
         return graph;
     } catch (const std::exception& error) {

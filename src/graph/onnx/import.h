@@ -1,7 +1,7 @@
 // ONNX ModelProto to Graph (onnx.proto3 of ONNX 1.16; opsets 1 to 22). Initializers become
 // constants and are no inputs; Constant nodes become constants; "ai.onnx" is the domain "".
-// Calls of functions local to the model are inlined (functions.h). ZipMap gives the tensor of
-// scores (zip_map.h).
+// Calls of functions local to the model are inlined (functions.h). Maps become tensors of their
+// values (maps.h).
 
 #pragma once
 

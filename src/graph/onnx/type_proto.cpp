@@ -73,6 +73,17 @@ Result<TypeInfo> read_optional(Reader message, int depth) {
     return info;
 }
 
+// Of numbers or strings; of a map of what else, nothing is known.
+Result<TypeInfo> read_map(Reader message, int depth) {
+    constexpr protozero::pbf_tag_type kValue = 2;
+    TypeInfo info;
+    if (message.next(kValue)) info = HF_TRY(read_nested(message.get_message(), depth + 1));
+    if (info.kind != ValueKind::kTensor) info = TypeInfo();
+    info.kind = ValueKind::kMap;
+    info.shape.reset();
+    return info;
+}
+
 Result<TypeInfo> read_nested(Reader message, int depth) {
     constexpr int kMaxDepth = 4;
     if (depth > kMaxDepth) return resource_exhausted("types nest deeper than {}", kMaxDepth);
@@ -83,10 +94,7 @@ Result<TypeInfo> read_nested(Reader message, int depth) {
             case kSequence: info = HF_TRY(read_sequence(message.get_message(), depth)); break;
             case kOptional: info = HF_TRY(read_optional(message.get_message(), depth)); break;
             case kSparse: return unimplemented("sparse tensors");
-            case kMap:
-                info.kind = ValueKind::kMap;
-                message.skip();
-                break;
+            case kMap: info = HF_TRY(read_map(message.get_message(), depth)); break;
             default: message.skip();
         }
     }

@@ -1,6 +1,6 @@
-// ONNX TypeProto: what a value is. Tensors, sequences of them, optionals of either; maps are known
-// by name only. Like all of wire.h's readers it throws std::exception on malformed bytes, which the
-// importer catches.
+// ONNX TypeProto: what a value is. Tensors, sequences of them, optionals of either, maps to
+// either numbers or strings, whose key type is not read. Like all of wire.h's readers it throws
+// std::exception on malformed bytes, which the importer catches.
 
 #pragma once
 

@@ -29,6 +29,17 @@ TEST(OnnxTypes, EveryKindComesBackFromAFile) {
     EXPECT_EQ(print(*again), text);
 }
 
+TEST(OnnxTypes, AMapIsKnownByWhatItMapsTo) {
+    const auto info = read_type(to_bytes("\x2a\x08\x08\x07\x12\x04\x0a\x02\x08\x01"));
+    ASSERT_TRUE(info.ok()) << info.status().to_string();
+    EXPECT_EQ(info->kind, ValueKind::kMap);
+    EXPECT_EQ(info->dtype, DType::kF32);
+    const auto empty = read_type(to_bytes(std::string("\x2a\x00", 2)));
+    ASSERT_TRUE(empty.ok());
+    EXPECT_EQ(empty->kind, ValueKind::kMap);
+    EXPECT_EQ(empty->dtype, std::nullopt);
+}
+
 // TypeProto by hand: tag and length, then what is inside.
 Bytes nested(std::initializer_list<int> tags) {
     std::string bytes = "\x0a\x02\x08\x01";  // a tensor of f32

@@ -44,7 +44,7 @@ struct FloatConv {
     // Scratch is the padded rows under a strip, then what a product wants of its own.
     std::size_t padded_bytes() const {
         if (g.padding.is_none()) return 0;
-        return product_scratch_after(strips.padded * g.padding.padded_row() * sizeof(float));
+        return strips.padded * g.padding.padded_row() * sizeof(float);
     }
 
     void run(const Memory& m, Pieces pieces) const {
@@ -79,7 +79,7 @@ struct FloatConv {
                      Product::packed_size(column, gemm.windows.depth()),
                  bias ? bias.in<float>(m) + i * bias_size() + column : nullptr,
                  residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out},
-                Product::kScratch ? scratch.out<std::uint8_t>(m) + padded_bytes() : nullptr);
+                Product::kScratch ? scratch.out<std::uint8_t>(m) + scratch_after(padded_bytes()) : nullptr);
         }
     }
 };
@@ -145,7 +145,7 @@ Result<StepPtr> make_float_conv(const Operation& operation) {
     if (reader.has_input(3)) {
         HF_TRY(reader.expect_elements(3, DType::kF32, g.batch * g.out_size()));
     }
-    HF_TRY(reader.expect_scratch(conv.padded_bytes() + Product::scratch_bytes(gemm.windows)));
+    HF_TRY(reader.expect_scratch(product_scratch<Product>(conv.padded_bytes(), gemm.windows)));
     return step_in_pieces(division.cut(g.work() * Product::kCost),
                           [conv](const Memory& m, Pieces pieces) { conv.run(m, pieces); });
 }

@@ -47,7 +47,7 @@ Result<StepPtr> make_float_dense(const Operation& operation) {
     }
     HF_TRY(reader.expect_output_elements(0, DType::kF32, e.rows * e.columns));
     const kernels::Windows windows = kernels::Windows::matrix(e.rows, e.depth);
-    HF_TRY(reader.expect_scratch(Product::scratch_bytes(windows)));
+    HF_TRY(reader.expect_scratch(product_scratch<Product>(0, windows)));
     const kernels::GemmF32 gemm{windows, e.columns, e.columns, reader.real(0), reader.real(1)};
     const Division division({e.rows, 1, e.columns});
     return step_in_pieces(

@@ -52,9 +52,15 @@ struct ProductBf16 {
 };
 
 // Where a product's own scratch starts behind so many bytes of others.
-inline std::size_t product_scratch_after(std::size_t bytes) {
+inline std::size_t scratch_after(std::size_t bytes) {
     constexpr std::size_t kLine = 64;
     return (bytes + kLine - 1) / kLine * kLine;
+}
+
+// What both need together.
+template <typename Product>
+std::size_t product_scratch(std::size_t bytes, const kernels::Windows& windows) {
+    return Product::kScratch ? scratch_after(bytes) + Product::scratch_bytes(windows) : bytes;
 }
 
 }  // namespace hf::runtime::cpu
