@@ -92,6 +92,9 @@ std::vector<Option> device_options() {
          true},
         {"--disable-kernel",
          "compile without this kernel, or without a family of them, such as 'onednn'", "NAME", "",
+         true},
+        {"--prefer-kernel",
+         "compile with this kernel, or this family, wherever it can be, faster or not", "NAME", "",
          true}};
 }
 
@@ -106,6 +109,7 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
     options.max_rounding = HF_TRY(share_option(arguments, "max-rounding"));
     options.disabled_passes = arguments.all("disable-pass");
     options.disabled_kernels = arguments.all("disable-kernel");
+    options.preferred_kernels = arguments.all("prefer-kernel");
     return options;
 }
 
@@ -133,7 +137,8 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
                                     path);
         }
         const bool own = options.disabled_kernels == std::vector<std::string>{"onednn"};
-        if (!options.disabled_passes.empty() || (!options.disabled_kernels.empty() && !own)) {
+        if (!options.disabled_passes.empty() || !options.preferred_kernels.empty() ||
+            (!options.disabled_kernels.empty() && !own)) {
             return invalid_argument(
                 "{}: a plan's passes and kernels are chosen already, but for 'onednn'; give the "
                 "model file",

@@ -17,7 +17,7 @@
 namespace hf::cli {
 
 // The options that every command with a device shares: --device, --op-device, --math,
-// --max-rounding, --disable-pass, --disable-kernel.
+// --max-rounding, --disable-pass, --disable-kernel, --prefer-kernel.
 std::vector<Option> device_options();
 Result<runtime::CompileOptions> compile_options(World& world, const Arguments& arguments);
 

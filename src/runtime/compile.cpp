@@ -61,6 +61,7 @@ Result<std::shared_ptr<const CompiledModel>> compile(graph::Graph graph,
     CompileReport own;
     CompileReport& to = report ? *report : own;
     HF_TRY(cpu::check_kernel_names(options.disabled_kernels));
+    HF_TRY(cpu::check_kernel_names(options.preferred_kernels));
     if (options.math == Math::kBf16 && std::isfinite(options.max_rounding)) {
         return compile_in_bf16(std::move(graph), options, to);
     }

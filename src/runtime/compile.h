@@ -33,8 +33,9 @@ enum class Math : unsigned char {
 
 struct CompileOptions {
     std::string device = "auto";  // "ref", "cpu" or "auto": cpu, and ref where cpu refuses
-    std::vector<std::string> disabled_passes;   // "all" leaves every one out
-    std::vector<std::string> disabled_kernels;  // of cpu: "simd.conv_f32", or a family: "onednn"
+    std::vector<std::string> disabled_passes;    // "all" leaves every one out
+    std::vector<std::string> disabled_kernels;   // of cpu: "simd.conv_f32", or a family: "onednn"
+    std::vector<std::string> preferred_kernels;  // of cpu: taken wherever they can be
     Math math = Math::kF32;
 
     // bf16 is left out of a model whose outputs differ by more from those in fp32: the relative L2

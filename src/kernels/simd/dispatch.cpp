@@ -119,6 +119,12 @@ bool use_instruction_set(std::string_view name) {
     return false;
 }
 
+bool has_avx3() {
+    static const std::int64_t found = found_targets();
+    const std::int64_t limit = limited_to.load(std::memory_order_relaxed);
+    return ((limit != 0 ? limit : found) & HWY_AVX3) != 0;
+}
+
 bool has_dot_product() {
     static const bool found = found_dot_product();
     return found && allowed.load(std::memory_order_relaxed) >= Extension::kDotProduct;

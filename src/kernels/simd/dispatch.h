@@ -18,6 +18,9 @@ std::vector<std::string_view> instruction_sets();
 // From now on this one; false when it is not among instruction_sets(). Empty: the best.
 bool use_instruction_set(std::string_view name);
 
+// Whether it is AVX3.
+bool has_avx3();
+
 // Whether AVX3 code may use the dot product of bytes (AVX-512 VNNI).
 bool has_dot_product();
 

@@ -69,7 +69,9 @@ Status check_ends(const graph::Graph& graph) {
 class Builder final {
 public:
     Builder(const graph::Graph& graph, const CompileOptions& options, CompileReport& report)
-        : graph_(graph), lowering_{options.disabled_kernels, options.math}, report_(report) {
+        : graph_(graph),
+          lowering_{options.disabled_kernels, options.preferred_kernels, options.math},
+          report_(report) {
         places_.resize(graph.values.size());
         roots_.resize(graph.values.size());
         blocks_of_.assign(graph.values.size(), kNone);

@@ -90,10 +90,30 @@ std::string_view family_of(std::string_view kernel) {
     return kernel.substr(0, kernel.find('.'));
 }
 
-bool is_disabled(std::string_view kernel, const DisabledKernels& disabled) {
-    return std::any_of(disabled.begin(), disabled.end(), [&](const std::string& name) {
+bool is_named(std::string_view kernel, const KernelNames& names) {
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
         return name == kernel || name == family_of(kernel);
     });
+}
+
+Drafts attempt_within(const NodeView& view, const Implementation& implementation,
+                      const Lowering& lowering) {
+    if (is_named(implementation.name, lowering.disabled)) return unimplemented("switched off");
+    const bool preferred = is_named(implementation.name, lowering.preferred);
+    if (implementation.pays && !preferred) HF_TRY(implementation.pays(view));
+    return attempt(view, implementation);
+}
+
+// Those of the row for this math, the preferred ones first.
+std::vector<const Implementation*> candidates(const LoweringRow& row, const Lowering& lowering) {
+    std::vector<const Implementation*> found;
+    for (const Implementation& one : row.implementations) {
+        if (one.math == Math::kF32 || one.math == lowering.math) found.push_back(&one);
+    }
+    std::stable_partition(found.begin(), found.end(), [&](const Implementation* one) {
+        return is_named(one->name, lowering.preferred);
+    });
+    return found;
 }
 
 }  // namespace
@@ -123,7 +143,7 @@ const std::vector<LoweringRow>& lowering_rows() {
     return rows;
 }
 
-Status check_kernel_names(const DisabledKernels& disabled) {
+Status check_kernel_names(const KernelNames& wanted) {
     std::set<std::string> names;
     for (const LoweringRow& row : lowering_rows()) {
         for (const Implementation& implementation : row.implementations) {
@@ -131,7 +151,7 @@ Status check_kernel_names(const DisabledKernels& disabled) {
             names.emplace(family_of(implementation.name));
         }
     }
-    for (const std::string& name : disabled) {
+    for (const std::string& name : wanted) {
         if (names.count(name)) continue;
         return invalid_argument("there is no kernel '{}'{}", name,
                                 suggestion(name, {names.begin(), names.end()}, "kernels"));
@@ -149,19 +169,16 @@ Result<Lowered> lower_node(const NodeView& view, const Lowering& lowering) {
         lowered.refused = "its first input or output is left out";
         row = nullptr;
     }
-    for (std::size_t i = 0; row && i < row->implementations.size(); ++i) {
-        const Implementation& implementation = row->implementations[i];
-        if (implementation.math != Math::kF32 && implementation.math != lowering.math) continue;
-        Drafts drafts = is_disabled(implementation.name, lowering.disabled)
-                            ? Drafts(unimplemented("switched off"))
-                            : attempt(view, implementation);
+    const auto asked = row ? candidates(*row, lowering) : std::vector<const Implementation*>();
+    for (const Implementation* implementation : asked) {
+        Drafts drafts = attempt_within(view, *implementation, lowering);
         if (drafts.ok()) {
             lowered.drafts = std::move(drafts).value();
-            lowered.kernel = std::string(implementation.name);
+            lowered.kernel = std::string(implementation->name);
             return lowered;
         }
         if (!lowered.refused.empty()) lowered.refused += "; ";
-        lowered.refused += fmt::format("{}: {}", implementation.name, drafts.status().message());
+        lowered.refused += fmt::format("{}: {}", implementation->name, drafts.status().message());
     }
     lowered.drafts =
         HF_TRY(attempt(view, {"ref", draft_reference}).context("{}", view.node.describe()));

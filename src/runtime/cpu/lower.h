@@ -74,6 +74,10 @@ struct Implementation {
     std::string_view name;  // for the report: mostly the kernel's
     Drafts (*draft)(const NodeView& view);
     Math math = Math::kF32;  // for models in this only
+
+    // UNIMPLEMENTED where another was measured to be faster; null: nowhere. Not asked about kernels
+    // that are preferred.
+    Status (*pays)(const NodeView& view) = nullptr;
 };
 
 struct LoweringRow {
@@ -91,15 +95,16 @@ struct Lowered {
     std::string refused;  // "simd.conv_f32: weights are computed"; empty when the first was taken
 };
 
-// Names of kernels that may not be used, or of families of them: "onednn".
-using DisabledKernels = std::vector<std::string>;
+// Names of kernels, or of families of them: "onednn".
+using KernelNames = std::vector<std::string>;
 
 // INVALID_ARGUMENT names one that does not exist, and the nearest.
-Status check_kernel_names(const DisabledKernels& disabled);
+Status check_kernel_names(const KernelNames& names);
 
 // What a model is lowered by.
 struct Lowering {
-    const DisabledKernels& disabled;
+    const KernelNames& disabled;
+    const KernelNames& preferred;
     Math math = Math::kF32;
 };
 

@@ -33,8 +33,8 @@ Drafts by_bf16(const NodeView& view, Drafts plain, std::string_view kernel) {
     }
     draft.kernel = kernel;
     draft.inputs[1] = DraftInput::of(std::move(packed));
-    draft.scratch_bytes = product_scratch<ProductBf16>(draft.scratch_bytes,
-                                                       kernels::Windows::matrix(rows, depth));
+    draft.scratch_bytes =
+        product_scratch<ProductBf16>(draft.scratch_bytes, kernels::Windows::matrix(rows, depth));
     return drafts;
 }
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "kernels/simd/depthwise.h"
+#include "kernels/simd/dispatch.h"
 #include "kernels/simd/gemm_f32.h"
 #include "kernels/simd/pad.h"
 #include "runtime/cpu/ops/families.h"
 #include "runtime/cpu/steps/image.h"
 #include "runtime/cpu/steps/integer.h"
+#include "runtime/onednn/library.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -16,6 +18,10 @@ namespace {
 // this, and 1x1 windows with at least so many weights.
 constexpr std::int64_t kLibraryChannels = 16;
 constexpr std::int64_t kLibraryWeights = 1 << 18;
+
+// Below this many multiply-adds our own kernels do as well, and the library's code would have to be
+// loaded and made first.
+constexpr std::int64_t kLibraryMacs = 4'000'000;
 
 // The geometry's integers, in their order.
 using Fields = std::vector<std::int64_t>;
@@ -250,26 +256,31 @@ Drafts draft_tflite_depthwise(const NodeView& view) {
     return finished(view, depthwise_draft(view, weights), fields, HF_TRY(tflite_clamp(view)));
 }
 
-// Of a convolution with weights [filters][h][w][channels].
-Status need_big_conv(const NodeView& view) {
+// Whether oneDNN was measured to be faster (docs/adr/0009), for weights [filters][h][w][channels].
+Status library_pays(const NodeView& view) {
     HF_TRY(need_images(view));
     const Shape& w = view.shape(1);
     if (w.elements() == 0) return unimplemented("there are no weights");
+    if (kernels::has_avx3()) return unimplemented("ours is faster with AVX-512");
     const bool shallow = w[3] < kLibraryChannels;
     const bool pointwise = w[1] == 1 && w[2] == 1 && w.elements() >= kLibraryWeights;
     if (!shallow && !pointwise) return unimplemented("ours is as fast for such windows");
-    return need_library(view.out_shape().elements() * (w.elements() / w[0]));
+    const std::int64_t macs = view.out_shape().elements() * (w.elements() / w[0]);
+    if (macs < kLibraryMacs) return unimplemented("ours is as fast for {} multiply-adds", macs);
+    return {};
+}
+
+Drafts by_library(Drafts plain) {
+    HF_TRY(onednn::Library::instance().status());
+    return by_kernel(std::move(plain), "onednn.conv_f32");
 }
 
 Drafts draft_hf_conv_library(const NodeView& view) {
-    HF_TRY(need_big_conv(view));
-    return by_kernel(draft_hf_conv(view), "onednn.conv_f32");
+    return by_library(draft_hf_conv(view));
 }
 
 Drafts draft_tflite_conv_library(const NodeView& view) {
-    HF_TRY(need_dtype(view, 0, DType::kF32));
-    HF_TRY(need_big_conv(view));
-    return by_kernel(draft_tflite_conv(view), "onednn.conv_f32");
+    return by_library(draft_tflite_conv(view));
 }
 
 Drafts in_bf16(const NodeView& view, Drafts plain) {
@@ -437,7 +448,7 @@ std::vector<LoweringRow> conv_lowerings() {
              {{"simd.depthwise_f32", draft_hf_depthwise},
               {"simd.conv_bf16", draft_hf_conv_bf16, Math::kBf16},
               {"simd.winograd_f32", draft_hf_winograd},
-              {"onednn.conv_f32", draft_hf_conv_library},
+              {"onednn.conv_f32", draft_hf_conv_library, Math::kF32, library_pays},
               {"simd.conv_f32", draft_hf_conv}}},
             {"hf",
              "QConv2d",
@@ -446,7 +457,7 @@ std::vector<LoweringRow> conv_lowerings() {
              "CONV_2D",
              {{"simd.conv_bf16", draft_tflite_conv_bf16, Math::kBf16},
               {"simd.winograd_f32", draft_tflite_winograd},
-              {"onednn.conv_f32", draft_tflite_conv_library},
+              {"onednn.conv_f32", draft_tflite_conv_library, Math::kF32, library_pays},
               {"simd.conv_f32", draft_tflite_conv},
               {"simd.conv_i8", draft_tflite_conv_i8}}},
             {"tflite",

@@ -8,7 +8,6 @@
 #include "kernels/simd/elementwise_f32.h"
 #include "kernels/simd/gemm_f32.h"
 #include "runtime/cpu/steps/integer.h"
-#include "runtime/onednn/library.h"
 
 namespace hf::runtime::cpu {
 namespace {
@@ -53,13 +52,6 @@ Status check_weight_quantization(const graph::Quantization& q, std::size_t chann
 }
 
 }  // namespace
-
-Status need_library(std::int64_t macs) {
-    if (macs < kLibraryMacs) {
-        return unimplemented("{} multiply-adds are too few", macs);
-    }
-    return onednn::Library::instance().status();
-}
 
 std::vector<Draft> alone(Draft draft) {
     std::vector<Draft> drafts;

@@ -28,13 +28,6 @@ Drafts draft_pointwise(const NodeView& view);
 // Softmax and LogSoftmax along any axis.
 Drafts draft_softmax_columns(const NodeView& view);
 
-// Below this many multiply-adds our own kernels do as well as oneDNN, whose code also has to be
-// loaded and made first (docs/adr/0009).
-inline constexpr std::int64_t kLibraryMacs = 4'000'000;
-
-// UNIMPLEMENTED, for a product of this size, when it is too small or the library is not there.
-Status need_library(std::int64_t macs);
-
 // A node as one operation.
 std::vector<Draft> alone(Draft draft);
 

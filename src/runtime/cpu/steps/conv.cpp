@@ -72,14 +72,15 @@ struct FloatConv {
         const std::size_t column = area.columns.first;
         out += area.rows.first * g.out_width * g.out_channels + column;
         for (std::size_t i = 0; i < g.group; ++i, out += gemm.columns) {
-            Product::run(
-                part,
-                {in + i * (g.padding.channels / g.group),
-                 packed.in<typename Product::Packed>(m) + i * packed_size() +
-                     Product::packed_size(column, gemm.windows.depth()),
-                 bias ? bias.in<float>(m) + i * bias_size() + column : nullptr,
-                 residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out},
-                Product::kScratch ? scratch.out<std::uint8_t>(m) + scratch_after(padded_bytes()) : nullptr);
+            Product::run(part,
+                         {in + i * (g.padding.channels / g.group),
+                          packed.in<typename Product::Packed>(m) + i * packed_size() +
+                              Product::packed_size(column, gemm.windows.depth()),
+                          bias ? bias.in<float>(m) + i * bias_size() + column : nullptr,
+                          residual ? residual.in<float>(m) + out : nullptr, y.out<float>(m) + out},
+                         Product::kScratch
+                             ? scratch.out<std::uint8_t>(m) + scratch_after(padded_bytes())
+                             : nullptr);
         }
     }
 };
