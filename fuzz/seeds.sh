@@ -26,6 +26,8 @@ compile_plans() {
     fi
     while read -r model; do
         "$program" compile "$model" --device cpu -o "$folder/$(tr / _ <<<"${model#/}").plan" >/dev/null 2>&1 || true
+        "$program" compile "$model" --device cpu --math bf16 --max-rounding 100% \
+            -o "$folder/$(tr / _ <<<"${model#/}").bf16.plan" >/dev/null 2>&1 || true
     done < <(find "$cases/node" -name '*.onnx' -size -4k 2>/dev/null | sort |
         grep -E 'conv|pool|gemm|matmul|softmax|layer_norm|lrn|gather|slice|pad|cast|where|reduce_sum|transpose|concat|tree|less|add|pow' |
         awk 'NR % 3 == 0')
