@@ -7,18 +7,6 @@ namespace {
 
 constexpr std::string_view kServerCommonName = "holdfast server";
 
-Result<Credential> self_signed(const Draft& draft) {
-    const PrivateKey key = PrivateKey::generate();
-    std::string pem = HF_TRY(sign_draft(draft, handle_of(key).get(), {}));
-    return Credential{key, std::move(pem)};
-}
-
-Result<Credential> with_new_key(const Credential& ca, Draft draft, Term term) {
-    const PrivateKey key = PrivateKey::generate();
-    std::string pem = HF_TRY(issue(ca, std::move(draft), handle_of(key).get(), term));
-    return Credential{key, std::move(pem)};
-}
-
 std::vector<std::string> subject_texts(X509* certificate, int field) {
     std::vector<std::string> texts;
     const X509_NAME* subject = X509_get_subject_name(certificate);
@@ -37,12 +25,7 @@ std::vector<std::string> subject_texts(X509* certificate, int field) {
 }  // namespace
 
 Result<Credential> make_ca(std::string_view common_name, Instant now, Duration validity) {
-    Draft draft;
-    draft.role = Role::kAuthority;
-    draft.subject.common_name = common_name;
-    draft.not_before = now - kClockSkew;
-    draft.not_after = now + validity;
-    return self_signed(draft);
+    return make_authority(Role::kAuthority, common_name, {now, validity});
 }
 
 Result<Credential> issue_server_certificate(const Credential& ca, const ServerNames& names,
@@ -51,7 +34,7 @@ Result<Credential> issue_server_certificate(const Credential& ca, const ServerNa
     draft.role = Role::kServer;
     draft.subject.common_name = kServerCommonName;
     draft.alternatives = names;
-    return with_new_key(ca, std::move(draft), {now, validity});
+    return issue_with_new_key(ca, std::move(draft), {now, validity});
 }
 
 Result<Credential> issue_client_certificate(const Credential& ca, const ClientNames& names,
@@ -59,7 +42,7 @@ Result<Credential> issue_client_certificate(const Credential& ca, const ClientNa
     Draft draft;
     draft.role = Role::kClient;
     draft.subject = names;
-    return with_new_key(ca, std::move(draft), {now, validity});
+    return issue_with_new_key(ca, std::move(draft), {now, validity});
 }
 
 Result<CertificateFacts> read_certificate(std::string_view pem) {

@@ -229,4 +229,21 @@ Result<std::string> issue(const Credential& ca, Draft draft, EVP_PKEY* key, Term
     return sign_draft(draft, key, {authority.get(), signing_key.get()});
 }
 
+Result<Credential> issue_with_new_key(const Credential& authority, Draft draft, Term term) {
+    const PrivateKey key = PrivateKey::generate();
+    std::string pem = HF_TRY(issue(authority, std::move(draft), handle_of(key).get(), term));
+    return Credential{key, std::move(pem)};
+}
+
+Result<Credential> make_authority(Role role, std::string_view common_name, Term term) {
+    Draft draft;
+    draft.role = role;
+    draft.subject.common_name = common_name;
+    draft.not_before = term.now - kClockSkew;
+    draft.not_after = term.now + term.validity;
+    const PrivateKey key = PrivateKey::generate();
+    std::string pem = HF_TRY(sign_draft(draft, handle_of(key).get(), {}));
+    return Credential{key, std::move(pem)};
+}
+
 }  // namespace hf::crypto

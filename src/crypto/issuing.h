@@ -51,5 +51,9 @@ struct Term {
     Duration validity;
 };
 Result<std::string> issue(const Credential& authority, Draft draft, EVP_PKEY* key, Term term);
+Result<Credential> issue_with_new_key(const Credential& authority, Draft draft, Term term);
+
+// Self-signed, of a new key.
+Result<Credential> make_authority(Role role, std::string_view common_name, Term term);
 
 }  // namespace hf::crypto

@@ -77,14 +77,7 @@ Status check_leaf(X509* certificate) {
 }  // namespace
 
 Result<Credential> make_root(std::string_view common_name, Instant now, Duration validity) {
-    Draft draft;
-    draft.role = Role::kRoot;
-    draft.subject.common_name = common_name;
-    draft.not_before = now - kClockSkew;
-    draft.not_after = now + validity;
-    const PrivateKey key = PrivateKey::generate();
-    std::string pem = HF_TRY(sign_draft(draft, handle_of(key).get(), {}));
-    return Credential{key, std::move(pem)};
+    return make_authority(Role::kRoot, common_name, {now, validity});
 }
 
 Result<Credential> issue_intermediate(const Credential& root, std::string_view common_name,
@@ -92,9 +85,7 @@ Result<Credential> issue_intermediate(const Credential& root, std::string_view c
     Draft draft;
     draft.role = Role::kAuthority;
     draft.subject.common_name = common_name;
-    const PrivateKey key = PrivateKey::generate();
-    std::string pem = HF_TRY(issue(root, std::move(draft), handle_of(key).get(), {now, validity}));
-    return Credential{key, std::move(pem)};
+    return issue_with_new_key(root, std::move(draft), {now, validity});
 }
 
 std::string make_signing_request(const PrivateKey& key) {
