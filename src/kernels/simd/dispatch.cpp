@@ -69,11 +69,11 @@ bool found_bf16_pairs() {
 // (Documentation/arch/x86/xstate.rst), lets us have them.
 bool found_tiles() {
 #if HWY_ARCH_X86 && defined(__linux__)
-    constexpr unsigned kBf16 = 1U << 22, kTile = 1U << 24;
+    constexpr unsigned kWanted = 1U << 22 | 1U << 24 | 1U << 25;  // bf16, tiles, bytes
     constexpr long kRequestPermission = 0x1023, kTileData = 18;
     unsigned a = 0, b = 0, c = 0, d = 0;
-    return found_bf16_pairs() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 && (d & kBf16) != 0 &&
-           (d & kTile) != 0 && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+    return found_bf16_pairs() && __get_cpuid_count(7, 0, &a, &b, &c, &d) != 0 &&
+           (d & kWanted) == kWanted && syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else
     return false;
 #endif

@@ -128,29 +128,26 @@ struct Finish {
 };
 
 // The operands of a block from one row and column on.
-Bf16Operands operands_at(const GemmF32& gemm, const GemmBf16Data& data, std::size_t row,
+TileOperands operands_at(const GemmF32& gemm, const GemmBf16Data& data, std::size_t row,
                          std::size_t column) {
+    constexpr std::size_t kSize = sizeof(std::uint16_t);
     const std::size_t depth = padded_depth_bf16(gemm.windows.depth());
-    const std::size_t step = left_step(depth);
-    return {static_cast<const std::uint16_t*>(data.left) + row * step, step,
-            data.packed + column * depth, depth * kPanel, depth};
+    const std::size_t step = left_step(depth) * kSize;
+    return {static_cast<const std::uint8_t*>(data.left) + row * step, step,
+            reinterpret_cast<const std::uint8_t*>(data.packed + column * depth),
+            depth * kPanel * kSize, depth * kSize};
 }
 
 #if HF_KERNELS_HAVE_TILES
 void by_tiles(const GemmF32& gemm, const GemmBf16Data& data, Bf16Rows rows) {
     alignas(64) float sums[kSumRows * kSumColumns];
     for (std::size_t column = 0; column < gemm.columns; column += kSumColumns) {
-        const bool wide = column + kPanel < gemm.columns;
+        const std::size_t width = std::min(kSumColumns, gemm.columns - column);
         for (std::size_t row = 0; row < rows.count; row += kSumRows) {
-            const Bf16Operands operands = operands_at(gemm, data, row, column);
             const std::size_t count = std::min(kSumRows, rows.count - row);
-            if (count > kSumRows / 2) {
-                wide ? multiply_tiles<2, 2>(operands, sums) : multiply_tiles<2, 1>(operands, sums);
-            } else {
-                wide ? multiply_tiles<1, 2>(operands, sums) : multiply_tiles<1, 1>(operands, sums);
-            }
-            Finish{gemm, data, rows.first + row, column}.store(sums, count,
-                                                               wide ? kSumColumns : kPanel);
+            multiply_tiles<TileKind::kBf16>(operands_at(gemm, data, row, column), count, width,
+                                            sums);
+            Finish{gemm, data, rows.first + row, column}.store(sums, count, width);
         }
     }
 }
@@ -165,15 +162,15 @@ HWY_INLINE V high_of(V32 pair) {
 
 // kRows rows against one panel.
 template <std::size_t kRows, bool kPairs>
-void multiply_panel(const Bf16Operands& operands, float* sums) {
+void multiply_panel(const TileOperands& operands, float* sums) {
     const D d;
     const D32 d32;
     V sum[kRows][kVectors];
     HWY_UNROLL(16) for (auto& row : sum) {
         HWY_UNROLL(4) for (V& one : row) one = hn::Zero(d);
     }
-    const std::uint16_t* right = operands.right;
-    for (std::size_t k = 0; k < operands.depth; k += 2, right += std::size_t{2} * kPanel) {
+    const std::uint8_t* right = operands.right;
+    for (std::size_t k = 0; k < operands.depth; k += 4, right += std::size_t{4} * kPanel) {
         V32 pair[kVectors];
         HWY_UNROLL(4) for (std::size_t v = 0; v < kVectors; ++v) {
             pair[v] = hn::LoadU(d32, reinterpret_cast<const std::uint32_t*>(right) + v * kLanes);
@@ -207,7 +204,7 @@ void by_panels(const GemmF32& gemm, const GemmBf16Data& data, Bf16Rows rows) {
     alignas(64) float sums[kRows * kSumColumns];
     for (std::size_t column = 0; column < gemm.columns; column += kPanel) {
         for (std::size_t row = 0; row < rows.count; row += kRows) {
-            Bf16Operands operands = operands_at(gemm, data, row, column);
+            TileOperands operands = operands_at(gemm, data, row, column);
             const std::size_t count = std::min(kRows, rows.count - row);
             if (count == kRows) {
                 multiply_panel<kRows, kPairs>(operands, sums);

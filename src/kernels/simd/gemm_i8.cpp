@@ -14,6 +14,7 @@
 #include "kernels/simd/dot-inl.h"
 #include "kernels/simd/requantize-inl.h"
 #include "kernels/simd/row_blocks.h"
+#include "kernels/simd/tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
@@ -170,6 +171,17 @@ void store(const GemmI8& gemm, const Tile<Rows>& tile, V32 (&sums)[kRows][kWidth
     }
 }
 
+template <std::size_t kRows, std::size_t kWidth, class Rows>
+void store_rescaled(const GemmI8& gemm, const Tile<Rows>& tile, V32 (&sums)[kRows][kWidth]) {
+    if (gemm.requantize.factors) {
+        store<RescaleReal<D32>>(gemm, tile, sums);
+    } else if (gemm.requantize.rounds_once) {
+        store<RescaleOnce<D32>>(gemm, tile, sums);
+    } else {
+        store<RescaleTwice<D32>>(gemm, tile, sums);
+    }
+}
+
 template <class Arithmetic, std::size_t kRows, std::size_t kWidth, class Rows>
 void compute(const GemmI8& gemm, const GemmI8Data& data, const Tile<Rows>& tile) {
     const Windows& w = gemm.windows;
@@ -189,13 +201,7 @@ void compute(const GemmI8& gemm, const GemmI8Data& data, const Tile<Rows>& tile)
             }
         }
     }
-    if (gemm.requantize.factors) {
-        store<RescaleReal<D32>>(gemm, tile, sums);
-    } else if (gemm.requantize.rounds_once) {
-        store<RescaleOnce<D32>>(gemm, tile, sums);
-    } else {
-        store<RescaleTwice<D32>>(gemm, tile, sums);
-    }
+    store_rescaled(gemm, tile, sums);
 }
 
 // The rows of one block against all panels.
@@ -274,7 +280,151 @@ void run(const GemmI8& gemm, const GemmI8Data& data) {
     });
 }
 
+#if HF_KERNELS_HAVE_TILES && !defined(HF_KERNELS_SMALL)
+// By tiles of 32 x 32 sums. Rows of the left matrix are copied one after another, in the order of
+// the weights, a block at a time; the rest of their last line is zeros, and so what weights it
+// meets does not matter.
+class TilesI8 {
+public:
+    TilesI8(const GemmI8& gemm, const GemmI8Data& data) : gemm_(gemm), data_(data) {}
+
+    // Copying costs more than it saves for few columns and short rows.
+    static bool pays(const GemmI8& gemm) {
+        return gemm.columns > kPanel && groups_of(gemm) >= kLineGroups &&
+               gemm.windows.rows() >= 8 && kSumRows * step_of(groups_of(gemm)) <= kBlockBytes;
+    }
+
+    void run() {
+        const Tiles tiles;
+        std::memset(sums_, 0, sizeof sums_);  // columns that are not there are read all the same
+        const std::size_t rows = gemm_.windows.rows();
+        const std::size_t most =
+            std::min<std::size_t>(128, kBlockBytes / step_ / kSumRows * kSumRows);
+        for (std::size_t first = 0; first < rows; first += most) {
+            const std::size_t count = std::min(most, rows - first);
+            copy_rows(first, count);
+            for (std::size_t c = 0; c < gemm_.columns; c += kSumColumns) columns(first, count, c);
+        }
+    }
+
+private:
+    static constexpr std::size_t kLine = 64, kLineGroups = kLine / kGroup;
+    static constexpr std::size_t kSumRows = 32, kSumColumns = std::size_t{2} * kPanel;
+    static constexpr std::size_t kBlockBytes = 160 << 10;
+    static constexpr std::size_t kPanelLine = kPanel * kLine;
+
+    static std::size_t groups_of(const GemmI8& gemm) {
+        return gemm.windows.segments() * ((gemm.windows.run + kGroup - 1) / kGroup);
+    }
+    static std::size_t lines_of(std::size_t groups) {
+        return (groups + kLineGroups - 1) / kLineGroups;
+    }
+    // An odd number of lines, so that the rows of a tile do not meet in a few sets of the cache.
+    static std::size_t step_of(std::size_t groups) { return (lines_of(groups) | 1) * kLine; }
+
+    void copy_rows(std::size_t first, std::size_t count) {
+        const Windows& w = gemm_.windows;
+        std::size_t y = first / w.rows_x, x = first % w.rows_x;
+        std::uint8_t* to = left_;
+        for (std::size_t i = 0; i < count; ++i, to += step_) {
+            copy_row(static_cast<const std::uint8_t*>(data_.in) + y * w.step_y + x * w.step_x, to);
+            if (++x < w.rows_x) continue;
+            x = 0;
+            ++y;
+        }
+    }
+
+    HWY_INLINE void copy_row(const std::uint8_t* row, std::uint8_t* to) const {
+        const hn::CappedTag<std::uint8_t, kLine> d;
+        alignas(16) static constexpr std::uint8_t kOrder[16] = {0, 2,  1, 3,  4,  6,  5,  7,
+                                                                8, 10, 9, 11, 12, 14, 13, 15};
+        const auto order = hn::LoadDup128(d, kOrder);
+        const Windows& w = gemm_.windows;
+        const std::size_t run = (w.run + kGroup - 1) / kGroup * kGroup;
+        hn::StoreU(hn::Zero(d), d, to + (lines_ - 1) * kLine);
+        for (std::size_t sy = 0; sy < w.segments_y; ++sy) {
+            for (std::size_t sx = 0; sx < w.segments_x; ++sx, to += run) {
+                const std::uint8_t* from = row + sy * w.segment_step_y + sx * w.segment_step_x;
+                for (std::size_t k = 0; k < run; k += kLine) {
+                    const auto bytes = k + kLine <= run
+                                           ? hn::LoadU(d, from + k)
+                                           : hn::MaskedLoad(hn::FirstN(d, run - k), d, from + k);
+                    hn::StoreU(hn::TableLookupBytes(bytes, order), d, to + k);
+                }
+            }
+        }
+    }
+
+    // The weights of the last line where it is not full, with zeros after them.
+    const std::uint8_t* tail_of(const std::uint8_t* right, std::size_t panels) {
+        const std::size_t groups = groups_ % kLineGroups;
+        if (groups == 0) return nullptr;
+        for (std::size_t p = 0; p < panels; ++p, right += panel_) {
+            std::memset(tail_ + p * kPanelLine, 0, kPanelLine);
+            std::memcpy(tail_ + p * kPanelLine, right + groups_ / kLineGroups * kPanelLine,
+                        groups * kLine);
+        }
+        return tail_;
+    }
+
+    void columns(std::size_t first, std::size_t count, std::size_t column) {
+        const std::size_t width = std::min(kSumColumns, gemm_.columns - column);
+        const auto* right =
+            reinterpret_cast<const std::uint8_t*>(data_.packed) + column / kPanel * panel_;
+        const std::uint8_t* tail = tail_of(right, width > kPanel ? 2 : 1);
+        for (std::size_t row = 0; row < count; row += kSumRows) {
+            const TileOperands operands{left_ + row * step_,           step_, right, panel_,
+                                        groups_ / kLineGroups * kLine, tail};
+            const std::size_t height = std::min(kSumRows, count - row);
+            multiply_tiles<TileKind::kBytes>(operands, height, width, sums_);
+            finish(first + row, height, column);
+        }
+    }
+
+    void finish(std::size_t row, std::size_t height, std::size_t column) const {
+        constexpr std::size_t kRows = 8;
+        if (height < kRows) {
+            for (std::size_t r = 0; r < height; ++r) finish_rows<1>(row, r, column);
+            return;
+        }
+        std::size_t r = 0;
+        for (; r + kRows <= height; r += kRows) finish_rows<kRows>(row, r, column);
+        if (r < height) finish_rows<kRows>(row, height - kRows, column);
+    }
+
+    template <std::size_t kRows>
+    void finish_rows(std::size_t row, std::size_t from, std::size_t column) const {
+        const D32 d;
+        const std::size_t left = gemm_.columns - column;
+        V32 sums[kRows][2 * kVectors];
+        for (std::size_t v = 0; v < 2 * kVectors; ++v) {
+            const std::size_t at = v * kLanes;
+            const V32 start = at < left ? Quads::start(gemm_, data_, column + at) : hn::Zero(d);
+            for (std::size_t r = 0; r < kRows; ++r) {
+                sums[r][v] = hn::Add(start, hn::Load(d, sums_ + (from + r) * kSumColumns + at));
+            }
+        }
+        const Tile<std::nullptr_t> tile{
+            nullptr, nullptr, data_.out + (row + from) * gemm_.out_step + column, column, left};
+        store_rescaled(gemm_, tile, sums);
+    }
+
+    const GemmI8& gemm_;
+    const GemmI8Data& data_;
+    const std::size_t groups_ = groups_of(gemm_);
+    const std::size_t lines_ = lines_of(groups_);
+    const std::size_t step_ = step_of(groups_);
+    const std::size_t panel_ = groups_ * kLine;
+    alignas(64) std::int32_t sums_[kSumRows * kSumColumns];
+    alignas(64) std::uint8_t tail_[2 * kPanelLine];
+    alignas(64) std::uint8_t left_[kBlockBytes + kLine];  // and what the last row writes beyond it
+};
+#endif
+
 void gemm(const GemmI8& gemm, const GemmI8Data& data) {
+#if HF_KERNELS_HAVE_TILES && !defined(HF_KERNELS_SMALL)
+    if (has_tiles() && TilesI8::pays(gemm)) return TilesI8(gemm, data).run();
+#endif
 #if HF_KERNELS_HAVE_DOT
     if (has_dot_product()) return run<Quads>(gemm, data);
 #endif

@@ -132,32 +132,48 @@ TEST(InstructionSets, ThereIsOneAndOthersAreRefused) {
     EXPECT_TRUE(use_instruction_set(""));
 }
 
+void expect_products_alike(const Windows& w, std::size_t columns, Rng& rng) {
+    const std::size_t step = columns + rng.below(4);
+    const std::vector<std::int8_t> in = any_bytes(rng, w.extent());
+    const std::int32_t zero = any_stored(rng);
+    const std::vector<std::int8_t> weights = any_bytes(rng, columns * w.depth());
+    std::vector<std::int8_t> packed(packed_size_i8(columns, w.segments(), w.run));
+    pack_i8({weights.data(), columns, w.depth(), 1}, w, packed.data());
+    std::vector<std::int32_t> sums((columns + kPanel - 1) / kPanel * kPanel);
+    for (std::size_t i = 0; i < weights.size(); ++i) sums[i / w.depth()] += weights[i];
+    for (const Rescaling rescaling : kRescalings) {
+        const Channels channels(rng, columns, rescaling);
+        const GemmI8 gemm{w, columns, step, channels.requantize, zero};
+        ASSERT_NO_FATAL_FAILURE(expect_alike<std::int8_t>(
+            w.rows() * step,
+            [&](auto* out) {
+                std::vector<std::int16_t> left(w.extent() + kGroup - 1);
+                widen_left_i8(in.size(), {in.data(), zero}, left.data());
+                gemm_i8(gemm, {left.data(), packed.data(), channels.bias.data(), sums.data(), out});
+            }))
+            << w.rows() << " x " << w.depth() << " x " << columns;
+    }
+}
+
 TEST(InstructionSets, ProductsAreAlike) {
     Rng rng(testing::seed());
     for (int round = 0; round < kRounds; ++round) {
         const Windows w = any_windows(rng);
-        const std::size_t columns = 1 + rng.below(50), step = columns + rng.below(4);
-        const std::vector<std::int8_t> in = any_bytes(rng, w.extent());
-        const std::int32_t zero = any_stored(rng);
-        const std::vector<std::int8_t> weights = any_bytes(rng, columns * w.depth());
-        std::vector<std::int8_t> packed(packed_size_i8(columns, w.segments(), w.run));
-        pack_i8({weights.data(), columns, w.depth(), 1}, w, packed.data());
-        std::vector<std::int32_t> sums((columns + kPanel - 1) / kPanel * kPanel);
-        for (std::size_t i = 0; i < weights.size(); ++i) sums[i / w.depth()] += weights[i];
-        for (const Rescaling rescaling : kRescalings) {
-            const Channels channels(rng, columns, rescaling);
-            const GemmI8 gemm{w, columns, step, channels.requantize, zero};
-            ASSERT_NO_FATAL_FAILURE(expect_alike<std::int8_t>(
-                w.rows() * step,
-                [&](auto* out) {
-                    std::vector<std::int16_t> left(w.extent() + kGroup - 1);
-                    widen_left_i8(in.size(), {in.data(), zero}, left.data());
-                    gemm_i8(gemm,
-                            {left.data(), packed.data(), channels.bias.data(), sums.data(), out});
-                }))
-                << "round " << round;
-        }
+        ASSERT_NO_FATAL_FAILURE(expect_products_alike(w, 1 + rng.below(50), rng));
     }
+    // Several blocks of rows; long ones; several lines and a rest in segments.
+    expect_products_alike(Windows::matrix(300, 131), 70, rng);
+    expect_products_alike(Windows::matrix(33, 4600), 33, rng);
+    expect_products_alike(Windows::matrix(9, 6000), 17, rng);
+    Windows image = any_windows(rng);
+    image.rows_y = 9;
+    image.rows_x = 14;
+    image.segments_y = 3;
+    image.segments_x = 1;
+    image.run = 3 * 30;
+    image.step_x = 30;
+    image.step_y = image.segment_step_y = 30 * 16;
+    expect_products_alike(image, 48, rng);
 }
 
 TEST(InstructionSets, DepthwiseConvolutionsAreAlike) {

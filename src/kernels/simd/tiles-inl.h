@@ -1,4 +1,4 @@
-// AMX: products of 16 x 16 sums in tile registers, and the pairs of AVX-512 BF16, neither of which
+// AMX: products of 16 x 16 sums in tile registers; and the pairs of AVX-512 BF16, neither of which
 // Highway 1.0.3 offers. Included once a Highway target; HF_KERNELS_HAVE_TILES says whether the
 // target may have them, has_tiles() and has_bf16_pairs() (dispatch.h) whether the processor does.
 
@@ -20,13 +20,15 @@ HWY_BEFORE_NAMESPACE();
 namespace hf::kernels {
 namespace HWY_NAMESPACE {
 
-// Rows and panels of columns in bfloat16, two depths of a column side by side.
-struct Bf16Operands {
-    const std::uint16_t* left;
+// Rows on the left, panels of 16 columns on the right, of which four bytes of the depth lie side by
+// side: two of bfloat16, four of int8. Everything is counted in bytes.
+struct TileOperands {
+    const std::uint8_t* left;
     std::size_t step;  // from one row to the next
-    const std::uint16_t* right;
-    std::size_t panel;  // from one panel to the next
-    std::size_t depth;  // a multiple of 32
+    const std::uint8_t* right;
+    std::size_t panel;                   // from one panel to the next
+    std::size_t depth;                   // whole lines of 64
+    const std::uint8_t* tail = nullptr;  // the right side of one more line, panels 1,024 apart
 };
 
 }  // namespace HWY_NAMESPACE
@@ -76,50 +78,79 @@ public:
     Tiles& operator=(const Tiles&) = delete;
 };
 
-// Sums of kRows x kColumns tiles, each 1 or 2; to `sums`, 32 floats a row.
-template <std::size_t kRows, std::size_t kColumns>
-HWY_INLINE void multiply_tiles(const Bf16Operands& operands, float* sums) {
-    const std::uint16_t *left = operands.left, *right = operands.right;
-    const std::size_t step = operands.step * sizeof *left;
+// What tiles hold: bfloat16 on both sides, or unsigned bytes on the left and signed on the right.
+enum class TileKind { kBf16, kBytes };
+
+#define HF_KERNELS_MULTIPLY(right, left, sums)                        \
+    if constexpr (kKind == TileKind::kBf16) {                         \
+        __asm__ volatile("tdpbf16ps " right ", " left ", " sums : :); \
+    } else {                                                          \
+        __asm__ volatile("tdpbusd " right ", " left ", " sums : :);   \
+    }
+
+// One line of the depth, added to the sums in the first four tiles.
+template <TileKind kKind, std::size_t kRows, std::size_t kColumns>
+HWY_INLINE void multiply_line(const std::uint8_t* left, std::size_t step, const std::uint8_t* right,
+                              std::size_t panel) {
+    const std::size_t line = 64;
+    __asm__ volatile(
+        "tileloadd (%0,%1,1), %%tmm4\n\t"
+        "tileloadd (%2,%3,1), %%tmm6"
+        :
+        : "r"(left), "r"(step), "r"(right), "r"(line));
+    HF_KERNELS_MULTIPLY("%%tmm6", "%%tmm4", "%%tmm0")
+    if constexpr (kColumns > 1) {
+        __asm__ volatile("tileloadd (%0,%1,1), %%tmm7" : : "r"(right + panel), "r"(line));
+        HF_KERNELS_MULTIPLY("%%tmm7", "%%tmm4", "%%tmm1")
+    }
+    if constexpr (kRows > 1) {
+        __asm__ volatile("tileloadd (%0,%1,1), %%tmm5" : : "r"(left + 16 * step), "r"(step));
+        HF_KERNELS_MULTIPLY("%%tmm6", "%%tmm5", "%%tmm2")
+    }
+    if constexpr (kRows > 1 && kColumns > 1) HF_KERNELS_MULTIPLY("%%tmm7", "%%tmm5", "%%tmm3")
+}
+
+#undef HF_KERNELS_MULTIPLY
+
+// Sums of kRows x kColumns tiles, each 1 or 2: fp32 or 32-bit integers, to `sums`, 32 a row.
+template <TileKind kKind, std::size_t kRows, std::size_t kColumns>
+HWY_INLINE void multiply_tiles(const TileOperands& operands, void* sums) {
     __asm__ volatile("tilezero %%tmm0\n\ttilezero %%tmm1\n\ttilezero %%tmm2\n\ttilezero %%tmm3"
                      :
                      :
                      : "memory");
-    for (std::size_t i = 0; i < operands.depth; i += 32, left += 32, right += 512) {
-        __asm__ volatile(
-            "tileloadd (%0,%1,1), %%tmm4\n\t"
-            "tileloadd (%2,%3,1), %%tmm6\n\t"
-            "tdpbf16ps %%tmm6, %%tmm4, %%tmm0"
-            :
-            : "r"(left), "r"(step), "r"(right), "r"(std::size_t{64}));
-        if constexpr (kColumns > 1) {
-            __asm__ volatile(
-                "tileloadd (%0,%1,1), %%tmm7\n\t"
-                "tdpbf16ps %%tmm7, %%tmm4, %%tmm1"
-                :
-                : "r"(right + operands.panel), "r"(std::size_t{64}));
-        }
-        if constexpr (kRows > 1) {
-            __asm__ volatile(
-                "tileloadd (%0,%1,1), %%tmm5\n\t"
-                "tdpbf16ps %%tmm6, %%tmm5, %%tmm2"
-                :
-                : "r"(left + 16 * operands.step), "r"(step));
-        }
-        if constexpr (kRows > 1 && kColumns > 1) {
-            __asm__ volatile("tdpbf16ps %%tmm7, %%tmm5, %%tmm3" : :);
-        }
+    const std::uint8_t *left = operands.left, *right = operands.right;
+    const std::uint8_t* const end = left + operands.depth;
+    for (; left != end; left += 64, right += 1024) {
+        multiply_line<kKind, kRows, kColumns>(left, operands.step, right, operands.panel);
     }
+    if (operands.tail) {
+        multiply_line<kKind, kRows, kColumns>(left, operands.step, operands.tail, 1024);
+    }
+    auto* const to = static_cast<std::uint32_t*>(sums);
     const std::size_t row = 128;
-    __asm__ volatile("tilestored %%tmm0, (%0,%1,1)" : : "r"(sums), "r"(row) : "memory");
+    __asm__ volatile("tilestored %%tmm0, (%0,%1,1)" : : "r"(to), "r"(row) : "memory");
     if constexpr (kColumns > 1) {
-        __asm__ volatile("tilestored %%tmm1, (%0,%1,1)" : : "r"(sums + 16), "r"(row) : "memory");
+        __asm__ volatile("tilestored %%tmm1, (%0,%1,1)" : : "r"(to + 16), "r"(row) : "memory");
     }
     if constexpr (kRows > 1) {
-        __asm__ volatile("tilestored %%tmm2, (%0,%1,1)" : : "r"(sums + 512), "r"(row) : "memory");
+        __asm__ volatile("tilestored %%tmm2, (%0,%1,1)" : : "r"(to + 512), "r"(row) : "memory");
     }
     if constexpr (kRows > 1 && kColumns > 1) {
-        __asm__ volatile("tilestored %%tmm3, (%0,%1,1)" : : "r"(sums + 528), "r"(row) : "memory");
+        __asm__ volatile("tilestored %%tmm3, (%0,%1,1)" : : "r"(to + 528), "r"(row) : "memory");
+    }
+}
+
+// The same for up to 32 rows and 32 columns, with no more tiles than they need.
+template <TileKind kKind>
+HWY_INLINE void multiply_tiles(const TileOperands& operands, std::size_t rows, std::size_t columns,
+                               void* sums) {
+    if (rows > 16) {
+        columns > 16 ? multiply_tiles<kKind, 2, 2>(operands, sums)
+                     : multiply_tiles<kKind, 2, 1>(operands, sums);
+    } else {
+        columns > 16 ? multiply_tiles<kKind, 1, 2>(operands, sums)
+                     : multiply_tiles<kKind, 1, 1>(operands, sums);
     }
 }
 
