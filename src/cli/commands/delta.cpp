@@ -1,5 +1,6 @@
 #include <map>
 
+#include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
 #include "graph/weights.h"
@@ -15,12 +16,8 @@ using vault::delta::Kind;
 vault::delta::Side side_of(ByteView file) {
     vault::delta::Side side{file, {}};
     for (graph::WeightPlace& place : graph::find_weights(file)) {
-        const auto width = static_cast<std::uint8_t>(dtype_size(place.dtype));
-        const bool complex = place.dtype == DType::kC64 || place.dtype == DType::kC128;
-        const vault::delta::Element element{
-            complex ? static_cast<std::uint8_t>(width / 2) : width,
-            complex || is_float(place.dtype)};
-        side.tensors.push_back({std::move(place.name), place.offset, place.size, element});
+        side.tensors.push_back({std::move(place.name), place.offset, place.size,
+                                vault::delta::element_of(place.dtype)});
     }
     return side;
 }
@@ -136,8 +133,7 @@ Status run_show(World& world, const Arguments& arguments) {
                           vault::delta::kVersion, header.delta_bytes,
                           percent(header.delta_bytes, header.result_bytes), header.chunks));
     world.out(fmt::format("base     {} bytes, {}\nresult   {} bytes, {}\n", header.base_bytes,
-                          header.base.to_string(), header.result_bytes,
-                          header.result.to_string()));
+                          header.base.to_string(), header.result_bytes, header.result.to_string()));
     for (const auto& [name, row] : rows) {
         world.out(fmt::format("form     {:16} {:6.2f} % of the result, {} operations\n", name,
                               percent(row.result_bytes, header.result_bytes), row.operations));
@@ -148,16 +144,17 @@ Status run_show(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command delta_make_command() {
-    return {"delta make",
-            "Makes a small file that turns one version of a model into the next",
-            {{"BASE", "the version that is there: an ONNX, TFLite or safetensors model, or any file"},
-             {"NEW", "the version that is wanted"}},
-            {{"-o,--output", "where the delta goes", "FILE", "", false, true},
-             {"--level", "how hard to compress, 1 to 19", "N", "15"},
-             {"--json", "sizes and digests as JSON", ""}},
-            {"holdfast delta make pump-1.onnx pump-2.onnx -o pump-1-2.delta",
-             "holdfast delta apply pump-1.onnx pump-1-2.delta -o pump-2.onnx"},
-            run_make};
+    return {
+        "delta make",
+        "Makes a small file that turns one version of a model into the next",
+        {{"BASE", "the version that is there: an ONNX, TFLite or safetensors model, or any file"},
+         {"NEW", "the version that is wanted"}},
+        {{"-o,--output", "where the delta goes", "FILE", "", false, true},
+         {"--level", "how hard to compress, 1 to 19", "N", "17"},
+         {"--json", "sizes and digests as JSON", ""}},
+        {"holdfast delta make pump-1.onnx pump-2.onnx -o pump-1-2.delta",
+         "holdfast delta apply pump-1.onnx pump-1-2.delta -o pump-2.onnx"},
+        run_make};
 }
 
 Command delta_apply_command() {

@@ -83,6 +83,13 @@ void add_pair(const Tensor& tensor, const Tensor& counterpart, std::vector<Stret
 
 }  // namespace
 
+Element element_of(DType dtype) {
+    const std::size_t size = dtype_size(dtype);
+    const bool complex = dtype == DType::kC64 || dtype == DType::kC128;
+    const std::size_t width = complex ? size / 2 : std::max<std::size_t>(size, 1);
+    return {static_cast<std::uint8_t>(width), complex || is_float(dtype)};
+}
+
 std::vector<Stretch> align(const Side& base, const Side& result) {
     const std::vector<Tensor> from = sound_tensors(base);
     const std::vector<Tensor> to = sound_tensors(result);

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "tensor/dtype.h"
 #include "vault/delta/format.h"
 
 namespace hf::vault::delta {
@@ -28,6 +29,9 @@ struct Tensor {
     std::uint64_t size = 0;
     Element element;
 };
+
+// How elements of that type are stored; complex ones are two reals each.
+Element element_of(DType dtype);
 
 // A file and its tensors, in the order of their offsets and apart; none for files of unknown kinds.
 struct Side {

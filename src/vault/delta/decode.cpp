@@ -12,7 +12,8 @@ namespace {
 Status check_base(const env::ReadFile& base, const Header& header) {
     const auto wrong = [&](const std::string& found) {
         return failed_precondition(
-            "the base is another file than the delta was made from: it has {} where the delta needs "
+            "the base is another file than the delta was made from: it has {} where the delta "
+            "needs "
             "{} of {} bytes",
             found, header.base.to_string(), header.base_bytes);
     };
@@ -103,8 +104,8 @@ Result<Chunk> DeltaReader::read_chunk() {
         HF_TRY(decompressor_.decompress(unpacked, unpacked_));
         unpacked = unpacked_;
     }
-    chunk.operations = HF_TRY(
-        parse_list(unpacked.first(chunk.head.list_bytes), chunk.head, header_.base_bytes));
+    chunk.operations =
+        HF_TRY(parse_list(unpacked.first(chunk.head.list_bytes), chunk.head, header_.base_bytes));
     chunk.data = unpacked.subspan(chunk.head.list_bytes);
     at_ += packed_.size();
     result_bytes_ += chunk.head.result_bytes;

@@ -14,8 +14,8 @@ double percent_made(const Side& base, const Side& result) {
     const Bytes from(base.bytes.begin(), base.bytes.end());
     const Result<Bytes> made = apply_bytes(from, delta);
     EXPECT_EQ(made.status(), Status());
-    EXPECT_TRUE(made.ok() && std::equal(made->begin(), made->end(), result.bytes.begin(),
-                                        result.bytes.end()));
+    EXPECT_TRUE(made.ok() &&
+                std::equal(made->begin(), made->end(), result.bytes.begin(), result.bytes.end()));
     const double whole = std::max<double>(1, static_cast<double>(result.bytes.size()));
     return 100 * static_cast<double>(delta.size()) / whole;
 }
@@ -29,21 +29,22 @@ double percent_of_blobs(const VersionPair& pair) {
 
 TEST(Delta, KeepsItsPromisesForFineTunes) {
     Rng rng(testing::seed());
-    const VersionPair int8 = fine_tune({Stored::kI8, 1e-3}, rng);
+    const VersionPair int8 = fine_tune({.type = Stored::kI8, .noise = 1e-3}, rng);
     EXPECT_LE(percent_made(int8), 6);
     EXPECT_LE(percent_of_blobs(int8), 6);
-    const VersionPair bf16 = fine_tune({Stored::kBF16, 1e-3}, rng);
+    const VersionPair bf16 = fine_tune({.type = Stored::kBF16, .noise = 1e-3}, rng);
     EXPECT_LE(percent_made(bf16), 16);
     EXPECT_LE(percent_of_blobs(bf16), 16);
     // Of reals that all change, half is noise that no method can foresee.
-    EXPECT_LE(percent_made(fine_tune({Stored::kF32, 1e-4}, rng)), 50);
+    EXPECT_LE(percent_made(fine_tune({.type = Stored::kF32, .noise = 1e-4}, rng)), 50);
 }
 
-// One weight in five changes: the entropy of that is 11.5 %, and no lossless form is below.
+// 22 % of the weights change, by one up or down: the entropy of that is 12.4 % of the file, and
+// nothing lossless is below.
 TEST(Delta, ComesNearTheEntropyOfManyChanges) {
     Rng rng(testing::seed());
-    EXPECT_LE(percent_made(fine_tune({Stored::kI8, 1e-2}, rng)), 12.5);
-    EXPECT_LE(percent_made(fine_tune({Stored::kBF16, 1e-2}, rng)), 30.5);
+    EXPECT_LE(percent_made(fine_tune({.type = Stored::kI8, .noise = 1e-2}, rng)), 13.3);
+    EXPECT_LE(percent_made(fine_tune({.type = Stored::kBF16, .noise = 1e-2}, rng)), 30.5);
 }
 
 TEST(Delta, OfTheSameFileIsNothing) {
@@ -71,7 +72,7 @@ TEST(Delta, IsHardlyLargerThanAFileThatNothingIsKnownOf) {
 TEST(Delta, FindsTensorsThatMoved) {
     Rng rng(testing::seed());
     for (const Stored type : {Stored::kI8, Stored::kBF16, Stored::kF32}) {
-        const VersionPair pair = fine_tune({type, 1e-4}, rng);
+        const VersionPair pair = fine_tune({.type = type, .noise = 1e-4}, rng);
         const double still = percent_made(pair);
         Version moved;
         for (std::size_t i = pair.result.tensors.size(); i-- > 0;) {
@@ -92,7 +93,7 @@ TEST(Delta, FindsTensorsThatMoved) {
 
 TEST(Delta, FollowsWhatIsPutInAndTakenOut) {
     Rng rng(testing::seed());
-    const VersionPair pair = fine_tune({Stored::kI8, 1e-3}, rng);
+    const VersionPair pair = fine_tune({.type = Stored::kI8, .noise = 1e-3}, rng);
     const double still = percent_of_blobs(pair);
     const Bytes extra = random_bytes(777, rng);
     for (int i = 0; i < 5; ++i) {
@@ -109,7 +110,7 @@ TEST(Delta, FollowsWhatIsPutInAndTakenOut) {
 TEST(Delta, WrongHintsCostBytesAndNothingElse) {
     Rng rng(testing::seed());
     const VersionPair pair =
-        fine_tune({Stored::kBF16, 1e-2, {3000, 700, 10}}, rng);
+        fine_tune({.type = Stored::kBF16, .noise = 1e-2, .layers = {3000, 700, 10}}, rng);
     for (int round = 0; round < 200; ++round) {
         Side base = pair.base.side(), result = pair.result.side();
         for (Side* side : {&base, &result}) {
@@ -149,7 +150,8 @@ TEST(Delta, EveryEditComesBack) {
 
 TEST(Delta, IsTheSameEachTimeItIsMade) {
     Rng rng(testing::seed());
-    const VersionPair pair = fine_tune({Stored::kBF16, 1e-3, {40'000, 300}}, rng);
+    const VersionPair pair =
+        fine_tune({.type = Stored::kBF16, .noise = 1e-3, .layers = {40'000, 300}}, rng);
     EXPECT_EQ(encode(pair.base.side(), pair.result.side()),
               encode(pair.base.side(), pair.result.side()));
 }

@@ -12,10 +12,10 @@ namespace hf::vault::delta {
 namespace {
 
 constexpr std::size_t kSlices = 4, kSliceBytes = std::size_t{1} << 14;  // of a sample
-constexpr std::size_t kFewBytes = 256;      // too few for zstd to tell forms apart
+constexpr std::size_t kFewBytes = 256;  // too few for zstd to tell forms apart
 constexpr int kSampleLevel = 1;
-constexpr std::uint64_t kGrid = 8;          // where elements of unknown width may start
-constexpr std::size_t kListReserve = 64;    // more than an operation takes in the list
+constexpr std::uint64_t kGrid = 8;        // where elements of unknown width may start
+constexpr std::size_t kListReserve = 64;  // more than an operation takes in the list
 
 // A stretch that lies in one chunk.
 struct Piece {
@@ -256,11 +256,10 @@ private:
         unpacked.insert(unpacked.end(), data.begin(), data.end());
         ByteView packed = compressor_.compress(unpacked, level_);
         if (packed.size() >= unpacked.size()) packed = unpacked;
-        append_chunk({static_cast<std::uint32_t>(chunk_bytes_),
-                      static_cast<std::uint32_t>(list.size()),
-                      static_cast<std::uint32_t>(data.size()),
-                      static_cast<std::uint32_t>(packed.size())},
-                     packed, out_);
+        append_chunk(
+            {static_cast<std::uint32_t>(chunk_bytes_), static_cast<std::uint32_t>(list.size()),
+             static_cast<std::uint32_t>(data.size()), static_cast<std::uint32_t>(packed.size())},
+            packed, out_);
     }
 
     ByteView base_, result_;

@@ -12,8 +12,8 @@ Result<Header> apply_file(env::Files& files, const ApplyPaths& paths, const Appl
     const std::unique_ptr<env::ReadFile> delta = HF_TRY(files.open_read(paths.delta));
     const std::unique_ptr<env::FileWriter> out =
         HF_TRY(files.create(paths.result, env::Access::kShared));
-    const Header header = HF_TRY(apply(*base, *delta, *out, options)
-                                     .context("apply {} to {}", paths.delta, paths.base));
+    const Header header = HF_TRY(
+        apply(*base, *delta, *out, options).context("apply {} to {}", paths.delta, paths.base));
     HF_TRY(out->commit());
     return header;
 }

@@ -17,8 +17,7 @@ constexpr unsigned kMinBits = 8, kMaxBits = 25;
 std::uint64_t hash(const std::uint8_t* window) {
     const auto low = load_le<std::uint64_t>(window);
     const auto high = load_le<std::uint64_t>(window + 8);
-    const std::uint64_t mixed =
-        low * 0x9E3779B97F4A7C15 ^ std::rotl(high * 0xC2B2AE3D27D4EB4F, 31);
+    const std::uint64_t mixed = low * 0x9E3779B97F4A7C15 ^ std::rotl(high * 0xC2B2AE3D27D4EB4F, 31);
     return mixed * 0x165667B19E3779F9;
 }
 
@@ -29,7 +28,8 @@ Matcher::Matcher(ByteView base, ByteView result, const std::vector<Range>& parts
     std::uint64_t total = 0;
     for (const Range& part : parts) total += part.to - part.from;
     while (total / step_ > kMaxPlaces || base.size() / step_ > UINT32_MAX - 1) step_ *= 2;
-    bits_ = std::clamp(static_cast<unsigned>(std::bit_width(2 * total / step_)), kMinBits, kMaxBits);
+    bits_ =
+        std::clamp(static_cast<unsigned>(std::bit_width(2 * total / step_)), kMinBits, kMaxBits);
     places_.assign(std::size_t{1} << bits_, 0);
     for (const Range& part : parts) {
         const std::uint64_t first = (part.from + step_ - 1) / step_ * step_;
@@ -44,10 +44,9 @@ std::optional<std::uint64_t> Matcher::look_up(std::uint64_t at) const {
     const std::uint32_t place = places_[hash(result_.data() + at) >> (64 - bits_)];
     if (place == 0) return std::nullopt;
     const std::uint64_t found = (place - 1) * step_;
-    const bool equal =
-        std::equal(result_.begin() + static_cast<std::ptrdiff_t>(at),
-                   result_.begin() + static_cast<std::ptrdiff_t>(at + kWindow),
-                   base_.begin() + static_cast<std::ptrdiff_t>(found));
+    const bool equal = std::equal(result_.begin() + static_cast<std::ptrdiff_t>(at),
+                                  result_.begin() + static_cast<std::ptrdiff_t>(at + kWindow),
+                                  base_.begin() + static_cast<std::ptrdiff_t>(found));
     return equal ? std::optional(found) : std::nullopt;
 }
 

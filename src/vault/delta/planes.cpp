@@ -64,8 +64,8 @@ template <typename U>
 U get(const std::uint8_t* planes, std::size_t count, std::size_t index) {
     U value = 0;
     for (std::size_t plane = 0; plane < sizeof(U); ++plane) {
-        value = static_cast<U>(value | static_cast<U>(planes[plane * count + index])
-                                           << (8 * plane));
+        value =
+            static_cast<U>(value | static_cast<U>(planes[plane * count + index]) << (8 * plane));
     }
     return value;
 }

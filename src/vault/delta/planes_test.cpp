@@ -1,6 +1,6 @@
 #include "vault/delta/planes.h"
 
-#include <bit>
+#include <cmath>
 
 #include <gtest/gtest.h>
 

@@ -1,47 +1,23 @@
-// Versions of generated models for the tests of deltas. Weights are drawn from a normal
-// distribution, as trained layers mostly are; a fine-tune adds normal noise of `noise` times the
-// weights' deviation to every weight, and stores both versions in the type's rounding: int8 at one
-// scale for both, so that the share of changed weights follows from the noise (0.001: 2 %, 0.01:
-// 20 %).
+// Versions of generated models (testing/fine_tune.h says how) for the tests of deltas.
 
 #pragma once
 
-#include <bit>
-#include <cmath>
 #include <string>
 #include <vector>
 
 #include "base/rng.h"
+#include "testing/fine_tune.h"
 #include "testing/memory_files.h"
 #include "vault/delta/encode.h"
 #include "vault/delta/files.h"
 
 namespace hf::vault::delta {
 
-enum class Stored : unsigned char { kI8, kBF16, kF32 };
+using testing::Stored;
 
 inline Element element_of(Stored type) {
-    switch (type) {
-        case Stored::kI8: return {1, false};
-        case Stored::kBF16: return {2, true};
-        case Stored::kF32: break;
-    }
-    return {4, true};
-}
-
-inline void append_weight(double weight, Stored type, Bytes& out) {
-    if (type == Stored::kI8) {
-        constexpr double kScale = 4.5 / 127;  // the largest of some millions is at 4.5 to 5
-        const double steps = std::clamp(std::nearbyint(weight / kScale), -127.0, 127.0);
-        append_le(out, static_cast<std::int8_t>(steps));
-        return;
-    }
-    const auto bits = std::bit_cast<std::uint32_t>(static_cast<float>(0.02 * weight));
-    if (type == Stored::kF32) {
-        append_le(out, bits);
-    } else {  // to nearest even
-        append_le(out, static_cast<std::uint16_t>((bits + 0x7FFF + (bits >> 16 & 1)) >> 16));
-    }
+    const bool real = type == Stored::kBF16 || type == Stored::kF32;
+    return {static_cast<std::uint8_t>(testing::stored_size(type)), real};
 }
 
 struct Version {
@@ -59,6 +35,7 @@ struct VersionPair {
 struct FineTune {
     Stored type = Stored::kI8;
     double noise = 1e-3;
+    double scale = 1;                                                // of int8, in the result
     std::vector<std::size_t> layers{300'000, 40'000, 700, 500'000};  // weights of each
 };
 
@@ -71,8 +48,9 @@ inline VersionPair fine_tune(const FineTune& want, Rng& rng) {
         Bytes base, result;
         for (std::size_t i = 0; i < want.layers[layer]; ++i) {
             const double weight = rng.normal();
-            append_weight(weight, want.type, base);
-            append_weight(weight + want.noise * rng.normal(), want.type, result);
+            testing::append_weight(weight, want.type, base);
+            testing::append_weight(weight + want.noise * rng.normal(), want.type, result,
+                                   want.scale);
         }
         for (const auto& [version, weights] :
              {std::pair(&pair.base, &base), std::pair(&pair.result, &result)}) {
