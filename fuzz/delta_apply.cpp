@@ -47,13 +47,12 @@ hf::Bytes sealed(hf::ByteView input, hf::ByteView base) {
     const hf::Digest digest = hf::crypto::sha256(base);
     std::copy(digest.bytes().begin(), digest.bytes().end(), delta.begin() + kBaseDigestAt);
     std::fill(delta.begin() + 112, delta.begin() + kHeaderChecksumAt, 0);
-    put(delta, kHeaderChecksumAt,
-        hf::crc32c(hf::Bytehf::fuzz::ViewFile(delta).first(kHeaderChecksumAt)));
+    put(delta, kHeaderChecksumAt, hf::crc32c(hf::ByteView(delta).first(kHeaderChecksumAt)));
     for (std::size_t at = kHeaderBytes; delta.size() - at >= kChunkHeadBytes;) {
         const std::size_t size =
             kChunkHeadBytes + hf::load_le<std::uint32_t>(delta.data() + at + kPackedBytesAt);
         if (size > delta.size() - at) break;
-        put(delta, at, hf::crc32c(hf::Bytehf::fuzz::ViewFile(delta).subspan(at + 4, size - 4)));
+        put(delta, at, hf::crc32c(hf::ByteView(delta).subspan(at + 4, size - 4)));
         at += size;
     }
     return delta;

@@ -24,10 +24,10 @@ def tools(bench):
     """Name, then how to make a delta from the files old and new, and how to apply it."""
     rows = [('holdfast', [bench, 'make', 'old', 'new', 'delta'], [bench, 'apply', 'old', 'delta', 'made'])]
     if shutil.which('zstd'):
-        rows.append(('zstd, whole file', ['zstd', '-q', '-f', '-19', 'new', '-o', 'delta'],
-                     ['zstd', '-q', '-f', '-d', 'delta', '-o', 'made']))
-        rows.append(('zstd --patch-from', ['zstd', '-q', '-f', '-19', '--long=31', '--patch-from=old', 'new', '-o', 'delta'],
-                     ['zstd', '-q', '-f', '-d', '--long=31', '--patch-from=old', 'delta', '-o', 'made']))
+        rows.append(('zstd, whole file', ['zstd', '-q', '-q', '-f', '-19', 'new', '-o', 'delta'],
+                     ['zstd', '-q', '-q', '-f', '-d', 'delta', '-o', 'made']))
+        rows.append(('zstd --patch-from', ['zstd', '-q', '-q', '-f', '-19', '--long=31', '--patch-from=old', 'new', '-o', 'delta'],
+                     ['zstd', '-q', '-q', '-f', '-d', '--long=31', '--patch-from=old', 'delta', '-o', 'made']))
     if shutil.which('bsdiff'):
         rows.append(('bsdiff', ['bsdiff', 'old', 'new', 'delta'], ['bspatch', 'old', 'made', 'delta']))
     if shutil.which('xdelta3'):

@@ -150,7 +150,7 @@ Command delta_make_command() {
         {{"BASE", "the version that is there: an ONNX, TFLite or safetensors model, or any file"},
          {"NEW", "the version that is wanted"}},
         {{"-o,--output", "where the delta goes", "FILE", "", false, true},
-         {"--level", "how hard to compress, 1 to 19", "N", "17"},
+         {"--level", "how hard to compress, 1 to 19", "N", "12"},
          {"--json", "sizes and digests as JSON", ""}},
         {"holdfast delta make pump-1.onnx pump-2.onnx -o pump-1-2.delta",
          "holdfast delta apply pump-1.onnx pump-1-2.delta -o pump-2.onnx"},

@@ -45,7 +45,8 @@ Status make_result(const Chunk& chunk, const env::ReadFile& base, Bytes& result)
             case Kind::kLiteral: read_literal(data, operation.element, part); break;
             case Kind::kDifference: read_difference(data, operation.element, part); break;
             case Kind::kSparse:
-                HF_TRY(read_sparse(data, operation.changed, operation.element, part));
+                HF_TRY(read_sparse(data, {operation.marks, operation.changed}, operation.element,
+                                   part));
                 break;
         }
         at += part.size();

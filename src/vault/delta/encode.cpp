@@ -5,15 +5,14 @@
 #include <limits>
 
 #include "crypto/hash.h"
+#include "vault/delta/pack.h"
 #include "vault/delta/planes.h"
-#include "vault/delta/zstd.h"
 
 namespace hf::vault::delta {
 namespace {
 
 constexpr std::size_t kSlices = 4, kSliceBytes = std::size_t{1} << 14;  // of a sample
-constexpr std::size_t kFewBytes = 256;  // too few for zstd to tell forms apart
-constexpr int kSampleLevel = 1;
+constexpr std::size_t kFewBytes = 256;    // too few for zstd to tell forms apart
 constexpr std::uint64_t kGrid = 8;        // where elements of unknown width may start
 constexpr std::size_t kListReserve = 64;  // more than an operation takes in the list
 
@@ -53,16 +52,19 @@ std::vector<Form> forms_of(const Piece& piece) {
 
 // Appends the operation's data and gives the operation.
 Operation append_data(const Form& form, const Piece& piece, Bytes& data) {
-    Operation operation{form.kind, form.element, piece.result.size(), piece.base_offset, 0};
+    Operation operation{form.kind, form.element, piece.result.size(), piece.base_offset, 0, 0};
     switch (form.kind) {
         case Kind::kCopy: break;
         case Kind::kLiteral: append_literal(piece.result, form.element, data); break;
         case Kind::kDifference:
             append_difference(piece.base, piece.result, form.element, data);
             break;
-        case Kind::kSparse:
-            operation.changed = append_sparse(piece.base, piece.result, form.element, data);
+        case Kind::kSparse: {
+            const SparseCounts counts = append_sparse(piece.base, piece.result, form.element, data);
+            operation.marks = counts.marks;
+            operation.changed = counts.changed;
             break;
+        }
     }
     return operation;
 }
@@ -100,7 +102,7 @@ bool equal(ByteView a, ByteView b) {
 class Encoder final {
 public:
     Encoder(const Side& base, const Side& result, int level)
-        : base_(base.bytes), result_(result.bytes), level_(level), out_(kHeaderBytes) {}
+        : base_(base.bytes), result_(result.bytes), packer_(level), out_(kHeaderBytes) {}
 
     void add(const Stretch& stretch) {
         const std::size_t width = stretch.element ? stretch.element->width : 1;
@@ -192,7 +194,9 @@ private:
     }
 
     void list_last() {
-        if (last_) append_operation(*last_, place_, list_);
+        if (!last_) return;
+        append_operation(*last_, place_, list_);
+        append_parts(*last_, parts_);
         last_.reset();
     }
 
@@ -201,29 +205,33 @@ private:
         Form best;
         std::size_t least = std::numeric_limits<std::size_t>::max();
         for (const Form& form : forms_of(piece)) {
-            sample_.clear();
-            append_data(form, sample.piece(), sample_);
-            const std::size_t size = cost(form);
+            const std::size_t size = cost(form, sample.piece());
             if (size < least) least = size, best = form;
         }
         return best;
     }
 
-    // Of what lies in sample_.
-    std::size_t cost(const Form& form) {
-        if (sample_.size() >= kFewBytes) {
-            return compressor_.compress(sample_, kSampleLevel).size();
+    // About the bytes that the form takes in the delta.
+    std::size_t cost(const Form& form, const Piece& piece) {
+        sample_.clear();
+        const Operation operation = append_data(form, piece, sample_);
+        if (sample_.size() < kFewBytes) {
+            const auto zeros = std::count(sample_.begin(), sample_.end(), 0);
+            return sample_.size() - static_cast<std::size_t>(zeros) / 2 +
+                   (form.kind == Kind::kLiteral ? 0 : 2);
         }
-        const auto zeros = std::count(sample_.begin(), sample_.end(), 0);
-        return sample_.size() - static_cast<std::size_t>(zeros) / 2 +
-               (form.kind == Kind::kLiteral ? 0 : 2);
+        std::vector<std::size_t> parts;
+        append_parts(operation, parts);
+        sample_packed_.clear();
+        sampler_.pack(sample_, parts, sample_packed_);
+        return sample_packed_.size();
     }
 
     void flush() {
         list_last();
         if (chunk_bytes_ == 0) return;
         const std::size_t start = out_.size();
-        append(list_, data_);
+        append(list_, data_, parts_);
         // Where comparing hardly helps, perhaps the plain bytes are smaller.
         if (out_.size() - start > chunk_bytes_ / 2) {
             const Bytes compared(out_.begin() + static_cast<std::ptrdiff_t>(start), out_.end());
@@ -239,23 +247,27 @@ private:
         chunk_bytes_ = 0;
         list_.clear();
         data_.clear();
+        parts_.clear();
         place_ = {};
     }
 
     void append_plain() {
-        const Operation operation{Kind::kLiteral, {}, chunk_bytes_, 0, 0};
+        const Operation operation{Kind::kLiteral, {}, chunk_bytes_, 0, 0, 0};
         BasePlace place;
         Bytes list, data;
         append_operation(operation, place, list);
         append_literal(result_.subspan(done_, chunk_bytes_), {}, data);
-        append(list, data);
+        append(list, data, {chunk_bytes_});
     }
 
-    void append(const Bytes& list, const Bytes& data) {
+    void append(const Bytes& list, const Bytes& data, const std::vector<std::size_t>& parts) {
         Bytes unpacked = list;
         unpacked.insert(unpacked.end(), data.begin(), data.end());
-        ByteView packed = compressor_.compress(unpacked, level_);
-        if (packed.size() >= unpacked.size()) packed = unpacked;
+        std::vector<std::size_t> all{list.size()};
+        all.insert(all.end(), parts.begin(), parts.end());
+        Bytes frames;
+        packer_.pack(unpacked, all, frames);
+        const ByteView packed = frames.size() < unpacked.size() ? frames : unpacked;
         append_chunk(
             {static_cast<std::uint32_t>(chunk_bytes_), static_cast<std::uint32_t>(list.size()),
              static_cast<std::uint32_t>(data.size()), static_cast<std::uint32_t>(packed.size())},
@@ -263,16 +275,17 @@ private:
     }
 
     ByteView base_, result_;
-    int level_;
+    Packer packer_;
     Bytes out_;
-    Compressor compressor_;
-    Bytes sample_;
+    Packer sampler_{kMinLevel};
+    Bytes sample_, sample_packed_;
     std::uint64_t chunks_ = 0;
     std::uint64_t done_ = 0;  // bytes of the result in finished chunks
 
     // The chunk under way.
     std::size_t chunk_bytes_ = 0;
     Bytes list_, data_;
+    std::vector<std::size_t> parts_;  // of the data
     BasePlace place_;
     std::optional<Operation> last_;  // not in the list yet
 };

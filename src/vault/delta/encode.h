@@ -14,7 +14,7 @@
 namespace hf::vault::delta {
 
 struct EncodeOptions {
-    int level = 17;  // of zstd, kMinLevel to kMaxLevel
+    int level = 12;  // of zstd, kMinLevel to kMaxLevel
 };
 
 Bytes encode(const Side& base, const Side& result, const EncodeOptions& options = {});

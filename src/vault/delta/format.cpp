@@ -71,9 +71,12 @@ Result<Operation> read_operation(ByteReader& reader, BasePlace& place) {
         place.expected = operation.base_offset + operation.size;
     }
     if (operation.kind == Kind::kSparse) {
+        operation.marks = HF_TRY(read_number(reader));
         operation.changed = HF_TRY(read_number(reader));
-        if (operation.changed > operation.size / operation.element.width) {
-            return invalid_argument("more changes than elements");
+        const std::uint64_t elements = operation.size / operation.element.width;
+        if (operation.marks > elements || operation.changed > operation.marks) {
+            return invalid_argument("{} marks for {} changes of {} elements", operation.marks,
+                                    operation.changed, elements);
         }
     }
     return operation;
@@ -138,10 +141,9 @@ Result<Header> parse_header(ByteView bytes) {
 std::uint64_t data_bytes(const Operation& operation) {
     switch (operation.kind) {
         case Kind::kCopy: return 0;
-        case Kind::kSparse: {
-            const std::uint64_t elements = operation.size / operation.element.width;
-            return (elements + 7) / 8 + operation.changed * operation.element.width;
-        }
+        case Kind::kSparse:
+            return operation.marks + sign_bytes(operation.element, operation.changed) +
+                   operation.changed * operation.element.width;
         case Kind::kLiteral:
         case Kind::kDifference: break;
     }
@@ -168,8 +170,8 @@ Result<ChunkHead> parse_chunk_head(ByteView bytes) {
          {&head.result_bytes, &head.list_bytes, &head.data_bytes, &head.packed_bytes}) {
         *number = HF_TRY(reader.read<std::uint32_t>());
     }
-    // A sparse operation has at most as many bytes again for its bits.
-    constexpr std::size_t kMaxDataBytes = 2 * kMaxChunkBytes;
+    // A sparse operation has at most a mark and a sign more for each element.
+    constexpr std::size_t kMaxDataBytes = kMaxChunkBytes * 17 / 8;
     if (head.result_bytes == 0 || head.result_bytes > kMaxChunkBytes ||
         head.list_bytes > kMaxListBytes || head.data_bytes > kMaxDataBytes ||
         head.packed_bytes > head.unpacked_bytes()) {
@@ -197,7 +199,9 @@ void append_operation(const Operation& operation, BasePlace& place, Bytes& list)
         append_number(list, zigzag(operation.base_offset - place.expected));
         place.expected = operation.base_offset + operation.size;
     }
-    if (operation.kind == Kind::kSparse) append_number(list, operation.changed);
+    if (operation.kind != Kind::kSparse) return;
+    append_number(list, operation.marks);
+    append_number(list, operation.changed);
 }
 
 Result<std::vector<Operation>> parse_list(ByteView list, const ChunkHead& head,

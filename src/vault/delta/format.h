@@ -1,6 +1,6 @@
 // The layout of a delta, version 1 (docs/reference/delta.md): a header, then chunks. A chunk makes
 // the next stretch of the result, at most kMaxChunkBytes of it, from the base and from what it
-// carries: a list of operations, and their data, both in one zstd frame. Chunks do not depend on
+// carries: a list of operations, and their data, both in zstd frames. Chunks do not depend on
 // one another.
 //
 // The one idea: whoever reads a delta trusts no number in it. Each is compared with a bound or with
@@ -55,7 +55,7 @@ enum class Kind : std::uint8_t {
     kLiteral = 0,     // the bytes, by planes
     kCopy = 1,        // those of the base
     kDifference = 2,  // element by element from the base, by planes
-    kSparse = 3,      // the same: a bit an element that changed, and the differences of those
+    kSparse = 3,      // the same: how far apart the changed elements are, and their differences
 };
 inline constexpr std::size_t kKinds = 4;
 
@@ -64,10 +64,18 @@ struct Operation {
     Element element;
     std::uint64_t size = 0;         // bytes of the result; a multiple of the element's width
     std::uint64_t base_offset = 0;  // of all but literals
-    std::uint64_t changed = 0;      // elements that changed, of kSparse
+    std::uint64_t marks = 0;        // of kSparse: bytes that say where elements changed
+    std::uint64_t changed = 0;      // of kSparse: how many did
 
     friend bool operator==(const Operation&, const Operation&) = default;
 };
+
+// Bytes of signs that changed elements of kSparse have apart: those of one byte have, since most of
+// their changes are one step up or down, and a code of whole bits for two frequent values and some
+// rare ones takes half a bit too much.
+constexpr std::uint64_t sign_bytes(Element element, std::uint64_t changed) {
+    return element.width == 1 ? (changed + 7) / 8 : 0;
+}
 
 // Bytes that the operation takes from the chunk's data.
 std::uint64_t data_bytes(const Operation& operation);

@@ -79,7 +79,10 @@ TEST(DeltaFormat, ListsOfOperationsComeBack) {
             const std::uint64_t elements = 1 + rng.below(1000);
             operation.size = elements * operation.element.width;
             if (operation.kind != Kind::kLiteral) operation.base_offset = rng.below(kBaseBytes / 2);
-            if (operation.kind == Kind::kSparse) operation.changed = rng.below(elements + 1);
+            if (operation.kind == Kind::kSparse) {
+                operation.marks = rng.below(elements + 1);
+                operation.changed = rng.below(operation.marks + 1);
+            }
             operations.push_back(operation);
         }
         const Bytes list = list_of(operations);
@@ -99,23 +102,26 @@ std::string refusal(const std::vector<Operation>& operations, std::uint64_t base
 }
 
 TEST(DeltaFormat, NumbersThatDoNotFitAreRefused) {
-    const Operation literal{Kind::kLiteral, {2, false}, 10, 0, 0};
-    const Operation copy{Kind::kCopy, {}, 10, 95, 0};
+    const Operation literal{Kind::kLiteral, {2, false}, 10, 0, 0, 0};
+    const Operation copy{Kind::kCopy, {}, 10, 95, 0, 0};
     EXPECT_EQ(refusal({literal, copy}, 104),
               "operation 1: 10 bytes at 95 lie outside the base of 104");
-    EXPECT_EQ(refusal({{Kind::kCopy, {}, 10, UINT64_MAX - 3, 0}}, 104),
+    EXPECT_EQ(refusal({{Kind::kCopy, {}, 10, UINT64_MAX - 3, 0, 0}}, 104),
               "operation 0: 10 bytes at 18446744073709551612 lie outside the base of 104");
     EXPECT_EQ(refusal({literal}, 0, 1),
               "the operations make 10 bytes from 10 of data; the chunk says 11 from 10");
     EXPECT_EQ(refusal({literal}, 0, 0, 7),
               "the operations make 10 bytes from 10 of data; the chunk says 10 from 17");
-    EXPECT_EQ(refusal({{Kind::kLiteral, {4, false}, 10, 0, 0}}, 0),
+    EXPECT_EQ(refusal({{Kind::kLiteral, {4, false}, 10, 0, 0, 0}}, 0),
               "operation 0: 10 bytes in elements of 4");
-    EXPECT_EQ(refusal({{Kind::kCopy, {}, 0, 0, 0}}, 50), "operation 0: 0 bytes in elements of 1");
-    EXPECT_EQ(refusal({{Kind::kCopy, {}, kMaxChunkBytes + 1, 0, 0}}, 50),
+    EXPECT_EQ(refusal({{Kind::kCopy, {}, 0, 0, 0, 0}}, 50),
+              "operation 0: 0 bytes in elements of 1");
+    EXPECT_EQ(refusal({{Kind::kCopy, {}, kMaxChunkBytes + 1, 0, 0, 0}}, 50),
               "operation 0: 1048577 bytes, more than a chunk has");
-    EXPECT_EQ(refusal({{Kind::kSparse, {2, false}, 10, 0, 6}}, 50),
-              "operation 0: more changes than elements");
+    EXPECT_EQ(refusal({{Kind::kSparse, {2, false}, 10, 0, 6, 1}}, 50),
+              "operation 0: 6 marks for 1 changes of 5 elements");
+    EXPECT_EQ(refusal({{Kind::kSparse, {2, false}, 10, 0, 3, 4}}, 50),
+              "operation 0: 3 marks for 4 changes of 5 elements");
     // A tag with an unknown flag; a number that never ends; one that is cut.
     for (const Bytes& list :
          {Bytes{0x20, 1}, Bytes{0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x02},
@@ -131,11 +137,11 @@ TEST(DeltaFormat, ChunksAreBounded) {
         return parse_chunk_head(chunk).status().code() == Code::kInvalidArgument;
     };
     constexpr auto kMost = static_cast<std::uint32_t>(kMaxChunkBytes);
-    EXPECT_FALSE(refused({kMost, kMaxListBytes, 2 * kMost, 5}));
+    EXPECT_FALSE(refused({kMost, kMaxListBytes, kMost / 8 * 17, 5}));
     EXPECT_TRUE(refused({kMost + 1, 4, kMost, 5}));
     EXPECT_TRUE(refused({0, 4, 0, 4}));
     EXPECT_TRUE(refused({kMost, kMaxListBytes + 1, kMost, 5}));
-    EXPECT_TRUE(refused({kMost, 4, 2 * kMost + 1, 5}));
+    EXPECT_TRUE(refused({kMost, 4, kMost / 8 * 17 + 1, 5}));
     EXPECT_TRUE(refused({kMost, 4, kMost, kMost + 5}));
     EXPECT_TRUE(refused({kMost, UINT32_MAX, UINT32_MAX, UINT32_MAX}));
 }

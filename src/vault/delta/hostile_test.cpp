@@ -149,7 +149,7 @@ TEST(HostileDelta, AnotherBaseIsRefusedByDigest) {
 
 TEST(HostileDelta, ClaimsBeyondTheBoundsAreRefusedBeforeTheyCost) {
     const Bytes base(1000, 7);
-    const Operation copy{Kind::kCopy, {}, 1000, 0, 0};
+    const Operation copy{Kind::kCopy, {}, 1000, 0, 0, 0};
     EXPECT_EQ(refusal(base, forge(base, {{copy}, {}, std::uint64_t{1} << 60})),
               "RESOURCE_EXHAUSTED: apply delta to base: the result would have 1048576.0 TiB, more "
               "than the 64.0 GiB allowed");
@@ -171,26 +171,26 @@ TEST(HostileDelta, ClaimsBeyondTheBoundsAreRefusedBeforeTheyCost) {
 
 TEST(HostileDelta, OperationsThatReachOutsideAreRefused) {
     const Bytes base(1000, 7);
-    EXPECT_EQ(refusal(base, forge(base, {{{Kind::kCopy, {}, 1000, 1, 0}}})),
+    EXPECT_EQ(refusal(base, forge(base, {{{Kind::kCopy, {}, 1000, 1, 0, 0}}})),
               "INVALID_ARGUMENT: apply delta to base: delta: chunk 0 at offset 128: operation 0: "
               "1000 bytes at 1 lie outside the base of 1000");
     const std::string short_of_data =
-        refusal(base, forge(base, {{{Kind::kDifference, {}, 10, 0, 0}}, Bytes(9)}));
+        refusal(base, forge(base, {{{Kind::kDifference, {}, 10, 0, 0, 0}}, Bytes(9)}));
     EXPECT_NE(short_of_data.find("make 10 bytes from 10 of data; the chunk says 10 from 9"),
               std::string::npos);
-    // More marks than changes: one byte of marks, two changes.
     const std::string marks =
-        refusal(base, forge(base, {{{Kind::kSparse, {}, 8, 0, 2}}, {0xFF, 1, 1}}));
-    EXPECT_NE(marks.find("8 changes are marked where 2 are given"), std::string::npos) << marks;
+        refusal(base, forge(base, {{{Kind::kSparse, {}, 8, 0, 2, 2}}, {3, 4, 0, 1, 1}}));
+    EXPECT_NE(marks.find("the marks lead beyond 2 changes in 8 elements"), std::string::npos)
+        << marks;
     const std::string frame =
-        refusal(base, forge(base, {{{Kind::kLiteral, {}, 50, 0, 0}}, Bytes(50), 0, 1, true}));
-    EXPECT_NE(frame.find("not one zstd frame of 52 bytes"), std::string::npos) << frame;
+        refusal(base, forge(base, {{{Kind::kLiteral, {}, 50, 0, 0, 0}}, Bytes(50), 0, 1, true}));
+    EXPECT_NE(frame.find("not whole zstd frames of 52 bytes"), std::string::npos) << frame;
 }
 
 // All is well formed; only the digest knows.
 TEST(HostileDelta, AResultOfAnotherDigestIsThrownAway) {
     const Bytes base(1000, 7);
-    const std::string message = refusal(base, forge(base, {{{Kind::kCopy, {}, 1000, 0, 0}}}));
+    const std::string message = refusal(base, forge(base, {{{Kind::kCopy, {}, 1000, 0, 0, 0}}}));
     EXPECT_NE(message.find("DATA_LOSS: apply delta to base: the result has sha256:"),
               std::string::npos)
         << message;

@@ -1,7 +1,5 @@
 #include "vault/delta/planes.h"
 
-#include <algorithm>
-#include <bit>
 #include <type_traits>
 
 namespace hf::vault::delta {
@@ -75,6 +73,24 @@ std::uint8_t* grow(Bytes& data, std::size_t size) {
     return data.data() + data.size() - size;
 }
 
+// Appends the lowest bits of the changes, inverted, and shifts them out.
+template <typename U>
+void take_signs(std::vector<U>& changes, Bytes& data) {
+    std::uint8_t* signs = grow(data, (changes.size() + 7) / 8);
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        const unsigned less = (changes[i] & 1) == 0 ? 1 : 0;
+        signs[i / 8] = static_cast<std::uint8_t>(signs[i / 8] | less << (i % 8));
+        changes[i] = static_cast<U>(changes[i] >> 1);
+    }
+}
+
+// A change as append_sparse counts it: a zigzag less one.
+template <typename U>
+U put_sign(U change, const std::uint8_t* signs, std::size_t index) {
+    const bool less = (signs[index / 8] >> (index % 8) & 1) != 0;
+    return static_cast<U>((change << 1) | (less ? 0 : 1));
+}
+
 }  // namespace
 
 void append_literal(ByteView result, Element element, Bytes& data) {
@@ -122,48 +138,59 @@ void read_difference(ByteView data, Element element, std::span<std::uint8_t> val
     });
 }
 
-std::uint64_t append_sparse(ByteView base, ByteView result, Element element, Bytes& data) {
-    return with_type(element.width, [&](auto type) -> std::uint64_t {
+SparseCounts append_sparse(ByteView base, ByteView result, Element element, Bytes& data) {
+    return with_type(element.width, [&](auto type) -> SparseCounts {
         using U = decltype(type);
         const std::size_t count = result.size() / sizeof(U);
+        const std::size_t start = data.size();
         std::vector<U> changes;
-        std::uint8_t* bits = grow(data, (count + 7) / 8);
+        std::size_t unchanged = 0;
         for (std::size_t i = 0; i < count; ++i) {
             const auto from = load_le<U>(base.data() + i * sizeof(U));
             const auto to = load_le<U>(result.data() + i * sizeof(U));
-            if (from == to) continue;
-            bits[i / 8] = static_cast<std::uint8_t>(bits[i / 8] | 1U << (i % 8));
-            changes.push_back(zigzag_difference(from, to, element.real));
+            if (from == to) {
+                ++unchanged;
+                continue;
+            }
+            for (; unchanged >= kLongRun; unchanged -= kLongRun) data.push_back(kLongRun);
+            data.push_back(static_cast<std::uint8_t>(unchanged));
+            unchanged = 0;
+            changes.push_back(static_cast<U>(zigzag_difference(from, to, element.real) - 1));
         }
+        const std::size_t marks = data.size() - start;
+        if (element.width == 1) take_signs(changes, data);
         std::uint8_t* planes = grow(data, changes.size() * sizeof(U));
         for (std::size_t i = 0; i < changes.size(); ++i) put(planes, changes.size(), i, changes[i]);
-        return changes.size();
+        return {marks, changes.size()};
     });
 }
 
-Status read_sparse(ByteView data, std::uint64_t changed, Element element,
+Status read_sparse(ByteView data, const SparseCounts& counts, Element element,
                    std::span<std::uint8_t> values) {
     return with_type(element.width, [&](auto type) -> Status {
         using U = decltype(type);
         const std::size_t count = values.size() / sizeof(U);
-        const ByteView bits = data.first((count + 7) / 8);
-        std::uint64_t set = 0;
-        for (const std::uint8_t byte : bits) set += static_cast<unsigned>(std::popcount(byte));
-        const bool beyond = count % 8 != 0 && bits.back() >> (count % 8) != 0;
-        if (set != changed || beyond) {
-            return invalid_argument("{} changes are marked where {} are given", set, changed);
-        }
-        const std::uint8_t* planes = data.data() + bits.size();
-        std::size_t next = 0;
-        for (std::size_t block = 0; block < bits.size(); ++block) {
-            for (unsigned left = bits[block]; left != 0; left &= left - 1) {
-                const auto bit = static_cast<std::size_t>(std::countr_zero(left));
-                std::uint8_t* at = values.data() + (block * 8 + bit) * sizeof(U);
-                const U zigzag = get<U>(planes, static_cast<std::size_t>(changed), next++);
-                store(at, add_zigzag(load_le<U>(at), zigzag, element.real));
+        const auto changed = static_cast<std::size_t>(counts.changed);
+        const std::uint8_t* signs = data.data() + counts.marks;
+        const std::uint8_t* planes = signs + sign_bytes(element, changed);
+        std::size_t at = 0, next = 0;
+        for (const std::uint8_t mark : data.first(static_cast<std::size_t>(counts.marks))) {
+            at += mark;
+            if (mark == kLongRun) continue;
+            if (at >= count || next == changed) {
+                return invalid_argument("the marks lead beyond {} changes in {} elements", changed,
+                                        count);
             }
+            std::uint8_t* value = values.data() + at * sizeof(U);
+            U change = get<U>(planes, changed, next);
+            if (element.width == 1) change = put_sign(change, signs, next);
+            const U zigzag = static_cast<U>(change + 1);
+            store(value, add_zigzag(load_le<U>(value), zigzag, element.real));
+            ++at;
+            ++next;
         }
-        return {};
+        if (next == changed) return {};
+        return invalid_argument("the marks lead to {} changes of {}", next, changed);
     });
 }
 

@@ -28,13 +28,21 @@ void append_difference(ByteView base, ByteView result, Element element, Bytes& d
 // `values` holds the base, and then the result.
 void read_difference(ByteView data, Element element, std::span<std::uint8_t> values);
 
-// A bit for each element, 1 where it changed, the first in the least significant place; then the
-// planes of the differences of those. Gives their count.
-std::uint64_t append_sparse(ByteView base, ByteView result, Element element, Bytes& data);
+// Marks, then of the elements that changed the signs (see sign_bytes) and the planes of the
+// differences, less one since 0 does not occur. A sign is a bit, 1 where the element became less,
+// the first in the least significant place; the planes are those of the magnitudes then. A mark
+// below kLongRun is the number of unchanged elements before the next changed one; kLongRun stands
+// for as many unchanged elements.
+inline constexpr std::uint8_t kLongRun = 255;
+struct SparseCounts {
+    std::uint64_t marks = 0;    // bytes; at most one an element
+    std::uint64_t changed = 0;  // elements
+};
+SparseCounts append_sparse(ByteView base, ByteView result, Element element, Bytes& data);
 
-// As read_difference. INVALID_ARGUMENT when the bits are not `changed` in number.
-// REQUIRES: data has the bits, and `changed` differences.
-Status read_sparse(ByteView data, std::uint64_t changed, Element element,
+// As read_difference. INVALID_ARGUMENT when the marks lead outside or to another number of changes.
+// REQUIRES: data has the marks, and the differences.
+Status read_sparse(ByteView data, const SparseCounts& counts, Element element,
                    std::span<std::uint8_t> values);
 
 }  // namespace hf::vault::delta

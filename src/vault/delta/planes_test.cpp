@@ -1,10 +1,12 @@
 #include "vault/delta/planes.h"
 
 #include <cmath>
+#include <numeric>
 
 #include <gtest/gtest.h>
 
 #include "testing/script.h"
+#include "vault/delta/pack.h"
 #include "vault/delta/versions_test.h"
 
 namespace hf::vault::delta {
@@ -36,10 +38,15 @@ TEST(DeltaPlanes, EveryFormGivesItsBytesBack) {
 
             data.clear();
             values = base;
-            const std::uint64_t changed = append_sparse(base, result, element, data);
-            const Operation operation{Kind::kSparse, element, result.size(), 0, changed};
-            ASSERT_EQ(data.size(), data_bytes(operation));
-            ASSERT_EQ(read_sparse(data, changed, element, values), Status());
+            const SparseCounts counts = append_sparse(base, result, element, data);
+            EXPECT_LE(counts.marks, count);
+            const Operation operation{Kind::kSparse, element,       result.size(), 0,
+                                      counts.marks,  counts.changed};
+            EXPECT_EQ(data.size(), data_bytes(operation));
+            std::vector<std::size_t> parts;
+            append_parts(operation, parts);
+            EXPECT_EQ(std::accumulate(parts.begin(), parts.end(), std::size_t{0}), data.size());
+            ASSERT_EQ(read_sparse(data, counts, element, values), Status());
             EXPECT_EQ(values, result);
         }
     }
@@ -74,18 +81,33 @@ TEST(DeltaPlanes, PlanesHaveBytesOfOneSignificance) {
     Bytes data;
     append_literal(Bytes{1, 2, 3, 4, 5, 6}, {2, false}, data);
     EXPECT_EQ(data, (Bytes{1, 3, 5, 2, 4, 6}));
-    data.clear();
-    EXPECT_EQ(append_sparse(Bytes{9, 9, 9, 9, 9}, Bytes{9, 8, 9, 9, 11}, {1, false}, data), 2u);
-    EXPECT_EQ(data, (Bytes{0b10010, 1, 4}));
 }
 
-TEST(DeltaPlanes, MarksThatAreNotAsManyAsSaidAreRefused) {
-    Bytes values(5, 9);
-    EXPECT_EQ(read_sparse(Bytes{0b10010, 1, 4}, 2, {1, false}, values), Status());
-    for (const std::uint8_t marks : {0b00010, 0b11010, 0b100010}) {
-        const Bytes data{marks, 1, 4};
-        EXPECT_EQ(read_sparse(data, 2, {1, false}, values).code(), Code::kInvalidArgument);
-    }
+TEST(DeltaPlanes, MarksCountWhatDidNotChange) {
+    Bytes base(600, 9), result = base;
+    result[0] = 8;
+    result[2] = 11;
+    result[257] = 10;  // 254 in between
+    result[513] = 10;  // 255
+    Bytes data;
+    const SparseCounts counts = append_sparse(base, result, {1, false}, data);
+    EXPECT_EQ(counts.marks, 5u);
+    EXPECT_EQ(counts.changed, 4u);
+    EXPECT_EQ(data, (Bytes{0, 1, 254, 255, 0, 0b0001, 0, 1, 0, 0}));
+    ASSERT_EQ(read_sparse(data, counts, {1, false}, base), Status());
+    EXPECT_EQ(base, result);
+}
+
+TEST(DeltaPlanes, MarksThatLeadElsewhereAreRefused) {
+    const auto refused = [](const Bytes& data, const SparseCounts& counts) {
+        Bytes values(6, 9);
+        return read_sparse(data, counts, {1, false}, values).code() == Code::kInvalidArgument;
+    };
+    EXPECT_FALSE(refused({1, 3, 0, 1, 1}, {2, 2}));
+    EXPECT_TRUE(refused({1, 4, 0, 1, 1}, {2, 2}));    // the second is behind the end
+    EXPECT_TRUE(refused({255, 0, 0, 1, 1}, {2, 1}));  // so is a long run
+    EXPECT_TRUE(refused({1, 3, 0, 1, 1}, {2, 1}));    // one change for two marks
+    EXPECT_TRUE(refused({255, 255, 0, 1, 1}, {2, 2}));
 }
 
 }  // namespace
