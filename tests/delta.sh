@@ -44,8 +44,8 @@ write('old.safetensors', old)
 write('new.safetensors', [w + random.randrange(-1, 2) if i % 2 else w for i, w in enumerate(old)])
 VERSIONS
 expect 0 'd: [0-9]+ bytes, 1?[0-9]\.[0-9]+ % of new.safetensors' "$holdfast" delta make old.safetensors new.safetensors -o d
-expect 0 'form +sparse f16 +99\.9' "$holdfast" delta show d
-expect 0 '"percentOfResult".*"form":"sparse f16"' "$holdfast" delta show d --json
+expect 0 'form +sparse [fi][0-9]+ +99\.9' "$holdfast" delta show d
+expect 0 '"percentOfResult".*"form":"sparse [fi][0-9]+"' "$holdfast" delta show d --json
 expect 0 'made: 200[0-9]+ bytes, sha256:' "$holdfast" delta apply old.safetensors d -o made
 expect 0 '' cmp made new.safetensors
 rm -f made

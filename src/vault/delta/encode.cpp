@@ -12,9 +12,9 @@ namespace hf::vault::delta {
 namespace {
 
 constexpr std::size_t kSlices = 4, kSliceBytes = std::size_t{1} << 14;  // of a sample
-constexpr std::size_t kFewBytes = 256;    // too few for zstd to tell forms apart
-constexpr std::uint64_t kGrid = 8;        // where elements of unknown width may start
-constexpr std::size_t kListReserve = 64;  // more than an operation takes in the list
+constexpr std::size_t kFewBytes = 256;     // too few for zstd to tell forms apart
+constexpr std::uint64_t kGrid = 8;         // where elements of unknown width may start
+constexpr std::size_t kListReserve = 128;  // more than the operations of a piece take in the list
 
 // A stretch that lies in one chunk.
 struct Piece {
@@ -231,15 +231,18 @@ private:
         list_last();
         if (chunk_bytes_ == 0) return;
         const std::size_t start = out_.size();
-        append(list_, data_, parts_);
+        if (data_.size() <= kMaxDataBytes) append(list_, data_, parts_);
+        const std::size_t compared = out_.size() - start;
         // Where comparing hardly helps, perhaps the plain bytes are smaller.
-        if (out_.size() - start > chunk_bytes_ / 2) {
-            const Bytes compared(out_.begin() + static_cast<std::ptrdiff_t>(start), out_.end());
-            out_.resize(start);
+        if (compared == 0 || compared > chunk_bytes_ / 2) {
             append_plain();
-            if (compared.size() <= out_.size() - start) {
-                out_.resize(start);
-                out_.insert(out_.end(), compared.begin(), compared.end());
+            const std::size_t plain = out_.size() - start - compared;
+            const auto first = out_.begin() + static_cast<std::ptrdiff_t>(start);
+            const auto second = first + static_cast<std::ptrdiff_t>(compared);
+            if (compared > 0 && compared <= plain) {
+                out_.erase(second, out_.end());
+            } else {
+                out_.erase(first, second);
             }
         }
         done_ += chunk_bytes_;

@@ -170,8 +170,6 @@ Result<ChunkHead> parse_chunk_head(ByteView bytes) {
          {&head.result_bytes, &head.list_bytes, &head.data_bytes, &head.packed_bytes}) {
         *number = HF_TRY(reader.read<std::uint32_t>());
     }
-    // A sparse operation has at most a mark and a sign more for each element.
-    constexpr std::size_t kMaxDataBytes = kMaxChunkBytes * 17 / 8;
     if (head.result_bytes == 0 || head.result_bytes > kMaxChunkBytes ||
         head.list_bytes > kMaxListBytes || head.data_bytes > kMaxDataBytes ||
         head.packed_bytes > head.unpacked_bytes()) {

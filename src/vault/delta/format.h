@@ -27,6 +27,9 @@ inline constexpr std::size_t kChunkHeadBytes = 20;
 inline constexpr std::size_t kMaxChunkBytes = std::size_t{1} << 20;  // of the result
 inline constexpr std::size_t kMaxListBytes = std::size_t{1} << 16;   // of operations in a chunk
 
+// Of a chunk's data: a sparse operation has at most a mark and a sign more for each element.
+inline constexpr std::size_t kMaxDataBytes = kMaxChunkBytes / 8 * 17;
+
 // How an element of a tensor is stored. Its bytes are little-endian.
 struct Element {
     std::uint8_t width = 1;  // 1, 2, 4 or 8 bytes
