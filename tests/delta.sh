@@ -55,6 +55,7 @@ expect 1 'none: No such file' "$holdfast" delta apply old.safetensors none -o ma
 expect 1 'not applied in place' "$holdfast" delta apply old.safetensors d -o old.safetensors
 expect 2 '--output is missing' "$holdfast" delta apply old.safetensors d
 expect 1 '--level: 20 is outside 1 to 19' "$holdfast" delta make old.safetensors new.safetensors -o e --level 20
+expect 1 '--output: new.safetensors is NEW' "$holdfast" delta make old.safetensors new.safetensors -o new.safetensors
 expect 2 "needs a second word: delta make, delta apply, delta show" "$holdfast" delta
 expect 0 'Examples:' "$holdfast" delta make --help
 expect_only d old.safetensors new.safetensors

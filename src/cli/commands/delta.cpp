@@ -37,8 +37,13 @@ json::Object describe(const Header& header) {
 Status run_make(World& world, const Arguments& arguments) {
     const std::string to = arguments.get("output");
     vault::delta::EncodeOptions options;
-    options.level = static_cast<int>(
-        HF_TRY(arguments.integer("level", vault::delta::kMinLevel, vault::delta::kMaxLevel)));
+    const std::int64_t level =
+        HF_TRY(arguments.integer("level", vault::delta::kMinLevel, vault::delta::kMaxLevel));
+    options.level = static_cast<int>(level);
+    for (const std::string model : {"BASE", "NEW"}) {
+        if (arguments.get(model) != to) continue;
+        return invalid_argument("--output: {} is {}; name another file", to, model);
+    }
     const std::unique_ptr<env::MappedFile> base =
         HF_TRY(world.files.map(arguments.get("BASE"), false));
     const std::unique_ptr<env::MappedFile> result =

@@ -84,17 +84,24 @@ std::optional<Matcher::Hit> Matcher::next_hit(std::uint64_t at, std::uint64_t to
     return std::nullopt;
 }
 
-// Between `from` and a hit: where this shift ends to agree more often than not, and from where on
-// the hit's does. They meet at the best place where they would overlap.
-std::pair<std::uint64_t, std::uint64_t> Matcher::boundary(std::uint64_t from, const Hit& hit,
-                                                          Shift shift) const {
-    std::uint64_t end = from, start = hit.at;
+// Where this shift ends to agree more often than not.
+std::uint64_t Matcher::agreeing_end(Range range, Shift shift) const {
+    std::uint64_t end = range.from;
     std::int64_t score = 0, best = 0;
-    for (std::uint64_t at = from; at < hit.at; ++at) {
+    for (std::uint64_t at = range.from; at < range.to; ++at) {
         score += same(at, shift) ? 1 : -1;
         if (score > best) best = score, end = at + 1;
     }
-    score = best = 0;
+    return end;
+}
+
+// Between `from` and a hit: where this shift ends, and from where on the hit's agrees more often
+// than not. They meet at the best place where they would overlap.
+std::pair<std::uint64_t, std::uint64_t> Matcher::boundary(std::uint64_t from, const Hit& hit,
+                                                          Shift shift) const {
+    const std::uint64_t end = agreeing_end({from, hit.at}, shift);
+    std::uint64_t start = hit.at;
+    std::int64_t score = 0, best = 0;
     for (std::uint64_t at = hit.at; at-- > from;) {
         score += same(at, hit.shift) ? 1 : -1;
         if (score > best) best = score, start = at;
@@ -140,10 +147,9 @@ void Matcher::cover(Range range, std::uint64_t expected, std::vector<Stretch>& o
         from = start;
         scanned = hit->at + hit->size;
     }
-    const auto [end, rest] = boundary(from, Hit{range.to, 0, shift}, shift);
+    const std::uint64_t end = agreeing_end({from, range.to}, shift);
     emit({from, end}, shift, out);
     emit({end, range.to}, shift, out);
-    static_cast<void>(rest);
 }
 
 }  // namespace hf::vault::delta

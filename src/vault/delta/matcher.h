@@ -40,6 +40,7 @@ private:
     std::optional<Hit> next_hit(std::uint64_t at, std::uint64_t to, Shift shift) const;
     bool same(std::uint64_t at, Shift shift) const;
     std::uint64_t run(std::uint64_t at, std::uint64_t to, Shift shift) const;
+    std::uint64_t agreeing_end(Range range, Shift shift) const;
     std::pair<std::uint64_t, std::uint64_t> boundary(std::uint64_t from, const Hit& hit,
                                                      Shift shift) const;
     void emit(Range range, Shift shift, std::vector<Stretch>& out) const;

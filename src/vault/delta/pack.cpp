@@ -5,7 +5,7 @@
 namespace hf::vault::delta {
 namespace {
 
-constexpr std::size_t kFrameBytes = 4096;  // below, a code of its own costs more than it saves
+constexpr std::size_t kFrameBytes = 512;  // below, a code of its own costs more than it saves
 constexpr std::size_t kSampleBytes = std::size_t{1} << 16;
 
 }  // namespace
