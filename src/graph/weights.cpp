@@ -4,14 +4,14 @@
 
 #include "graph/load.h"
 #include "graph/onnx/weights.h"
-#include "graph/safetensors.h"
+#include "graph/safetensors/weights.h"
 #include "graph/tflite/weights.h"
 
 namespace hf::graph {
 namespace {
 
 std::vector<WeightPlace> find_all(ByteView file) {
-    if (is_safetensors(file)) return find_safetensors_weights(file);
+    if (safetensors::looks_like_file(file)) return safetensors::find_weights(file);
     switch (detect_format(file)) {
         case Format::kOnnx: return onnx::find_weights(file);
         case Format::kTflite: return tflite::find_weights(file);

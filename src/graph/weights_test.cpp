@@ -16,7 +16,7 @@ namespace {
 
 using protozero::pbf_writer;
 
-Bytes safetensors(const std::string& header, const std::string& data) {
+Bytes safetensors_file(const std::string& header, const std::string& data) {
     Bytes file;
     append_le(file, std::uint64_t{header.size()});
     file.insert(file.end(), header.begin(), header.end());
@@ -80,7 +80,7 @@ TEST(Weights, OfOnnxLieInInitializersAttributesAndBodies) {
 }
 
 TEST(Weights, OfSafetensorsLieBehindTheHeader) {
-    const Bytes file = safetensors(
+    const Bytes file = safetensors_file(
         R"({"__metadata__":{"format":"pt"},"b":{"dtype":"BF16","shape":[2],"data_offsets":[4,8]},)"
         R"("a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},)"
         R"("odd":{"dtype":"F16","shape":[1],"data_offsets":[8,9]},)"
@@ -93,9 +93,10 @@ TEST(Weights, OfSafetensorsLieBehindTheHeader) {
 TEST(Weights, OfDamagedFilesAreNone) {
     EXPECT_TRUE(find_weights({}).empty());
     EXPECT_TRUE(find_weights(as_bytes("\x10\0\0\0\0\0\0\0{not json")).empty());
-    EXPECT_TRUE(find_weights(safetensors("{\"a\":7}", "AAAA")).empty());
-    EXPECT_TRUE(find_weights(safetensors("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[-4,0]}}", ""))
-                    .empty());
+    EXPECT_TRUE(find_weights(safetensors_file("{\"a\":7}", "AAAA")).empty());
+    EXPECT_TRUE(
+        find_weights(safetensors_file("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[-4,0]}}", ""))
+            .empty());
     const Bytes good = onnx_model();
     Rng rng(testing::seed());
     for (int round = 0; round < 20000; ++round) {

@@ -1,4 +1,4 @@
-#include "graph/safetensors.h"
+#include "graph/safetensors/weights.h"
 
 #include <array>
 #include <optional>
@@ -6,7 +6,7 @@
 
 #include "base/json.h"
 
-namespace hf::graph {
+namespace hf::graph::safetensors {
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;
@@ -46,13 +46,13 @@ std::optional<WeightPlace> read_entry(std::string_view name, const json::Value& 
 
 }  // namespace
 
-bool is_safetensors(ByteView file) {
+bool looks_like_file(ByteView file) {
     if (file.size() < kLengthBytes + 2 || file[kLengthBytes] != '{') return false;
     const auto length = load_le<std::uint64_t>(file.data());
     return length >= 2 && length <= kMaxHeaderBytes && length <= file.size() - kLengthBytes;
 }
 
-std::vector<WeightPlace> find_safetensors_weights(ByteView file) {
+std::vector<WeightPlace> find_weights(ByteView file) {
     std::vector<WeightPlace> places;
     const auto length = static_cast<std::size_t>(load_le<std::uint64_t>(file.data()));
     const std::string_view text = as_text(file.subspan(kLengthBytes, length));
@@ -66,4 +66,4 @@ std::vector<WeightPlace> find_safetensors_weights(ByteView file) {
     return places;
 }
 
-}  // namespace hf::graph
+}  // namespace hf::graph::safetensors
