@@ -10,6 +10,7 @@ if(HF_STATIC_LIBRARIES)
     find_library(SQLite3_LIBRARY NAMES libsqlite3.a REQUIRED)
     find_library(HF_YAML_LIBRARY NAMES libyaml-cpp.a REQUIRED)
     find_path(HF_YAML_INCLUDE yaml-cpp/yaml.h REQUIRED)
+    find_library(HF_ZSTD_LIBRARY NAMES libzstd.a REQUIRED)
 endif()
 
 find_package(Threads REQUIRED)
@@ -24,6 +25,7 @@ find_package(PkgConfig REQUIRED)
 find_path(HF_HWY_INCLUDE hwy/highway.h REQUIRED)
 if(NOT HF_STATIC_LIBRARIES)
     pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
+    find_library(HF_ZSTD_LIBRARY NAMES zstd REQUIRED)
 endif()
 
 function(hf_foreign name)
@@ -44,6 +46,7 @@ hf_foreign(cli11 CLI11::CLI11)
 hf_foreign(protozero)                     # headers only
 hf_foreign(sqlite SQLite::SQLite3 Threads::Threads ${CMAKE_DL_LIBS} m)
 hf_foreign(zlib ZLIB::ZLIB)
+hf_foreign(zstd ${HF_ZSTD_LIBRARY})
 hf_foreign(hwy)                           # headers only: see kernels/simd/dispatch.h
 if(HF_STATIC_LIBRARIES)
     hf_foreign(yaml ${HF_YAML_LIBRARY})

@@ -33,6 +33,36 @@ compile_plans() {
         awk 'NR % 3 == 0')
 }
 
+# The base of the fuzz target, and versions of it. A chunk that is stored as it is lets the fuzzer see the list.
+make_deltas() {
+    local program
+    program=$(find "$source_dir/build" -maxdepth 2 -name holdfast -type f -perm -u+x 2>/dev/null | sort | head -1)
+    if [ -z "$program" ]; then
+        echo "seeds.sh: no build of holdfast, so no deltas to start from: ./dev build" >&2
+        return 0
+    fi
+    local work
+    work=$(mktemp -d)
+    python3 - "$work" <<'VERSIONS'
+import random, sys
+base = bytes((i * i >> 3) & 255 for i in range(5000))
+random.seed(1)
+noise = bytes(random.randrange(256) for _ in range(300))
+def changed(share, most):
+    return bytes((b + random.randint(-most, most)) & 255 if random.random() < share else b for b in base)
+versions = {'same': base, 'few': changed(0.02, 1), 'many': changed(0.7, 9), 'other': noise,
+            'moved': base[2000:] + noise + base[:2000], 'cut': base[:1234], 'long': base + noise}
+open(f'{sys.argv[1]}/base', 'wb').write(base)
+for name, content in versions.items():
+    open(f'{sys.argv[1]}/{name}.new', 'wb').write(content)
+VERSIONS
+    local version
+    for version in "$work"/*.new; do
+        "$program" delta make "$work/base" "$version" -o "$folder/$(basename "$version" .new)" >/dev/null
+    done
+    rm -rf "$work"
+}
+
 case $target in
     onnx)
         while read -r file; do take "$file"; done < <(find "$cases" "$data/models/with-outputs" \
@@ -46,6 +76,8 @@ case $target in
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;
     plan_file) compile_plans ;;
+    delta_apply) make_deltas ;;
+    delta_make) for start in $(seq 20); do { printf '\377\177'; seq "$start" 900; seq "$((start / 2))" 3 1500; } >"$folder/$start"; done ;;
     passes) for start in $(seq 40); do seq "$start" 7 "$((start * 9 + 60))" | tr -d '\n' >"$folder/$start"; done ;;
     *) echo "seeds.sh: no fuzz target '$target'" >&2; exit 2 ;;
 esac

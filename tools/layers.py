@@ -18,7 +18,7 @@ FOREIGN = {
     'fmt/': 'fmt', 'boost/json': 'boost_json', 'boost/': 'boost', 'openssl/': 'openssl',
     'spdlog/': 'spdlog', 'sqlite3.h': 'sqlite', 'yaml-cpp/': 'yaml', 'CLI/': 'cli11',
     'protozero/': 'protozero', 'hwy/': 'hwy',
-    'zlib.h': 'zlib', 'oneapi/': 'onednn', 'simdjson': 'simdjson',
+    'zlib.h': 'zlib', 'zstd.h': 'zstd', 'zstd_errors.h': 'zstd', 'oneapi/': 'onednn', 'simdjson': 'simdjson',
 }
 EVERYWHERE = {'fmt', 'boost_json'}  # base's own, seen through its headers
 

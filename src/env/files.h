@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,6 +27,19 @@ class MappedFile {
 public:
     virtual ~MappedFile() = default;
     virtual ByteView bytes() const = 0;  // page-aligned start
+};
+
+// A file that is read in pieces, anywhere in it: for what is larger than memory should hold.
+//
+// Thread-safety: any thread.
+class ReadFile {
+public:
+    virtual ~ReadFile() = default;
+    virtual std::uint64_t size() const = 0;  // when it was opened
+
+    // Fills `out` from `offset` on. OUT_OF_RANGE beyond the end; DATA_LOSS when the file was cut
+    // meanwhile.
+    virtual Status read(std::uint64_t offset, std::span<std::uint8_t> out) const = 0;
 };
 
 // A file being written under a temporary name in the target's folder. Nothing shows under the final
@@ -97,6 +111,9 @@ public:
 
     // Regular files only; a symbolic link at the last component is refused when no_follow.
     virtual Result<std::unique_ptr<MappedFile>> map(std::string_view path, bool no_follow) = 0;
+
+    // Regular files only.
+    virtual Result<std::unique_ptr<ReadFile>> open_read(std::string_view path) = 0;
 
     virtual Result<std::unique_ptr<FileWriter>> create(std::string_view path, Access access) = 0;
 

@@ -89,6 +89,21 @@ Status write_all(const Descriptor& file, ByteView bytes, const std::string& path
     return {};
 }
 
+// Fills `out` from `offset` on.
+Status read_all(const Descriptor& file, std::uint64_t offset, std::span<std::uint8_t> out,
+                const std::string& path) {
+    while (!out.empty()) {
+        const ssize_t count =
+            ::pread(file.get(), out.data(), out.size(), static_cast<off_t>(offset));
+        if (count < 0 && errno == EINTR) continue;
+        if (count < 0) return errno_status(errno, "read", path);
+        if (count == 0) return data_loss("{} is shorter than it was", path);
+        out = out.subspan(static_cast<std::size_t>(count));
+        offset += static_cast<std::uint64_t>(count);
+    }
+    return {};
+}
+
 class Map final : public env::MappedFile {
 public:
     Map(void* start, std::size_t size) : start_(start), size_(size) {}
@@ -100,6 +115,26 @@ public:
 private:
     void* start_;
     std::size_t size_;
+};
+
+class Reader final : public env::ReadFile {
+public:
+    Reader(Descriptor file, std::string path, std::uint64_t size)
+        : file_(std::move(file)), path_(std::move(path)), size_(size) {}
+
+    std::uint64_t size() const override { return size_; }
+
+    Status read(std::uint64_t offset, std::span<std::uint8_t> out) const override {
+        if (offset > size_ || out.size() > size_ - offset) {
+            return out_of_range("{} has no {} bytes from {} on", path_, out.size(), offset);
+        }
+        return read_all(file_, offset, out, path_);
+    }
+
+private:
+    Descriptor file_;
+    std::string path_;
+    std::uint64_t size_;
 };
 
 class Writer final : public env::FileWriter {
@@ -152,15 +187,7 @@ public:
             return out_of_range("{} has no {} bytes from {} on", path_, size, offset);
         }
         Bytes bytes(size);
-        std::size_t at = 0;
-        while (at < size) {
-            const ssize_t count =
-                ::pread(file_.get(), bytes.data() + at, size - at, static_cast<off_t>(offset + at));
-            if (count < 0 && errno == EINTR) continue;
-            if (count < 0) return errno_status(errno, "read", path_);
-            if (count == 0) return data_loss("{} is shorter than it was", path_);
-            at += static_cast<std::size_t>(count);
-        }
+        HF_TRY(read_all(file_, offset, bytes, path_));
         return bytes;
     }
 
@@ -237,6 +264,14 @@ Result<std::unique_ptr<env::MappedFile>> RealFiles::map(std::string_view path_vi
     void* start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
     if (start == MAP_FAILED) return errno_status(errno, "map", path);
     return std::make_unique<Map>(start, size);
+}
+
+Result<std::unique_ptr<env::ReadFile>> RealFiles::open_read(std::string_view path_view) {
+    const std::string path(path_view);
+    Descriptor file = HF_TRY(open_file(path, O_RDONLY | O_NONBLOCK, 0));
+    const struct stat status = HF_TRY(stat_regular(file, path));
+    return std::make_unique<Reader>(std::move(file), path,
+                                    static_cast<std::uint64_t>(status.st_size));
 }
 
 Result<std::unique_ptr<env::FileWriter>> RealFiles::create(std::string_view path_view,

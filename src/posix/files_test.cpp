@@ -107,6 +107,24 @@ TEST(RealFiles, AppendedBytesStayAndAreReadAnywhere) {
     EXPECT_EQ(as_text(*files.read(dir / "log", 100)), "onet?");
 }
 
+TEST(RealFiles, PiecesAreReadAnywhereInAFile) {
+    testing::TempDir dir;
+    RealFiles files;
+    ASSERT_TRUE(files.write(dir / "a", as_bytes("0123456789")).ok());
+    const std::unique_ptr<env::ReadFile> file = files.open_read(dir / "a").value();
+    EXPECT_EQ(file->size(), 10u);
+    Bytes piece(4);
+    ASSERT_EQ(file->read(6, piece), Status());
+    EXPECT_EQ(as_text(piece), "6789");
+    EXPECT_EQ(file->read(10, std::span(piece).first(0)), Status());
+    EXPECT_EQ(file->read(7, piece).code(), Code::kOutOfRange);
+    EXPECT_EQ(file->read(UINT64_MAX, piece).code(), Code::kOutOfRange);
+    ASSERT_EQ(::truncate((dir / "a").c_str(), 8), 0);
+    EXPECT_EQ(file->read(6, piece).code(), Code::kDataLoss);
+    EXPECT_EQ(files.open_read(dir / "none").status().code(), Code::kNotFound);
+    EXPECT_EQ(files.open_read(dir.path()).status().code(), Code::kFailedPrecondition);
+}
+
 TEST(RealFiles, AppendingToAFullDiskTakesNothingOrAll) {
     testing::TempDir dir;
     RealFiles files;

@@ -33,6 +33,10 @@ Result<std::unique_ptr<env::MappedFile>> DiskFiles::map(std::string_view, bool) 
     return read_only();
 }
 
+Result<std::unique_ptr<env::ReadFile>> DiskFiles::open_read(std::string_view) {
+    return read_only();
+}
+
 Result<std::unique_ptr<env::FileWriter>> DiskFiles::create(std::string_view, env::Access) {
     return read_only();
 }

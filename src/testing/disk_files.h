@@ -11,6 +11,7 @@ class DiskFiles final : public env::Files {
 public:
     Result<Bytes> read(std::string_view path, std::uint64_t max_bytes) override;
     Result<std::unique_ptr<env::MappedFile>> map(std::string_view path, bool no_follow) override;
+    Result<std::unique_ptr<env::ReadFile>> open_read(std::string_view path) override;
     Result<std::unique_ptr<env::FileWriter>> create(std::string_view path,
                                                     env::Access access) override;
     Result<std::unique_ptr<env::AppendFile>> open_append(std::string_view path,

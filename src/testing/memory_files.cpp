@@ -1,5 +1,6 @@
 #include "testing/memory_files.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "base/mutex.h"
@@ -50,6 +51,22 @@ class Copy final : public env::MappedFile {
 public:
     explicit Copy(Bytes bytes) : bytes_(std::move(bytes)) {}
     ByteView bytes() const override { return bytes_; }
+
+private:
+    Bytes bytes_;
+};
+
+class Reader final : public env::ReadFile {
+public:
+    explicit Reader(Bytes bytes) : bytes_(std::move(bytes)) {}
+    std::uint64_t size() const override { return bytes_.size(); }
+    Status read(std::uint64_t offset, std::span<std::uint8_t> out) const override {
+        if (offset > bytes_.size() || out.size() > bytes_.size() - offset) {
+            return out_of_range("no {} bytes from {} on", out.size(), offset);
+        }
+        std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
+        return {};
+    }
 
 private:
     Bytes bytes_;
@@ -219,6 +236,11 @@ Result<Bytes> MemoryFiles::read(std::string_view path, std::uint64_t max_bytes) 
 
 Result<std::unique_ptr<env::MappedFile>> MemoryFiles::map(std::string_view path, bool) {
     return std::make_unique<Copy>(HF_TRY(read(path, std::numeric_limits<std::uint64_t>::max())));
+}
+
+Result<std::unique_ptr<env::ReadFile>> MemoryFiles::open_read(std::string_view path) {
+    Bytes bytes = HF_TRY(read(path, std::numeric_limits<std::uint64_t>::max()));
+    return std::make_unique<Reader>(std::move(bytes));
 }
 
 Result<std::unique_ptr<env::FileWriter>> MemoryFiles::create(std::string_view path, env::Access) {

@@ -9,9 +9,6 @@
 #include "graph/tflite/operators.h"
 
 namespace hf::graph::tflite {
-namespace {
-
-constexpr std::uint32_t kSchemaVersion = 3;
 
 Result<DType> dtype_of(std::int8_t type) {
     constexpr DType kTypes[] = {DType::kF32, DType::kF16,    DType::kI32,  DType::kU8,
@@ -23,6 +20,10 @@ Result<DType> dtype_of(std::int8_t type) {
     }
     return kTypes[type];
 }
+
+namespace {
+
+constexpr std::uint32_t kSchemaVersion = 3;
 
 // The values that a zero point may take: those of the stored type.
 std::pair<std::int64_t, std::int64_t> zero_point_range(DType dtype) {

@@ -40,6 +40,9 @@
 
 namespace hf::graph::tflite {
 
+// The type by its number in the schema. UNIMPLEMENTED for others, strings among them.
+Result<DType> dtype_of(std::int8_t type);
+
 // Constants are copied, or, where `owner` is given and they are aligned to their element, borrowed
 // from `bytes`, which then must live as long as `owner`.
 Result<Graph> import_model(ByteView bytes, const std::shared_ptr<const void>& owner);
