@@ -1,0 +1,130 @@
+#include "control/place/board.h"
+
+#include <algorithm>
+
+namespace hf::control::place {
+namespace {
+
+std::int64_t copies(std::int64_t there, std::int64_t wanted, std::int64_t most) {
+    return wanted == 0 ? most : std::min(most, there / wanted);
+}
+
+// How many replicas an empty machine of the group holds.
+std::int64_t copies_on(const Group& group, const Service& service) {
+    const Demand& demand = service.demand;
+    std::int64_t most = service.node_max > 0 ? service.node_max : kReplicasMax;
+    most = copies(group.capacity.cpu_milli, demand.cpu_milli, most);
+    most = copies(group.capacity.memory_mib, demand.memory_mib, most);
+    if (demand.gpus == 0) return most;
+    const std::int64_t on_each = demand.gpus > 1 ? 1 : kDeviceMilli / demand.gpu_milli;
+    return std::min(most, group.capacity.gpus / demand.gpus * on_each);
+}
+
+}  // namespace
+
+bool Limits::domain_full(std::uint32_t domain) const {
+    if (service_.domain_max == 0) return false;
+    const auto found = by_domain_.find(domain);
+    return found != by_domain_.end() && found->second >= service_.domain_max;
+}
+
+bool Limits::node_full(MachineIndex machine) const {
+    if (service_.node_max == 0) return false;
+    const auto found = by_machine_.find(machine);
+    return found != by_machine_.end() && found->second >= service_.node_max;
+}
+
+void Limits::count(MachineIndex machine) {
+    if (service_.domain_max > 0) ++by_domain_[layout_.groups()[layout_.group_of(machine)].domain];
+    if (service_.node_max > 0) ++by_machine_[machine];
+}
+
+Board::Board(Layout layout) : layout_(std::move(layout)) {
+    for (MachineIndex i = 0; i < layout_.machines().size(); ++i) {
+        const GroupIndex group = layout_.group_of(i);
+        pool_.add(group, layout_.groups()[group].capacity);
+    }
+    seats_.reserve(layout_.services().size());
+    for (const Service* service : layout_.services()) add_seat(*service);
+}
+
+void Board::add_seat(const Service& service) {
+    Seat seat{&service, {}, 0, Limits(layout_, service), {}, {}};
+    double dearest = 0;
+    for (GroupIndex i = 0; i < layout_.groups().size(); ++i) {
+        const Group& group = layout_.groups()[i];
+        if (group.ready == 0 || layout_.judge(service, group) != Refusal::kNone) continue;
+        const double cost = layout_.cost(service, group).sum();
+        const std::int64_t on_each = copies_on(group, service);
+        seat.offers.push_back({i, std::min(kReplicasMax, group.ready * on_each), cost});
+        dearest = std::max(dearest, cost);
+    }
+    seat.missing_cost = kMissingFactor * dearest + 1;
+    seats_.push_back(std::move(seat));
+}
+
+std::vector<std::uint32_t> Board::kinds() const {
+    std::vector<std::uint32_t> kinds;
+    for (const Group& group : layout_.groups()) kinds.push_back(group.kind);
+    return kinds;
+}
+
+std::vector<UsualDemand> Board::usual() const {
+    std::vector<UsualDemand> usual;
+    for (const Seat& seat : seats_) {
+        if (seat.service->replicas == 0) continue;
+        std::uint64_t kinds = 0;
+        for (const auto& offer : seat.offers) {
+            kinds |= std::uint64_t{1} << layout_.groups()[offer.group].kind;
+        }
+        const auto weight = static_cast<double>(seat.service->replicas);
+        usual.push_back({seat.service->demand, weight, kinds});
+    }
+    return usual;
+}
+
+DualProblem Board::dual_problem() const {
+    DualProblem problem;
+    problem.domains = layout_.domain_count();
+    for (const Group& group : layout_.groups()) {
+        const auto machines = static_cast<double>(group.ready);
+        problem.groups.push_back(
+            {{machines * static_cast<double>(group.capacity.cpu_milli),
+              machines * static_cast<double>(group.capacity.memory_mib),
+              machines * static_cast<double>(group.capacity.gpu_total_milli())},
+             group.domain});
+    }
+    for (const Seat& seat : seats_) {
+        problem.services.push_back({seat.service->demand, seat.service->replicas,
+                                    seat.missing_cost, seat.service->domain_max, seat.offers});
+        if (seat.service->pinned.empty()) continue;
+        // On a few machines of a group only; the group's own limit stays true.
+        const auto pinned = static_cast<std::int64_t>(seat.service->pinned.size());
+        for (auto& entry : problem.services.back().entries) {
+            const Group& group = layout_.groups()[entry.group];
+            const std::int64_t on_each = entry.most / group.ready;
+            entry.most = std::min(entry.most, on_each * std::min(pinned, group.ready));
+        }
+    }
+    return problem;
+}
+
+Refusal Board::judge(const Seat& seat, MachineIndex machine) const {
+    const std::vector<std::string>& pinned = seat.service->pinned;
+    const std::string& name = layout_.machines()[machine]->name;
+    if (!pinned.empty() && std::find(pinned.begin(), pinned.end(), name) == pinned.end()) {
+        return Refusal::kNotPinned;
+    }
+    const Group& group = layout_.groups()[layout_.group_of(machine)];
+    const Refusal rule = layout_.judge(*seat.service, group);
+    if (rule != Refusal::kNone) return rule;
+    if (seat.limits.domain_full(group.domain)) return Refusal::kDomainFull;
+    return seat.limits.node_full(machine) ? Refusal::kNodeFull : Refusal::kNone;
+}
+
+void Board::put(Seat& seat, Spot spot) {
+    seat.limits.count(spot.machine);
+    seat.spots.push_back(std::move(spot));
+}
+
+}  // namespace hf::control::place
