@@ -126,7 +126,8 @@ Fleet make_fleet(std::uint64_t seed) {
     for (std::size_t i = 0; i < sizes.size(); ++i) {
         const auto part = static_cast<std::int64_t>(kReplicas * sizes[i] / total);
         Service& service = fleet.services[i];
-        service.replicas = i + 1 == sizes.size() ? left : std::min(left, std::max<std::int64_t>(part, 1));
+        service.replicas =
+            i + 1 == sizes.size() ? left : std::min(left, std::max<std::int64_t>(part, 1));
         left -= service.replicas;
         if (rng.below(3) == 0) service.domain_max = 1 + service.replicas / 3;
     }

@@ -20,7 +20,7 @@ struct FleetRun {
     std::uint64_t evaluations = 0;
     // After the loss.
     double again_seconds = 0;
-    std::int64_t displaced = 0;        // they ran on lost machines
+    std::int64_t displaced = 0;         // they ran on lost machines
     std::int64_t moved_needlessly = 0;  // they did not
     std::int64_t missing_again = 0;
 };

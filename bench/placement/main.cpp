@@ -40,7 +40,8 @@ Result<Options> parse(int count, char** arguments) {
         } else if (options.data.empty() && !argument.starts_with("--")) {
             options.data = argument;
         } else {
-            return invalid_argument("unknown argument '{}': want DATA [--json] [--seeds N]", argument);
+            return invalid_argument("unknown argument '{}': want DATA [--json] [--seeds N]",
+                                    argument);
         }
     }
     if (options.data.empty()) return invalid_argument("DATA is missing: the folder of the trace");
@@ -76,10 +77,10 @@ json::Object to_json(const Mean& mean) {
 }
 
 Result<json::Object> bench_openb(const Options& options, std::string& text) {
-    text += fmt::format("GPUs allocated, in percent, when arrivals reach 100 %; {} seeds\n{:12}{:>10}"
-                        "{:>8}{:>8}{:>8}{:>14}{:>14}\n",
-                        options.seeds, "workload", "BestFit*", "FGD*", "FGD", "fill",
-                        "FGD, 1/s", "fill, 1/s");
+    text += fmt::format(
+        "GPUs allocated, in percent, when arrivals reach 100 %; {} seeds\n{:12}{:>10}"
+        "{:>8}{:>8}{:>8}{:>14}{:>14}\n",
+        options.seeds, "workload", "BestFit*", "FGD*", "FGD", "fill", "FGD, 1/s", "fill, 1/s");
     json::Object result;
     for (const char* workload : kWorkloads) {
         const Trace trace = HF_TRY(read_trace(options.data, workload));
@@ -100,7 +101,8 @@ Result<json::Object> bench_openb(const Options& options, std::string& text) {
         row["fill"] = to_json(filled);
         result[workload] = row;
     }
-    text += "* published, 10 seeds; FGD: its measure of fragmentation here; fill: ours, the default\n";
+    text +=
+        "* published, 10 seeds; FGD: its measure of fragmentation here; fill: ours, the default\n";
     return result;
 }
 
@@ -132,12 +134,13 @@ Result<json::Object> bench_fleet(const Options& options, std::string& text) {
     result["displaced_worst"] = worst(&FleetRun::displaced);
     result["moved_needlessly_worst"] = worst(&FleetRun::moved_needlessly);
     result["missing_again_worst"] = worst(&FleetRun::missing_again);
-    text += fmt::format("\n{} replicas on {} mixed machines, {} seeds, from nothing, then after 1 % of "
-                        "the machines is lost\n",
-                        runs[0].replicas, runs[0].machines, options.seeds);
+    text += fmt::format(
+        "\n{} replicas on {} mixed machines, {} seeds, from nothing, then after 1 % of "
+        "the machines is lost\n",
+        runs[0].replicas, runs[0].machines, options.seeds);
     for (const auto& [key, value] : result) {
-        const double number = value.is_double() ? value.get_double()
-                                                : static_cast<double>(value.get_int64());
+        const double number =
+            value.is_double() ? value.get_double() : static_cast<double>(value.get_int64());
         text += fmt::format("  {:24}{:>12.2f}\n", std::string_view(key), number);
     }
     return result;

@@ -39,9 +39,10 @@ public:
             const Demand capacity{node.cpu_milli, node.memory_mib, node.gpus,
                                   node.gpus == 0 ? 0 : kDeviceMilli};
             const auto next = static_cast<std::uint32_t>(kind_numbers_.size());
-            const std::uint32_t kind = kind_numbers_.try_emplace(node.device_kind, next).first->second;
-            const auto [group, added] = groups.try_emplace(
-                {node.device_kind, capacity}, static_cast<GroupIndex>(groups.size()));
+            const std::uint32_t kind =
+                kind_numbers_.try_emplace(node.device_kind, next).first->second;
+            const auto [group, added] = groups.try_emplace({node.device_kind, capacity},
+                                                           static_cast<GroupIndex>(groups.size()));
             if (added) kinds_.push_back(kind);
             pool_.add(group->second, capacity);
         }
@@ -108,8 +109,8 @@ OpenbRun run_openb(const Trace& trace, const OpenbOptions& options) {
         const bool before = asked < trace.gpu_capacity_milli;
         asked += demand.gpu_total_milli();
         if (before && asked >= trace.gpu_capacity_milli) {
-            run.allocated_percent =
-                100.0 * static_cast<double>(allocated) / static_cast<double>(trace.gpu_capacity_milli);
+            run.allocated_percent = 100.0 * static_cast<double>(allocated) /
+                                    static_cast<double>(trace.gpu_capacity_milli);
         }
     }
     const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;

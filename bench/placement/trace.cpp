@@ -10,8 +10,8 @@
 namespace hf::bench {
 namespace {
 
-using control::place::Node;
 using control::place::kDeviceMilli;
+using control::place::Node;
 
 std::vector<std::string> split(std::string_view text, char separator) {
     std::vector<std::string> parts;
@@ -43,8 +43,8 @@ struct Table {
         const char* end = cell.data() + cell.size();
         const auto [stop, error] = std::from_chars(cell.data(), end, value);
         if (error != std::errc() || stop != end) {
-            return invalid_argument("{}: row {}: {} is '{}'; want an integer", path, row + 1, column,
-                                    cell);
+            return invalid_argument("{}: row {}: {} is '{}'; want an integer", path, row + 1,
+                                    column, cell);
         }
         return value;
     }

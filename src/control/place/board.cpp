@@ -95,8 +95,8 @@ DualProblem Board::dual_problem() const {
              group.domain});
     }
     for (const Seat& seat : seats_) {
-        problem.services.push_back({seat.service->demand, seat.service->replicas,
-                                    seat.missing_cost, seat.service->domain_max, seat.offers});
+        problem.services.push_back({seat.service->demand, seat.service->replicas, seat.missing_cost,
+                                    seat.service->domain_max, seat.offers});
         if (seat.service->pinned.empty()) continue;
         // On a few machines of a group only; the group's own limit stays true.
         const auto pinned = static_cast<std::int64_t>(seat.service->pinned.size());

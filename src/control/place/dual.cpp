@@ -24,6 +24,7 @@ public:
           options_(options),
           prices_(problem.groups.size()),
           load_(problem.groups.size()),
+          direction_(problem.groups.size()),
           domain_left_(problem.domains) {}
 
     Prices run() {
@@ -34,11 +35,11 @@ public:
         double above = 0;  // how far above the best bound the target lies
         int stale = 0;
         const std::uint64_t affordable = options_.entries_max / std::max<std::uint64_t>(entries, 1);
-        const int rounds = static_cast<int>(
-            std::clamp<std::uint64_t>(affordable, 1, static_cast<std::uint64_t>(options_.rounds_max)));
+        const int rounds = static_cast<int>(std::clamp<std::uint64_t>(
+            affordable, 1, static_cast<std::uint64_t>(options_.rounds_max)));
         for (int round = 0; round < rounds; ++round) {
             const double bound = relax();
-            if (round == 0) above = 0.02 * std::abs(bound) + 1;
+            if (round == 0) above = kFirstReach * std::abs(bound) + 1;
             const bool better = round == 0 || bound > best.bound;
             if (better) {
                 stale = round == 0 || bound - best.bound > 0.1 * above ? 0 : stale + 1;
@@ -49,11 +50,9 @@ public:
             }
             best.rounds = round + 1;
             if (stale >= kPatience) {
-                above /= 2;
+                above *= kShrink;
                 stale = 0;
                 if (above < kTight * std::abs(best.bound)) break;
-                prices_ = best.of_group;
-                relax();
             }
             if (!step(best.bound + above - bound)) break;
         }
@@ -61,8 +60,12 @@ public:
     }
 
 private:
-    static constexpr int kPatience = 8;
-    static constexpr double kTight = 1e-4;
+    // Chosen by trial on drawn fleets (bench/placement).
+    static constexpr int kPatience = 2;     // rounds without progress until the target comes down
+    static constexpr double kShrink = 0.8;  // by so much
+    static constexpr double kFirstReach = 1.0;  // the first target, over the first bound
+    static constexpr double kTight = 1e-4;      // a target so near the bound ends it
+    static constexpr double kMemory = 0.7;
 
     // The cost of the relaxed problem at these prices; leaves what it would use in load_.
     double relax() {
@@ -75,47 +78,35 @@ private:
         return sum;
     }
 
+    // What the service costs at these prices: the cheapest groups in turn, as far as limits allow.
     double fill(const DualProblem::Service& service) {
         const Triple demand = amounts(service.demand);
-        const DualProblem::Entry* best = nullptr;
-        double least = service.missing_cost;
+        ranked_.clear();
+        Ranked least{service.missing_cost, nullptr};
         for (const auto& entry : service.entries) {
-            const double cost = entry.cost + dot(prices_[entry.group], demand);
-            if (cost < least) {
-                least = cost;
-                best = &entry;
-            }
+            const Ranked ranked{entry.cost + dot(prices_[entry.group], demand), &entry};
+            ranked_.push_back(ranked);
+            if (ranked.cost < least.cost) least = ranked;
         }
-        if (!best) return static_cast<double>(service.replicas) * least;
-        const std::int64_t domain = service.domain_max > 0 ? service.domain_max : service.replicas;
-        if (best->most < service.replicas || domain < service.replicas) {
-            return fill_several(service, demand);
-        }
-        return take(*best, demand, service.replicas, least);
-    }
-
-    // The cheapest groups in turn, each as far as limits allow.
-    double fill_several(const DualProblem::Service& service, const Triple& demand) {
-        sorted_.clear();
-        for (const auto& entry : service.entries) {
-            const double cost = entry.cost + dot(prices_[entry.group], demand);
-            if (cost < service.missing_cost) sorted_.push_back({cost, &entry});
-            domain_left_[problem_.groups[entry.group].domain] =
-                service.domain_max > 0 ? service.domain_max : service.replicas;
-        }
-        std::sort(sorted_.begin(), sorted_.end(), [](const Ranked& a, const Ranked& b) {
-            return a.cost != b.cost ? a.cost < b.cost : a.entry->group < b.entry->group;
-        });
         std::int64_t left = service.replicas;
+        const std::int64_t in_domain = service.domain_max > 0 ? service.domain_max : left;
+        if (least.entry && std::min(least.entry->most, in_domain) >= left) {
+            return take(*least.entry, demand, left, least.cost);
+        }
+        for (const auto& entry : service.entries) {
+            domain_left_[problem_.groups[entry.group].domain] = in_domain;
+        }
+        std::make_heap(ranked_.begin(), ranked_.end());
         double sum = 0;
-        for (const Ranked& ranked : sorted_) {
-            std::int64_t& domain = domain_left_[problem_.groups[ranked.entry->group].domain];
-            const std::int64_t count = std::min({left, ranked.entry->most, domain});
-            if (count == 0) continue;
-            sum += take(*ranked.entry, demand, count, ranked.cost);
+        while (left > 0 && !ranked_.empty() && ranked_.front().cost < service.missing_cost) {
+            const Ranked next = ranked_.front();
+            std::pop_heap(ranked_.begin(), ranked_.end());
+            ranked_.pop_back();
+            std::int64_t& domain = domain_left_[problem_.groups[next.entry->group].domain];
+            const std::int64_t count = std::min({left, next.entry->most, domain});
+            sum += take(*next.entry, demand, count, next.cost);
             domain -= count;
             left -= count;
-            if (left == 0) break;
         }
         return sum + static_cast<double>(left) * service.missing_cost;
     }
@@ -128,14 +119,17 @@ private:
         return static_cast<double>(count) * cost;
     }
 
-    // Moves prices where capacity is overdrawn up, elsewhere down; false when nothing would move.
-    // Prices are stepped in the cost of a whole group's capacity, so that units do not matter.
+    // Moves prices of overdrawn capacity up and the others down; false when nothing would move. The
+    // direction remembers earlier ones, which damps the swing of services between groups. Prices
+    // are stepped in the cost of a whole group's capacity, so that units do not matter.
     bool step(double distance) {
         double norm = 0;
         for (std::size_t g = 0; g < prices_.size(); ++g) {
             for (std::size_t r = 0; r < 3; ++r) {
-                const double excess = overdraw(g, r);
-                if (excess > 0 || prices_[g][r] > 0) norm += excess * excess;
+                double& way = direction_[g][r];
+                way = overdraw(g, r) + kMemory * way;
+                if (prices_[g][r] <= 0) way = std::max(way, 0.0);
+                norm += way * way;
             }
         }
         if (norm == 0) return false;
@@ -145,7 +139,7 @@ private:
                 const double capacity = problem_.groups[g].capacity[r];
                 if (capacity <= 0) continue;
                 double& price = prices_[g][r];
-                price = std::max(0.0, price + length * overdraw(g, r) / capacity);
+                price = std::max(0.0, price + length * direction_[g][r] / capacity);
             }
         }
         return true;
@@ -159,14 +153,18 @@ private:
     struct Ranked {
         double cost;
         const DualProblem::Entry* entry;
+        bool operator<(const Ranked& other) const {  // for a heap with the cheapest on top
+            return cost != other.cost ? cost > other.cost : entry > other.entry;
+        }
     };
 
     const DualProblem& problem_;
     const DualOptions& options_;
     std::vector<Triple> prices_;
     std::vector<Triple> load_;
+    std::vector<Triple> direction_;
     std::vector<std::int64_t> domain_left_;
-    std::vector<Ranked> sorted_;
+    std::vector<Ranked> ranked_;
 };
 
 }  // namespace

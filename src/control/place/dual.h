@@ -4,10 +4,12 @@
 // machines. Let go of the capacities and charge prices for them instead (Lagrangian relaxation;
 // Fisher, "The Lagrangian relaxation method for solving integer programming problems", 1981): then
 // each service fills its cheapest groups alone, and for any prices the sum less the price of all
-// capacity is a lower bound on the cost. Subgradient steps with Polyak's length towards a target a
-// little above the best bound raise it. Capacities count whole groups, so the bound also allows
-// replicas to be cut between machines; it keeps the limits that need no prices: what one machine
-// holds at most, replicas in a fault domain, and residency and the like (those entries are absent).
+// capacity is a lower bound on the cost. Subgradient steps with Polyak's length towards a target
+// above the best bound raise it; they are deflected by earlier ones (Camerini, Fratta, Maffioli,
+// "On improving relaxation methods by modified gradient techniques", 1975). Capacities count whole
+// groups, so the bound also allows replicas to be cut between machines; it keeps the limits that
+// need no prices: what one machine holds at most, replicas in a fault domain, and residency and the
+// like (those entries are absent).
 //
 // Pure and deterministic: doubles in a fixed order.
 
@@ -53,8 +55,8 @@ struct Prices {
 };
 
 struct DualOptions {
-    int rounds_max = 300;
-    std::uint64_t entries_max = 4'000'000;  // looked at in all rounds; one round is always done
+    int rounds_max = 150;
+    std::uint64_t entries_max = 8'000'000;  // looked at in all rounds; one round is always done
 };
 
 Prices solve_dual(const DualProblem& problem, const DualOptions& options);

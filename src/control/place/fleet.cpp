@@ -47,7 +47,8 @@ Status check_names(const std::vector<Named>& entries, std::string_view what, std
 
 Status check_site(const Site& site) {
     HF_TRY(within({{"pue_milli", site.pue_milli, 1000, 10'000}}));
-    if (site.latency < Duration{}) return invalid_argument("latency is negative; want zero or more");
+    if (site.latency < Duration{})
+        return invalid_argument("latency is negative; want zero or more");
     return {};
 }
 
@@ -100,9 +101,10 @@ Status check_places(const Fleet& fleet) {
     for (const Node& node : fleet.nodes) {
         HF_TRY(check_node(node).context("node {}", node.name));
         if (!sites.contains(node.site)) {
-            return invalid_argument("node {}: its site '{}' is not there; declare it, or correct "
-                                    "the name",
-                                    node.name, node.site);
+            return invalid_argument(
+                "node {}: its site '{}' is not there; declare it, or correct "
+                "the name",
+                node.name, node.site);
         }
         kinds.insert(node.device_kind);
     }
@@ -128,9 +130,10 @@ Status check_cascades(const std::vector<Service>& services) {
             if (at->upstream.empty()) break;
             const auto next = by_name.find(at->upstream);
             if (next == by_name.end()) {
-                return invalid_argument("service {}: its upstream '{}' is not there; declare it, "
-                                        "or correct the name",
-                                        at->name, at->upstream);
+                return invalid_argument(
+                    "service {}: its upstream '{}' is not there; declare it, "
+                    "or correct the name",
+                    at->name, at->upstream);
             }
             at = next->second;
         }

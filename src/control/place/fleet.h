@@ -32,8 +32,8 @@ inline constexpr std::size_t kNodesMax = 100'000;
 inline constexpr std::size_t kServicesMax = 100'000;
 inline constexpr std::int64_t kReplicasMax = 1'000'000;  // of all services together
 inline constexpr std::size_t kKindsMax = 64;             // kinds of device in one fleet
-inline constexpr std::size_t kPinnedMax = 256;  // machines that one service names
-inline constexpr int kPriorityMax = 1'000'000;   // and no lower than its negative
+inline constexpr std::size_t kPinnedMax = 256;           // machines that one service names
+inline constexpr int kPriorityMax = 1'000'000;           // and no lower than its negative
 inline constexpr double kWeightMax = 1e6;
 
 struct Site {
@@ -91,7 +91,8 @@ struct Service {
     double energy_weight = 0;
     // The larger service that this one asks when it is unsure; empty: none (cascade.h).
     std::string upstream;
-    bool upstream_in_jurisdiction = false;  // it asks only inside the jurisdiction that it stands in
+    bool upstream_in_jurisdiction =
+        false;  // it asks only inside the jurisdiction that it stands in
 };
 
 // One replica on its machine.

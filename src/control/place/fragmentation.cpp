@@ -70,9 +70,8 @@ Fragmentation Fragmentation::of(std::vector<UsualDemand> usual, Options options)
             return {static_cast<double>(demand.gpu_total_milli()) / static_cast<double>(other), 0};
         };
         result.entries_.push_back({static_cast<double>(demand.cpu_milli),
-                                   static_cast<double>(demand.memory_mib),
-                                   supply(demand.cpu_milli), supply(demand.memory_mib), one.weight,
-                                   one.kinds});
+                                   static_cast<double>(demand.memory_mib), supply(demand.cpu_milli),
+                                   supply(demand.memory_mib), one.weight, one.kinds});
     }
     return result;
 }

@@ -3,8 +3,8 @@
 // Fragmentation: Scheduling GPU-Sharing Workloads with Fragmentation Gradient Descent", ATC'23).
 //
 // FGD counts a machine's free GPUs as usable for a demand as soon as one replica fits. That
-// overlooks GPUs whose CPU runs out first, so usable() fills the machine: of demand m it can hold at
-// most min(cpu / cpu_m, memory / memory_m) replicas, so m can use no more than
+// overlooks GPUs whose CPU runs out first, so usable() fills the machine: of demand m it can hold
+// at most min(cpu / cpu_m, memory / memory_m) replicas, so m can use no more than
 //
 //     min(sum of the devices with enough free for m, replicas of m * GPU of m)
 //
@@ -24,7 +24,7 @@ namespace hf::control::place {
 
 struct UsualDemand {
     Demand demand;
-    double weight = 0;           // how usual: any positive scale
+    double weight = 0;            // how usual: any positive scale
     std::uint64_t kinds = ~0ull;  // bit k: may use machines of kind k
 };
 
@@ -32,7 +32,7 @@ class Fragmentation final {
 public:
     struct Options {
         bool fill = true;
-        double coverage = 0.95;      // take the most usual demands until so much weight is covered
+        double coverage = 0.95;  // take the most usual demands until so much weight is covered
         std::size_t demands_max = 128;  // and at most so many: the rest count for nothing
     };
 

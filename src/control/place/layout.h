@@ -18,9 +18,9 @@ namespace hf::control::place {
 // Why a machine does not take a replica, in the order in which it is asked.
 enum class Refusal : unsigned char {
     kNone,
-    kGone,        // no such machine any more
-    kUnwanted,    // fewer replicas are wanted
-    kNotPinned,   // the service names its machines, and this is none of them
+    kGone,       // no such machine any more
+    kUnwanted,   // fewer replicas are wanted
+    kNotPinned,  // the service names its machines, and this is none of them
     kNotReady,
     kJurisdictionForbidden,
     kJurisdictionNotAllowed,
@@ -60,8 +60,8 @@ struct Group {
     std::int64_t not_ready = 0;
 };
 
-// What one replica costs on a machine of a group: its share of the machine, by the resource of which
-// it takes most, times the machine's price and its power with the site's overhead, weighted.
+// What one replica costs on a machine of a group: its share of the machine, by the resource of
+// which it takes most, times the machine's price and its power with the site's overhead, weighted.
 struct Cost {
     double price = 0;
     double energy = 0;
@@ -102,8 +102,8 @@ private:
     std::vector<const Service*> services_;
 };
 
-// The share of a machine that a demand takes, by the resource of which it takes most. Of what it has
-// not, and is not asked for, it takes nothing. REQUIRES: it would fit on the empty machine.
+// The share of a machine that a demand takes, by the resource of which it takes most. Of what it
+// has not, and is not asked for, it takes nothing. REQUIRES: it would fit on the empty machine.
 double dominant_share(const Demand& demand, const Demand& capacity);
 
 }  // namespace hf::control::place

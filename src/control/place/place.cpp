@@ -30,7 +30,8 @@ private:
             const auto pick = chooser.pick();
             if (!pick) break;
             MachineIndex machine = pool_.first_in(pick->state);
-            while (machine != kNone && seat.limits.node_full(machine)) machine = pool_.next(machine);
+            while (machine != kNone && seat.limits.node_full(machine))
+                machine = pool_.next(machine);
             if (machine == kNone) {
                 chooser.drop_pick();
                 continue;

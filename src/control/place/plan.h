@@ -9,9 +9,9 @@
 // Every choice carries the parts of its score, every refusal its reason by group of machines
 // (explain.h writes both out). A rule is never bent: a replica that no machine may take is missing.
 //
-// Pure and deterministic: equal fleets give equal plans, in whatever order their lists are. Planning
-// again over the outcome changes nothing. Costs are in millionths of a currency unit an hour, as
-// the services' weights count them.
+// Pure and deterministic: equal fleets give equal plans, in whatever order their lists are.
+// Planning again over the outcome changes nothing. Costs are in millionths of a currency unit an
+// hour, as the services' weights count them.
 
 #pragma once
 
@@ -26,7 +26,8 @@ namespace hf::control::place {
 
 // Services times groups of machines that one plan looks at.
 inline constexpr std::size_t kPairsMax = 8'000'000;
-// Rows of refused machines of one service; the rest is counted in one row a reason, without a place.
+// Rows of refused machines of one service; the rest is counted in one row a reason, without a
+// place.
 inline constexpr std::size_t kRefusedRowsMax = 24;
 // A replica that is placed nowhere counts as much as so many on the dearest machine it may use.
 inline constexpr double kMissingFactor = 10;
@@ -60,7 +61,7 @@ struct Displaced {  // it ran, and may not stay
 };
 
 struct RefusedNodes {
-    std::string site;         // empty, with device_kind: several, for want of rows
+    std::string site;  // empty, with device_kind: several, for want of rows
     std::string device_kind;
     Refusal why = Refusal::kNone;
     std::int64_t nodes = 0;
@@ -92,6 +93,8 @@ struct Plan {
 
 // INVALID_ARGUMENT or RESOURCE_EXHAUSTED as check(fleet) says, and for more pairs than kPairsMax.
 Result<Plan> plan(const Fleet& fleet, const PlanOptions& options);
-inline Result<Plan> plan(const Fleet& fleet) { return plan(fleet, {}); }
+inline Result<Plan> plan(const Fleet& fleet) {
+    return plan(fleet, {});
+}
 
 }  // namespace hf::control::place

@@ -24,7 +24,8 @@ std::uint64_t hash(const State& state) {
 
 // Puts right the one element that became smaller: the others are sorted.
 void sink(State& state, std::size_t position) {
-    for (; position > 0 && state.free_milli[position - 1] > state.free_milli[position]; --position) {
+    for (; position > 0 && state.free_milli[position - 1] > state.free_milli[position];
+         --position) {
         std::swap(state.free_milli[position - 1], state.free_milli[position]);
     }
 }

@@ -96,9 +96,9 @@ private:
 
     std::vector<Machine> machines_;
     std::vector<State> states_;
-    std::vector<MachineIndex> first_;                // by state
-    std::vector<StateIndex> index_;                  // open addressing, a power of two of slots
-    std::vector<std::vector<StateIndex>> entered_;   // by group
+    std::vector<MachineIndex> first_;               // by state
+    std::vector<StateIndex> index_;                 // open addressing, a power of two of slots
+    std::vector<std::vector<StateIndex>> entered_;  // by group
 };
 
 }  // namespace hf::control::place

@@ -25,7 +25,8 @@ public:
                          [](const auto& a, const auto& b) { return a.nodes > b.nodes; });
         if (rows.size() <= kRefusedRowsMax) return rows;
         std::map<Refusal, std::int64_t> rest;
-        for (std::size_t i = kRefusedRowsMax; i < rows.size(); ++i) rest[rows[i].why] += rows[i].nodes;
+        for (std::size_t i = kRefusedRowsMax; i < rows.size(); ++i)
+            rest[rows[i].why] += rows[i].nodes;
         rows.resize(kRefusedRowsMax);
         for (const auto& [why, nodes] : rest) rows.push_back({"", "", why, nodes});
         return rows;
@@ -51,6 +52,7 @@ std::vector<RefusedNodes> refused_nodes(Board& board, const Seat& seat) {
     for (GroupIndex i = 0; i < layout.groups().size(); ++i) {
         const Group& group = layout.groups()[i];
         tally.add(group, Refusal::kNotReady, group.not_ready);
+        if (group.ready == 0) continue;
         const std::int64_t named = names.empty() ? group.ready : pinned[i];
         tally.add(group, Refusal::kNotPinned, group.ready - named);
         const Refusal rule = layout.judge(service, group);
