@@ -2,17 +2,26 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <set>
 
 #include <fmt/format.h>
 
 #include "base/rng.h"
+#include "posix/clock.h"
 
 namespace hf::bench {
 namespace {
 
-using namespace control::place;
+using control::place::Demand;
+using control::place::Displaced;
+using control::place::Fleet;
+using control::place::kDeviceMilli;
+using control::place::Node;
+using control::place::Plan;
+using control::place::plan;
+using control::place::Service;
+using control::place::ServicePlan;
+using control::place::Site;
 
 constexpr std::int64_t kMachines = 5000, kReplicas = 10'000, kServices = 400;
 constexpr int kSites = 64, kJurisdictions = 16;
@@ -98,16 +107,6 @@ double gpu_load(const Fleet& fleet) {
     return 100.0 * static_cast<double>(asked) / static_cast<double>(there);
 }
 
-double seconds_since(std::chrono::steady_clock::time_point start) {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-std::int64_t missing(const Plan& plan) {
-    std::int64_t sum = 0;
-    for (const ServicePlan& service : plan.services) sum += service.missing();
-    return sum;
-}
-
 }  // namespace
 
 Fleet make_fleet(std::uint64_t seed) {
@@ -140,11 +139,15 @@ Result<FleetRun> run_fleet(std::uint64_t seed) {
     run.machines = kMachines;
     run.replicas = kReplicas;
     run.gpu_load_percent = gpu_load(fleet);
-    auto start = std::chrono::steady_clock::now();
+    const posix::RealClock clock;
+    const auto seconds_since = [&](Duration start) {
+        return std::chrono::duration<double>(clock.monotonic() - start).count();
+    };
+    Duration start = clock.monotonic();
     const Plan first = HF_TRY(plan(fleet));
     run.seconds = seconds_since(start);
     run.gap_percent = 100 * first.gap();
-    run.missing = missing(first);
+    run.missing = first.missing();
     run.evaluations = first.evaluations;
 
     std::set<std::string> lost;
@@ -155,10 +158,10 @@ Result<FleetRun> run_fleet(std::uint64_t seed) {
         lost.insert(node.name);
     }
     fleet.present = first.replicas();
-    start = std::chrono::steady_clock::now();
+    start = clock.monotonic();
     const Plan again = HF_TRY(plan(fleet));
     run.again_seconds = seconds_since(start);
-    run.missing_again = missing(again);
+    run.missing_again = again.missing();
     for (const ServicePlan& service : again.services) {
         for (const Displaced& displaced : service.displaced) {
             ++(lost.contains(displaced.replica.node) ? run.displaced : run.moved_needlessly);

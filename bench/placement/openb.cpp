@@ -1,17 +1,26 @@
 #include "openb.h"
 
 #include <algorithm>
-#include <chrono>
 #include <deque>
 #include <map>
 #include <tuple>
 
 #include "base/rng.h"
+#include "posix/clock.h"
 
 namespace hf::bench {
 namespace {
 
-using namespace control::place;
+using control::place::Chooser;
+using control::place::Demand;
+using control::place::Fragmentation;
+using control::place::GroupIndex;
+using control::place::kDeviceMilli;
+using control::place::kRefused;
+using control::place::Node;
+using control::place::Pool;
+using control::place::StateScores;
+using control::place::UsualDemand;
 
 // Indices into trace.pods, in the order of arrival.
 std::vector<std::size_t> arrivals(const Trace& trace, std::uint64_t seed) {
@@ -79,7 +88,8 @@ private:
 
 OpenbRun run_openb(const Trace& trace, const OpenbOptions& options) {
     const std::vector<std::size_t> order = arrivals(trace, options.seed);
-    const auto start = std::chrono::steady_clock::now();
+    const posix::RealClock clock;
+    const Duration start = clock.monotonic();
     Cluster cluster(trace);
     std::vector<UsualDemand> usual;
     for (const Pod& pod : trace.pods) usual.push_back({pod.demand, 1, cluster.mask(pod)});
@@ -113,8 +123,7 @@ OpenbRun run_openb(const Trace& trace, const OpenbOptions& options) {
                                     static_cast<double>(trace.gpu_capacity_milli);
         }
     }
-    const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-    run.seconds = spent.count();
+    run.seconds = std::chrono::duration<double>(clock.monotonic() - start).count();
     for (const Chooser& chooser : choosers) run.evaluations += chooser.evaluations();
     return run;
 }

@@ -1,9 +1,12 @@
 #include "control/place/board.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace hf::control::place {
 namespace {
+
+constexpr double kTightShare = 0.1;
 
 std::int64_t copies(std::int64_t there, std::int64_t wanted, std::int64_t most) {
     return wanted == 0 ? most : std::min(most, there / wanted);
@@ -34,31 +37,46 @@ bool Limits::node_full(MachineIndex machine) const {
     return found != by_machine_.end() && found->second >= service_.node_max;
 }
 
-void Limits::count(MachineIndex machine) {
-    if (service_.domain_max > 0) ++by_domain_[layout_.groups()[layout_.group_of(machine)].domain];
-    if (service_.node_max > 0) ++by_machine_[machine];
+void Limits::count(MachineIndex machine, std::int64_t change) {
+    if (service_.domain_max > 0) {
+        by_domain_[layout_.groups()[layout_.group_of(machine)].domain] += change;
+    }
+    if (service_.node_max > 0) by_machine_[machine] += change;
 }
 
-Board::Board(Layout layout) : layout_(std::move(layout)) {
+Board::Board(Layout layout, Order order) : layout_(std::move(layout)) {
     for (MachineIndex i = 0; i < layout_.machines().size(); ++i) {
         const GroupIndex group = layout_.group_of(i);
         pool_.add(group, layout_.groups()[group].capacity);
     }
     seats_.reserve(layout_.services().size());
     for (const Service* service : layout_.services()) add_seat(*service);
+    order_.assign(seats_.begin(), seats_.end());
+    const auto rank = [&](const Seat& seat) {
+        const int priority = order == Order::kByPriority ? -seat.service->priority : 0;
+        return std::tuple(priority, !seat.tight, -seat.share);
+    };
+    std::stable_sort(order_.begin(), order_.end(),
+                     [&](const Seat& a, const Seat& b) { return rank(a) < rank(b); });
 }
 
 void Board::add_seat(const Service& service) {
-    Seat seat{&service, {}, 0, Limits(layout_, service), {}, {}};
+    Seat seat{&service, {}, 0, false, 0, Limits(layout_, service), {}, {}};
+    const auto pinned = static_cast<std::int64_t>(service.pinned.size());
+    std::int64_t most = 0;  // that it could have alone
     double dearest = 0;
     for (GroupIndex i = 0; i < layout_.groups().size(); ++i) {
         const Group& group = layout_.groups()[i];
         if (group.ready == 0 || layout_.judge(service, group) != Refusal::kNone) continue;
         const double cost = layout_.cost(service, group).sum();
         const std::int64_t on_each = copies_on(group, service);
-        seat.offers.push_back({i, std::min(kReplicasMax, group.ready * on_each), cost});
+        const std::int64_t machines = pinned > 0 ? std::min(pinned, group.ready) : group.ready;
+        seat.offers.push_back({i, std::min(kReplicasMax, machines * on_each), cost});
+        most += seat.offers.back().most;
         dearest = std::max(dearest, cost);
     }
+    seat.tight = static_cast<double>(service.replicas) > kTightShare * static_cast<double>(most);
+    seat.share = dominant_share(service.demand, layout_.largest());
     seat.missing_cost = kMissingFactor * dearest + 1;
     seats_.push_back(std::move(seat));
 }
@@ -97,14 +115,6 @@ DualProblem Board::dual_problem() const {
     for (const Seat& seat : seats_) {
         problem.services.push_back({seat.service->demand, seat.service->replicas, seat.missing_cost,
                                     seat.service->domain_max, seat.offers});
-        if (seat.service->pinned.empty()) continue;
-        // On a few machines of a group only; the group's own limit stays true.
-        const auto pinned = static_cast<std::int64_t>(seat.service->pinned.size());
-        for (auto& entry : problem.services.back().entries) {
-            const Group& group = layout_.groups()[entry.group];
-            const std::int64_t on_each = entry.most / group.ready;
-            entry.most = std::min(entry.most, on_each * std::min(pinned, group.ready));
-        }
     }
     return problem;
 }
@@ -125,6 +135,14 @@ Refusal Board::judge(const Seat& seat, MachineIndex machine) const {
 void Board::put(Seat& seat, Spot spot) {
     seat.limits.count(spot.machine);
     seat.spots.push_back(std::move(spot));
+}
+
+void Board::take_back(Seat& seat, std::size_t spot) {
+    const Spot& out = seat.spots[spot];
+    pool_.remove(out.machine, seat.service->demand, out.devices);
+    seat.limits.count(out.machine, -1);
+    std::swap(seat.spots[spot], seat.spots.back());
+    seat.spots.pop_back();
 }
 
 }  // namespace hf::control::place

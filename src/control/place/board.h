@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <vector>
@@ -29,7 +30,7 @@ public:
 
     bool domain_full(std::uint32_t domain) const;
     bool node_full(MachineIndex machine) const;
-    void count(MachineIndex machine);
+    void count(MachineIndex machine, std::int64_t change = 1);
 
 private:
     const Layout& layout_;
@@ -43,6 +44,8 @@ struct Seat {
     const Service* service = nullptr;
     std::vector<DualProblem::Entry> offers;  // groups that may take it
     double missing_cost = 0;
+    bool tight = false;  // it needs much of all that it may have: it cannot wait for others
+    double share = 0;    // of the largest machine, by the resource of which it takes most
     Limits limits;
     std::vector<Spot> spots;
     std::vector<Displaced> displaced;
@@ -54,14 +57,17 @@ struct Seat {
 
 class Board final {
 public:
-    explicit Board(Layout layout);
+    enum class Order : unsigned char { kBySize, kByPriority };
+
+    Board(Layout layout, Order order);
     Board(const Board&) = delete;  // seats point at the layout
     Board& operator=(const Board&) = delete;
 
     const Layout& layout() const { return layout_; }
     Pool& pool() { return pool_; }
     const Pool& pool() const { return pool_; }
-    std::vector<Seat>& seats() { return seats_; }  // in the order of placing
+    // By priority if so asked; then the tight ones, the largest share, the name.
+    std::vector<std::reference_wrapper<Seat>>& seats() { return order_; }
 
     std::vector<std::uint32_t> kinds() const;  // by group
     std::vector<UsualDemand> usual() const;    // what services ask for, by replicas
@@ -70,13 +76,15 @@ public:
     // Why this machine may not have one more replica, apart from room: kNone to kNodeFull.
     Refusal judge(const Seat& seat, MachineIndex machine) const;
     void put(Seat& seat, Spot spot);
+    void take_back(Seat& seat, std::size_t spot);  // the last spot takes its number
 
 private:
     void add_seat(const Service& service);
 
     Layout layout_;
     Pool pool_;
-    std::vector<Seat> seats_;
+    std::vector<Seat> seats_;                          // by name
+    std::vector<std::reference_wrapper<Seat>> order_;  // of placing
 };
 
 // Lets stay what may stay, and notes what may not; replicas of no service are returned.
@@ -87,6 +95,6 @@ std::vector<Replica> keep_present(Board& board, const std::vector<Replica>& pres
 std::uint64_t place_missing(Board& board, const Prices& prices, StateScores& scores);
 
 // Who does not take the service, and why, as the pool stands.
-std::vector<RefusedNodes> refused_nodes(Board& board, const Seat& seat);
+std::vector<RefusedNodes> refused_nodes(const Board& board, const Seat& seat);
 
 }  // namespace hf::control::place

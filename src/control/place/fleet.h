@@ -78,7 +78,7 @@ struct Service {
     std::string name;  // "namespace/name"
     Demand demand;     // of one replica
     std::int64_t replicas = 1;
-    int priority = 0;  // higher goes first
+    int priority = 0;  // higher goes first where not all fit
     Residency residency;
     std::vector<std::string> device_kinds;  // empty: any
     std::vector<std::string> pinned;        // the only machines it may use; empty: any

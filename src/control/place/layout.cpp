@@ -39,6 +39,7 @@ constexpr std::array kWordings{
     Wording{Refusal::kNoCpu, "CpuTaken", "has too little CPU left"},
     Wording{Refusal::kNoMemory, "MemoryTaken", "has too little memory left"},
     Wording{Refusal::kNoGpu, "GpuTaken", "has too little left of its GPUs"},
+    Wording{Refusal::kOutscored, "Outscored", "is allowed; another was better or had room"},
 };
 
 const Wording& wording(Refusal refusal) {
@@ -96,7 +97,14 @@ double dominant_share(const Demand& demand, const Demand& capacity) {
 
 Layout::Layout(const Fleet& fleet) {
     add_groups(fleet);
-    order_services(fleet);
+    for (const Group& group : groups_) {
+        largest_.cpu_milli = std::max(largest_.cpu_milli, group.capacity.cpu_milli);
+        largest_.memory_mib = std::max(largest_.memory_mib, group.capacity.memory_mib);
+        largest_.gpus = std::max(largest_.gpus, group.capacity.gpus);
+    }
+    for (const Service& service : fleet.services) services_.push_back(&service);
+    std::sort(services_.begin(), services_.end(),
+              [](const Service* a, const Service* b) { return a->name < b->name; });
 }
 
 void Layout::add_groups(const Fleet& fleet) {
@@ -138,31 +146,6 @@ void Layout::add_groups(const Fleet& fleet) {
         nodes_[node->name] = static_cast<MachineIndex>(group_of_.size());
         group_of_.push_back(numbers.at(group_key(*node)));
     }
-}
-
-void Layout::order_services(const Fleet& fleet) {
-    Demand most{1, 1, 1, kDeviceMilli};
-    for (const Group& group : groups_) {
-        most.cpu_milli = std::max(most.cpu_milli, group.capacity.cpu_milli);
-        most.memory_mib = std::max(most.memory_mib, group.capacity.memory_mib);
-        most.gpus = std::max(most.gpus, group.capacity.gpus);
-    }
-    struct Rank {
-        int priority;
-        bool pinned;
-        double share;
-        const Service* service;
-    };
-    std::vector<Rank> ranks;
-    for (const Service& service : fleet.services) {
-        ranks.push_back({-service.priority, service.pinned.empty(),
-                         -dominant_share(service.demand, most), &service});
-    }
-    std::sort(ranks.begin(), ranks.end(), [](const Rank& a, const Rank& b) {
-        return std::tie(a.priority, a.pinned, a.share, a.service->name) <
-               std::tie(b.priority, b.pinned, b.share, b.service->name);
-    });
-    for (const Rank& rank : ranks) services_.push_back(rank.service);
 }
 
 MachineIndex Layout::find(std::string_view node) const {

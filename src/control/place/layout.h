@@ -36,6 +36,7 @@ enum class Refusal : unsigned char {
     kNoCpu,       // too little left
     kNoMemory,
     kNoGpu,
+    kOutscored,  // none: it is allowed, and another was better or had room
 };
 
 // "JurisdictionForbidden", and a sentence of what it means.
@@ -75,6 +76,7 @@ public:
 
     const std::vector<Group>& groups() const { return groups_; }
     std::size_t domain_count() const { return domain_count_; }
+    const Demand& largest() const { return largest_; }  // the most of each amount on one machine
 
     // The ready machines, in descending order of name: the pool offers the latest first.
     const std::vector<const Node*>& machines() const { return machines_; }
@@ -83,7 +85,7 @@ public:
     MachineIndex find(std::string_view node) const;
     bool known(std::string_view node) const { return nodes_.contains(node); }
 
-    // In the order in which they are placed: priority, pinned ones, the largest share, name.
+    // By name.
     const std::vector<const Service*>& services() const { return services_; }
 
     // What keeps the service off the whole group: kNone, or a reason up to kSmallGpu.
@@ -92,10 +94,10 @@ public:
 
 private:
     void add_groups(const Fleet& fleet);
-    void order_services(const Fleet& fleet);
 
     std::vector<Group> groups_;
     std::size_t domain_count_ = 0;
+    Demand largest_{1, 1, 1, kDeviceMilli};
     std::vector<const Node*> machines_;
     std::vector<GroupIndex> group_of_;
     std::map<std::string_view, MachineIndex> nodes_;  // kNone: not ready

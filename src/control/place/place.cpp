@@ -7,6 +7,8 @@
 namespace hf::control::place {
 namespace {
 
+constexpr int kPolishRounds = 2;
+
 class Placer {
 public:
     Placer(Board& board, const Prices& prices, StateScores& scores)
@@ -21,34 +23,89 @@ public:
         }
     }
 
+    // Moves what was just placed to where it really costs less: prices guide many to leave room for
+    // others, and some of that room stays empty.
+    void polish(Seat& seat) {
+        if (seat.offers.empty() || !seat.service->pinned.empty()) return;
+        double least = kRefused;
+        for (const auto& offer : seat.offers) least = std::min(least, offer.cost);
+        std::vector<std::size_t> dear;
+        for (std::size_t i = 0; i < seat.spots.size(); ++i) {
+            const Spot& spot = seat.spots[i];
+            if (!spot.kept && cost_of(spot) > least * (1 + kWorthMoving)) dear.push_back(i);
+        }
+        if (dear.empty()) return;
+        std::vector<double> bases(board_.layout().groups().size(), kRefused);
+        for (const auto& offer : seat.offers) {
+            if (!seat.limits.domain_full(board_.layout().groups()[offer.group].domain)) {
+                bases[offer.group] = offer.cost;
+            }
+        }
+        std::sort(dear.begin(), dear.end(), [&](std::size_t a, std::size_t b) {
+            return cost_of(seat.spots[a]) < cost_of(seat.spots[b]);
+        });
+        Chooser chooser(pool_, scores_, seat.service->demand, std::move(bases));
+        while (!dear.empty()) {
+            const std::size_t spot = dear.back();  // the dearest
+            const auto found = find(seat, chooser);
+            if (!found) break;
+            const MachineIndex machine = found->machine;
+            const double cost = board_.layout().cost(*seat.service, group_of(machine)).sum();
+            if (cost * (1 + kWorthMoving) >= cost_of(seat.spots[spot])) break;
+            put(seat, machine, found->device);
+            std::swap(seat.spots[spot], seat.spots.back());
+            board_.take_back(seat, seat.spots.size() - 1);
+            dear.pop_back();
+            if (seat.service->node_max > 1) chooser.consider(pool_.state_of(machine));
+            close_full(seat, chooser, machine);
+        }
+        evaluations_ += chooser.evaluations();
+    }
+
     std::uint64_t evaluations() const { return evaluations_; }
 
 private:
+    static constexpr double kWorthMoving = 1e-3;
+
+    static double cost_of(const Spot& spot) { return spot.score.price + spot.score.energy; }
+
     void anywhere(Seat& seat) {
         Chooser chooser(pool_, scores_, seat.service->demand, bases(seat));
         while (seat.missing() > 0) {
-            const auto pick = chooser.pick();
-            if (!pick) break;
-            MachineIndex machine = pool_.first_in(pick->state);
-            while (machine != kNone && seat.limits.node_full(machine))
-                machine = pool_.next(machine);
-            if (machine == kNone) {
-                chooser.drop_pick();
-                continue;
-            }
-            put(seat, machine, pick->device);
-            const std::uint32_t domain = group_of(machine).domain;
-            if (seat.limits.domain_full(domain)) {
-                for (const auto& offer : seat.offers) {
-                    if (board_.layout().groups()[offer.group].domain == domain) {
-                        chooser.close(offer.group);
-                    }
-                }
-            }
+            const auto found = find(seat, chooser);
+            if (!found) break;
+            put(seat, found->machine, found->device);
+            close_full(seat, chooser, found->machine);
             // Its state may have been dropped when only full machines were in it.
-            if (seat.service->node_max > 1) chooser.consider(pool_.state_of(machine));
+            if (seat.service->node_max > 1) chooser.consider(pool_.state_of(found->machine));
         }
         evaluations_ += chooser.evaluations();
+    }
+
+    struct Found {
+        MachineIndex machine;
+        std::size_t device;
+    };
+
+    // The best machine that may have one more.
+    std::optional<Found> find(const Seat& seat, Chooser& chooser) {
+        while (const auto pick = chooser.pick()) {
+            MachineIndex machine = pool_.first_in(pick->state);
+            while (machine != kNone && seat.limits.node_full(machine)) {
+                machine = pool_.next(machine);
+            }
+            if (machine != kNone) return Found{machine, pick->device};
+            chooser.drop_pick();
+        }
+        return std::nullopt;
+    }
+
+    void close_full(const Seat& seat, Chooser& chooser, MachineIndex machine) {
+        const std::uint32_t domain = group_of(machine).domain;
+        if (!seat.limits.domain_full(domain)) return;
+        for (const auto& offer : seat.offers) {
+            if (board_.layout().groups()[offer.group].domain == domain) chooser.close(offer.group);
+        }
     }
 
     // A machine the service names, and what one more replica would cost there.
@@ -135,6 +192,10 @@ private:
 std::uint64_t place_missing(Board& board, const Prices& prices, StateScores& scores) {
     Placer placer(board, prices, scores);
     for (Seat& seat : board.seats()) placer.run(seat);
+    for (int round = 0; round < kPolishRounds; ++round) {
+        for (Seat& seat : board.seats()) placer.polish(seat);
+    }
+    for (Seat& seat : board.seats()) placer.run(seat);  // into room that moves have made
     return placer.evaluations();
 }
 

@@ -32,32 +32,8 @@ double cost_of(const Seat& seat) {
     return cost;
 }
 
-}  // namespace
-
-double Plan::gap() const {
-    if (cost - bound <= 1e-9 * std::abs(cost)) return 0;  // rounding
-    return bound > 0 ? (cost - bound) / bound : kRefused;
-}
-
-std::vector<Replica> Plan::replicas() const {
-    std::vector<Replica> all;
-    for (const ServicePlan& service : services) {
-        for (const Placed& placed : service.placed) all.push_back(placed.replica);
-    }
-    return all;
-}
-
-Result<Plan> plan(const Fleet& fleet, const PlanOptions& options) {
-    HF_TRY(check(fleet));
-    Layout layout(fleet);
-    const std::size_t groups = layout.groups().size();
-    if (groups * fleet.services.size() > kPairsMax) {
-        return resource_exhausted(
-            "{} services times {} groups of machines; at most {} pairs are planned at once: split "
-            "the fleet, or give machines of one site and kind the same size and price",
-            fleet.services.size(), groups, kPairsMax);
-    }
-    Board board(std::move(layout));
+Plan attempt(const Fleet& fleet, const PlanOptions& options, Board::Order order) {
+    Board board(Layout(fleet), order);
     const Fragmentation fragmentation = Fragmentation::of(board.usual());
     StateScores scores(board.pool(), fragmentation, board.kinds(), options.weights);
     Plan result;
@@ -72,6 +48,47 @@ Result<Plan> plan(const Fleet& fleet, const PlanOptions& options) {
     std::sort(result.services.begin(), result.services.end(),
               [](const ServicePlan& a, const ServicePlan& b) { return a.service < b.service; });
     return result;
+}
+
+bool priorities_differ(const std::vector<Service>& services) {
+    return std::any_of(services.begin(), services.end(), [&](const Service& service) {
+        return service.priority != services.front().priority;
+    });
+}
+
+}  // namespace
+
+double Plan::gap() const {
+    if (cost - bound <= 1e-9 * std::abs(cost)) return 0;  // rounding
+    return bound > 0 ? (cost - bound) / bound : kRefused;
+}
+
+std::int64_t Plan::missing() const {
+    std::int64_t sum = 0;
+    for (const ServicePlan& service : services) sum += service.missing();
+    return sum;
+}
+
+std::vector<Replica> Plan::replicas() const {
+    std::vector<Replica> all;
+    for (const ServicePlan& service : services) {
+        for (const Placed& placed : service.placed) all.push_back(placed.replica);
+    }
+    return all;
+}
+
+Result<Plan> plan(const Fleet& fleet, const PlanOptions& options) {
+    HF_TRY(check(fleet));
+    const std::size_t groups = Layout(fleet).groups().size();
+    if (groups * fleet.services.size() > kPairsMax) {
+        return resource_exhausted(
+            "{} services times {} groups of machines; at most {} pairs are planned at once: split "
+            "the fleet, or give machines of one site and kind the same size and price",
+            fleet.services.size(), groups, kPairsMax);
+    }
+    Plan result = attempt(fleet, options, Board::Order::kBySize);
+    if (result.missing() == 0 || !priorities_differ(fleet.services)) return result;
+    return attempt(fleet, options, Board::Order::kByPriority);
 }
 
 }  // namespace hf::control::place

@@ -3,8 +3,11 @@
 //   1. What runs stays where it may: its machine is there and ready, residency, latency, pins and
 //      limits hold, and it fits. Nothing else is ever moved.
 //   2. Prices for scarce capacity, and a bound on the cost, come from the dual (dual.h).
-//   3. What is missing goes, the most important and largest first, each to the machine of the least
-//      cost: price and energy, scarcity by those prices, lost usable GPU, best fit (chooser.h).
+//   3. What is missing goes, the largest first, each to the machine of the least cost: price and
+//      energy, scarcity by those prices, lost usable GPU, best fit (chooser.h). Then what was just
+//      placed moves to where room that others left costs less.
+//   4. Priority says who is left out when not all fit: then all is planned again in its order. It
+//      evicts nothing that runs.
 //
 // Every choice carries the parts of its score, every refusal its reason by group of machines
 // (explain.h writes both out). A rule is never bent: a replica that no machine may take is missing.
@@ -87,6 +90,7 @@ struct Plan {
     std::uint64_t evaluations = 0;      // scores computed
 
     double gap() const;  // (cost - bound) / bound; 0 where both are 0
+    std::int64_t missing() const;
     std::vector<Replica> replicas() const;
     friend bool operator==(const Plan&, const Plan&) = default;
 };

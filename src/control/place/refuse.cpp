@@ -36,49 +36,50 @@ private:
     std::map<std::tuple<std::string_view, std::string_view, Refusal>, std::int64_t> counts_;
 };
 
+// Machines of a group, in any state, and what each lacks.
+void tally_full(const Board& board, const Seat& seat, GroupIndex index, Tally& tally) {
+    const Pool& pool = board.pool();
+    const std::vector<StateIndex>& entered = pool.entered(index);
+    const std::set<StateIndex> states(entered.begin(), entered.end());
+    for (const StateIndex state : states) {
+        for (MachineIndex m = pool.first_in(state); m != kNone; m = pool.next(m)) {
+            Refusal why = board.judge(seat, m);  // of all but room
+            if (why == Refusal::kNone) why = judge_free(pool.state(state), seat.service->demand);
+            tally.add(board.layout().groups()[index], why, why == Refusal::kNotPinned ? 0 : 1);
+        }
+    }
+}
+
 }  // namespace
 
-std::vector<RefusedNodes> refused_nodes(Board& board, const Seat& seat) {
+std::vector<RefusedNodes> refused_nodes(const Board& board, const Seat& seat) {
     const Layout& layout = board.layout();
-    const Pool& pool = board.pool();
     const Service& service = *seat.service;
     Tally tally;
     std::vector<std::int64_t> pinned(layout.groups().size(), 0);  // ready ones
-    const std::set<std::string_view> names(service.pinned.begin(), service.pinned.end());
-    for (const std::string_view name : names) {
+    for (const std::string_view name :
+         std::set<std::string_view>(service.pinned.begin(), service.pinned.end())) {
         const MachineIndex machine = layout.find(name);
         if (machine != kNone) ++pinned[layout.group_of(machine)];
     }
+    std::map<GroupIndex, std::set<MachineIndex>> hosts;
+    for (const Spot& spot : seat.spots) hosts[layout.group_of(spot.machine)].insert(spot.machine);
     for (GroupIndex i = 0; i < layout.groups().size(); ++i) {
         const Group& group = layout.groups()[i];
         tally.add(group, Refusal::kNotReady, group.not_ready);
         if (group.ready == 0) continue;
-        const std::int64_t named = names.empty() ? group.ready : pinned[i];
+        const std::int64_t named = service.pinned.empty() ? group.ready : pinned[i];
         tally.add(group, Refusal::kNotPinned, group.ready - named);
         const Refusal rule = layout.judge(service, group);
         if (rule != Refusal::kNone) {
             tally.add(group, rule, named);
-        } else if (seat.missing() > 0 && names.empty()) {
-            const std::set<StateIndex> states(pool.entered(i).begin(), pool.entered(i).end());
-            for (const StateIndex state : states) {
-                for (MachineIndex m = pool.first_in(state); m != kNone; m = pool.next(m)) {
-                    Refusal why = board.judge(seat, m);
-                    if (why == Refusal::kNone) why = judge_free(pool.state(state), service.demand);
-                    tally.add(group, why, why == Refusal::kNone ? 0 : 1);
-                }
-            }
+        } else if (seat.missing() > 0) {
+            tally_full(board, seat, i, tally);
+        } else {
+            const auto used = hosts.find(i);
+            const std::size_t count = used == hosts.end() ? 0 : used->second.size();
+            tally.add(group, Refusal::kOutscored, named - static_cast<std::int64_t>(count));
         }
-    }
-    for (const std::string_view name : names) {
-        const MachineIndex machine = layout.find(name);
-        if (seat.missing() == 0 || machine == kNone) continue;
-        const Group& group = layout.groups()[layout.group_of(machine)];
-        if (layout.judge(service, group) != Refusal::kNone) continue;
-        Refusal why = board.judge(seat, machine);
-        if (why == Refusal::kNone) {
-            why = judge_free(pool.state(pool.state_of(machine)), service.demand);
-        }
-        tally.add(group, why, why == Refusal::kNone ? 0 : 1);
     }
     return tally.rows();
 }
