@@ -15,6 +15,7 @@ Command quantize_command();
 Command conform_onnx_command();
 Command delete_command();
 Command describe_command();
+Command explain_command();
 Command fit_anomaly_command();
 Command get_command();
 Command infer_command();

@@ -113,7 +113,7 @@ DualProblem Board::dual_problem() const {
              group.domain});
     }
     for (const Seat& seat : seats_) {
-        problem.services.push_back({seat.service->demand, seat.service->replicas, seat.missing_cost,
+        problem.services.push_back({seat.service->demand, seat.wanted(), seat.missing_cost,
                                     seat.service->domain_max, seat.offers});
     }
     return problem;

@@ -50,9 +50,11 @@ struct Seat {
     std::vector<Spot> spots;
     std::vector<Displaced> displaced;
 
-    std::int64_t missing() const {
-        return service->replicas - static_cast<std::int64_t>(spots.size());
+    std::int64_t wanted() const {
+        return service->leaving ? static_cast<std::int64_t>(spots.size()) : service->replicas;
     }
+    std::int64_t missing() const { return wanted() - static_cast<std::int64_t>(spots.size()); }
+    bool full() const { return static_cast<std::int64_t>(spots.size()) >= service->replicas; }
 };
 
 class Board final {
@@ -71,7 +73,7 @@ public:
 
     std::vector<std::uint32_t> kinds() const;  // by group
     std::vector<UsualDemand> usual() const;    // what services ask for, by replicas
-    DualProblem dual_problem() const;
+    DualProblem dual_problem() const;          // once what may stay is on the board
 
     // Why this machine may not have one more replica, apart from room: kNone to kNodeFull.
     Refusal judge(const Seat& seat, MachineIndex machine) const;

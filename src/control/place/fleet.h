@@ -78,7 +78,8 @@ struct Service {
     std::string name;  // "namespace/name"
     Demand demand;     // of one replica
     std::int64_t replicas = 1;
-    int priority = 0;  // higher goes first where not all fit
+    int priority = 0;      // higher goes first where not all fit
+    bool leaving = false;  // it keeps of its replicas what may stay, and gets no others
     Residency residency;
     std::vector<std::string> device_kinds;  // empty: any
     std::vector<std::string> pinned;        // the only machines it may use; empty: any

@@ -40,7 +40,7 @@ Refusal judge(const Board& board, const Seat& seat, const Replica& replica) {
     }
     const Refusal rule = board.judge(seat, machine);
     if (rule != Refusal::kNone) return rule;
-    return seat.missing() == 0 ? Refusal::kUnwanted : Refusal::kNone;
+    return seat.full() ? Refusal::kUnwanted : Refusal::kNone;
 }
 
 ScoreParts standing_score(const Board& board, const Seat& seat, MachineIndex machine) {

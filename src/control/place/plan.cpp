@@ -11,7 +11,7 @@ namespace {
 ServicePlan service_plan(Board& board, Seat& seat) {
     ServicePlan result;
     result.service = seat.service->name;
-    result.wanted = seat.service->replicas;
+    result.wanted = seat.wanted();
     for (Spot& spot : seat.spots) {
         Replica replica{seat.service->name, board.layout().machines()[spot.machine]->name,
                         std::move(spot.devices)};

@@ -46,6 +46,9 @@ void expect_sound(const Fleet& fleet, const Plan& result) {
         const auto nodes = static_cast<std::int64_t>(fleet.nodes.size());
         std::set<std::string> hosts;  // every machine takes it or says why not
         for (const Placed& placed : service.placed) hosts.insert(placed.replica.node);
+        const auto known = std::find_if(fleet.services.begin(), fleet.services.end(),
+                                        [&](const auto& s) { return s.name == service.service; });
+        for (const Placed& placed : service.placed) EXPECT_TRUE(placed.kept || !known->leaving);
         const auto taking = static_cast<std::int64_t>(service.missing() > 0 ? 0 : hosts.size());
         EXPECT_EQ(refused + taking, nodes) << service.service;
     }
@@ -141,6 +144,7 @@ double best_cost(const Fleet& fleet, Referee referee, std::size_t at, std::int64
         }
     }
     if (placed == service.replicas) return best_cost(fleet, referee, at + 1, 0);
+    if (service.leaving) return best_cost(fleet, referee, at + 1, 0);
     double least = (kMissingFactor * dearest + 1) * static_cast<double>(service.replicas - placed) +
                    best_cost(fleet, referee, at + 1, 0);
     for (const Node& node : fleet.nodes) {

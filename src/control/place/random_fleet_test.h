@@ -56,6 +56,7 @@ inline Service random_service(Rng& rng, std::size_t number, std::size_t nodes) {
     if (rng.below(4) == 0) service.domain_max = static_cast<std::int64_t>(1 + rng.below(2));
     if (rng.below(4) == 0) service.node_max = static_cast<std::int64_t>(1 + rng.below(2));
     service.energy_weight = static_cast<double>(rng.below(3));
+    service.leaving = rng.below(10) == 0;
     return service;
 }
 
