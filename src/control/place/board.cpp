@@ -75,6 +75,8 @@ void Board::add_seat(const Service& service) {
         most += seat.offers.back().most;
         dearest = std::max(dearest, cost);
     }
+    std::stable_sort(seat.offers.begin(), seat.offers.end(),
+                     [](const auto& a, const auto& b) { return a.cost < b.cost; });
     seat.tight = static_cast<double>(service.replicas) > kTightShare * static_cast<double>(most);
     seat.share = dominant_share(service.demand, layout_.largest());
     seat.missing_cost = kMissingFactor * dearest + 1;

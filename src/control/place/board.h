@@ -42,7 +42,7 @@ private:
 // One service on the board.
 struct Seat {
     const Service* service = nullptr;
-    std::vector<DualProblem::Entry> offers;  // groups that may take it
+    std::vector<DualProblem::Entry> offers;  // groups that may take it, the cheapest first
     double missing_cost = 0;
     bool tight = false;  // it needs much of all that it may have: it cannot wait for others
     double share = 0;    // of the largest machine, by the resource of which it takes most

@@ -79,44 +79,45 @@ private:
     }
 
     // What the service costs at these prices: the cheapest groups in turn, as far as limits allow.
+    // Entries come by their cost without prices, which no price lowers: what is cheaper with prices
+    // than all that is still to come is next in turn.
     double fill(const DualProblem::Service& service) {
         const Triple demand = amounts(service.demand);
-        ranked_.clear();
-        Ranked least{service.missing_cost, nullptr};
-        for (const auto& entry : service.entries) {
-            const Ranked ranked{entry.cost + dot(prices_[entry.group], demand), &entry};
-            ranked_.push_back(ranked);
-            if (ranked.cost < least.cost) least = ranked;
-        }
+        const std::int64_t in_domain =
+            service.domain_max > 0 ? service.domain_max : service.replicas;
         std::int64_t left = service.replicas;
-        const std::int64_t in_domain = service.domain_max > 0 ? service.domain_max : left;
-        if (least.entry && std::min(least.entry->most, in_domain) >= left) {
-            return take(*least.entry, demand, left, least.cost);
-        }
-        for (const auto& entry : service.entries) {
-            domain_left_[problem_.groups[entry.group].domain] = in_domain;
-        }
-        std::make_heap(ranked_.begin(), ranked_.end());
         double sum = 0;
-        while (left > 0 && !ranked_.empty() && ranked_.front().cost < service.missing_cost) {
-            const Ranked next = ranked_.front();
-            std::pop_heap(ranked_.begin(), ranked_.end());
-            ranked_.pop_back();
-            std::int64_t& domain = domain_left_[problem_.groups[next.entry->group].domain];
-            const std::int64_t count = std::min({left, next.entry->most, domain});
-            sum += take(*next.entry, demand, count, next.cost);
-            domain -= count;
-            left -= count;
+        const auto take_below = [&](double cost) {
+            while (left > 0 && !ranked_.empty() && ranked_.front().cost <= cost) {
+                const Ranked next = ranked_.front();
+                std::pop_heap(ranked_.begin(), ranked_.end());
+                ranked_.pop_back();
+                std::int64_t& domain = domain_left_[problem_.groups[next.entry->group].domain];
+                const std::int64_t count = std::min({left, next.entry->most, domain});
+                take(*next.entry, demand, count);
+                sum += static_cast<double>(count) * next.cost;
+                domain -= count;
+                left -= count;
+            }
+        };
+        ranked_.clear();
+        std::fill(domain_left_.begin(), domain_left_.end(), in_domain);
+        for (const auto& entry : service.entries) {
+            take_below(entry.cost);
+            if (left == 0) break;
+            const double cost = entry.cost + dot(prices_[entry.group], demand);
+            if (cost >= service.missing_cost) continue;
+            ranked_.push_back({cost, &entry});
+            std::push_heap(ranked_.begin(), ranked_.end());
         }
+        take_below(service.missing_cost);
         return sum + static_cast<double>(left) * service.missing_cost;
     }
 
-    double take(const DualProblem::Entry& entry, const Triple& demand, std::int64_t count,
-                double cost) {
+    void take(const DualProblem::Entry& entry, const Triple& demand, std::int64_t count) {
         for (std::size_t r = 0; r < 3; ++r) {
             load_[entry.group][r] += static_cast<double>(count) * demand[r];
         }
-        return static_cast<double>(count) * cost;
     }
 
     // Moves prices of overdrawn capacity up and the others down; false when nothing would move. The

@@ -34,7 +34,7 @@ struct DualProblem {
         std::int64_t replicas = 0;
         double missing_cost = 0;      // of a replica that is placed nowhere; above every cost
         std::int64_t domain_max = 0;  // zero: any number
-        std::vector<Entry> entries;
+        std::vector<Entry> entries;   // by cost, the least first
     };
     struct Group {
         std::array<double, 3> capacity{};  // of all machines: CPU, memory, GPU

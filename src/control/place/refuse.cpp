@@ -16,24 +16,28 @@ public:
     }
 
     std::vector<RefusedNodes> rows() const {
+        std::vector<const std::pair<const Key, std::int64_t>*> order;
+        for (const auto& count : counts_) order.push_back(&count);
+        std::stable_sort(order.begin(), order.end(),
+                         [](const auto* a, const auto* b) { return a->second > b->second; });
         std::vector<RefusedNodes> rows;
-        for (const auto& [key, nodes] : counts_) {
-            const auto& [site, kind, why] = key;
-            rows.push_back({std::string(site), std::string(kind), why, nodes});
-        }
-        std::stable_sort(rows.begin(), rows.end(),
-                         [](const auto& a, const auto& b) { return a.nodes > b.nodes; });
-        if (rows.size() <= kRefusedRowsMax) return rows;
         std::map<Refusal, std::int64_t> rest;
-        for (std::size_t i = kRefusedRowsMax; i < rows.size(); ++i)
-            rest[rows[i].why] += rows[i].nodes;
-        rows.resize(kRefusedRowsMax);
+        for (const auto* count : order) {
+            const auto& [site, kind, why] = count->first;
+            if (rows.size() < kRefusedRowsMax) {
+                rows.push_back({std::string(site), std::string(kind), why, count->second});
+            } else {
+                rest[why] += count->second;
+            }
+        }
         for (const auto& [why, nodes] : rest) rows.push_back({"", "", why, nodes});
         return rows;
     }
 
 private:
-    std::map<std::tuple<std::string_view, std::string_view, Refusal>, std::int64_t> counts_;
+    using Key = std::tuple<std::string_view, std::string_view, Refusal>;  // site, kind of device
+
+    std::map<Key, std::int64_t> counts_;
 };
 
 // Machines of a group, in any state, and what each lacks.
