@@ -113,7 +113,7 @@ TEST(Explain, SaysWhyEachMachineWasTakenOrRefused) {
 TEST(Cascade, AsksOnlyWhereResidencyAllows) {
     Rng rng(testing::seed());
     int asked = 0, alone = 0;
-    for (int round = 0; round < 500; ++round) {
+    for (int round = 0; round < 2000; ++round) {
         Fleet fleet = random_fleet(rng, 2 + rng.below(8), 2 + rng.below(5));
         for (std::size_t i = 1; i < fleet.services.size(); ++i) {
             if (rng.below(2) == 0) continue;
