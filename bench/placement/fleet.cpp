@@ -141,9 +141,9 @@ Result<FleetRun> run_fleet(std::uint64_t seed) {
     run.gpu_load_percent = gpu_load(fleet);
     const posix::RealClock clock;
     const auto seconds_since = [&](Duration start) {
-        return std::chrono::duration<double>(clock.monotonic() - start).count();
+        return std::chrono::duration<double>(clock.thread_cpu() - start).count();
     };
-    Duration start = clock.monotonic();
+    Duration start = clock.thread_cpu();
     const Plan first = HF_TRY(plan(fleet));
     run.seconds = seconds_since(start);
     run.gap_percent = 100 * first.gap();
@@ -158,7 +158,7 @@ Result<FleetRun> run_fleet(std::uint64_t seed) {
         lost.insert(node.name);
     }
     fleet.present = first.replicas();
-    start = clock.monotonic();
+    start = clock.thread_cpu();
     const Plan again = HF_TRY(plan(fleet));
     run.again_seconds = seconds_since(start);
     run.missing_again = again.missing();

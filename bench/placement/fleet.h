@@ -15,7 +15,7 @@ struct FleetRun {
     std::int64_t replicas = 0;
     std::int64_t missing = 0;
     double gpu_load_percent = 0;  // asked of what is there
-    double seconds = 0;
+    double seconds = 0;           // of processor time, on one thread
     double gap_percent = 0;
     std::uint64_t evaluations = 0;
     // After the loss.

@@ -102,7 +102,8 @@ Result<json::Object> bench_openb(const Options& options, std::string& text) {
         result[workload] = row;
     }
     text +=
-        "* published, 10 seeds; FGD: its measure of fragmentation here; fill: ours, the default\n";
+        "* published, 10 seeds; FGD: its measure of fragmentation here; fill: ours, the default; "
+        "times are\n  processor time of one thread\n";
     return result;
 }
 

@@ -89,7 +89,7 @@ private:
 OpenbRun run_openb(const Trace& trace, const OpenbOptions& options) {
     const std::vector<std::size_t> order = arrivals(trace, options.seed);
     const posix::RealClock clock;
-    const Duration start = clock.monotonic();
+    const Duration start = clock.thread_cpu();
     Cluster cluster(trace);
     std::vector<UsualDemand> usual;
     for (const Pod& pod : trace.pods) usual.push_back({pod.demand, 1, cluster.mask(pod)});
@@ -123,7 +123,7 @@ OpenbRun run_openb(const Trace& trace, const OpenbOptions& options) {
                                     static_cast<double>(trace.gpu_capacity_milli);
         }
     }
-    run.seconds = std::chrono::duration<double>(clock.monotonic() - start).count();
+    run.seconds = std::chrono::duration<double>(clock.thread_cpu() - start).count();
     for (const Chooser& chooser : choosers) run.evaluations += chooser.evaluations();
     return run;
 }

@@ -23,7 +23,7 @@ struct OpenbRun {
     std::int64_t arrivals = 0;
     std::int64_t placed = 0;
     std::uint64_t evaluations = 0;
-    double seconds = 0;  // building the pool included
+    double seconds = 0;  // of processor time; building the pool included
 };
 
 OpenbRun run_openb(const Trace& trace, const OpenbOptions& options);
