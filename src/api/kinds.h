@@ -30,6 +30,7 @@ const std::vector<std::string>& all_namespaces();
 bool is_namespace(std::string_view name);
 
 // One function a file in api/kinds/.
+const Kind& site_kind();
 const Kind& node_kind();
 const Kind& model_kind();
 const Kind& model_version_kind();

@@ -10,6 +10,7 @@ const std::vector<Command>& all_commands() {
         apply_command(),
         get_command(),
         describe_command(),
+        explain_command(),
         wait_command(),
         delete_command(),
         infer_command(),

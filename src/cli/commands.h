@@ -18,6 +18,7 @@ Command delta_apply_command();
 Command delta_make_command();
 Command delta_show_command();
 Command describe_command();
+Command explain_command();
 Command fit_anomaly_command();
 Command get_command();
 Command infer_command();

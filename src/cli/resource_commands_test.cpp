@@ -206,6 +206,20 @@ TEST_F(ResourceCommands, DescribeShowsConditionsAndEvents) {
     EXPECT_TRUE(has(bad("describe service"), "NAME is missing"));
 }
 
+TEST_F(ResourceCommands, ExplainSaysWhereAServiceBelongs) {
+    api::Object node = api::Object::make("Node", "", "edge");
+    node.edit_status()["capacity"] = {{"cpus", 4}, {"memoryBytes", std::int64_t{1} << 33}};
+    node.edit_status()["conditions"] = {{{"type", "Ready"}, {"status", "True"}}};
+    api_.put(node);
+    api_.put(service("pump"));
+    const std::string text = good("explain service/pump");
+    EXPECT_TRUE(has(text, "default/pump: 1 of 1 replicas placed\nPlaced:\n  edge: lowest score"))
+        << text;
+    EXPECT_TRUE(has(bad("explain service/none"), "not in this plan"));
+    EXPECT_TRUE(has(bad("explain service"), "NAME is missing"));
+    EXPECT_TRUE(has(bad("explain node/edge"), "only services are placed"));
+}
+
 TEST_F(ResourceCommands, WithoutAServerOrAKubeconfigTheErrorSaysWhatToDo) {
     commands_.environment["HOLDFAST_CONFIG"] = "/nowhere/kubeconfig";
     EXPECT_TRUE(has(bad("get services"), "`holdfast up` writes one"));

@@ -18,6 +18,7 @@ using protozero::pbf_writer;
 
 Bytes safetensors_file(const std::string& header, const std::string& data) {
     Bytes file;
+    file.reserve(sizeof(std::uint64_t) + header.size() + data.size());
     append_le(file, std::uint64_t{header.size()});
     file.insert(file.end(), header.begin(), header.end());
     file.insert(file.end(), data.begin(), data.end());

@@ -2,6 +2,42 @@
 
 namespace hf::api {
 
+namespace {
+
+Field names(std::string_view name, std::string_view description, std::string_view item) {
+    return list(name, description, text("", item)).between(0, 64);
+}
+
+Field placement() {
+    return object(
+        "placement", "Where it may run, and what that counts for.",
+        {names("jurisdictions", "Data may lie only there; none: anywhere.",
+               "As a Site declares it."),
+         names("forbiddenJurisdictions", "Data may not lie there.", "As a Site declares it."),
+         names("deviceKinds", "Kinds of machine it may use; none: any.", "'cpu' or a GPU model."),
+         names("nodes", "The only machines it may use; none: any.", "A Node."),
+         integer("latencyMilliseconds", "At most so far from those who ask.").between(0, 60'000),
+         integer("maxPerDomain", "Replicas in one fault domain.").between(1, 1'000'000),
+         integer("maxPerNode", "Replicas on one machine.").between(1, 1'000'000),
+         integer("priority", "Who goes first where not all fit.").between(-1'000'000, 1'000'000),
+         integer("costWeight", "What a millionth of the price counts for.").between(0, 1'000'000),
+         integer("energyWeight", "What a watt-hour counts for.").between(0, 1'000'000),
+         text("upstream", "The larger Service of its namespace that it asks when unsure.")
+             .as(Format::kName),
+         truth("upstreamInJurisdiction", "It asks only inside its own jurisdiction.")});
+}
+
+Field resources() {
+    return object(
+        "resources", "What one replica needs.",
+        {integer("cpuMilli", "Thousandths of a hardware thread.").between(1, 1'000'000'000),
+         integer("memoryMebibytes", "Main memory.").between(0, 1'000'000'000),
+         integer("gpus", "GPUs.").between(0, 16),
+         integer("gpuMilli", "Thousandths of one GPU; of several, all.").between(1, 1000)});
+}
+
+}  // namespace
+
 const Kind& service_kind() {
     static const Kind kKind{
         "Service",
@@ -19,12 +55,19 @@ const Kind& service_kind() {
                      .otherwise("default"),
                  text("device", "What the model is compiled for.")
                      .choices({"auto", "cpu", "ref"})
-                     .otherwise("auto")})
+                     .otherwise("auto"),
+                 integer("replicas", "How many shall run.").between(0, 1'000'000), resources(),
+                 placement()})
              .needed(),
          object("status", "What runs.",
                 {integer("observedGeneration", "The generation of the spec that this tells of."),
                  text("digest", "The version that answers.").as(Format::kDigest),
                  text("url", "Where it answers."), text("node", "The node that it runs on."),
+                 list("replicas", "Where each replica runs.",
+                      object("", "A replica.",
+                             {text("node", "Its machine."),
+                              list("devices", "Its GPUs, by number.",
+                                   integer("", "A GPU.").between(0, 15))})),
                  text("device", "What it was compiled for."), conditions()})},
         {{"Model", "spec.model", "Which model."},
          {"Ready", "status.conditions[type=Ready].status", "Whether the wanted version answers."},

@@ -55,6 +55,7 @@ TEST(DeltaPlanes, EveryFormGivesItsBytesBack) {
 template <typename T>
 Bytes bytes_of(T value) {
     Bytes bytes;
+    bytes.reserve(sizeof value);
     append_le(bytes, value);
     return bytes;
 }

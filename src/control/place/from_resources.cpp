@@ -1,0 +1,134 @@
+#include "control/place/from_resources.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "api/conditions.h"
+
+namespace hf::control::place {
+namespace {
+
+// Names the site of a machine that declares none: no Site can be called that.
+constexpr std::string_view kNowhere = "(none)";
+
+const json::Value& part(const json::Value& value, std::string_view key) {
+    static const json::Value kNull;
+    const json::Value* found = json::find(value, key);
+    return found ? *found : kNull;
+}
+
+std::vector<std::string> texts(const json::Value& value, std::string_view key) {
+    std::vector<std::string> result;
+    const json::Array* items = json::find_array(value, key);
+    for (const json::Value& item : items ? *items : json::Array()) {
+        if (item.is_string()) result.emplace_back(json::as_view(item.get_string()));
+    }
+    return result;
+}
+
+Duration milliseconds(const json::Value& value, std::string_view key) {
+    return std::chrono::milliseconds(json::get_int(value, key));
+}
+
+Site site_from(const api::Object& object) {
+    Site site;
+    site.name = object.name();
+    site.jurisdiction = json::get_string(object.spec(), "jurisdiction");
+    site.fault_domain = json::get_string(object.spec(), "faultDomain");
+    site.latency = milliseconds(object.spec(), "latencyMilliseconds");
+    site.pue_milli = json::get_int(object.spec(), "pueMilli", 1000);
+    return site;
+}
+
+Node node_from(const api::Object& object) {
+    const json::Value& capacity = part(object.status(), "capacity");
+    Node node;
+    node.name = object.name();
+    node.site = json::get_string(object.status(), "site", kNowhere);
+    node.cpu_milli = std::min(kAmountMax, 1000 * json::get_int(capacity, "cpus"));
+    node.memory_mib = std::min(kAmountMax, json::get_int(capacity, "memoryBytes") >> 20);
+    node.gpus = static_cast<int>(json::get_int(capacity, "gpus"));
+    node.device_kind = json::get_string(capacity, "gpuModel", node.gpus > 0 ? "gpu" : "cpu");
+    node.price_micros = json::get_int(capacity, "priceMicros");
+    node.watts_max = json::get_int(capacity, "wattsMax");
+    node.ready = api::is_true(object, "Ready") && !object.being_removed();
+    return node;
+}
+
+Demand demand_from(const json::Value& resources) {
+    Demand demand;
+    demand.cpu_milli = json::get_int(resources, "cpuMilli", 100);
+    demand.memory_mib = json::get_int(resources, "memoryMebibytes", 64);
+    const bool shared = json::find(resources, "gpuMilli") != nullptr;
+    demand.gpus = static_cast<int>(json::get_int(resources, "gpus", shared ? 1 : 0));
+    demand.gpu_milli =
+        demand.gpus == 0 ? 0 : static_cast<int>(json::get_int(resources, "gpuMilli", kDeviceMilli));
+    return demand;
+}
+
+Service service_from(const api::Object& object) {
+    const json::Value& placement = part(object.spec(), "placement");
+    Service service;
+    service.name = fmt::format("{}/{}", object.ns(), object.name());
+    service.demand = demand_from(part(object.spec(), "resources"));
+    service.replicas = json::get_int(object.spec(), "replicas", 1);
+    service.priority = static_cast<int>(json::get_int(placement, "priority"));
+    service.residency.allowed = texts(placement, "jurisdictions");
+    service.residency.forbidden = texts(placement, "forbiddenJurisdictions");
+    service.device_kinds = texts(placement, "deviceKinds");
+    service.pinned = texts(placement, "nodes");
+    service.latency_max = milliseconds(placement, "latencyMilliseconds");
+    service.domain_max = json::get_int(placement, "maxPerDomain");
+    service.node_max = json::get_int(placement, "maxPerNode");
+    service.cost_weight = static_cast<double>(json::get_int(placement, "costWeight", 1));
+    service.energy_weight = static_cast<double>(json::get_int(placement, "energyWeight"));
+    const std::string_view upstream = json::get_string(placement, "upstream");
+    if (!upstream.empty()) service.upstream = fmt::format("{}/{}", object.ns(), upstream);
+    service.upstream_in_jurisdiction = json::get_bool(placement, "upstreamInJurisdiction");
+    return service;
+}
+
+std::vector<Replica> present_of(const api::Object& object, const std::string& service) {
+    std::vector<Replica> present;
+    const json::Array* replicas = json::find_array(object.status(), "replicas");
+    for (const json::Value& one : replicas ? *replicas : json::Array()) {
+        Replica replica{service, std::string(json::get_string(one, "node")), {}};
+        const json::Array* devices = json::find_array(one, "devices");
+        for (const json::Value& device : devices ? *devices : json::Array()) {
+            if (device.is_int64()) replica.devices.push_back(static_cast<int>(device.get_int64()));
+        }
+        present.push_back(std::move(replica));
+    }
+    const std::string_view node = json::get_string(object.status(), "node");
+    if (!replicas && !node.empty()) present.push_back({service, std::string(node), {}});
+    return present;
+}
+
+}  // namespace
+
+Fleet fleet_from(const FleetResources& resources) {
+    Fleet fleet;
+    for (const api::Object& site : resources.sites) fleet.sites.push_back(site_from(site));
+    for (const api::Object& node : resources.nodes) fleet.nodes.push_back(node_from(node));
+    const bool nowhere = std::any_of(fleet.nodes.begin(), fleet.nodes.end(),
+                                     [](const Node& node) { return node.site == kNowhere; });
+    if (nowhere) {
+        fleet.sites.emplace_back();
+        fleet.sites.back().name = kNowhere;
+    }
+    for (const api::Object& object : resources.services) {
+        Service service = service_from(object);
+        const std::vector<Replica> present = present_of(object, service.name);
+        if (object.being_removed()) {
+            service.leaving = true;
+            service.replicas = static_cast<std::int64_t>(present.size());
+            service.upstream.clear();
+        }
+        fleet.present.insert(fleet.present.end(), present.begin(), present.end());
+        fleet.services.push_back(std::move(service));
+    }
+    return fleet;
+}
+
+}  // namespace hf::control::place

@@ -1,0 +1,29 @@
+// From resources: the fleet that Sites, Nodes and Services describe (api/kinds/).
+//
+// What a resource leaves out is filled in: a Service wants one replica of 100 thousandths of a
+// thread and 64 MiB; a Node without a Site stands in one of its own, without a jurisdiction, and is
+// thus refused wherever residency is asked for. A Service that is being removed keeps what it has
+// until it is gone: it is load, and gets nothing new. What runs is read from status.replicas, else
+// status.node.
+//
+// Pure. The objects are admitted ones (api/validate.h); what check(fleet) refuses beyond that, as a
+// Node in a Site that is not there, is for plan() to say.
+
+#pragma once
+
+#include <vector>
+
+#include "api/object.h"
+#include "control/place/fleet.h"
+
+namespace hf::control::place {
+
+struct FleetResources {
+    std::vector<api::Object> sites;
+    std::vector<api::Object> nodes;
+    std::vector<api::Object> services;
+};
+
+Fleet fleet_from(const FleetResources& resources);
+
+}  // namespace hf::control::place
