@@ -4,6 +4,8 @@
 #include <fstream>
 #include <iterator>
 
+#include <cstring>
+
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
@@ -17,9 +19,9 @@ namespace {
 using protozero::pbf_writer;
 
 Bytes safetensors_file(const std::string& header, const std::string& data) {
-    Bytes file;
-    file.reserve(sizeof(std::uint64_t) + header.size() + data.size());
-    append_le(file, std::uint64_t{header.size()});
+    const std::uint64_t size = header.size();
+    Bytes file(sizeof size);
+    std::memcpy(file.data(), &size, sizeof size);
     file.insert(file.end(), header.begin(), header.end());
     file.insert(file.end(), data.begin(), data.end());
     return file;

@@ -1,6 +1,7 @@
 #include "vault/delta/planes.h"
 
 #include <cmath>
+#include <cstring>
 #include <numeric>
 
 #include <gtest/gtest.h>
@@ -54,9 +55,8 @@ TEST(DeltaPlanes, EveryFormGivesItsBytesBack) {
 
 template <typename T>
 Bytes bytes_of(T value) {
-    Bytes bytes;
-    bytes.reserve(sizeof value);
-    append_le(bytes, value);
+    Bytes bytes(sizeof value);
+    std::memcpy(bytes.data(), &value, sizeof value);
     return bytes;
 }
 
