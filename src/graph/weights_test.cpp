@@ -1,10 +1,9 @@
 #include "graph/weights.h"
 
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-
-#include <cstring>
 
 #include <gtest/gtest.h>
 
