@@ -55,6 +55,8 @@ expect 1 "did you mean 'fold-shapes'" "$holdfast" run add.onnx --input x=zeros -
 expect 0 'sum f32' "$holdfast" run add.onnx --input x=zeros --input y=zeros --disable-pass all
 expect 0 'add.plan: [0-9]+ bytes, 1 of 1 nodes' "$holdfast" compile add.onnx -o add.plan
 expect 0 'simd.binary_f32 +Add' "$holdfast" compile add.onnx -o add.plan --report
+expect 0 'us \(modelled\), 0 multiply-adds' "$holdfast" compile add.onnx --report
+expect 0 predictedUs "$holdfast" compile add.onnx --report --json
 expect 0 'format +plan' "$holdfast" inspect add.plan
 expect 0 'sum f32\[3x4x5\]' "$holdfast" run add.plan --input x=random --input y=zeros
 expect 0 '"device":"cpu".*"macs":0' "$holdfast" bench add.plan --seconds 0.1 --json

@@ -195,6 +195,11 @@ json::Object describe_report(const runtime::CompileReport& report) {
     for (const auto& row : report.nodes) {
         json::Object node{{"node", row.node}, {"kernel", row.kernel}};
         if (!row.refused.empty()) node["refused"] = row.refused;
+        if (row.predicted_us >= 0) {
+            node["macs"] = row.macs;
+            node["bytes"] = row.bytes;
+            node["predictedUs"] = row.predicted_us;
+        }
         nodes.push_back(std::move(node));
     }
     for (const auto& row : report.parts) {
@@ -205,6 +210,15 @@ json::Object describe_report(const runtime::CompileReport& report) {
     out["passes"] = std::move(passes);
     out["nodes"] = std::move(nodes);
     if (!parts.empty()) out["parts"] = std::move(parts);
+    json::Array arena;
+    for (const auto& row : report.arena) {
+        arena.push_back(json::Object{{"offset", row.offset},
+                                     {"bytes", row.bytes},
+                                     {"firstStep", row.first},
+                                     {"lastStep", row.last},
+                                     {"holds", row.holds}});
+    }
+    if (!arena.empty()) out["arena"] = std::move(arena);
     return out;
 }
 
@@ -236,9 +250,22 @@ std::string format_report(const runtime::CompileReport& report) {
                             part.device, part.nodes);
         for (const std::string& why : part.refused) text += fmt::format("         not {}\n", why);
     }
+    double all_us = 0;
     for (const auto& row : report.nodes) {
         text += fmt::format("node     {:24} {}\n", row.kernel, row.node);
         if (!row.refused.empty()) text += fmt::format("         not {}\n", row.refused);
+        if (row.predicted_us < 0) continue;
+        all_us += row.predicted_us;
+        text += fmt::format("         {:.1f} us (modelled), {} multiply-adds, {} bytes\n",
+                            row.predicted_us, row.macs, row.bytes);
+    }
+    if (all_us > 0) {
+        text += fmt::format(
+            "time     {:.1f} us by one thread (modelled; `holdfast profile` measures)\n", all_us);
+    }
+    for (const auto& row : report.arena) {
+        text += fmt::format("arena    {:>10} +{:<10} steps {:>3} to {:<3}  {}\n", row.offset,
+                            row.bytes, row.first, row.last, row.holds);
     }
     return text;
 }

@@ -66,6 +66,15 @@ struct CompileReport {
         std::string node;
         std::string kernel;   // "simd.conv_f32", "ref.TopK"
         std::string refused;  // why faster kernels did not take it; empty when none declined
+        std::uint64_t macs = 0;
+        std::uint64_t bytes = 0;   // that it reads and writes, weights among them
+        double predicted_us = -1;  // by a model of this kind of machine; below 0: there is none
+    };
+    // A range of the arena while something lives in it.
+    struct ArenaRow {
+        std::uint64_t offset = 0, bytes = 0;
+        std::uint32_t first = 0, last = 0;  // steps, counted from 0
+        std::string holds;                  // names of values, or "scratch of" an operation
     };
     struct PartRow {
         std::string device;  // "example", "cpu"
@@ -74,12 +83,13 @@ struct CompileReport {
     };
     std::vector<PassRow> passes;
     std::vector<NodeRow> nodes;
-    std::vector<PartRow> parts;  // in the order in which they run; empty without back ends
-    std::string device;          // "cpu"; of several, "example+cpu"
-    std::string device_refusal;  // why "auto" did not choose cpu; empty when it did
-    double rounding = -1;        // what bf16 changes, as max_rounding counts it; below 0: no bf16
-    std::string math_refusal;    // why it is not in bf16 though asked to be
-    bool by_shape = false;       // for each shape that comes (by_shape.h); told of is that of 1s
+    std::vector<ArenaRow> arena;  // by offset, then first step; only where a plan is made
+    std::vector<PartRow> parts;   // in the order in which they run; empty without back ends
+    std::string device;           // "cpu"; of several, "example+cpu"
+    std::string device_refusal;   // why "auto" did not choose cpu; empty when it did
+    double rounding = -1;         // what bf16 changes, as max_rounding counts it; below 0: no bf16
+    std::string math_refusal;     // why it is not in bf16 though asked to be
+    bool by_shape = false;        // for each shape that comes (by_shape.h); told of is that of 1s
     std::uint64_t arena_bytes = 0;
     std::uint64_t weight_bytes = 0;
     std::uint64_t macs = 0;

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "runtime/cpu/lower.h"
+#include "runtime/cpu/time_model.h"
 #include "runtime/memory_plan.h"
 
 namespace hf::runtime::cpu {
@@ -118,13 +119,31 @@ private:
             HF_TRY(check_node(graph_, node).context("{}", node.describe()));
             const NodeView view{graph_, node};
             Lowered lowered = HF_TRY(lower_node(view, lowering_));
+            OperationSize size;
             for (Draft& draft : lowered.drafts) {
                 plan_.macs += draft.macs;
+                size.macs += draft.macs;
+                size.bytes += traffic_of(draft);
                 items_.push_back({std::move(draft), node.describe(), kNone});
             }
-            report_.nodes.push_back({node.describe(), lowered.kernel, lowered.refused});
+            report_.nodes.push_back({node.describe(), lowered.kernel, lowered.refused, size.macs,
+                                     size.bytes, predicted_us(lowered.kernel, size)});
         }
         return {};
+    }
+
+    // What shares the bytes of what it reads moves none.
+    std::uint64_t traffic_of(const Draft& draft) const {
+        if (draft.alias) return 0;
+        std::uint64_t bytes = 0;
+        for (const DraftInput& input : draft.inputs) {
+            if (!input.weights.is_null()) bytes += input.weights.bytes().size();
+            if (input.value != graph::kNoValue) bytes += size_of(graph_.value(input.value));
+        }
+        for (const graph::ValueId id : draft.outputs) {
+            if (id != graph::kNoValue) bytes += size_of(graph_.value(id));
+        }
+        return bytes;
     }
 
     void place_ends() {
@@ -205,6 +224,30 @@ private:
         MemoryPlan memory = plan_memory(blocks_);
         offsets_ = std::move(memory.offsets);
         plan_.arena_bytes = memory.total_bytes;
+        report_arena();
+    }
+
+    void report_arena() {
+        std::vector<std::string> holders(blocks_.size());
+        for (std::size_t value = 0; value < blocks_of_.size(); ++value) {
+            if (blocks_of_[value] == kNone || roots_[value] != value) continue;
+            std::string& names = holders[blocks_of_[value]];
+            if (!names.empty()) names += ", ";
+            names += graph_.values[value].name;
+        }
+        for (const Item& item : items_) {
+            if (item.scratch_block == kNone) continue;
+            holders[item.scratch_block] = fmt::format("scratch of {}", item.node);
+        }
+        for (std::size_t i = 0; i < blocks_.size(); ++i) {
+            const MemoryBlock& block = blocks_[i];
+            report_.arena.push_back(
+                {offsets_[i], block.size_bytes, block.first, block.last, std::move(holders[i])});
+        }
+        std::stable_sort(report_.arena.begin(), report_.arena.end(),
+                         [](const auto& a, const auto& b) {
+                             return std::pair(a.offset, a.first) < std::pair(b.offset, b.first);
+                         });
     }
 
     std::uint64_t add_weights(const Tensor& tensor) {
