@@ -134,12 +134,12 @@ private:
     template <std::size_t kRows, std::size_t kWidth>
     void tile(std::size_t row, std::size_t column) const {
         const std::size_t at = (rows_.first + row) * gemm_.out_step + column;
-        const Tile tile{rows_.from(row),
-                        data_.packed + column * depth_,
-                        data_.bias ? data_.bias + column : nullptr,
-                        data_.residual ? data_.residual + at : nullptr,
-                        data_.out + at,
-                        gemm_.columns - column};
+        const Tile<decltype(rows_.from(row))> tile{rows_.from(row),
+                                                   data_.packed + column * depth_,
+                                                   data_.bias ? data_.bias + column : nullptr,
+                                                   data_.residual ? data_.residual + at : nullptr,
+                                                   data_.out + at,
+                                                   gemm_.columns - column};
         compute<kRows, kWidth>(gemm_, tile);
     }
 

@@ -229,9 +229,10 @@ private:
     void tile(std::size_t row, std::size_t column) const {
         const Windows& w = gemm_.windows;
         const std::size_t panel = packed_size_i8(kPanel, w.segments(), w.run);
-        const Tile tile{rows_.from(row), data_.packed + column / kPanel * panel,
-                        data_.out + (rows_.first + row) * gemm_.out_step + column, column,
-                        gemm_.columns - column};
+        const Tile<decltype(rows_.from(row))> tile{
+            rows_.from(row), data_.packed + column / kPanel * panel,
+            data_.out + (rows_.first + row) * gemm_.out_step + column, column,
+            gemm_.columns - column};
         compute<Arithmetic, kRows, kWidth>(gemm_, data_, tile);
     }
 
