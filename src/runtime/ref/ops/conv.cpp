@@ -161,9 +161,14 @@ Result<Window> transpose_window(const OpContext& context, const Shape& input,
     if (wanted.size() > rank)
         wanted.erase(wanted.begin(), wanted.end() - static_cast<std::ptrdiff_t>(rank));
     std::vector<std::int64_t> in, out;
+    constexpr std::int64_t kMax = 1 << 20;  // as of window.cpp
+    const auto within = [](std::int64_t x, std::int64_t low) { return x >= low && x <= kMax; };
     for (std::size_t i = 0; i < rank; ++i) {
-        if (w.strides[i] < 1 || w.dilations[i] < 1 || w.kernel[i] < 1) {
-            return invalid_argument("stride, dilation or kernel of axis {}", i);
+        if (!within(w.strides[i], 1) || !within(w.dilations[i], 1) || !within(w.kernel[i], 1) ||
+            !within(extra[i], 0) || !within(pads[i], -kMax) || !within(pads[i + rank], -kMax) ||
+            (!wanted.empty() && (wanted[i] < 1 || wanted[i] > Shape::kMaxElements))) {
+            return invalid_argument(
+                "stride, dilation, kernel, padding or output shape of axis {} is out of bounds", i);
         }
         const std::int64_t full =
             w.strides[i] * (input[i + 2] - 1) + extra[i] + (w.kernel[i] - 1) * w.dilations[i] + 1;
@@ -181,6 +186,7 @@ Result<Window> transpose_window(const OpContext& context, const Shape& input,
     }
     w.in = Shape(std::move(in));
     w.out = Shape(std::move(out));
+    HF_TRY(w.in.check());
     return w;
 }
 
