@@ -8,8 +8,9 @@
 namespace hf::runtime::cpu {
 namespace {
 
-// Per nanosecond and thread, measured by `holdfast profile` over the networks of bench/peers: on
-// Sapphire Rapids for AMX and AVX-512, on Zen 3 for AVX2.
+// Per nanosecond and thread. Those of AMX were fitted until eleven networks of bench/peers came out
+// at 0.6 to 1.4 of their measured times on Sapphire Rapids; those of AVX-512 alone and of AVX2 are
+// estimates.
 struct Rates {
     std::string_view kernels;  // that begin so
     double amx, avx512, avx2;  // multiply-adds
