@@ -27,7 +27,7 @@ bool has_dot_product();
 // Whether AVX3 code may use the pairs of AVX-512 BF16.
 bool has_bf16_pairs();
 
-// Whether AVX3 code may use AMX's tiles of bfloat16 and of bytes. The first call asks the kernel
+// Whether AVX3 code may use AMX's tiles of bfloat16 and of bytes. The first call asks Linux
 // for them, which grants them to the whole process and makes each of its signal frames 8 KiB
 // larger.
 bool has_tiles();

@@ -37,8 +37,8 @@ Drafts by_kernel(Drafts drafts, std::string_view kernel);
 // A plain convolution by Winograd's algorithm; UNIMPLEMENTED where it may not be or does not pay.
 Drafts by_winograd(const NodeView& view, Drafts plain);
 
-// A convolution or product that was drafted in fp32, of so many columns, in bfloat16. Weights that
-// bfloat16 cannot hold stay in fp32.
+// The same operations, the first of which, a convolution of one group or a product with weights,
+// rounds to bfloat16. UNIMPLEMENTED where bfloat16 cannot hold the weights.
 Drafts by_bf16(const NodeView& view, Drafts plain, std::string_view kernel);
 
 // UNIMPLEMENTED unless input `index` has this type: the refusal that reports read.
