@@ -1,26 +1,12 @@
 #!/usr/bin/env bash
 # The command line as a whole: exit statuses, messages with a remedy, hostile files, another locale, no permission.
 set -uo pipefail
+source "$(dirname "$0")/expect.sh"
 holdfast=${HF_BUILD_DIR:?}/holdfast
 cases=/usr/include/onnx/backend/test/data
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-failures=0
-
-# expect STATUS PATTERN COMMAND...: runs it and checks exit status and combined output.
-expect() {
-    local status=$1 pattern=$2
-    shift 2
-    local output
-    output=$("$@" 2>&1)
-    local got=$?
-    if [ $got -ne "$status" ] || ! grep -qE -- "$pattern" <<<"$output"; then
-        printf 'FAILED: %s\n  status %s, want %s; want output like: %s\n  %s\n' \
-            "$*" "$got" "$status" "$pattern" "$output"
-        failures=$((failures + 1))
-    fi
-}
 
 cp $cases/node/test_add/model.onnx add.onnx
 expect 0 'Commands:' "$holdfast" help

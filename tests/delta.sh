@@ -1,25 +1,11 @@
 #!/usr/bin/env bash
 # holdfast delta make, apply, show: what they say and refuse, and the memory that applying takes of a large file.
 set -uo pipefail
+source "$(dirname "$0")/expect.sh"
 holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-failures=0
-
-# expect STATUS PATTERN COMMAND...: runs it and checks exit status and combined output.
-expect() {
-    local status=$1 pattern=$2
-    shift 2
-    local output
-    output=$("$@" 2>&1)
-    local got=$?
-    if [ $got -ne "$status" ] || ! grep -qE -- "$pattern" <<<"$output"; then
-        printf 'FAILED: %s\n  status %s, want %s; want output like: %s\n  %s\n' \
-            "$*" "$got" "$status" "$pattern" "$output"
-        failures=$((failures + 1))
-    fi
-}
 
 # expect_only NAME...: nothing else lies in the folder.
 expect_only() {
