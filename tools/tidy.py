@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""House rules that a compiler does not check: banned calls and size limits. See STYLE.md.
+"""House rules that a compiler does not check: banned calls, size limits, traps of scripts. See STYLE.md.
 
 Each rule names its replacement. Exceptions stand in tools/tidy_allow.txt, one "rule path reason" a line; an
 exception that is no longer needed fails too, so that the list only shrinks.
@@ -197,6 +197,14 @@ def check_text(path, text):
             yield 'parameters', number, f'{count} parameters; the limit is {PARAMETERS_MAX}: use a struct'
 
 
+def check_script(text):
+    """Yields (rule, line, message) for one shell script."""
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.search(r'(?<!\|)\| *grep -\w*q', line):
+            yield 'quiet-pipe', number, ('grep -q leaves early, its writer dies of SIGPIPE and pipefail makes '
+                                         'a find a failure, now and then: grep ... >/dev/null')
+
+
 def read_allowed(text):
     allowed = {}
     for line in text.splitlines():
@@ -210,7 +218,8 @@ def sources():
     for top in ('src', 'fuzz', 'bench', 'examples', 'tests'):
         folder = ROOT / top
         if folder.exists():
-            yield from sorted([*folder.rglob('*.h'), *folder.rglob('*.cpp')])
+            yield from sorted([*folder.rglob('*.h'), *folder.rglob('*.cpp'), *folder.rglob('*.sh')])
+    yield ROOT / 'dev'
 
 
 def main():
@@ -218,7 +227,9 @@ def main():
     failed = False
     for source in sources():
         path = str(source.relative_to(ROOT))
-        for rule, line, message in check_text(path, source.read_text()):
+        text = source.read_text()
+        is_code = source.suffix in ('.h', '.cpp')
+        for rule, line, message in check_text(path, text) if is_code else check_script(text):
             if (rule, path) in allowed:
                 allowed[(rule, path)] = True
                 continue
