@@ -1,89 +1,13 @@
 #include "cli/api_client.h"
 
+#include "api/client.h"
 #include "base/json.h"
-#include "base/text.h"
 #include "http/url.h"
 
 namespace hf::cli {
 namespace {
 
-constexpr std::string_view kBase = "/apis/holdfast.dev/v1";
-constexpr std::size_t kMaxEventBytes = 8u << 20;
 constexpr auto kReconnectPause = std::chrono::seconds(1);
-
-Code code_of(int http_status, std::string_view reason) {
-    switch (http_status) {
-        case 400:
-        case 422: return Code::kInvalidArgument;
-        case 401: return Code::kUnauthenticated;
-        case 403: return Code::kPermissionDenied;
-        case 404: return Code::kNotFound;
-        case 409: return reason == "AlreadyExists" ? Code::kAlreadyExists : Code::kAborted;
-        case 410: return Code::kOutOfRange;
-        case 412: return Code::kFailedPrecondition;
-        case 413:
-        case 429: return Code::kResourceExhausted;
-        case 501: return Code::kUnimplemented;
-        case 502:
-        case 503: return Code::kUnavailable;
-        case 504: return Code::kDeadlineExceeded;
-        default: return Code::kUnknown;
-    }
-}
-
-// Of a metav1.Status, or of whatever text came instead.
-Status refusal(int http_status, std::string_view body) {
-    const Result<json::Value> parsed = json::parse(body);
-    const json::Value value = parsed.ok() ? *parsed : json::Value();
-    std::string message(json::get_string(value, "message"));
-    if (message.empty()) message = json::get_string(value, "error");
-    if (message.empty()) message = fmt::format("the server answered HTTP status {}", http_status);
-    return Status(code_of(http_status, json::get_string(value, "reason")), message);
-}
-
-// Splits what arrives into lines and hands each over as an event.
-class EventReader {
-public:
-    EventReader(std::string& revision, const ApiClient::OnEvent& on_event)
-        : revision_(revision), on_event_(on_event) {}
-
-    Status take(ByteView piece) {
-        pending_ += as_text(piece);
-        std::size_t begin = 0;
-        for (std::size_t end = 0; (end = pending_.find('\n', begin)) != std::string::npos;) {
-            HF_TRY(line(std::string_view(pending_).substr(begin, end - begin)));
-            begin = end + 1;
-        }
-        pending_.erase(0, begin);
-        if (pending_.size() > kMaxEventBytes) {
-            return resource_exhausted("an event of the watch exceeds {} bytes", kMaxEventBytes);
-        }
-        return {};
-    }
-
-private:
-    Status line(std::string_view text) {
-        if (trim(text).empty()) return {};
-        const json::Value event =
-            HF_TRY(json::parse(text, kMaxEventBytes).context("an event of the watch"));
-        const std::string_view type = json::get_string(event, "type");
-        const json::Value* object = json::find(event, "object");
-        if (!object) return invalid_argument("an event of the watch has no object");
-        if (type == "ERROR") {
-            const int status = static_cast<int>(json::get_int(*object, "code", 500));
-            return refusal(status, json::write(*object));
-        }
-        const json::Value* metadata = json::find(*object, "metadata");
-        if (metadata && !json::get_string(*metadata, "resourceVersion").empty()) {
-            revision_ = json::get_string(*metadata, "resourceVersion");
-        }
-        return type == "BOOKMARK" ? Status() : on_event_(type, *object);
-    }
-
-    std::string& revision_;
-    const ApiClient::OnEvent& on_event_;
-    std::string pending_;
-};
 
 }  // namespace
 
@@ -119,7 +43,7 @@ Result<std::unique_ptr<ApiClient>> ApiClient::open(World& world, const Arguments
 }
 
 std::string ApiClient::path(const api::Kind& kind, std::string_view ns, std::string_view name) {
-    std::string path(kBase);
+    std::string path(api::kBasePath);
     if (kind.namespaced && !ns.empty()) path += "/namespaces/" + http::percent_encode(ns);
     path += "/" + kind.plural;
     if (!name.empty()) path += "/" + http::percent_encode(name);
@@ -154,7 +78,7 @@ Result<json::Value> ApiClient::call(const Call& call) {
     request.body = to_bytes(call.body);
     const http::Response response = HF_TRY(send(std::move(request)));
     const std::string_view body = as_text(response.body);
-    if (response.status >= 300) return refusal(response.status, body);
+    if (response.status >= 300) return api::refusal(response.status, body);
     return json::parse(body, body.size()).context("what the server answered to {}", call.path);
 }
 
@@ -171,7 +95,7 @@ Status ApiClient::watch_once(const Call& call, std::string& revision, const OnEv
     request.url = fmt::format("{}{}{}watch=true&allowWatchBookmarks=true&resourceVersion={}",
                               config_.server, call.path, joint, http::percent_encode(revision));
     request.headers.set("Accept", call.accept);
-    EventReader reader(revision, on_event);
+    api::EventReader reader(revision, on_event);
     request.sink = [&](ByteView piece) { return reader.take(piece); };
     request.pulse = [&]() -> Status {
         if (world_.wait_for_signal(Duration(0))) return cancelled("interrupted");
@@ -182,7 +106,7 @@ Status ApiClient::watch_once(const Call& call, std::string& revision, const OnEv
     // A watch on which nothing happens is silent; it is asked for again.
     if (response.status().code() == Code::kDeadlineExceeded) return {};
     HF_TRY(response.status());
-    if (response->status >= 300) return refusal(response->status, as_text(response->body));
+    if (response->status >= 300) return api::refusal(response->status, as_text(response->body));
     return {};
 }
 

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/client.h"
 #include "api/kinds.h"
 #include "api/object.h"
 #include "cli/command.h"
@@ -59,7 +60,7 @@ public:
     Result<api::Object> get(const Target& target);
 
     // One line of a watch. CANCELLED from it ends the watch, and so does any other error.
-    using OnEvent = std::function<Status(std::string_view type, const json::Value& object)>;
+    using OnEvent = api::EventReader::OnEvent;
 
     // Watches until `on_event` or a signal ends it (CANCELLED), `deadline` has passed on the
     // monotonic clock (DEADLINE_EXCEEDED), or the server is not to be had. OUT_OF_RANGE: the

@@ -3,20 +3,16 @@
 #include <pthread.h>
 
 #include <deque>
+#include <set>
 #include <thread>
 
-#include "api/conditions.h"
-#include "api/kinds.h"
 #include "api/names.h"
 #include "base/mutex.h"
-#include "node/publish.h"
-#include "resources/mirror.h"
+#include "node/desired.h"
+#include "node/link.h"
 
 namespace hf::node {
 namespace {
-
-// What could not be written is tried again after this long.
-constexpr Duration kPublishAgain = std::chrono::seconds(1);
 
 // What the worker has done, with what the status shall say of it.
 struct Finished {
@@ -39,13 +35,12 @@ Running describe(const Steps::Candidate& candidate) {
 
 class RealAgent final : public Agent {
 public:
-    RealAgent(Steps::World world, AgentOptions options)
+    RealAgent(World world, AgentOptions options)
         : options_(std::move(options)),
-          clock_(world.clock),
-          steps_(world),
-          publisher_(world.resources, options_.name),
-          services_(world.resources, api::service_kind(), [this] { wake(); }),
-          policies_(world.resources, api::trust_policy_kind(), [this] { wake(); }) {}
+          clock_(world.steps.clock),
+          files_(world.files),
+          control_plane_(world.control_plane),
+          steps_(world.steps) {}
 
     ~RealAgent() override {
         {
@@ -57,9 +52,20 @@ public:
         if (worker_.joinable()) worker_.join();
     }
 
-    Status start() {
-        HF_TRY(publisher_.publish_node(options_.facts, {}, clock_.now()));
-        next_heartbeat_ = clock_.now() + options_.heartbeat;
+    void start() {
+        recall();
+        Link::Options link;
+        link.heartbeat = options_.heartbeat;
+        link.seed = options_.seed;
+        link.on_trouble = options_.on_trouble;
+        link.on_node = [this](const api::Object& node) {
+            {
+                const MutexLock lock(mutex_);
+                news_ = node;
+            }
+            changed_.notify_all();
+        };
+        link_ = std::make_unique<Link>(control_plane_, std::move(link));
         loop_ = std::thread([this] {
             pthread_setname_np(pthread_self(), "hf-node");
             run_loop();
@@ -68,18 +74,9 @@ public:
             pthread_setname_np(pthread_self(), "hf-node-work");
             run_worker();
         });
-        return {};
     }
 
 private:
-    void wake() {
-        {
-            const MutexLock lock(mutex_);
-            news_ = true;
-        }
-        changed_.notify_all();
-    }
-
     // The worker's thread.
     void run_worker() {
         for (;;) {
@@ -108,6 +105,30 @@ private:
         }
     }
 
+    // Before the loop's thread is there: what was followed and what answered before the restart.
+    // What answered comes up first, so that an order which is refused leaves no gap.
+    void recall() {
+        const Result<Bytes> bytes = files_.read(options_.memory_path, kMaxMemoryBytes);
+        if (bytes.status().code() == Code::kNotFound) return;
+        Result<Memory> memory = bytes.ok() ? read_memory(as_text(*bytes)) : bytes.status();
+        if (!memory.ok()) {
+            note_trouble(Status(memory.status()).context("{}", options_.memory_path));
+            return;
+        }
+        memory_ = std::move(*memory);
+        for (const auto& [service, refusals] : memory_.refusals) {
+            state_.slots[service].refusals = refusals;
+        }
+        for (const auto& [service, wish] : memory_.active) {
+            recalled_.insert(service);
+            carry_out(on_wish(state_, wish, clock_.now()));
+        }
+        Result<Desired> desired = read_desired(memory_.node);
+        if (!desired.ok()) return note_trouble(desired.status());
+        followed_ = std::move(*desired);
+        unapplied_ = true;
+    }
+
     // Everything below: the loop's thread.
 
     void run_loop() {
@@ -115,12 +136,15 @@ private:
         while (!stopping_) {
             std::deque<Finished> finished;
             finished.swap(finished_);
-            news_ = false;
+            std::optional<api::Object> news;
+            news.swap(news_);
             lock.unlock();
             for (Finished& each : finished) take(std::move(each));
-            follow_wishes();
+            if (news) follow(*news);
+            // Until what answered before the restart answers again, new orders wait.
+            if (unapplied_ && recalled_.empty()) apply();
             carry_out(on_tick(state_, clock_.now()));
-            publish();
+            report();
             lock.lock();
             const Duration patience = until_next();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
@@ -130,62 +154,76 @@ private:
     }
 
     Duration until_next() const {
-        Instant next = next_heartbeat_;
+        Instant next = next_report_;
         if (const auto tick = next_tick(state_)) next = std::min(next, *tick);
-        if (!unpublished_.empty() || unread_) next = std::min(next, clock_.now() + kPublishAgain);
         return std::max(Duration::zero(), next - clock_.now());
     }
 
     void take(Finished finished) {
         const Done& done = finished.done;
-        if (finished.running && done.status.ok()) {
-            if (done.step == Step::kActivate) running_[done.service] = *finished.running;
-            if (done.step == Step::kVerify) {
-                if (const api::Object* service = services_.find(done.service)) {
-                    publisher_.publish_version(*service, *finished.running);
-                }
-            }
+        const auto slot = state_.slots.find(done.service);
+        const Wish wish = slot == state_.slots.end() ? Wish() : slot->second.wish;
+        if (finished.running && done.status.ok() && done.step == Step::kActivate) {
+            running_[done.service] = *finished.running;
+            remember_active(wish, done.digest);
         }
         carry_out(on_done(state_, done, clock_.now()));
-    }
-
-    void follow_wishes() {
-        const Result<std::set<std::string>> policies = policies_.update();
-        const Result<std::set<std::string>> services = services_.update();
-        unread_ = !policies.ok() || !services.ok();
-        if (unread_) return note_trouble(policies.ok() ? services.status() : policies.status());
-        std::set<std::string> changed = *services;
-        if (!policies->empty()) {
-            for (const auto& [key, service] : services_.objects()) changed.insert(key);
+        if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {
+            recalled_.erase(done.service);
         }
-        for (const std::string& key : changed) {
-            const api::Object* service = services_.find(key);
-            if (service && is_mine(*service)) {
-                carry_out(on_wish(state_, wish_of(key, *service), clock_.now()));
-            } else {
-                running_.erase(key);
-                unpublished_.erase(key);
-                carry_out(on_gone(state_, key));
-            }
+        if (slot != state_.slots.end() &&
+            slot->second.refusals.size() != memory_.refusals[done.service].size()) {
+            memory_.refusals[done.service] = slot->second.refusals;
+            save();
         }
     }
 
-    bool is_mine(const api::Object& service) const {
-        return json::get_string(service.status(), "node") == options_.name &&
-               !service.being_removed();
+    void remember_active(Wish wish, const std::string& digest) {
+        if (wish.service.empty()) return;
+        wish.digest = digest;
+        Wish& known = memory_.active[wish.service];
+        if (known == wish) return;
+        known = std::move(wish);
+        save();
     }
 
-    Wish wish_of(const std::string& key, const api::Object& service) const {
-        Wish wish;
-        wish.service = key;
-        wish.generation = service.generation();
-        wish.reference = std::string(json::get_string(service.spec(), "model"));
-        wish.device = std::string(json::get_string(service.spec(), "device", "auto"));
-        wish.policy = std::string(json::get_string(service.spec(), "trustPolicy", "default"));
-        if (const api::Object* policy = policies_.find(wish.policy)) {
-            wish.policy_version = fmt::format("{}/{}", policy->uid(), policy->generation());
+    void follow(const api::Object& node) {
+        Result<Desired> desired = read_desired(node);
+        if (!desired.ok()) return note_trouble(desired.status());
+        if (followed_) {
+            const Status follows = check_follows(*followed_, *desired);
+            if (!follows.ok()) return note_trouble(follows);
         }
-        return wish;
+        const bool is_new = !followed_ || followed_->uid != desired->uid ||
+                            followed_->generation != desired->generation;
+        followed_ = std::move(*desired);
+        if (!is_new) return;
+        if (memory_.node.uid() != node.uid() || memory_.node.generation() != node.generation()) {
+            memory_.node = node;
+            save();
+        }
+        unapplied_ = true;
+    }
+
+    void apply() {
+        unapplied_ = false;
+        for (const auto& [service, wish] : followed_->wishes) {
+            carry_out(on_wish(state_, wish, clock_.now()));
+        }
+        std::vector<std::string> gone;
+        for (const auto& [service, slot] : state_.slots) {
+            if (!followed_->wishes.contains(service)) gone.push_back(service);
+        }
+        for (const std::string& service : gone) forget(service);
+        changed_status_ = true;
+    }
+
+    void forget(const std::string& service) {
+        running_.erase(service);
+        memory_.active.erase(service);
+        memory_.refusals.erase(service);
+        carry_out(on_gone(state_, service));
+        save();
     }
 
     void carry_out(const Actions& actions) {
@@ -197,76 +235,77 @@ private:
                     work_.push_back(action);
                     break;
                 }
-                case Action::Kind::kReport: unpublished_.insert(action.service); break;
-                case Action::Kind::kEvent:
-                    if (const api::Object* service = services_.find(action.service)) {
-                        publisher_.tell(*service, action);
-                    }
+                case Action::Kind::kReport: changed_status_ = true; break;
+                case Action::Kind::kEvent: tell(action);
             }
         }
         changed_.notify_all();
     }
 
-    void publish() {
+    void tell(const Action& action) {
+        const auto slot = state_.slots.find(action.service);
+        if (!link_ || slot == state_.slots.end()) return;
+        link_->tell(
+            {action.service, slot->second.wish.uid, action.warning, action.reason, action.message});
+    }
+
+    void report() {
         const Instant now = clock_.now();
-        for (auto at = unpublished_.begin(); at != unpublished_.end();) {
-            const auto slot = state_.slots.find(*at);
-            const api::Object* service = services_.find(*at);
-            const bool done =
-                slot == state_.slots.end() || !service ||
-                publisher_.publish_service(*service, slot->second, running_of(*at)).ok();
-            at = done ? unpublished_.erase(at) : std::next(at);
-        }
-        if (now < next_heartbeat_) return;
-        next_heartbeat_ = now + options_.heartbeat;
-        // A heartbeat that could not be written is followed by the next one.
-        note_trouble(publisher_.publish_node(options_.facts, running_, now).context("heartbeat"));
+        if (!changed_status_ && now < next_report_) return;
+        changed_status_ = false;
+        next_report_ = now + options_.report_every;
+        link_->publish(node_status(
+            {options_.facts, state_, running_, followed_ ? followed_->generation : 0}, now));
+    }
+
+    // A node that cannot remember goes on; it says so.
+    void save() {
+        const std::string text = write_memory(memory_);
+        note_trouble(files_.write(options_.memory_path, as_bytes(text), env::Access::kPrivate)
+                         .context("what was ordered cannot be kept for a restart"));
     }
 
     void note_trouble(const Status& trouble) {
-        if (!trouble.ok() && trouble != last_trouble_ && options_.on_trouble) {
-            options_.on_trouble(trouble);
-        }
-        if (!trouble.ok()) last_trouble_ = trouble;
-    }
-
-    Running running_of(const std::string& service) const {
-        const auto found = running_.find(service);
-        return found == running_.end() ? Running() : found->second;
+        if (trouble.ok() || trouble == last_trouble_) return;
+        last_trouble_ = trouble;
+        if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
     const AgentOptions options_;
     env::Clock& clock_;
+    env::Files& files_;
+    ControlPlane& control_plane_;
     Steps steps_;  // the worker's
 
     // The loop's.
-    Publisher publisher_;
-    resources::Mirror services_;
-    resources::Mirror policies_;
+    Memory memory_;
+    std::optional<Desired> followed_;  // the orders, as far as they are known
+    bool unapplied_ = false;           // they have not become wishes yet
     State state_;
     std::map<std::string, Running> running_;
-    std::set<std::string> unpublished_;
-    bool unread_ = false;  // the store did not answer
+    std::set<std::string> recalled_;  // services that come up as they were before the restart
+    bool changed_status_ = true;
     Status last_trouble_;
-    Instant next_heartbeat_;
+    Instant next_report_;
 
     Mutex mutex_;
     ConditionVariable changed_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
-    bool news_ HF_GUARDED_BY(mutex_) = false;
+    std::optional<api::Object> news_ HF_GUARDED_BY(mutex_);
     std::deque<Action> work_ HF_GUARDED_BY(mutex_);
     std::deque<Finished> finished_ HF_GUARDED_BY(mutex_);
 
+    std::unique_ptr<Link> link_;
     std::thread loop_;
     std::thread worker_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Agent>> Agent::start(Steps::World world, AgentOptions options) {
+Result<std::unique_ptr<Agent>> Agent::start(World world, AgentOptions options) {
     HF_TRY(api::check_name(options.name).context("the node's name"));
     auto agent = std::make_unique<RealAgent>(world, std::move(options));
-    HF_TRY(agent->start());
+    agent->start();
     return std::unique_ptr<Agent>(std::move(agent));
 }
 

@@ -1,48 +1,53 @@
-// The node agent: keeps this machine running the services that are assigned to it. A shell around
-// lifecycle.h: it mirrors Services and TrustPolicies, turns them into wishes, has the steps done,
-// and publishes what became of them as conditions, events, ModelVersions and its own Node.
+// The node agent: keeps this machine running the services that its Node object orders. A shell
+// around lifecycle.h: orders become wishes, the steps are done, and what became of them is reported
+// as the status of the Node and as events.
+//
+// Static stability: what the agent needs to go on is on its disk (`memory_path`): the last orders,
+// what answered, what was refused. It starts from there at once and alone; a control plane that is
+// away, slow or older than what was followed changes nothing here.
 //
 // Threads: "hf-node" owns the lifecycle's state; "hf-node-work" does the steps, one at a time, so
-// that a slow compilation never delays news. start() registers the node before it returns.
-// Destruction stops both after the step under way; what answers keeps answering.
+// that a slow compilation never delays news; link.h has two more. Destruction stops all after the
+// step under way; what answers keeps answering.
 
 #pragma once
 
 #include <functional>
 #include <memory>
 #include <string>
-#include <vector>
 
+#include "env/files.h"
+#include "node/control_plane.h"
+#include "node/report.h"
 #include "node/steps.h"
-#include "resources/resources.h"
 
 namespace hf::node {
-
-struct NodeFacts {
-    std::int64_t cpus = 0;
-    std::int64_t memory_bytes = 0;
-    std::string architecture;
-    std::vector<std::string> instruction_sets;
-    std::string version;  // of Holdfast
-    std::string url;      // where services answer
-};
 
 struct AgentOptions {
     std::string name;  // of the Node
     NodeFacts facts;
-    Duration heartbeat = std::chrono::seconds(30);
+    std::string memory_path;  // the file in which it remembers; its folder is there
+    Duration report_every = std::chrono::seconds(30);  // also when nothing changed
+    Duration heartbeat = std::chrono::milliseconds(500);
+    std::uint64_t seed = 1;  // of the pauses between tries
 
-    // Called from "hf-node" when what happened cannot be read or published, once for each new
-    // reason; it is tried again. May be null.
+    // Called from any of its threads when orders cannot be read or reports not sent, once for each
+    // new reason; it is tried again. May be null.
     std::function<void(const Status&)> on_trouble;
 };
 
 class Agent {
 public:
+    struct World {
+        Steps::World steps;
+        env::Files& files;
+        ControlPlane& control_plane;
+    };
+
     virtual ~Agent() = default;
 
     // REQUIRES: everything in `world` outlives the agent.
-    static Result<std::unique_ptr<Agent>> start(Steps::World world, AgentOptions options);
+    static Result<std::unique_ptr<Agent>> start(World world, AgentOptions options);
 };
 
 }  // namespace hf::node

@@ -9,6 +9,8 @@
 #include "base/mutex.h"
 #include "base/rng.h"
 #include "graph/onnx/export.h"
+#include "node/desired.h"
+#include "node/local_control_plane.h"
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
@@ -27,8 +29,11 @@ using testing::SeededEntropy;
 class RecordingHost final : public ModelHost {
 public:
     Result<std::string> activate(const Activation& activation) override {
-        const MutexLock lock(mutex_);
-        active_[activation.service] = activation;
+        {
+            const MutexLock lock(mutex_);
+            active_[activation.service] = activation;
+        }
+        changed_.notify_all();
         return "http://here/" + activation.service;
     }
     void retire(const std::string& service) override {
@@ -41,9 +46,38 @@ public:
         return at == active_.end() ? std::nullopt : std::optional(at->second);
     }
 
+    bool await(const std::string& service) {
+        MutexLock lock(mutex_);
+        return changed_.wait_for(
+            lock, 20s, [&]() HF_REQUIRES(mutex_) { return active_.contains(service); });
+    }
+
 private:
     Mutex mutex_;
+    ConditionVariable changed_;
     std::map<std::string, Activation> active_ HF_GUARDED_BY(mutex_);
+};
+
+// What the agent cannot do, as it tells it.
+class Troubles final {
+public:
+    void add(const Status& trouble) {
+        {
+            const MutexLock lock(mutex_);
+            last_ = std::string(trouble.message());
+        }
+        changed_.notify_all();
+    }
+    std::string next() {
+        MutexLock lock(mutex_);
+        changed_.wait_for(lock, 20s, [&]() HF_REQUIRES(mutex_) { return !last_.empty(); });
+        return last_;
+    }
+
+private:
+    Mutex mutex_;
+    ConditionVariable changed_;
+    std::string last_ HF_GUARDED_BY(mutex_);
 };
 
 // y = x * factor.
@@ -80,7 +114,19 @@ protected:
         ASSERT_TRUE(files_.create_directories("/v").ok());
         vault_ = vault::Vault::open(files_, "/v").value();
         policy(json::Array{json::Value(key_.public_key().pem())});
-        agent_ = Agent::start({resources_, *vault_, host_, clock_}, {"here", {}, 30s, {}}).value();
+        start();
+    }
+
+    void start() {
+        agent_.reset();
+        control_plane_ = make_local_control_plane(resources_, "here", nullptr);
+        ASSERT_TRUE(control_plane_->enlist().ok());
+        AgentOptions options;
+        options.name = "here";
+        options.memory_path = "/node.json";
+        options.on_trouble = [this](const Status& trouble) { troubles_.add(trouble); };
+        Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_};
+        agent_ = Agent::start({steps, files_, *control_plane_}, options).value();
     }
 
     // Pushes the model, signed by `key` unless null; the golden samples say `golden` times.
@@ -115,49 +161,76 @@ protected:
         return options;
     }
     void policy(json::Array keys) {
-        api::Object object = api::Object::make("TrustPolicy", "", "default");
-        object.edit_spec()["keys"] = keys;
-        ASSERT_TRUE(resources_.create(object, as_admin()).ok());
+        policy_["keys"] = std::move(keys);
+        ++policy_generation_;
     }
-    // Wishes for the service to run `model` here.
+    resources::ObjectKey node_key() { return {&api::node_kind(), "", "here"}; }
+
+    // Orders the service to run `model` here, as the control plane does.
     void wish(const std::string& name, const std::string& model) {
-        api::Object service = api::Object::make("Service", "default", name);
-        service.edit_spec()["model"] = model;
-        if (!resources_.create(service, as_admin()).ok()) {
-            ASSERT_TRUE(resources_
-                            .modify(key(name), as_admin(),
-                                    [&](api::Object& o) {
-                                        o.edit_spec()["model"] = model;
-                                        return Status();
-                                    })
-                            .ok());
-        }
-        ASSERT_TRUE(resources_
-                        .modify_status(key(name), as_admin(),
-                                       [&](api::Object& o) {
-                                           o.edit_status()["node"] = "here";
-                                           return Status();
-                                       })
-                        .ok());
+        json::Object order{{"namespace", "default"},      {"name", name}, {"uid", "u-" + name},
+                           {"generation", ++generation_}, {"epoch", 1},   {"model", model}};
+        for (const auto& [key, value] : extra_) order[key] = value;
+        orders_[name] = std::move(order);
+        send_orders();
     }
-    resources::ObjectKey key(const std::string& name) {
-        return {&api::service_kind(), "default", name};
+    void send_orders() {
+        const auto edit = [&](api::Object& node) -> Status {
+            json::Array services;
+            for (const auto& [name, order] : orders_) services.push_back(order);
+            node.edit_spec()["services"] = std::move(services);
+            node.edit_spec()["trustPolicies"] = json::Array{{{"name", "default"},
+                                                             {"uid", "p"},
+                                                             {"generation", policy_generation_},
+                                                             {"spec", policy_}}};
+            return {};
+        };
+        ASSERT_TRUE(resources_.modify(node_key(), as_admin(), edit).ok());
+    }
+
+    // What the node reports of the service; null when nothing.
+    json::Value reported(const std::string& name) {
+        const api::Object node = resources_.get(node_key()).value();
+        const json::Array* services = json::find_array(node.status(), "services");
+        for (const json::Value& each : services ? *services : json::Array()) {
+            if (json::get_string(each, "name") == name) return each;
+        }
+        return nullptr;
+    }
+    std::optional<api::Condition> condition(const std::string& name, const std::string& type) {
+        api::Object holder;
+        holder.fields()["status"] = reported(name);
+        return holder.status().is_object() ? api::find_condition(holder, type) : std::nullopt;
     }
 
     // The condition of the present generation, waited for: its message, or what went wrong.
     std::string until(const std::string& name, const std::string& type, api::Truth truth) {
-        const auto watch = resources_.watch(api::service_kind(), "default", {}).value();
+        const auto watch = resources_.watch(api::node_kind(), "", {}).value();
         for (;;) {
             const auto events = watch->next(20s);
             if (!events.ok() || events->empty()) return "never came";
-            const Result<api::Object> now = resources_.get(key(name));
-            if (!now.ok()) continue;
-            const auto condition = api::find_condition(*now, type);
-            if (condition && condition->status == truth &&
-                condition->observed_generation == now->generation()) {
-                return condition->message;
+            const auto now = condition(name, type);
+            if (now && now->status == truth && now->observed_generation == generation_) {
+                return now->message;
             }
         }
+    }
+    bool until_says(const std::string& name, const std::string& type, std::string_view what) {
+        const auto watch = resources_.watch(api::node_kind(), "", {}).value();
+        for (;;) {
+            const auto now = condition(name, type);
+            if (now && now->message.find(what) != std::string::npos) return true;
+            const auto events = watch->next(20s);
+            if (!events.ok() || events->empty()) return false;
+        }
+    }
+    bool until_gone(const std::string& name) {
+        const auto watch = resources_.watch(api::node_kind(), "", {}).value();
+        while (!reported(name).is_null()) {
+            const auto events = watch->next(20s);
+            if (!events.ok() || events->empty()) return false;
+        }
+        return true;
     }
 
     testing::ManualClock clock_;
@@ -168,6 +241,12 @@ protected:
     resources::Resources resources_{*store_, clock_, entropy_};
     std::unique_ptr<vault::Vault> vault_;
     RecordingHost host_;
+    json::Object policy_, extra_;
+    std::int64_t policy_generation_ = 0, generation_ = 0;
+    std::map<std::string, json::Object> orders_;
+    std::string jurisdiction_;
+    Troubles troubles_;
+    std::unique_ptr<ControlPlane> control_plane_;
     std::unique_ptr<Agent> agent_;
 };
 
@@ -180,11 +259,10 @@ TEST_F(AgentTest, BringsUpWhatIsSignedAndReproduced) {
     EXPECT_EQ(active->digest.to_string(), digest);
     EXPECT_EQ(active->version, "1");
     EXPECT_NE(active->signer.find("sha256:"), std::string::npos);
-    const api::Object service = resources_.get(key("scale")).value();
-    EXPECT_EQ(json::get_string(service.status(), "url"), "http://here/default/scale");
-    EXPECT_EQ(json::get_string(service.status(), "digest"), digest);
-    EXPECT_EQ(resources_.list(api::model_version_kind(), "", {})->items.size(), 1u);
-    EXPECT_TRUE(api::is_true(resources_.get({&api::node_kind(), "", "here"}).value(), "Ready"));
+    const json::Value service = reported("scale");
+    EXPECT_EQ(json::get_string(service, "url"), "http://here/default/scale");
+    EXPECT_EQ(json::get_string(service, "digest"), digest);
+    EXPECT_EQ(json::get_int(service, "epoch"), 1);
 }
 
 TEST_F(AgentTest, RefusesWhatIsNotBelievedAndKeepsWhatAnswers) {
@@ -206,8 +284,7 @@ TEST_F(AgentTest, RefusesWhatIsNotBelievedAndKeepsWhatAnswers) {
               std::string::npos);
 
     EXPECT_EQ(host_.active("default/scale")->digest.to_string(), good);
-    const api::Object service = resources_.get(key("scale")).value();
-    EXPECT_EQ(api::find_condition(service, "Ready")->reason, "ServingPrevious");
+    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingPrevious");
 }
 
 TEST_F(AgentTest, NoticesAChangedPolicyAndAServiceThatGoes) {
@@ -216,18 +293,12 @@ TEST_F(AgentTest, NoticesAChangedPolicyAndAServiceThatGoes) {
     wish("scale", "scale:1");
     EXPECT_NE(until("scale", "Verified", api::Truth::kFalse).find("[untrusted-signature]"),
               std::string::npos);
-    ASSERT_TRUE(resources_
-                    .modify({&api::trust_policy_kind(), "", "default"}, as_admin(),
-                            [&](api::Object& policy) {
-                                policy.edit_spec()["keys"] =
-                                    json::Array{json::Value(other.public_key().pem())};
-                                return Status();
-                            })
-                    .ok());
+    policy(json::Array{json::Value(other.public_key().pem())});
+    send_orders();
     EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), digest);
-    resources::RemoveOptions removal;
-    removal.who = api::Identity::of_system("test");
-    ASSERT_TRUE(resources_.remove(key("scale"), removal).ok());
+    orders_.erase("scale");
+    send_orders();
+    ASSERT_TRUE(until_gone("scale"));
     // A second service is brought up after the first was retired: the worker keeps the order.
     wish("later", "scale:1");
     EXPECT_EQ(until("later", "Active", api::Truth::kTrue), digest);
@@ -245,6 +316,86 @@ TEST_F(AgentTest, ADamagedBlobNeverRuns) {
     wish("scale", "scale:1");
     EXPECT_NE(until("scale", "Pulled", api::Truth::kFalse).find("sha256"), std::string::npos);
     EXPECT_FALSE(host_.active("default/scale"));
+}
+
+// The store is away and forgotten: the node starts from its memory, first what answered.
+TEST_F(AgentTest, RemembersWhatAnsweredAndWhatWasRefused) {
+    const std::string good = push("scale:1", 3, 3, &key_);
+    wish("scale", "scale:1");
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), good);
+    push("scale:2", 4, 4, nullptr);
+    wish("scale", "scale:2");
+    EXPECT_NE(until("scale", "Verified", api::Truth::kFalse).find("[unsigned]"), std::string::npos);
+    agent_.reset();
+    host_.retire("default/scale");
+
+    class Away final : public ControlPlane {
+    public:
+        Result<api::Object> enlist() override { return unavailable("no network"); }
+        Status follow(const OnNode&) override { return unavailable("no network"); }
+        void stop() override {}
+        Status publish(const json::Object&) override { return unavailable("no network"); }
+        Status tell(const ServiceEvent&) override { return unavailable("no network"); }
+        Status heartbeat() override { return unavailable("no network"); }
+    } away;
+    AgentOptions options;
+    options.name = "here";
+    options.memory_path = "/node.json";
+    agent_ = Agent::start({{*vault_, host_, clock_, nullptr, ""}, files_, away}, options).value();
+    ASSERT_TRUE(host_.await("default/scale"));
+    EXPECT_EQ(host_.active("default/scale")->digest.to_string(), good);
+    agent_.reset();
+
+    // With the store again: the refusal is remembered, not found out anew.
+    start();
+    EXPECT_TRUE(until_says("scale", "Verified", "refused before"));
+    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingPrevious");
+}
+
+TEST_F(AgentTest, OlderOrdersAreNotFollowed) {
+    const std::string first = push("scale:1", 3, 3, &key_);
+    wish("scale", "scale:1");
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), first);
+    agent_.reset();
+    // A control plane that was restored from a backup: the same Node, with an older spec.
+    const std::string text(as_text(files_.read("/node.json", 1u << 20).value()));
+    Memory memory = read_memory(text).value();
+    memory.node.edit_metadata()["generation"] = memory.node.generation() + 5;
+    ASSERT_TRUE(files_.write("/node.json", as_bytes(write_memory(memory))).ok());
+    orders_.clear();
+    send_orders();
+    start();
+    EXPECT_NE(troubles_.next().find("older than what this node has followed"), std::string::npos);
+    EXPECT_TRUE(host_.await("default/scale")) << "it goes on with what it has";
+}
+
+TEST_F(AgentTest, WhatMayNotLieHereDoesNotAnswerHere) {
+    jurisdiction_ = "FR";
+    start();
+    const std::string digest = push("scale:1", 3, 3, &key_);
+    extra_ = {{"jurisdictions", json::Array{"DE", "FR"}}};
+    wish("scale", "scale:1");
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), digest);
+    extra_ = {{"forbiddenJurisdictions", json::Array{"FR"}}};
+    wish("scale", "scale:1");
+    EXPECT_NE(until("scale", "Resolved", api::Truth::kFalse).find("[residency]"),
+              std::string::npos);
+    EXPECT_EQ(condition("scale", "Ready")->reason, "NotServing");
+    // The worker has retired it by the time that it has done the next thing.
+    extra_.clear();
+    wish("later", "scale:1");
+    EXPECT_EQ(until("later", "Active", api::Truth::kTrue), digest);
+    EXPECT_FALSE(host_.active("default/scale"));
+}
+
+TEST(Memory, DamageIsNamed) {
+    for (const std::string_view text :
+         {"", "{", "[]", R"({"version":2})", R"({"version":1})", R"({"version":1,"node":[]})",
+          R"({"version":1,"node":{"apiVersion":"v","kind":"Node"},"active":[{"service":"a"}]})",
+          R"({"version":1,"node":{"apiVersion":"v","kind":"Node"},"refusals":[{"service":"a",
+              "digest":"d","step":9,"code":3}]})"}) {
+        EXPECT_FALSE(read_memory(text).ok()) << text;
+    }
 }
 
 }  // namespace

@@ -69,6 +69,13 @@ Action event(const Slot& slot, bool warning, std::string_view reason, std::strin
     return action;
 }
 
+Action retire(const std::string& service) {
+    Action action;
+    action.kind = Action::Kind::kRetire;
+    action.service = service;
+    return action;
+}
+
 Action run(State& state, Slot& slot, Step step) {
     state.last_run = RunId{state.last_run.value() + 1};
     slot.in_flight = step;
@@ -134,8 +141,16 @@ Actions refuse(Slot& slot, Step step, const Status& why, Instant now) {
             {slot.digest, slot.wish.policy_version, slot.wish.device, step, why});
         if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
     }
+    Actions actions{event(slot, true, words_of(step).failed, std::string(why.message()))};
+    // What may not lie here may not answer here either, also not in its last version.
+    const bool banned = step == Step::kResolve && why.code() == Code::kPermissionDenied;
+    if (banned && !slot.active_digest.empty()) {
+        slot.active_digest.clear();
+        actions.push_back(retire(slot.wish.service));
+    }
     fail(slot, step, why, now);
-    return {event(slot, true, words_of(step).failed, std::string(why.message())), report(slot)};
+    actions.push_back(report(slot));
+    return actions;
 }
 
 // The step in flight succeeded: what comes next.
@@ -171,6 +186,14 @@ std::string_view condition_of(Step step) {
     return words_of(step).condition;
 }
 
+bool Wish::asks_the_same(const Wish& other) const {
+    Wish same = other;
+    same.uid = uid;
+    same.generation = generation;
+    same.epoch = epoch;
+    return *this == same;
+}
+
 const Condition* Slot::condition(std::string_view type) const {
     const auto at = std::find_if(conditions.begin(), conditions.end(),
                                  [&](const Condition& c) { return c.type == type; });
@@ -180,6 +203,10 @@ const Condition* Slot::condition(std::string_view type) const {
 Actions on_wish(State& state, const Wish& wish, Instant now) {
     Slot& slot = state.slots[wish.service];
     if (slot.wish == wish) return {};
+    if (slot.wish.asks_the_same(wish)) {
+        slot.wish = wish;
+        return {report(slot)};
+    }
     begin(slot, wish);
     set_ready(slot, now);
     // A step in flight ends first; on_done() then turns to the new wish.
@@ -190,22 +217,16 @@ Actions on_wish(State& state, const Wish& wish, Instant now) {
 Actions on_gone(State& state, const std::string& service) {
     const auto at = state.slots.find(service);
     if (at == state.slots.end()) return {};
-    Action retire;
-    retire.kind = Action::Kind::kRetire;
-    retire.service = service;
     state.slots.erase(at);
-    return {retire};
+    return {retire(service)};
 }
 
 Actions on_done(State& state, const Done& done, Instant now) {
     const auto at = state.slots.find(done.service);
     if (at == state.slots.end() || !at->second.in_flight || at->second.in_flight_run != done.run) {
         // The service went away meanwhile, and what was activated for it must not stay.
-        Action retire;
-        retire.kind = Action::Kind::kRetire;
-        retire.service = done.service;
-        return at == state.slots.end() && done.step == Step::kActivate ? Actions{retire}
-                                                                       : Actions{};
+        const bool stays = at == state.slots.end() && done.step == Step::kActivate;
+        return stays ? Actions{retire(done.service)} : Actions{};
     }
     Slot& slot = at->second;
     if (slot.superseded) {

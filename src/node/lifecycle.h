@@ -33,11 +33,20 @@ std::string_view condition_of(Step step);
 // What is wanted of this node for one service.
 struct Wish {
     std::string service;  // "namespace/name"
+    std::string uid;      // the service's
     std::int64_t generation = 0;
+    std::int64_t epoch = 0;      // of the order: reported back, so that an old one shows
     std::string reference;       // "pump:v1" or "pump@sha256:..."
+    std::string digest;          // what it stands for; empty: the vault says
     std::string device;          // "auto", "cpu", "ref"
     std::string policy;          // the TrustPolicy's name
-    std::string policy_version;  // its resourceVersion; empty when there is no such policy
+    std::string policy_version;  // of the policy below; empty when there is no such policy
+    std::string policy_text;     // its spec, as JSON
+    std::vector<std::string> jurisdictions;  // data may lie only there; none: anywhere
+    std::vector<std::string> forbidden;      // jurisdictions where it may not
+
+    // Whether nothing has to be done for this one that was not done for the other.
+    bool asks_the_same(const Wish& other) const;
     friend bool operator==(const Wish&, const Wish&) = default;
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "api/kinds.h"
+#include <fmt/ranges.h>
+
+#include "api/object.h"
 #include "graph/load.h"
 #include "node/trust_check.h"
 #include "vault/golden.h"
@@ -108,9 +110,38 @@ const Steps::Candidate* Steps::candidate(const std::string& service) const {
     return found == candidates_.end() ? nullptr : &found->second;
 }
 
+// The server does not order here what may not lie here. Should it err, this machine does not.
+Status Steps::check_residency(const Wish& wish) const {
+    const std::string& here = world_.jurisdiction;
+    const auto names = [&](const std::vector<std::string>& list) {
+        return std::find(list.begin(), list.end(), here) != list.end();
+    };
+    if (wish.jurisdictions.empty() && wish.forbidden.empty()) return {};
+    if (here.empty()) {
+        return permission_denied(
+            "[residency] {} may lie in some jurisdictions only, and this machine does not know its "
+            "own; tell it with --jurisdiction",
+            wish.service);
+    }
+    if (names(wish.forbidden)) {
+        return permission_denied("[residency] {} may not lie in {}, where this machine stands",
+                                 wish.service, here);
+    }
+    if (!wish.jurisdictions.empty() && !names(wish.jurisdictions)) {
+        return permission_denied("[residency] {} may lie in {} only; this machine stands in {}",
+                                 wish.service, fmt::join(wish.jurisdictions, ", "), here);
+    }
+    return {};
+}
+
 Result<std::string> Steps::resolve(const Wish& wish) const {
+    HF_TRY(check_residency(wish));
+    if (!wish.digest.empty()) return wish.digest;
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
     Result<vault::Descriptor> manifest = world_.vault.resolve(reference);
+    if (manifest.status().code() == Code::kNotFound && world_.source) {
+        return HF_TRY(world_.source->resolve(wish.reference)).to_string();
+    }
     if (manifest.status().code() == Code::kNotFound) {
         return not_found("there is no model {} in {}; push it: holdfast push FILE {}",
                          wish.reference, world_.vault.folder(), wish.reference);
@@ -123,25 +154,29 @@ Status Steps::pull(const Action& action) {
     candidate.digest = action.digest;
     vault::Reference reference;
     reference.digest = HF_TRY(Digest::parse(action.digest));
-    candidate.packed = HF_TRY(vault::read_model(world_.vault, reference));
+    Result<vault::PackedModel> packed = vault::read_model(world_.vault, reference);
+    if (packed.status().code() == Code::kNotFound && world_.source) {
+        HF_TRY(world_.source->fetch(action.wish.reference, *reference.digest));
+        packed = vault::read_model(world_.vault, reference);
+    }
+    candidate.packed = HF_TRY(std::move(packed));
     candidate.files = HF_TRY(vault::open_model(world_.vault, candidate.packed));
     candidates_.insert_or_assign(action.service, std::move(candidate));
     return {};
 }
 
 Status Steps::verify(const Wish& wish, Candidate& candidate) const {
-    const Result<api::Object> policy =
-        world_.resources.get({&api::trust_policy_kind(), "", wish.policy});
-    if (policy.status().code() == Code::kNotFound) {
+    if (wish.policy_text.empty()) {
         return not_found(
             "there is no TrustPolicy '{}'; create it, or name another one in "
             "spec.trustPolicy",
             wish.policy);
     }
-    HF_TRY(policy.status());
+    api::Object policy = api::Object::make("TrustPolicy", "", wish.policy);
+    policy.fields()["spec"] = HF_TRY(json::parse(wish.policy_text));
     const ModelEvidence evidence{world_.vault, candidate.packed, candidate.files,
                                  world_.clock.now()};
-    candidate.signer = HF_TRY(check_trust(*policy, evidence));
+    candidate.signer = HF_TRY(check_trust(policy, evidence));
     return {};
 }
 

@@ -1,5 +1,6 @@
-// The steps of lifecycle.h, done for real: against the vault, the trust policies and the devices of
-// this machine. What one step finds out is kept for the next, a service at a time.
+// The steps of lifecycle.h, done for real: against the vault and the devices of this machine, and
+// by the policies that came with the orders. What one step finds out is kept for the next, a
+// service at a time.
 //
 // Owned by one thread (the agent's worker).
 
@@ -10,9 +11,10 @@
 #include <optional>
 #include <string>
 
+#include "env/clock.h"
 #include "node/lifecycle.h"
 #include "node/model_host.h"
-#include "resources/resources.h"
+#include "node/model_source.h"
 #include "runtime/compile.h"
 #include "trust/oms.h"
 #include "vault/model_pack.h"
@@ -24,10 +26,11 @@ inline constexpr std::uint64_t kMaxBundleFileBytes = trust::kMaxBundleBytes;
 class Steps final {
 public:
     struct World {
-        resources::Resources& resources;  // for trust policies
         vault::Vault& vault;
         ModelHost& host;
         env::Clock& clock;
+        ModelSource* source = nullptr;  // null: what the vault lacks is not to be had
+        std::string jurisdiction;       // whose law holds here; empty: unknown
     };
 
     explicit Steps(World world) : world_(world) {}
@@ -49,6 +52,7 @@ public:
     const Candidate* candidate(const std::string& service) const;
 
 private:
+    Status check_residency(const Wish& wish) const;
     Result<std::string> resolve(const Wish& wish) const;
     Status pull(const Action& action);
     Status verify(const Wish& wish, Candidate& candidate) const;

@@ -1,6 +1,76 @@
 #include "api/kinds.h"
 
 namespace hf::api {
+namespace {
+
+constexpr std::int64_t kMaxServices = 1000;  // of one machine
+
+Field devices() {
+    return list("devices", "Its GPUs, by number.", integer("", "A GPU.").between(0, 15));
+}
+
+Field ordered_service() {
+    return object(
+        "", "A replica that shall run there.",
+        {text("namespace", "Its service's namespace.").needed().as(Format::kNamespace),
+         text("name", "Its service.").needed().as(Format::kName),
+         text("uid", "Its service's identity."),
+         integer("generation", "The generation of the service's spec that this follows."),
+         integer("epoch",
+                 "Grows each time that the service's replicas move: of two machines that "
+                 "both believe to have one, the higher has it.")
+             .between(0, std::int64_t{1} << 60),
+         text("model", "The model, as the service names it.").needed().as(Format::kModelReference),
+         text("digest", "The version that this stands for; empty: the machine looks it up.")
+             .as(Format::kDigest),
+         text("device", "What the model is compiled for.").otherwise("auto"), devices(),
+         text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
+         list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
+         list("forbiddenJurisdictions", "Data may not lie there.", text("", ""))});
+}
+
+// A policy as it stood when the machine was told, so that it can judge without the server.
+Field ordered_policy() {
+    return object(
+        "", "A policy, whole.",
+        {text("name", "Its name.").needed().as(Format::kName), text("uid", "Its identity."),
+         integer("generation", "Of its spec."), *find_field(trust_policy_kind().fields, "spec")});
+}
+
+Field spec() {
+    return object(
+        "spec", "What it shall do. Its services and policies the control plane writes.",
+        {text("site", "The Site where it stands.").as(Format::kName),
+         truth("drain", "What it runs goes elsewhere, and nothing new comes."),
+         list("services", "What shall run there.", ordered_service()).between(0, kMaxServices),
+         list("trustPolicies", "By which its models are judged.", ordered_policy())});
+}
+
+Field reported_service() {
+    return object(
+        "", "A replica as it is.",
+        {text("namespace", "Its service's namespace."), text("name", "Its service."),
+         integer("observedGeneration", "The generation of the service that this tells of."),
+         integer("epoch", "The order that it follows."),
+         text("digest", "The version that answers.").as(Format::kDigest),
+         text("url", "Where it answers."), text("device", "What it was compiled for."),
+         text("format", "Of the model's files."),
+         text("signer", "Who signed the version that answers."),
+         integer("sizeBytes", "Of the version's files."), conditions()});
+}
+
+Field capacity() {
+    return object(
+        "capacity", "What the machine has.",
+        {integer("cpus", "Hardware threads.").between(0, 1 << 20),
+         integer("memoryBytes", "Main memory.").between(0, std::int64_t{1} << 60),
+         integer("gpus", "GPUs.").between(0, 16), text("gpuModel", "Their model, as in 'T4'."),
+         integer("priceMicros", "What the machine costs an hour, in millionths.")
+             .between(0, 1'000'000'000'000),
+         integer("wattsMax", "Its power under full load.").between(0, 1'000'000)});
+}
+
+}  // namespace
 
 const Kind& node_kind() {
     static const Kind kKind{
@@ -8,30 +78,23 @@ const Kind& node_kind() {
         "nodes",
         "node",
         {"no"},
-        "A machine that runs services. The node itself writes it.",
+        "A machine that runs services: what it shall do, and what it says of itself.",
         false,
-        {object("status", "What the node says of itself.",
-                {object("capacity", "What the machine has.",
-                        {integer("cpus", "Hardware threads.").between(0, 1 << 20),
-                         integer("memoryBytes", "Main memory.").between(0, std::int64_t{1} << 60),
-                         integer("gpus", "GPUs.").between(0, 16),
-                         text("gpuModel", "Their model, as in 'T4'."),
-                         integer("priceMicros", "What the machine costs an hour, in millionths.")
-                             .between(0, 1'000'000'000'000),
-                         integer("wattsMax", "Its power under full load.").between(0, 1'000'000)}),
-                 text("site", "The Site where it stands.").as(Format::kName),
-                 text("architecture", "Machine architecture, as in 'x86_64'."),
-                 text("version", "The version of Holdfast that runs there."),
-                 list("instructionSets", "Instruction sets beyond the baseline, as in 'avx2'.",
-                      text("", "An instruction set.")),
-                 list("devices", "What models can be compiled for.", text("", "A device.")),
-                 list("services", "What runs there now.",
-                      object("", "A running service.",
-                             {text("namespace", "Its namespace."), text("name", "Its name."),
-                              text("digest", "The version that answers.").as(Format::kDigest)})),
-                 text("url", "Where its services answer."),
-                 timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
+        {spec(),
+         object(
+             "status", "What the node says of itself.",
+             {capacity(), text("architecture", "Machine architecture, as in 'x86_64'."),
+              text("version", "The version of Holdfast that runs there."),
+              list("instructionSets", "Instruction sets beyond the baseline, as in 'avx2'.",
+                   text("", "An instruction set.")),
+              list("devices", "What models can be compiled for.", text("", "A device.")),
+              text("jurisdiction", "Whose law holds where it stands, as the machine knows it."),
+              integer("observedGeneration", "The generation of the spec that it follows."),
+              list("services", "What runs there now.", reported_service()).between(0, kMaxServices),
+              text("url", "Where its services answer."),
+              timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
         {{"Ready", "status.conditions[type=Ready].status", "Whether the node takes services."},
+         {"Site", "spec.site", "Where it stands."},
          {"CPUs", "status.capacity.cpus", "Hardware threads.", "integer"},
          {"Version", "status.version", "The version of Holdfast that runs there."},
          {"URL", "status.url", "Where its services answer.", "string", true}},

@@ -36,6 +36,16 @@ Field resources() {
          integer("gpuMilli", "Thousandths of one GPU; of several, all.").between(1, 1000)});
 }
 
+Field replica() {
+    return object(
+        "", "A replica.",
+        {text("node", "Its machine."),
+         list("devices", "Its GPUs, by number.", integer("", "A GPU.").between(0, 15)),
+         integer("epoch", "The order that put it there."), truth("ready", "Whether it answers."),
+         text("digest", "The version that answers.").as(Format::kDigest),
+         text("url", "Where it answers.")});
+}
+
 }  // namespace
 
 const Kind& service_kind() {
@@ -62,18 +72,18 @@ const Kind& service_kind() {
          object("status", "What runs.",
                 {integer("observedGeneration", "The generation of the spec that this tells of."),
                  text("digest", "The version that answers.").as(Format::kDigest),
-                 text("url", "Where it answers."), text("node", "The node that it runs on."),
-                 list("replicas", "Where each replica runs.",
-                      object("", "A replica.",
-                             {text("node", "Its machine."),
-                              list("devices", "Its GPUs, by number.",
-                                   integer("", "A GPU.").between(0, 15))})),
+                 text("url", "Where it answers."), text("node", "The node of its first replica."),
+                 integer("epoch", "Grows each time that its replicas move."),
+                 integer("wantedReplicas", "How many shall run."),
+                 integer("readyReplicas", "How many answer."),
+                 list("replicas", "Where each replica runs.", replica()).between(0, 1'000'000),
                  text("device", "What it was compiled for."), conditions()})},
         {{"Model", "spec.model", "Which model."},
          {"Ready", "status.conditions[type=Ready].status", "Whether the wanted version answers."},
          {"Reason", "status.conditions[type=Ready].reason", "Why, in a word."},
+         {"Replicas", "status.readyReplicas", "How many answer.", "integer"},
          {"URL", "status.url", "Where it answers."},
-         {"Node", "status.node", "The node that it runs on.", "string", true},
+         {"Node", "status.node", "The node of its first replica.", "string", true},
          {"Digest", "status.digest", "The version that answers.", "string", true}},
     };
     return kKind;

@@ -1,10 +1,5 @@
-// Instance: all that `holdfast up` runs on one machine: store, vault, resource API, reconciler,
-// node agent, inference server and receipts, over one data folder:
-//
-//     store.db      the resources (store/sqlite.h); one process at a time has it
-//     vault/        models (vault/vault.h)
-//     receipts/     the log of predictions (serve/receipts.h)
-//     pki/, keys/, kubeconfig   see identity.h
+// Instance: all that `holdfast up` runs on one machine, over one data folder: the control plane
+// (control_host.h), the vault, and this machine as its one node (node_host.h).
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
@@ -13,9 +8,8 @@
 #include <memory>
 #include <string>
 
-#include "cli/world.h"
-#include "http/server.h"
-#include "resources/resources.h"
+#include "cli/up/control_host.h"
+#include "cli/up/node_host.h"
 
 namespace hf::cli {
 
@@ -26,21 +20,26 @@ struct InstanceOptions {
     std::string node_name;
 };
 
-class Instance {
+class Instance final {
 public:
-    virtual ~Instance() = default;
-
     // UNAVAILABLE when an address is taken or another process has the data folder.
     static Result<std::unique_ptr<Instance>> start(World& world, InstanceOptions options);
 
-    virtual resources::Resources& resources() = 0;
-    virtual std::string inference_url() const = 0;  // "http://127.0.0.1:8080"
-    virtual std::string api_url() const = 0;        // "https://127.0.0.1:8443"
-    virtual const std::string& data() const = 0;
+    resources::Resources& resources() { return control_->resources(); }
+    std::string inference_url() const { return node_->inference_url(); }
+    std::string api_url() const { return control_->api_url(); }
+    const std::string& data() const { return data_; }
 
     // Withdraws readiness and ends connections once they are answered. True when none had to be
     // cut.
-    virtual bool drain(Duration grace) = 0;
+    bool drain(Duration grace);
+
+private:
+    std::string data_;
+    std::unique_ptr<vault::Vault> vault_;
+    std::unique_ptr<ControlHost> control_;
+    std::unique_ptr<node::ControlPlane> control_plane_;
+    std::unique_ptr<NodeHost> node_;
 };
 
 }  // namespace hf::cli

@@ -2,11 +2,13 @@
 
 #include <pthread.h>
 
+#include <set>
 #include <thread>
 
 #include "api/conditions.h"
 #include "base/mutex.h"
-#include "control/reconcile/assign.h"
+#include "control/apply/versions.h"
+#include "control/reconcile/service_status.h"
 #include "resources/mirror.h"
 
 namespace hf::control {
@@ -15,24 +17,36 @@ namespace {
 // How long at most between two rounds: leases end and failed writes are tried again.
 constexpr Duration kRound = std::chrono::seconds(2);
 
+constexpr std::string_view kComponent = "reconciler";
+
 resources::WriteOptions as_reconciler() {
     resources::WriteOptions options;
-    options.who = api::Identity::of_system("reconciler");
+    options.who = api::Identity::of_system(kComponent);
     return options;
 }
 
-resources::ObjectKey service_key(const std::string& key) {
+resources::ObjectKey key_of(const api::Kind& kind, const std::string& key) {
     const std::size_t slash = key.find('/');
-    return {&api::service_kind(), key.substr(0, slash), key.substr(slash + 1)};
+    if (slash == std::string::npos) return {&kind, "", key};
+    return {&kind, key.substr(0, slash), key.substr(slash + 1)};
+}
+
+// It went meanwhile: the next round sees that.
+Status unless_gone(const Status& written) {
+    return written.code() == Code::kNotFound ? Status() : written;
 }
 
 class RealReconciler final : public Reconciler {
 public:
-    RealReconciler(resources::Resources& resources, std::function<void(const Status&)> on_trouble)
+    RealReconciler(resources::Resources& resources, ReconcilerOptions options)
         : resources_(resources),
-          on_trouble_(std::move(on_trouble)),
+          options_(std::move(options)),
+          sites_(resources, api::site_kind(), waker()),
           nodes_(resources, api::node_kind(), waker()),
-          services_(resources, api::service_kind(), waker()) {}
+          services_(resources, api::service_kind(), waker()),
+          policies_(resources, api::trust_policy_kind(), waker()),
+          versions_(resources, as_reconciler()),
+          liveness_(options_.node_term) {}
 
     void begin() {
         thread_ = std::thread([this] {
@@ -48,6 +62,18 @@ public:
         }
         changed_.notify_all();
         thread_.join();
+    }
+
+    void heard(const std::string& node) override {
+        const Duration now = resources_.clock().monotonic();
+        {
+            const MutexLock lock(mutex_);
+            liveness_.heard(node, now);
+            if (!lost_.contains(node)) return;
+            lost_.erase(node);
+            news_ = true;
+        }
+        changed_.notify_all();
     }
 
 private:
@@ -67,11 +93,13 @@ private:
             news_ = false;
             lock.unlock();
             // What fails now is found again in the next round.
-            note_trouble(assign());
+            note_trouble(reconcile());
             note_trouble(resources_.store().expire_leases());
             note_trouble(resources_.maintain());
             lock.lock();
-            changed_.wait_for(lock, kRound,
+            const Duration now = resources_.clock().monotonic();
+            const Duration patience = std::min(kRound, liveness_.next(now) - now);
+            changed_.wait_for(lock, patience,
                               [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
     }
@@ -79,57 +107,152 @@ private:
     void note_trouble(const Status& trouble) {
         if (trouble.ok() || trouble == last_trouble_) return;
         last_trouble_ = trouble;
-        if (on_trouble_) on_trouble_(trouble);
+        if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
-    Status assign() {
+    Status read() {
+        HF_TRY(sites_.update());
         HF_TRY(nodes_.update());
         HF_TRY(services_.update());
-        std::vector<NodeFacts> nodes;
-        for (const auto& [key, node] : nodes_.objects()) {
-            nodes.push_back({key, api::is_true(node, "Ready") && !node.being_removed()});
-        }
-        std::vector<ServiceFacts> services;
-        for (const auto& [key, service] : services_.objects()) {
-            services.push_back({key, std::string(json::get_string(service.status(), "node")),
-                                service.being_removed()});
-        }
-        for (const Assignment& change : assign_services(nodes, services)) HF_TRY(write(change));
+        HF_TRY(policies_.update());
         return {};
     }
 
-    Status write(const Assignment& change) {
-        const Result<api::Object> written = resources_.modify_status(
-            service_key(change.service), options_, [&](api::Object& service) -> Status {
-                json::Object& status = service.edit_status();
-                if (change.node.empty()) {
-                    status.erase("node");
-                } else {
-                    status["node"] = change.node;
-                }
+    Status reconcile() {
+        HF_TRY(read());
+        if (HF_TRY(judge_liveness())) HF_TRY(read());
+        const Orders orders = HF_TRY(decide_orders(
+            {sites_.objects(), nodes_.objects(), services_.objects(), policies_.objects()},
+            options_.resolve));
+        HF_TRY(write_orders(orders));
+        HF_TRY(read());
+        HF_TRY(write_statuses(orders.plan));
+        return versions_.record(nodes_.objects());
+    }
+
+    // Whether any machine was lost or found.
+    Result<bool> judge_liveness() {
+        std::map<std::string, bool> known;
+        for (const auto& [name, node] : nodes_.objects()) known[name] = api::is_true(node, "Ready");
+        std::vector<Liveness::Change> changes;
+        {
+            const MutexLock lock(mutex_);
+            changes = liveness_.update(known, resources_.clock().monotonic());
+            // Those whose next heartbeat is news; the others' are only counted.
+            lost_.clear();
+            for (const auto& [name, ready] : known) {
+                if (!ready) lost_.insert(name);
+            }
+        }
+        for (const Liveness::Change& change : changes) HF_TRY(write_liveness(change));
+        return !changes.empty();
+    }
+
+    Status write_liveness(const Liveness::Change& change) {
+        const Instant now = resources_.clock().now();
+        const auto edit = [&](api::Object& node) -> Status {
+            const api::Condition alive{
+                "Ready", api::Truth::kTrue, "AgentRuns", "the agent takes services", 0, {}};
+            const api::Condition lost{"Ready",    api::Truth::kUnknown,
+                                      "NodeLost", "no heartbeat has come for a while",
+                                      0,          {}};
+            api::set_condition(node, change.alive ? alive : lost, now);
+            return {};
+        };
+        const Result<api::Object> written =
+            resources_.modify_status({&api::node_kind(), "", change.node}, write_, edit);
+        if (!written.ok()) return unless_gone(written.status());
+        {
+            const MutexLock lock(mutex_);
+            if (change.alive) {
+                lost_.erase(change.node);
+            } else {
+                lost_.insert(change.node);
+            }
+        }
+        return tell(*written, !change.alive, change.alive ? "NodeReady" : "NodeLost",
+                    change.alive ? "the node is heard" : "no heartbeat has come for a while");
+    }
+
+    Status write_orders(const Orders& orders) {
+        for (const auto& [service, epoch] : orders.epochs) {
+            const auto edit = [&](api::Object& object) -> Status {
+                json::Object& status = object.edit_status();
+                status["epoch"] = std::max(epoch, json::get_int(object.status(), "epoch"));
                 return {};
-            });
-        if (written.status().code() == Code::kNotFound) return {};
-        HF_TRY(written.status());
+            };
+            HF_TRY(unless_gone(
+                resources_.modify_status(key_of(api::service_kind(), service), write_, edit)
+                    .status()));
+        }
+        for (const NodeOrders& each : orders.nodes) {
+            const auto edit = [&](api::Object& node) -> Status {
+                json::Object& spec = node.edit_spec();
+                spec["services"] = each.services;
+                spec["trustPolicies"] = each.policies;
+                return {};
+            };
+            HF_TRY(unless_gone(
+                resources_.modify({&api::node_kind(), "", each.node}, write_, edit).status()));
+        }
+        return {};
+    }
+
+    Status write_statuses(const place::Plan& plan) {
+        for (const place::ServicePlan& each : plan.services) {
+            const api::Object* service = services_.find(each.service);
+            if (!service) continue;
+            const Instant now = resources_.clock().now();
+            if (with_status(*service, each, nodes_.objects(), now) == *service) continue;
+            const auto before = api::find_condition(*service, "Placed");
+            const auto edit = [&](api::Object& object) -> Status {
+                object = with_status(object, each, nodes_.objects(), now);
+                return {};
+            };
+            const Result<api::Object> written =
+                resources_.modify_status(key_of(api::service_kind(), each.service), write_, edit);
+            if (!written.ok()) {
+                HF_TRY(unless_gone(written.status()));
+                continue;
+            }
+            const auto after = api::find_condition(*written, "Placed");
+            const bool news = !before || before->message != after->message;
+            if (news) {
+                HF_TRY(tell(*written, after->status != api::Truth::kTrue, after->reason,
+                            after->message));
+            }
+        }
+        return {};
+    }
+
+    Status tell(const api::Object& about, bool warning, const std::string& reason,
+                const std::string& message) {
         resources::EventNote note;
-        note.reason = change.node.empty() ? "Unassigned" : "Assigned";
-        note.type = change.node.empty() ? "Warning" : "Normal";
-        note.message = change.why;
-        note.component = "reconciler";
-        return resources_.record_event(*written, note);
+        note.type = warning ? "Warning" : "Normal";
+        note.reason = reason;
+        note.message = message;
+        note.component = kComponent;
+        return resources_.record_event(about, note);
     }
 
     resources::Resources& resources_;
-    const std::function<void(const Status&)> on_trouble_;
+    const ReconcilerOptions options_;
     Status last_trouble_;
-    const resources::WriteOptions options_ = as_reconciler();
-    resources::Mirror nodes_;     // the thread's
-    resources::Mirror services_;  // the thread's
+    const resources::WriteOptions write_ = as_reconciler();
+
+    // The thread's.
+    resources::Mirror sites_;
+    resources::Mirror nodes_;
+    resources::Mirror services_;
+    resources::Mirror policies_;
+    VersionRecorder versions_;
 
     Mutex mutex_;
     ConditionVariable changed_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     bool news_ HF_GUARDED_BY(mutex_) = false;
+    Liveness liveness_ HF_GUARDED_BY(mutex_);
+    std::set<std::string> lost_ HF_GUARDED_BY(mutex_);  // machines whose next heartbeat is news
 
     std::thread thread_;
 };
@@ -137,8 +260,8 @@ private:
 }  // namespace
 
 std::unique_ptr<Reconciler> Reconciler::start(resources::Resources& resources,
-                                              std::function<void(const Status&)> on_trouble) {
-    auto reconciler = std::make_unique<RealReconciler>(resources, std::move(on_trouble));
+                                              ReconcilerOptions options) {
+    auto reconciler = std::make_unique<RealReconciler>(resources, std::move(options));
     reconciler->begin();
     return reconciler;
 }

@@ -1,5 +1,7 @@
-// The reconciler: mirrors nodes and services, asks the pure functions of reconcile/ what should
-// be, and writes what changed. Also keeps the store in order: leases, garbage, old history.
+// The reconciler: mirrors sites, nodes, services and policies, asks the pure functions of
+// reconcile/ what should be, and writes what changed: which machines are alive, what each is
+// ordered to run, what services and versions of models there are. Also keeps the store in order:
+// leases, garbage, old history.
 //
 // Thread "hf-reconcile" does all of it; destruction stops it after the round under way. A write
 // that fails is tried again in the next round.
@@ -8,19 +10,32 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
+#include "control/reconcile/liveness.h"
+#include "control/reconcile/orders.h"
 #include "resources/resources.h"
 
 namespace hf::control {
+
+struct ReconcilerOptions {
+    Resolve resolve;  // null: machines look models up themselves
+    Duration node_term = kNodeTerm;
+
+    // Called from the thread when a round fails, once for each new reason. May be null.
+    std::function<void(const Status&)> on_trouble;
+};
 
 class Reconciler {
 public:
     virtual ~Reconciler() = default;
 
-    // `on_trouble`, which may be null, is called from the thread when a round fails, once for each
-    // new reason. REQUIRES: resources outlives it.
+    // REQUIRES: resources outlives it.
     static std::unique_ptr<Reconciler> start(resources::Resources& resources,
-                                             std::function<void(const Status&)> on_trouble);
+                                             ReconcilerOptions options);
+
+    // A heartbeat of that node came. From any thread.
+    virtual void heard(const std::string& node) = 0;
 };
 
 }  // namespace hf::control

@@ -45,21 +45,22 @@ Node node_from(const api::Object& object) {
     const json::Value& capacity = part(object.status(), "capacity");
     Node node;
     node.name = object.name();
-    node.site = json::get_string(object.status(), "site", kNowhere);
+    node.site = json::get_string(object.spec(), "site", kNowhere);
     node.cpu_milli = std::min(kAmountMax, 1000 * json::get_int(capacity, "cpus"));
     node.memory_mib = std::min(kAmountMax, json::get_int(capacity, "memoryBytes") >> 20);
     node.gpus = static_cast<int>(json::get_int(capacity, "gpus"));
     node.device_kind = json::get_string(capacity, "gpuModel", node.gpus > 0 ? "gpu" : "cpu");
     node.price_micros = json::get_int(capacity, "priceMicros");
     node.watts_max = json::get_int(capacity, "wattsMax");
-    node.ready = api::is_true(object, "Ready") && !object.being_removed();
+    node.ready = api::is_true(object, "Ready") && !object.being_removed() &&
+                 !json::get_bool(object.spec(), "drain");
     return node;
 }
 
 Demand demand_from(const json::Value& resources) {
     Demand demand;
-    demand.cpu_milli = json::get_int(resources, "cpuMilli", 100);
-    demand.memory_mib = json::get_int(resources, "memoryMebibytes", 64);
+    demand.cpu_milli = json::get_int(resources, "cpuMilli", kDefaultCpuMilli);
+    demand.memory_mib = json::get_int(resources, "memoryMebibytes", kDefaultMemoryMib);
     const bool shared = json::find(resources, "gpuMilli") != nullptr;
     demand.gpus = static_cast<int>(json::get_int(resources, "gpus", shared ? 1 : 0));
     demand.gpu_milli =
@@ -80,7 +81,7 @@ Service service_from(const api::Object& object) {
     service.pinned = texts(placement, "nodes");
     service.latency_max = milliseconds(placement, "latencyMilliseconds");
     service.domain_max = json::get_int(placement, "maxPerDomain");
-    service.node_max = json::get_int(placement, "maxPerNode");
+    service.node_max = json::get_int(placement, "maxPerNode", 1);
     service.cost_weight = static_cast<double>(json::get_int(placement, "costWeight", 1));
     service.energy_weight = static_cast<double>(json::get_int(placement, "energyWeight"));
     const std::string_view upstream = json::get_string(placement, "upstream");
@@ -89,20 +90,20 @@ Service service_from(const api::Object& object) {
     return service;
 }
 
-std::vector<Replica> present_of(const api::Object& object, const std::string& service) {
-    std::vector<Replica> present;
-    const json::Array* replicas = json::find_array(object.status(), "replicas");
-    for (const json::Value& one : replicas ? *replicas : json::Array()) {
-        Replica replica{service, std::string(json::get_string(one, "node")), {}};
-        const json::Array* devices = json::find_array(one, "devices");
+// What the machine was ordered to run.
+void add_present(const api::Object& node, std::vector<Replica>& present) {
+    const json::Array* orders = json::find_array(node.spec(), "services");
+    for (const json::Value& order : orders ? *orders : json::Array()) {
+        Replica replica{fmt::format("{}/{}", json::get_string(order, "namespace"),
+                                    json::get_string(order, "name")),
+                        std::string(node.name()),
+                        {}};
+        const json::Array* devices = json::find_array(order, "devices");
         for (const json::Value& device : devices ? *devices : json::Array()) {
             if (device.is_int64()) replica.devices.push_back(static_cast<int>(device.get_int64()));
         }
         present.push_back(std::move(replica));
     }
-    const std::string_view node = json::get_string(object.status(), "node");
-    if (!replicas && !node.empty()) present.push_back({service, std::string(node), {}});
-    return present;
 }
 
 }  // namespace
@@ -110,7 +111,15 @@ std::vector<Replica> present_of(const api::Object& object, const std::string& se
 Fleet fleet_from(const FleetResources& resources) {
     Fleet fleet;
     for (const api::Object& site : resources.sites) fleet.sites.push_back(site_from(site));
-    for (const api::Object& node : resources.nodes) fleet.nodes.push_back(node_from(node));
+    for (const api::Object& node : resources.nodes) {
+        fleet.nodes.push_back(node_from(node));
+        // A Site that is not there, or no more, says nothing of its machines.
+        std::string& site = fleet.nodes.back().site;
+        const bool known = std::any_of(fleet.sites.begin(), fleet.sites.end(),
+                                       [&](const Site& each) { return each.name == site; });
+        if (!known) site = kNowhere;
+        add_present(node, fleet.present);
+    }
     const bool nowhere = std::any_of(fleet.nodes.begin(), fleet.nodes.end(),
                                      [](const Node& node) { return node.site == kNowhere; });
     if (nowhere) {
@@ -119,13 +128,13 @@ Fleet fleet_from(const FleetResources& resources) {
     }
     for (const api::Object& object : resources.services) {
         Service service = service_from(object);
-        const std::vector<Replica> present = present_of(object, service.name);
         if (object.being_removed()) {
             service.leaving = true;
-            service.replicas = static_cast<std::int64_t>(present.size());
+            service.replicas = std::count_if(
+                fleet.present.begin(), fleet.present.end(),
+                [&](const Replica& replica) { return replica.service == service.name; });
             service.upstream.clear();
         }
-        fleet.present.insert(fleet.present.end(), present.begin(), present.end());
         fleet.services.push_back(std::move(service));
     }
     return fleet;

@@ -1,10 +1,11 @@
 // From resources: the fleet that Sites, Nodes and Services describe (api/kinds/).
 //
-// What a resource leaves out is filled in: a Service wants one replica of 100 thousandths of a
-// thread and 64 MiB; a Node without a Site stands in one of its own, without a jurisdiction, and is
-// thus refused wherever residency is asked for. A Service that is being removed keeps what it has
-// until it is gone: it is load, and gets nothing new. What runs is read from status.replicas, else
-// status.node.
+// What a resource leaves out is filled in: a Service wants one replica of kDefaultCpuMilli and
+// kDefaultMemoryMib; one
+// replica a machine at most; a Node without a Site stands in one of its own, without a
+// jurisdiction, and is thus refused wherever residency is asked for. A Service that is being
+// removed keeps what it has until it is gone: it is load, and gets nothing new. A Node that drains
+// is as one that is not ready. What runs is what the Nodes' specs order.
 //
 // Pure. The objects are admitted ones (api/validate.h); what check(fleet) refuses beyond that, as a
 // Node in a Site that is not there, is for plan() to say.
@@ -17,6 +18,9 @@
 #include "control/place/fleet.h"
 
 namespace hf::control::place {
+
+inline constexpr std::int64_t kDefaultCpuMilli = 10;
+inline constexpr std::int64_t kDefaultMemoryMib = 16;
 
 struct FleetResources {
     std::vector<api::Object> sites;

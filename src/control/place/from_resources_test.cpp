@@ -18,24 +18,25 @@ FleetResources resources() {
     all.sites = {object(R"({"kind":"Site","metadata":{"name":"berlin"},"spec":{"jurisdiction":"DE",
         "faultDomain":"east","latencyMilliseconds":5,"pueMilli":1200}})")};
     all.nodes = {
-        object(R"({"kind":"Node","metadata":{"name":"b1"},"status":{"site":"berlin",
+        object(R"({"kind":"Node","metadata":{"name":"b1"},"spec":{"site":"berlin","services":[
+            {"namespace":"default","name":"eye","devices":[1]}]},"status":{
             "capacity":{"cpus":8,"memoryBytes":17179869184,"gpus":2,"gpuModel":"T4",
                         "priceMicros":500000,"wattsMax":300},
             "conditions":[{"type":"Ready","status":"True"}]}})"),
-        object(R"({"kind":"Node","metadata":{"name":"laptop"},"status":{
+        object(R"({"kind":"Node","metadata":{"name":"laptop"},"spec":{"services":[
+            {"namespace":"default","name":"brain"},{"namespace":"default","name":"old"}]},"status":{
             "capacity":{"cpus":4,"memoryBytes":8589934592},
             "conditions":[{"type":"Ready","status":"True"}]}})"),
     };
     all.services = {
         object(R"({"kind":"Service","metadata":{"name":"eye","namespace":"default"},"spec":{
             "model":"eye:1","replicas":2,"resources":{"cpuMilli":500,"gpuMilli":250},
-            "placement":{"jurisdictions":["DE"],"maxPerNode":2,"upstream":"brain"}},
-            "status":{"replicas":[{"node":"b1","devices":[1]}]}})"),
+            "placement":{"jurisdictions":["DE"],"maxPerNode":2,"upstream":"brain"}}})"),
         object(R"({"kind":"Service","metadata":{"name":"brain","namespace":"default"},
-            "spec":{"model":"brain:1"},"status":{"node":"laptop"}})"),
+            "spec":{"model":"brain:1"}})"),
         object(R"({"kind":"Service","metadata":{"name":"old","namespace":"default",
             "deletionTimestamp":"2026-11-29T00:00:00Z"},"spec":{"model":"old:1","replicas":5,
-            "resources":{"cpuMilli":3900}},"status":{"node":"laptop"}})"),
+            "resources":{"cpuMilli":3900}}})"),
     };
     return all;
 }
@@ -49,9 +50,9 @@ TEST(FleetFrom, ReadsWhatResourcesSay) {
     EXPECT_EQ(fleet.nodes[0].memory_mib, 16384);
     EXPECT_EQ(fleet.nodes[0].device_kind, "T4");
     EXPECT_EQ(fleet.nodes[1].device_kind, "cpu");
-    EXPECT_EQ(fleet.services[0].demand, (Demand{500, 64, 1, 250}));
+    EXPECT_EQ(fleet.services[0].demand, (Demand{500, kDefaultMemoryMib, 1, 250}));
     EXPECT_EQ(fleet.services[0].upstream, "default/brain");
-    EXPECT_EQ(fleet.services[1].demand, (Demand{100, 64, 0, 0}));
+    EXPECT_EQ(fleet.services[1].demand, (Demand{kDefaultCpuMilli, kDefaultMemoryMib, 0, 0}));
     EXPECT_EQ(fleet.services[2].replicas, 1);
     EXPECT_EQ(fleet.present.size(), 3u);
 }

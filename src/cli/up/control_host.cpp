@@ -1,0 +1,152 @@
+#include "cli/up/control_host.h"
+
+#include <pthread.h>
+
+#include <thread>
+
+#include "api/kinds.h"
+#include "base/mutex.h"
+#include "cli/commands.h"
+#include "cli/kubeconfig.h"
+#include "cli/up/identity.h"
+#include "control/apply/reconciler.h"
+#include "control/server/api_server.h"
+#include "control/server/kubeconfig.h"
+#include "control/server/node_routes.h"
+#include "resources/bootstrap.h"
+#include "store/sqlite.h"
+
+namespace hf::cli {
+namespace {
+
+// How often watches of the API look at their time.
+constexpr Duration kTick = std::chrono::seconds(1);
+
+class RealControlHost final : public ControlHost {
+public:
+    RealControlHost(World& world, vault::Vault& vault, ControlOptions options)
+        : world_(world), vault_(vault), options_(std::move(options)) {}
+
+    ~RealControlHost() override {
+        {
+            const MutexLock lock(mutex_);
+            stopping_ = true;
+        }
+        stop_.notify_all();
+        if (ticker_.joinable()) ticker_.join();
+    }
+
+    Status start() {
+        HF_TRY(world_.files.create_directories(options_.data));
+        store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
+        resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
+        HF_TRY(resources::ensure_builtin_roles(*resources_));
+        HF_TRY(make_default_policy());
+        control::ReconcilerOptions reconciler;
+        reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
+        reconciler.on_trouble = teller(world_, "reconciler");
+        reconciler_ = control::Reconciler::start(*resources_, std::move(reconciler));
+        return start_api();
+    }
+
+    resources::Resources& resources() override { return *resources_; }
+    std::string api_url() const override {
+        return url_of("https", options_.api.address, api_->port());
+    }
+    void heard(const std::string& node) override { reconciler_->heard(node); }
+
+    void drain() override {
+        // What is left on the API are watches, which clients take up again elsewhere or later.
+        api_->drain(std::chrono::seconds(1));
+    }
+
+private:
+    Status start_api() {
+        ApiIdentity identity =
+            HF_TRY(load_api_identity(world_, options_.data, options_.api.address));
+        tokens_ = std::make_unique<control::Tokens>(*resources_, world_.entropy);
+        api_server_ =
+            std::make_unique<control::ApiServer>(*resources_, *tokens_, std::string(kVersion));
+        http::Router router;
+        control::add_api_routes(router, *api_server_);
+        control::add_node_routes(router, *api_server_, *resources_,
+                                 [this](const std::string& node) { reconciler_->heard(node); });
+        options_.api.tls = std::move(identity.tls);
+        api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
+        const std::string path = options_.data + "/kubeconfig";
+        const std::string token = HF_TRY(admin_token(path));
+        const std::string text = control::kubeconfig({api_url(), identity.ca_pem, token});
+        HF_TRY(world_.files.write(path, as_bytes(text), env::Access::kPrivate));
+        ticker_ = std::thread([this] {
+            pthread_setname_np(pthread_self(), "hf-tick");
+            MutexLock lock(mutex_);
+            const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
+            while (!stop_.wait_for(lock, kTick, stopping)) api_server_->tick();
+        });
+        return {};
+    }
+
+    // What a reference stands for in the vault; empty when it is not there.
+    std::string digest_of(const std::string& text) {
+        const Result<vault::Reference> reference = vault::parse_reference(text);
+        if (!reference.ok()) return {};
+        const Result<vault::Descriptor> manifest = vault_.resolve(*reference);
+        return manifest.ok() ? manifest->digest.to_string() : std::string();
+    }
+
+    // The token of the last start when it is still good, so that copies of it keep working.
+    Result<std::string> admin_token(const std::string& kubeconfig) {
+        const Result<Kubeconfig> old = read_kubeconfig(world_, kubeconfig);
+        if (old.ok() && tokens_->authenticate(old->token).ok()) return old->token;
+        return tokens_->issue(control::admin_identity(), control::admin_identity());
+    }
+
+    // What is pushed with this folder's release key may run; nothing else may, until someone says
+    // so. A policy that is there already is left as it is.
+    Status make_default_policy() {
+        const std::string key = HF_TRY(load_release_key(world_, options_.data));
+        api::Object policy = api::Object::make("TrustPolicy", "", "default");
+        policy.edit_spec()["keys"] = json::Array{json::Value(key)};
+        resources::WriteOptions write;
+        write.who = api::Identity::of_system("up");
+        const Status status = resources_->create(std::move(policy), write).status();
+        return status.code() == Code::kAlreadyExists ? Status() : status;
+    }
+
+    World& world_;
+    vault::Vault& vault_;
+    ControlOptions options_;
+    std::unique_ptr<store::Store> store_;
+    std::unique_ptr<resources::Resources> resources_;
+    std::unique_ptr<control::Reconciler> reconciler_;
+    std::unique_ptr<control::Tokens> tokens_;
+    std::unique_ptr<control::ApiServer> api_server_;
+    std::unique_ptr<http::Server> api_;
+
+    Mutex mutex_;
+    ConditionVariable stop_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    std::thread ticker_;
+};
+
+}  // namespace
+
+std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port) {
+    const bool v6 = address.find(':') != std::string::npos;
+    return fmt::format("{}://{}:{}", scheme, v6 ? "[" + address + "]" : address, port);
+}
+
+std::function<void(const Status&)> teller(World& world, std::string part) {
+    return [&world, part = std::move(part)](const Status& trouble) {
+        world.note(fmt::format("{}: {}\n", part, trouble.message()));
+    };
+}
+
+Result<std::unique_ptr<ControlHost>> ControlHost::start(World& world, vault::Vault& vault,
+                                                        ControlOptions options) {
+    auto host = std::make_unique<RealControlHost>(world, vault, std::move(options));
+    HF_TRY(host->start());
+    return std::unique_ptr<ControlHost>(std::move(host));
+}
+
+}  // namespace hf::cli

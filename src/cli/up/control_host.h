@@ -1,0 +1,52 @@
+// ControlHost: the control plane of `holdfast up` and `holdfast server` over one data folder:
+// store, resource API, reconciler.
+//
+//     store.db                  the resources (store/sqlite.h); one process at a time has it
+//     pki/, keys/, kubeconfig   see identity.h
+//
+// Owned by one thread. Destruction stops everything; drain() first lets requests end.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "cli/world.h"
+#include "http/server.h"
+#include "resources/resources.h"
+#include "vault/vault.h"
+
+namespace hf::cli {
+
+struct ControlOptions {
+    std::string data;         // the folder; made when missing
+    http::ServerOptions api;  // its TLS is made here
+};
+
+class ControlHost {
+public:
+    virtual ~ControlHost() = default;
+
+    // `vault` is where model references are looked up. UNAVAILABLE when the address is taken or
+    // another process has the data folder. REQUIRES: world and vault outlive it.
+    static Result<std::unique_ptr<ControlHost>> start(World& world, vault::Vault& vault,
+                                                      ControlOptions options);
+
+    virtual resources::Resources& resources() = 0;
+    virtual std::string api_url() const = 0;  // "https://127.0.0.1:8443"
+
+    // A node of this process is alive.
+    virtual void heard(const std::string& node) = 0;
+
+    // Stops deciding; then ends connections once they are answered.
+    virtual void drain() = 0;
+};
+
+// "http://127.0.0.1:8080".
+std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port);
+
+// Says on the terminal what a part cannot do: where the store is in trouble, nobody reads it there.
+std::function<void(const Status&)> teller(World& world, std::string part);
+
+}  // namespace hf::cli

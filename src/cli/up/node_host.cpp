@@ -1,0 +1,87 @@
+#include "cli/up/node_host.h"
+
+#include "cli/commands.h"
+#include "cli/up/control_host.h"
+#include "cli/up/serving_host.h"
+#include "node/agent.h"
+#include "serve/oip.h"
+
+namespace hf::cli {
+namespace {
+
+class RealNodeHost final : public NodeHost {
+public:
+    RealNodeHost(World& world, NodeParts parts, NodeOptions options)
+        : world_(world), parts_(parts), options_(std::move(options)) {}
+
+    Status start() {
+        serve::Receipts::Options receipts;
+        receipts.folder = options_.data + "/receipts";
+        receipts.node = options_.name;
+        receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
+                                                 std::move(receipts)));
+        http::Router router;
+        serve::add_oip_routes(router, models_, receipts_.get());
+        inference_ = HF_TRY(http::Server::start(options_.inference, std::move(router)));
+        host_.set_base_url(reached_at());
+        return start_agent();
+    }
+
+    std::string inference_url() const override {
+        return url_of("http", options_.inference.address, inference_->port());
+    }
+
+    bool drain(Duration grace) override {
+        models_.set_ready(false);
+        agent_.reset();
+        return inference_->drain(grace);
+    }
+
+private:
+    std::string reached_at() const {
+        return options_.advertise.empty() ? inference_url() : options_.advertise;
+    }
+
+    Status start_agent() {
+        const env::Machine machine = world_.describe_machine();
+        node::AgentOptions agent;
+        agent.name = options_.name;
+        agent.memory_path = options_.data + "/node.json";
+        agent.facts.cpus = machine.cpus;
+        agent.facts.memory_bytes = machine.memory_bytes;
+        agent.facts.architecture = machine.architecture;
+        agent.facts.instruction_sets = machine.instruction_sets;
+        agent.facts.version = kVersion;
+        agent.facts.url = reached_at();
+        agent.facts.jurisdiction = options_.jurisdiction;
+        std::array<std::uint8_t, sizeof agent.seed> seed{};
+        world_.entropy.fill(seed);
+        std::memcpy(&agent.seed, seed.data(), seed.size());
+        agent.on_trouble = teller(world_, "node");
+        const node::Steps::World steps{parts_.vault, host_, world_.clock, parts_.source,
+                                       options_.jurisdiction};
+        agent_ = HF_TRY(
+            node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
+        return {};
+    }
+
+    World& world_;
+    const NodeParts parts_;
+    const NodeOptions options_;
+    serve::Models models_;
+    ServingHost host_{models_, world_.clock};
+    std::unique_ptr<serve::Receipts> receipts_;
+    std::unique_ptr<http::Server> inference_;
+    std::unique_ptr<node::Agent> agent_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<NodeHost>> NodeHost::start(World& world, NodeParts parts,
+                                                  NodeOptions options) {
+    auto host = std::make_unique<RealNodeHost>(world, parts, std::move(options));
+    HF_TRY(host->start());
+    return std::unique_ptr<NodeHost>(std::move(host));
+}
+
+}  // namespace hf::cli

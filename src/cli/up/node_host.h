@@ -1,0 +1,51 @@
+// NodeHost: what answers predictions in `holdfast up` and `holdfast agent`, over one data folder:
+// inference server, receipts, node agent.
+//
+//     receipts/   the log of predictions (serve/receipts.h)
+//     node.json   what the agent remembers (node/desired.h)
+//
+// Owned by one thread. Destruction stops everything; drain() first lets requests end.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "cli/world.h"
+#include "http/server.h"
+#include "node/control_plane.h"
+#include "node/model_source.h"
+#include "vault/vault.h"
+
+namespace hf::cli {
+
+struct NodeOptions {
+    std::string data;  // the folder; it is there
+    std::string name;  // of the Node
+    http::ServerOptions inference;
+    std::string advertise;     // the URL under which others reach it; empty: where it listens
+    std::string jurisdiction;  // whose law holds here; empty: unknown
+};
+
+struct NodeParts {
+    vault::Vault& vault;
+    node::ControlPlane& control_plane;
+    node::ModelSource* source = nullptr;  // null: the vault is all there is
+};
+
+class NodeHost {
+public:
+    virtual ~NodeHost() = default;
+
+    // REQUIRES: world and all parts outlive it.
+    static Result<std::unique_ptr<NodeHost>> start(World& world, NodeParts parts,
+                                                   NodeOptions options);
+
+    virtual std::string inference_url() const = 0;  // "http://127.0.0.1:8080"
+
+    // Withdraws readiness and ends connections once they are answered. True when none had to be
+    // cut.
+    virtual bool drain(Duration grace) = 0;
+};
+
+}  // namespace hf::cli

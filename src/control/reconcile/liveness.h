@@ -1,0 +1,52 @@
+// Liveness: which machines are alive, from the heartbeats that come in. A machine is lost when none
+// has come for a while, and found with the next one.
+//
+// A server that has just started, or was itself asleep, knows of nobody: it gives all a full term
+// first. And where most machines fall silent at once (kSilentPercentMax), it is likely the server
+// that is cut off: then none is declared lost for kStormPatience more, so that repair does not
+// storm.
+//
+// Pure: times are handed in, of a clock that only goes forward. Not thread-safe.
+
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+
+namespace hf::control {
+
+inline constexpr Duration kNodeTerm = std::chrono::milliseconds(1500);
+inline constexpr int kSilentPercentMax = 60;
+inline constexpr std::size_t kSilentCountMin = 4;  // of fewer machines, all may be lost
+inline constexpr Duration kStormPatience = std::chrono::seconds(5);
+
+class Liveness final {
+public:
+    explicit Liveness(Duration term = kNodeTerm) : term_(term) {}
+
+    void heard(const std::string& node, Duration now);
+
+    struct Change {
+        std::string node;
+        bool alive = false;
+        friend bool operator==(const Change&, const Change&) = default;
+    };
+    // The machines whose state differs from what was said of them last; `known` are those that
+    // there are, with what is believed of each.
+    std::vector<Change> update(const std::map<std::string, bool>& known, Duration now);
+
+    // When update() may have news without another heartbeat.
+    Duration next(Duration now) const;
+
+private:
+    Duration term_;
+    Duration last_update_{-1};
+    Duration storm_since_{-1};
+    std::map<std::string, Duration> heard_;
+};
+
+}  // namespace hf::control

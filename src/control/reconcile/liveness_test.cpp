@@ -1,0 +1,66 @@
+#include "control/reconcile/liveness.h"
+
+#include <gtest/gtest.h>
+
+namespace hf::control {
+namespace {
+
+using namespace std::chrono_literals;
+
+using Changes = std::vector<Liveness::Change>;
+
+TEST(Liveness, LosesWhoIsSilentAndFindsWhoSpeaks) {
+    Liveness liveness(1500ms);
+    EXPECT_EQ(liveness.update({{"a", false}}, 0ms), Changes{}) << "never heard";
+    liveness.heard("a", 100ms);
+    EXPECT_EQ(liveness.update({{"a", false}}, 100ms), (Changes{{"a", true}}));
+    EXPECT_EQ(liveness.update({{"a", true}}, 1600ms), Changes{});
+    EXPECT_EQ(liveness.next(1000ms), 1600ms);
+    EXPECT_EQ(liveness.update({{"a", true}}, 1601ms), (Changes{{"a", false}}));
+    EXPECT_EQ(liveness.update({{"a", false}}, 1700ms), Changes{});
+    liveness.heard("a", 1800ms);
+    EXPECT_EQ(liveness.update({{"a", false}}, 1800ms), (Changes{{"a", true}}));
+}
+
+TEST(Liveness, AServerThatHasJustStartedGivesAllATerm) {
+    Liveness liveness(1500ms);
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 50s), Changes{});
+    liveness.heard("a", 51s);
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 51400ms), Changes{});
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 51600ms), (Changes{{"b", false}}));
+}
+
+TEST(Liveness, WhoSleptBlamesNobody) {
+    Liveness liveness(1500ms);
+    liveness.heard("a", 0ms);
+    EXPECT_EQ(liveness.update({{"a", true}}, 0ms), Changes{});
+    EXPECT_EQ(liveness.update({{"a", true}}, 60s), Changes{}) << "this was not running meanwhile";
+    EXPECT_EQ(liveness.update({{"a", true}}, 60700ms), Changes{});
+    EXPECT_EQ(liveness.update({{"a", true}}, 60800ms), (Changes{{"a", false}}));
+}
+
+TEST(Liveness, MostMachinesSilentAtOnceIsTheServersOwnTrouble) {
+    Liveness liveness(1500ms);
+    std::map<std::string, bool> known;
+    for (const char* name : {"a", "b", "c", "d", "e"}) {
+        known[name] = true;
+        liveness.heard(name, 0ms);
+    }
+    liveness.update(known, 0ms);
+    liveness.heard("a", 1s);
+    EXPECT_EQ(liveness.update(known, 1400ms), Changes{});
+    EXPECT_EQ(liveness.update(known, 1600ms), Changes{}) << "four of five: no storm of repair";
+    Liveness patient = liveness;
+    for (Duration now = 2s; now < 6500ms; now += 500ms) {
+        patient.heard("a", now);
+        EXPECT_EQ(patient.update(known, now), Changes{});
+    }
+    patient.heard("a", 7s);
+    EXPECT_EQ(patient.update(known, 7s).size(), 4u) << "but they are not waited for for ever";
+    liveness.heard("b", 1700ms);
+    liveness.heard("c", 1700ms);
+    EXPECT_EQ(liveness.update(known, 1800ms), (Changes{{"d", false}, {"e", false}}));
+}
+
+}  // namespace
+}  // namespace hf::control

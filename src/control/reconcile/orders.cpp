@@ -1,0 +1,177 @@
+#include "control/reconcile/orders.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+
+#include <fmt/format.h>
+
+#include "control/place/from_resources.h"
+
+namespace hf::control {
+namespace {
+
+// One service on one machine.
+struct Seat {
+    std::string service;
+    std::string node;
+    friend auto operator<=>(const Seat&, const Seat&) = default;
+};
+
+const json::Array& items_of(const json::Value& value, std::string_view key) {
+    static const json::Array kNone;
+    const json::Array* found = json::find_array(value, key);
+    return found ? *found : kNone;
+}
+
+std::string service_of(const json::Value& order) {
+    return fmt::format("{}/{}", json::get_string(order, "namespace"),
+                       json::get_string(order, "name"));
+}
+
+std::vector<api::Object> values_of(const Objects& objects) {
+    std::vector<api::Object> values;
+    for (const auto& [key, object] : objects) values.push_back(object);
+    return values;
+}
+
+std::map<Seat, json::Value> present_orders(const Objects& nodes) {
+    std::map<Seat, json::Value> present;
+    for (const auto& [name, node] : nodes) {
+        for (const json::Value& order : items_of(node.spec(), "services")) {
+            present.emplace(Seat{service_of(order), name}, order);
+        }
+    }
+    return present;
+}
+
+// Which machines have each service from now on, with the GPUs of its replicas there.
+std::map<Seat, std::set<int>> seats_of(const place::Plan& plan) {
+    std::map<Seat, std::set<int>> seats;
+    for (const place::ServicePlan& service : plan.services) {
+        for (const place::Placed& placed : service.placed) {
+            std::set<int>& devices = seats[{service.service, placed.replica.node}];
+            devices.insert(placed.replica.devices.begin(), placed.replica.devices.end());
+        }
+        // Nobody else can take it: the lost machine keeps the order, the first by name first.
+        std::int64_t missing = service.missing();
+        for (const place::Displaced& lost : service.displaced) {
+            if (lost.why != place::Refusal::kNotReady || missing <= 0) continue;
+            --missing;
+            std::set<int>& devices = seats[{service.service, lost.replica.node}];
+            devices.insert(lost.replica.devices.begin(), lost.replica.devices.end());
+        }
+    }
+    return seats;
+}
+
+json::Value list_or_nothing(const json::Value& placement, std::string_view key) {
+    return items_of(placement, key);
+}
+
+struct OrderParts {
+    const api::Object& service;
+    const json::Value* before;  // null: the machine does not have it yet
+    const std::set<int>& devices;
+    std::int64_t epoch;
+};
+
+std::string digest_of(const OrderParts& parts, const Resolve& resolve) {
+    const std::string reference(json::get_string(parts.service.spec(), "model"));
+    const bool same = parts.before &&
+                      json::get_int(*parts.before, "generation") == parts.service.generation() &&
+                      json::get_string(*parts.before, "model") == reference;
+    if (same && json::find(*parts.before, "digest"))
+        return std::string(json::get_string(*parts.before, "digest"));
+    return resolve ? resolve(reference) : std::string();
+}
+
+json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
+    const json::Value& spec = parts.service.spec();
+    json::Object order{{"namespace", parts.service.ns()},
+                       {"name", parts.service.name()},
+                       {"uid", parts.service.uid()},
+                       {"generation", parts.service.generation()},
+                       {"epoch", parts.epoch},
+                       {"model", json::get_string(spec, "model")},
+                       {"device", json::get_string(spec, "device", "auto")},
+                       {"trustPolicy", json::get_string(spec, "trustPolicy", "default")}};
+    const std::string digest = digest_of(parts, resolve);
+    if (!digest.empty()) order["digest"] = digest;
+    if (!parts.devices.empty()) {
+        order["devices"] = json::Array(parts.devices.begin(), parts.devices.end());
+    }
+    if (const json::Value* placement = json::find(spec, "placement")) {
+        for (std::string_view key : {"jurisdictions", "forbiddenJurisdictions"}) {
+            json::Value list = list_or_nothing(*placement, key);
+            if (!list.get_array().empty()) order[key] = std::move(list);
+        }
+    }
+    return order;
+}
+
+json::Array policies_for(const json::Array& orders, const Objects& policies) {
+    std::set<std::string> names;
+    for (const json::Value& order : orders) {
+        names.emplace(json::get_string(order, "trustPolicy"));
+    }
+    json::Array result;
+    for (const std::string& name : names) {
+        const auto policy = policies.find(name);
+        if (policy == policies.end()) continue;
+        result.push_back({{"name", name},
+                          {"uid", policy->second.uid()},
+                          {"generation", policy->second.generation()},
+                          {"spec", policy->second.spec()}});
+    }
+    return result;
+}
+
+// The highest epoch that any order or status of each service names.
+std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster,
+                                               const std::map<Seat, json::Value>& present) {
+    std::map<std::string, std::int64_t> epochs;
+    for (const auto& [key, service] : cluster.services) {
+        epochs[key] = json::get_int(service.status(), "epoch");
+    }
+    for (const auto& [seat, order] : present) {
+        std::int64_t& epoch = epochs[seat.service];
+        epoch = std::max(epoch, json::get_int(order, "epoch"));
+    }
+    return epochs;
+}
+
+}  // namespace
+
+Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
+    Orders orders;
+    orders.plan = HF_TRY(place::plan(place::fleet_from(
+        {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)})));
+    const std::map<Seat, json::Value> present = present_orders(cluster.nodes);
+    const std::map<Seat, std::set<int>> seats = seats_of(orders.plan);
+    std::map<std::string, std::int64_t> epochs = epochs_now(cluster, present);
+    for (const auto& [seat, devices] : seats) {
+        const bool moved = !present.contains(seat) && !orders.epochs.contains(seat.service);
+        if (moved) orders.epochs[seat.service] = ++epochs[seat.service];
+    }
+    std::map<std::string, json::Array> wanted;
+    for (const auto& [seat, devices] : seats) {
+        const auto before = present.find(seat);
+        const bool stays = before != present.end();
+        const std::int64_t epoch =
+            stays ? json::get_int(before->second, "epoch") : orders.epochs[seat.service];
+        const OrderParts parts{cluster.services.at(seat.service), stays ? &before->second : nullptr,
+                               devices, epoch};
+        wanted[seat.node].push_back(order_for(parts, resolve));
+    }
+    for (const auto& [name, node] : cluster.nodes) {
+        json::Array services = std::move(wanted[name]);
+        json::Array policies = policies_for(services, cluster.policies);
+        const bool same = items_of(node.spec(), "services") == services &&
+                          items_of(node.spec(), "trustPolicies") == policies;
+        if (!same) orders.nodes.push_back({name, std::move(services), std::move(policies)});
+    }
+    return orders;
+}
+
+}  // namespace hf::control

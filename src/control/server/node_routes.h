@@ -1,0 +1,26 @@
+// What nodes say beside the verbs of the resource API, each as itself (client certificate):
+//
+//     POST /v1/node/heartbeat   it is alive                              204
+//     POST /v1/node/events      {"service", "uid", "warning", "reason", "message"}: an Event about
+//     a
+//                               service that it is ordered to run        204
+//
+// Thread-safe. REQUIRES: everything handed in outlives the HTTP server that the router goes into.
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "control/server/api_server.h"
+
+namespace hf::control {
+
+// The node's name when `who` is one.
+std::optional<std::string> node_of(const api::Identity& who);
+
+void add_node_routes(http::Router& router, ApiServer& api, resources::Resources& resources,
+                     std::function<void(const std::string& node)> on_heartbeat);
+
+}  // namespace hf::control

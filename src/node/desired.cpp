@@ -1,0 +1,181 @@
+#include "node/desired.h"
+
+#include "base/text.h"
+
+namespace hf::node {
+namespace {
+
+constexpr std::int64_t kMemoryVersion = 1;
+
+std::vector<std::string> texts(const json::Value& value, std::string_view key) {
+    std::vector<std::string> found;
+    const json::Array* items = json::find_array(value, key);
+    for (const json::Value& item : items ? *items : json::Array()) {
+        if (item.is_string()) found.emplace_back(json::as_view(item.get_string()));
+    }
+    return found;
+}
+
+const json::Array& items_of(const json::Value& value, std::string_view key) {
+    static const json::Array kNone;
+    const json::Array* found = json::find_array(value, key);
+    return found ? *found : kNone;
+}
+
+// The policy of that name among the orders.
+void take_policy(Wish& wish, const json::Value& spec) {
+    for (const json::Value& policy : items_of(spec, "trustPolicies")) {
+        if (json::get_string(policy, "name") != wish.policy) continue;
+        wish.policy_version = fmt::format("{}/{}", json::get_string(policy, "uid"),
+                                          json::get_int(policy, "generation"));
+        const json::Value* demands = json::find(policy, "spec");
+        wish.policy_text = json::write_canonical(demands ? *demands : json::Value(json::Object()));
+        return;
+    }
+}
+
+Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
+    Wish wish;
+    const std::string ns = HF_TRY(json::need_string(order, "namespace"));
+    const std::string name = HF_TRY(json::need_string(order, "name"));
+    wish.service = fmt::format("{}/{}", ns, name);
+    wish.reference = HF_TRY(json::need_string(order, "model"));
+    wish.uid = std::string(json::get_string(order, "uid"));
+    wish.generation = json::get_int(order, "generation");
+    wish.epoch = json::get_int(order, "epoch");
+    wish.digest = std::string(json::get_string(order, "digest"));
+    wish.device = std::string(json::get_string(order, "device", "auto"));
+    wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
+    wish.jurisdictions = texts(order, "jurisdictions");
+    wish.forbidden = texts(order, "forbiddenJurisdictions");
+    take_policy(wish, spec);
+    return wish;
+}
+
+json::Array to_json(const std::vector<std::string>& texts) {
+    return json::Array(texts.begin(), texts.end());
+}
+
+json::Value to_json(const Wish& wish) {
+    return {{"service", wish.service},
+            {"uid", wish.uid},
+            {"generation", wish.generation},
+            {"epoch", wish.epoch},
+            {"reference", wish.reference},
+            {"digest", wish.digest},
+            {"device", wish.device},
+            {"policy", wish.policy},
+            {"policyVersion", wish.policy_version},
+            {"policyText", wish.policy_text},
+            {"jurisdictions", to_json(wish.jurisdictions)},
+            {"forbidden", to_json(wish.forbidden)}};
+}
+
+Result<Wish> wish_from(const json::Value& value) {
+    Wish wish;
+    wish.service = HF_TRY(json::need_string(value, "service"));
+    wish.reference = HF_TRY(json::need_string(value, "reference"));
+    wish.digest = HF_TRY(json::need_string(value, "digest"));
+    wish.uid = std::string(json::get_string(value, "uid"));
+    wish.generation = json::get_int(value, "generation");
+    wish.epoch = json::get_int(value, "epoch");
+    wish.device = std::string(json::get_string(value, "device"));
+    wish.policy = std::string(json::get_string(value, "policy"));
+    wish.policy_version = std::string(json::get_string(value, "policyVersion"));
+    wish.policy_text = std::string(json::get_string(value, "policyText"));
+    wish.jurisdictions = texts(value, "jurisdictions");
+    wish.forbidden = texts(value, "forbidden");
+    return wish;
+}
+
+json::Value to_json(const std::string& service, const Refusal& refusal) {
+    return {{"service", service},
+            {"digest", refusal.digest},
+            {"policyVersion", refusal.policy_version},
+            {"device", refusal.device},
+            {"step", static_cast<int>(refusal.step)},
+            {"code", static_cast<int>(refusal.why.code())},
+            {"message", refusal.why.message()}};
+}
+
+Result<Refusal> refusal_from(const json::Value& value) {
+    Refusal refusal;
+    refusal.digest = HF_TRY(json::need_string(value, "digest"));
+    refusal.policy_version = std::string(json::get_string(value, "policyVersion"));
+    refusal.device = std::string(json::get_string(value, "device"));
+    const std::int64_t step = HF_TRY(json::need_int(value, "step"));
+    const std::int64_t code = HF_TRY(json::need_int(value, "code"));
+    const bool known = step >= 0 && step < static_cast<std::int64_t>(kStepCount) && code > 0 &&
+                       code <= static_cast<std::int64_t>(Code::kUnauthenticated);
+    if (!known) return invalid_argument("a refusal of step {} with code {}", step, code);
+    refusal.step = static_cast<Step>(step);
+    refusal.why = Status(static_cast<Code>(code), std::string(json::get_string(value, "message")));
+    return refusal;
+}
+
+}  // namespace
+
+Result<Desired> read_desired(const api::Object& node) {
+    Desired desired;
+    desired.uid = std::string(node.uid());
+    desired.generation = node.generation();
+    std::size_t index = 0;
+    for (const json::Value& order : items_of(node.spec(), "services")) {
+        Wish wish = HF_TRY(read_wish(order, node.spec())
+                               .context("node {}: spec.services[{}]", node.name(), index++));
+        const std::string service = wish.service;
+        if (!desired.wishes.emplace(service, std::move(wish)).second) {
+            return invalid_argument("node {}: spec.services names {} twice", node.name(), service);
+        }
+    }
+    return desired;
+}
+
+Status check_follows(const Desired& last, const Desired& next) {
+    if (last.uid != next.uid || next.generation >= last.generation) return {};
+    return failed_precondition(
+        "orders of generation {} came after those of generation {}: the control plane's state is "
+        "older than what this node has followed. It keeps what it has; to follow the older orders, "
+        "delete the Node and let it enlist anew",
+        next.generation, last.generation);
+}
+
+std::string write_memory(const Memory& memory) {
+    json::Array active;
+    for (const auto& [service, wish] : memory.active) active.push_back(to_json(wish));
+    json::Array refusals;
+    for (const auto& [service, list] : memory.refusals) {
+        for (const Refusal& refusal : list) refusals.push_back(to_json(service, refusal));
+    }
+    return json::write(json::Object{{"version", kMemoryVersion},
+                                    {"node", memory.node.json()},
+                                    {"active", std::move(active)},
+                                    {"refusals", std::move(refusals)}}) +
+           "\n";
+}
+
+Result<Memory> read_memory(std::string_view text) {
+    const json::Value value = HF_TRY(json::parse(text, kMaxMemoryBytes));
+    const std::int64_t version = json::get_int(value, "version");
+    if (version != kMemoryVersion) {
+        return invalid_argument("version {} where {} is known", version, kMemoryVersion);
+    }
+    Memory memory;
+    const json::Value* node = json::find(value, "node");
+    if (!node) return invalid_argument("there is no node in it");
+    memory.node = HF_TRY(api::Object::from_json(*node));
+    for (const json::Value& each : items_of(value, "active")) {
+        Wish wish = HF_TRY(wish_from(each));
+        const std::string service = wish.service;
+        memory.active.insert_or_assign(service, std::move(wish));
+    }
+    for (const json::Value& each : items_of(value, "refusals")) {
+        const std::string service = HF_TRY(json::need_string(each, "service"));
+        std::vector<Refusal>& list = memory.refusals[service];
+        Refusal refusal = HF_TRY(refusal_from(each));
+        if (list.size() < kMaxRefusals) list.push_back(std::move(refusal));
+    }
+    return memory;
+}
+
+}  // namespace hf::node

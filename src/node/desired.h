@@ -1,0 +1,44 @@
+// Desired: what this node shall run, read from its Node object (api/kinds/node.cpp), and what it
+// must remember of it across a restart without a network: the last orders, what answered, and what
+// was refused.
+//
+// Pure; values. The object comes over the network or from the disk, so nothing in it is trusted to
+// be well-formed: entries that cannot be read are INVALID_ARGUMENT and name themselves.
+
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "api/object.h"
+#include "node/lifecycle.h"
+
+namespace hf::node {
+
+inline constexpr std::size_t kMaxMemoryBytes = 16u << 20;
+
+struct Desired {
+    std::string uid;                     // of the Node
+    std::int64_t generation = 0;         // of its spec; only grows
+    std::map<std::string, Wish> wishes;  // by service
+};
+
+Result<Desired> read_desired(const api::Object& node);
+
+// Whether `next` may follow `last`: orders only grow. FAILED_PRECONDITION says which was older. A
+// Node that was made anew starts again.
+Status check_follows(const Desired& last, const Desired& next);
+
+struct Memory {
+    api::Object node;                    // with the orders followed last
+    std::map<std::string, Wish> active;  // what answered, as it was wished for; digest always set
+    std::map<std::string, std::vector<Refusal>> refusals;  // by service
+};
+
+std::string write_memory(const Memory& memory);
+
+// INVALID_ARGUMENT or DATA_LOSS when these are not the bytes of write_memory().
+Result<Memory> read_memory(std::string_view text);
+
+}  // namespace hf::node

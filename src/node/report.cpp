@@ -1,0 +1,61 @@
+#include "node/report.h"
+
+namespace hf::node {
+namespace {
+
+json::Value condition(const Condition& of, std::int64_t generation) {
+    return {{"type", of.type},
+            {"status", of.truth ? "True" : "False"},
+            {"reason", of.reason},
+            {"message", of.message},
+            {"observedGeneration", generation},
+            {"lastTransitionTime", format_rfc3339(of.changed)}};
+}
+
+json::Value service_status(const std::string& service, const Slot& slot, const Running* running) {
+    const std::size_t slash = service.find('/');
+    json::Object status{{"namespace", service.substr(0, slash)},
+                        {"name", service.substr(slash + 1)},
+                        {"observedGeneration", slot.wish.generation},
+                        {"epoch", slot.wish.epoch}};
+    if (!slot.active_digest.empty()) status["digest"] = slot.active_digest;
+    if (running && running->digest == slot.active_digest) {
+        status["url"] = running->url;
+        status["device"] = running->device;
+        status["format"] = running->format;
+        status["signer"] = running->signer;
+        status["sizeBytes"] = static_cast<std::int64_t>(running->size_bytes);
+    }
+    json::Array conditions;
+    for (const Condition& each : slot.conditions) {
+        conditions.push_back(condition(each, slot.wish.generation));
+    }
+    status["conditions"] = std::move(conditions);
+    return status;
+}
+
+}  // namespace
+
+json::Object node_status(const Report& report, Instant now) {
+    const NodeFacts& facts = report.facts;
+    json::Object status{{"capacity", {{"cpus", facts.cpus}, {"memoryBytes", facts.memory_bytes}}},
+                        {"architecture", facts.architecture},
+                        {"version", facts.version},
+                        {"url", facts.url},
+                        {"observedGeneration", report.generation},
+                        {"heartbeatTime", format_rfc3339(now)},
+                        {"devices", json::Array{"cpu", "ref"}},
+                        {"instructionSets", json::Array(facts.instruction_sets.begin(),
+                                                        facts.instruction_sets.end())}};
+    if (!facts.jurisdiction.empty()) status["jurisdiction"] = facts.jurisdiction;
+    json::Array services;
+    for (const auto& [service, slot] : report.state.slots) {
+        const auto running = report.running.find(service);
+        services.push_back(service_status(
+            service, slot, running == report.running.end() ? nullptr : &running->second));
+    }
+    status["services"] = std::move(services);
+    return status;
+}
+
+}  // namespace hf::node
