@@ -1,5 +1,7 @@
 #include "crypto/certificates.h"
 
+#include <openssl/err.h>
+
 #include "crypto/issuing.h"
 
 namespace hf::crypto {
@@ -56,6 +58,28 @@ Result<CertificateFacts> read_certificate(std::string_view pem) {
     facts.not_after = instant_of(X509_get0_notAfter(certificate.get()));
     facts.is_ca = X509_check_ca(certificate.get()) == 1;
     return facts;
+}
+
+Result<Digest> certificate_digest(std::string_view pem) {
+    const openssl::Certificate certificate = HF_TRY(parse_certificate(pem));
+    std::array<std::uint8_t, Digest::kSize> bytes{};
+    HF_CHECK(X509_digest(certificate.get(), EVP_sha256(), bytes.data(), nullptr) == 1);
+    return Digest(bytes);
+}
+
+Status check_authority(const Credential& authority, std::string_view root_pem) {
+    const openssl::Certificate own =
+        HF_TRY(parse_certificate(authority.certificate_pem).context("the authority"));
+    const openssl::Certificate root = HF_TRY(parse_certificate(root_pem).context("the root"));
+    const openssl::Key key = handle_of(authority.key);
+    const bool whole = X509_check_private_key(own.get(), key.get()) == 1;
+    const bool signed_by_root = X509_check_issued(root.get(), own.get()) == X509_V_OK &&
+                                X509_verify(own.get(), X509_get0_pubkey(root.get())) == 1;
+    ERR_clear_error();
+    if (X509_check_ca(own.get()) != 1) return failed_precondition("it is no authority");
+    if (!whole) return failed_precondition("the key is not that of the authority's certificate");
+    if (!signed_by_root) return failed_precondition("the root did not sign the authority");
+    return {};
 }
 
 }  // namespace hf::crypto

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "crypto/ecdsa.h"
@@ -56,5 +57,12 @@ struct CertificateFacts {
 
 // What the first certificate of a PEM text says; nothing is verified.
 Result<CertificateFacts> read_certificate(std::string_view pem);
+
+// The SHA-256 of the DER of the first certificate: its fingerprint, as browsers show it.
+Result<Digest> certificate_digest(std::string_view pem);
+
+// Whether `authority` is whole and `root_pem` signed it. FAILED_PRECONDITION says what does not
+// fit; times are not looked at.
+Status check_authority(const Credential& authority, std::string_view root_pem);
 
 }  // namespace hf::crypto

@@ -17,6 +17,13 @@ const EVP_MD* algorithm() {
 
 }  // namespace
 
+bool same_digest(const Digest& a, const Digest& b) {
+    std::uint8_t difference = 0;
+    for (std::size_t i = 0; i < Digest::kSize; ++i)
+        difference = static_cast<std::uint8_t>(difference | (a.bytes()[i] ^ b.bytes()[i]));
+    return difference == 0;
+}
+
 struct Sha256::State {
     std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context{EVP_MD_CTX_new(),
                                                                     EVP_MD_CTX_free};

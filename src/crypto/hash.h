@@ -11,6 +11,9 @@ namespace hf::crypto {
 
 Digest sha256(ByteView bytes);
 
+// Whether they are equal, in a time that does not depend on where they differ: for secrets.
+bool same_digest(const Digest& a, const Digest& b);
+
 // In pieces. Not thread-safe; finish() ends it.
 class Sha256 final {
 public:

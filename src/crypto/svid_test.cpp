@@ -137,6 +137,7 @@ TEST_F(Svids, OthersAreRefused) {
     expect_refused(forged("URI:https://plant.example/a", kLeaf, kSign), "no SPIFFE ID");
     expect_refused(forged("URI:spiffe://other.example/a", kLeaf, kSign), "'other.example'");
     expect_refused(forged(kName, "critical,CA:TRUE", "critical,keyCertSign"), "an authority");
+    expect_refused(forged(kName, "critical,CA:TRUE", kSign), "an authority");
     expect_refused(forged(kName, kLeaf, "critical,digitalSignature,keyCertSign"), "may sign");
     expect_refused(forged(kName, kLeaf, "critical,keyAgreement"), "digital signatures");
     expect_refused("", "no alternative name");  // the intermediate is no machine
@@ -178,6 +179,30 @@ TEST_F(Svids, ARequestIsSignedByItsOwnKeyOrRefused) {
     EXPECT_EQ(read_signing_request(root_.certificate_pem).status().code(), Code::kInvalidArgument);
     EXPECT_EQ(read_signing_request(std::string(1 << 20, 'A')).status().code(),
               Code::kInvalidArgument);
+}
+
+TEST(Authority, IsCheckedAgainstItsKeyAndItsRoot) {
+    const Credential root = make_root("root", kNow, kYear).value();
+    const Credential other = make_root("root", kNow, kYear).value();
+    const Credential good = issue_intermediate(root, "authority", kNow, kYear).value();
+    const Credential foreign = issue_intermediate(other, "authority", kNow, kYear).value();
+    EXPECT_TRUE(check_authority(good, root.certificate_pem).ok());
+    const Credential server =
+        issue_server_certificate(good, {{"localhost"}, {}}, kNow, kYear).value();
+    const std::vector<std::pair<Credential, std::string_view>> cases{
+        {foreign, "the root did not sign"},
+        {{foreign.key, good.certificate_pem}, "the key is not"},
+        {server, "no authority"},
+    };
+    for (const auto& [credential, says] : cases) {
+        const Status status = check_authority(credential, root.certificate_pem);
+        EXPECT_EQ(status.code(), Code::kFailedPrecondition) << says;
+        EXPECT_NE(status.message().find(says), std::string::npos) << status.to_string();
+    }
+    EXPECT_EQ(check_authority(good, "nonsense").code(), Code::kInvalidArgument);
+    EXPECT_EQ(certificate_digest("nonsense").status().code(), Code::kInvalidArgument);
+    EXPECT_NE(certificate_digest(root.certificate_pem).value(),
+              certificate_digest(other.certificate_pem).value());
 }
 
 }  // namespace

@@ -58,9 +58,11 @@ TestCertificate make_certificate(const TestSubject& subject, const TestCertifica
             PEM_read_bio_X509(view_of(issuer->certificate_pem).get(), nullptr, nullptr, nullptr));
         issuer_key.reset(
             PEM_read_bio_PrivateKey(view_of(issuer->key_pem).get(), nullptr, nullptr, nullptr));
-        extend(made.get(), NID_subject_alt_name, subject.alternatives);
+        if (!subject.alternatives.empty())
+            extend(made.get(), NID_subject_alt_name, subject.alternatives);
         extend(made.get(), NID_ext_key_usage, subject.usage);
-    } else {
+    }
+    if (!issuer || subject.authority) {
         extend(made.get(), NID_basic_constraints, "critical,CA:TRUE");
     }
     const X509* signer = issuer ? issuer_certificate.get() : made.get();

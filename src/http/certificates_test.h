@@ -17,6 +17,7 @@ struct TestSubject {
     std::string usage = "serverAuth,clientAuth";
     long starts_in_s = -3600;
     long ends_in_s = 3600;
+    bool authority = false;  // with an issuer: may sign too
 };
 
 // Self-signed, and good as an authority, when `issuer` is null.

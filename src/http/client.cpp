@@ -159,10 +159,21 @@ std::string head_of(const Hop& hop, std::uint64_t body_bytes) {
     return text + "\r\n";
 }
 
+bool must_be_tls(const ClientOptions& options) {
+    return options.tls13_only || options.pinned_ca_sha256;
+}
+
 class BeastClient final : public Client {
 public:
-    BeastClient(ClientOptions options, std::unique_ptr<asio::ssl::context> tls)
-        : options_(std::move(options)), tls_(std::move(tls)) {}
+    explicit BeastClient(ClientOptions options) : options_(std::move(options)) {}
+
+    // What is wrong with the options is said before the first request.
+    Status prepare() {
+        const bool particular = !options_.ca_pem.empty() || !options_.certificate_pem.empty() ||
+                                must_be_tls(options_);
+        if (particular) tls_ = HF_TRY(make_client_context(options_));
+        return {};
+    }
 
     Result<Response> send(const ClientRequest& request) override {
         pulse_ = request.pulse;
@@ -255,6 +266,9 @@ private:
             return unavailable("{}: the name {} is unknown: {}", hop.name(), url.host,
                                error.message());
         }
+        if (!url.tls && must_be_tls(options_)) {
+            return invalid_argument("{}: this client speaks TLS only: want https://", hop.name());
+        }
         if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
         auto link = std::make_unique<Link>(
             url.origin(), Transport(Tcp::socket(loop_), url.tls ? tls_.get() : nullptr));
@@ -274,7 +288,14 @@ private:
         const ErrorCode error =
             wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
         if (!error) return {};
-        if (const long verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
+        const long verdict = SSL_get_verify_result(ssl);
+        if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
+            return unauthenticated(
+                "{}: the server shows no certificate of the authority that is expected ({}); it is "
+                "another server, or its authority was made anew",
+                hop.name(), options_.pinned_ca_sha256.value_or(Digest()).to_string());
+        }
+        if (verdict != X509_V_OK) {
             return unauthenticated(
                 "{}: the server's certificate is not to be trusted: {}; "
                 "name the authority that issued it",
@@ -407,10 +428,9 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Client>> Client::create(ClientOptions options) {
-    std::unique_ptr<asio::ssl::context> tls;
-    const bool particular = !options.ca_pem.empty() || !options.certificate_pem.empty();
-    if (particular) tls = HF_TRY(make_client_context(options));
-    return std::make_unique<BeastClient>(std::move(options), std::move(tls));
+    auto client = std::make_unique<BeastClient>(std::move(options));
+    HF_TRY(client->prepare());
+    return client;
 }
 
 }  // namespace hf::http

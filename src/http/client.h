@@ -7,9 +7,11 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/digest.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "http/message.h"
@@ -24,6 +26,14 @@ struct ClientOptions {
     std::string ca_pem;           // trusted in addition to the system's; empty: system only
     std::string certificate_pem;  // shown to servers that ask; empty: none
     std::string key_pem;          // of the certificate
+
+    // TLS 1.3 or nothing; http:// is INVALID_ARGUMENT, as it is with a pin.
+    bool tls13_only = false;
+
+    // When set, a server is believed when an authority among the certificates that it shows has
+    // this SHA-256 (of its DER) and signed, by way of the others, a certificate for that host. No
+    // other authority counts then: neither the system's nor `ca_pem`.
+    std::optional<Digest> pinned_ca_sha256;
 };
 
 struct ClientRequest {

@@ -98,7 +98,7 @@ private:
         transport_.expires_after(limits_.handshake_timeout);
         const ErrorCode error = co_await transport_.handshake(asio::ssl::stream_base::server);
         if (error) co_return false;
-        client_name_ = peer_common_name(transport_.ssl());
+        describe_peer(transport_.ssl(), sender_);
         co_return true;
     }
 
@@ -151,8 +151,7 @@ private:
         if (error) co_return after_error(error);
         if (std::optional<Response> refusal = refuse_framing(parser.get())) co_return refusal;
         request = to_request(parser.get());
-        request.peer = peer_;
-        request.client_name = client_name_;
+        add_sender(request);
         if (expects_continue(parser.get())) {
             std::array<asio::const_buffer, 1> go_on{asio::buffer(kGoOn)};
             error = co_await transport_.write(go_on);
@@ -162,6 +161,17 @@ private:
         if (error) co_return after_error(error);
         request.body = std::move(parser.get().body());
         co_return std::nullopt;
+    }
+
+    void add_sender(Request& request) const {
+        request.peer = peer_;
+        request.tls_version = sender_.tls_version;
+        request.client_name = sender_.client_name;
+        request.client_uris = sender_.client_uris;
+        request.client_serial = sender_.client_serial;
+        request.client_key = sender_.client_key;
+        request.client_not_after = sender_.client_not_after;
+        request.client_is_authority = sender_.client_is_authority;
     }
 
     std::optional<Response> after_error(const ErrorCode& error) {
@@ -271,7 +281,7 @@ private:
     Transport transport_;
     beast::flat_buffer buffer_;
     const std::string peer_;
-    std::string client_name_;
+    Request sender_;     // only what the handshake told
     bool busy_ = false;  // between the first byte of a request and the last of its answer
     bool gone_ = false;  // nobody reads what we would send
     bool stop_ = false;  // the stream is to end

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/status.h"
+#include "base/time.h"
 
 namespace hf::http {
 
@@ -40,7 +42,16 @@ struct Request {
     Headers headers;
     Bytes body;
     std::string peer;         // "127.0.0.1:50123"
+    std::string tls_version;  // "TLSv1.3"; empty without TLS
     std::string client_name;  // of a verified client certificate; empty without one
+
+    // The rest that a verified client certificate says; as here without one. Whoever goes by it
+    // looks at the time too: a connection may outlive the certificate.
+    std::vector<std::string> client_uris;  // its URI alternative names
+    std::string client_serial;             // in hex
+    Digest client_key;  // SHA-256 of its key: SubjectPublicKeyInfo in PEM, as OpenSSL writes it
+    Instant client_not_after;
+    bool client_is_authority = false;  // it might sign others
 
     std::optional<std::string_view> query_value(std::string_view name) const;
 

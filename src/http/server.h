@@ -66,11 +66,16 @@ struct Limits {
 };
 
 // TLS 1.2 and 1.3. With `client_ca_pem`, a client may show a certificate; one that does not verify
-// ends the handshake, and a good one's subject common name is Request::client_name.
+// ends the handshake, and what a good one says is in Request::client_name and the fields after it.
 struct Tls {
-    std::string certificate_pem;  // the leaf first, then its chain
+    std::string certificate_pem;  // the leaf first, then its chain, all of which is sent
     std::string key_pem;
     std::string client_ca_pem;
+    bool tls13_only = false;
+
+    // A client certificate that is good but for its end is let through, for handlers that tell its
+    // holder what to do. All of them must then compare Request::client_not_after.
+    bool admit_expired_clients = false;
 };
 
 struct ServerOptions {

@@ -1,10 +1,13 @@
 #include "http/tls.h"
 
+#include <array>
+#include <ctime>
 #include <string_view>
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/ip/address.hpp>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -58,41 +61,51 @@ Status trust(ssl::context& context, std::string_view ca_pem) {
     return {};
 }
 
-}  // namespace
-
-Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls) {
-    std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_server));
-    HF_TRY(use_certificate(*context, tls.certificate_pem, tls.key_pem));
-    SSL_CTX* const handle = context->native_handle();
-    SSL_CTX_set_alpn_select_cb(handle, select_protocol, nullptr);
-    // Without a session context, OpenSSL refuses to resume sessions that had client certificates.
-    constexpr unsigned char kSession[] = "holdfast";
-    SSL_CTX_set_session_id_context(handle, kSession, sizeof kSession - 1);
-    if (!tls.client_ca_pem.empty()) {
-        HF_TRY(trust(*context, tls.client_ca_pem));
-        SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
-    }
-    return context;
+// A leaf's end is left to the handlers; an authority's is not.
+int admit_expired(int verified, X509_STORE_CTX* context) {
+    const bool leaf_ended =
+        X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED &&
+        X509_STORE_CTX_get_error_depth(context) == 0;
+    if (verified == 1 || !leaf_ended) return verified;
+    X509_STORE_CTX_set_error(context, X509_V_OK);
+    return 1;
 }
 
-Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& options) {
-    std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_client));
-    ErrorCode ignored;  // a system without authorities trusts those of the options only
-    context->set_default_verify_paths(ignored);
-    ERR_clear_error();
-    if (!options.ca_pem.empty()) HF_TRY(trust(*context, options.ca_pem));
-    if (!options.certificate_pem.empty()) {
-        HF_TRY(use_certificate(*context, options.certificate_pem, options.key_pem));
-    }
-    SSL_CTX* const handle = context->native_handle();
-    SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_alpn_protos(handle, kAlpnProtocols, kAlpnSize);
-    return context;
+Digest digest_of(const X509* certificate) {
+    std::array<std::uint8_t, Digest::kSize> bytes{};
+    unsigned size = 0;
+    HF_CHECK(X509_digest(certificate, EVP_sha256(), bytes.data(), &size) == 1);
+    return Digest(bytes);
 }
 
-std::string peer_common_name(SSL* ssl) {
-    X509* const certificate = SSL_get0_peer_certificate(ssl);
-    if (!certificate) return {};
+// OpenSSL's own verification, with the pinned authority as the only one trusted. A leaf is never
+// that: who holds its key holds no authority.
+int verify_pinned(X509_STORE_CTX* context, void* pin) {
+    const auto& wanted = *static_cast<const Digest*>(pin);
+    X509* const leaf = X509_STORE_CTX_get0_cert(context);
+    STACK_OF(X509)* const shown = X509_STORE_CTX_get0_untrusted(context);
+    STACK_OF(X509)* const trusted = sk_X509_new_null();
+    for (int at = 0; at < sk_X509_num(shown); ++at) {
+        X509* const certificate = sk_X509_value(shown, at);
+        if (certificate == leaf || X509_cmp(certificate, leaf) == 0) continue;
+        if (X509_check_ca(certificate) != 1 || digest_of(certificate) != wanted) continue;
+        sk_X509_push(trusted, certificate);
+        break;
+    }
+    int verdict = 0;
+    if (sk_X509_num(trusted) == 0) {
+        X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
+    } else {
+        X509_STORE_CTX_set0_trusted_stack(context, trusted);
+        X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context),
+                                    X509_V_FLAG_PARTIAL_CHAIN);
+        verdict = X509_verify_cert(context);
+    }
+    sk_X509_free(trusted);
+    return verdict > 0 ? 1 : 0;
+}
+
+std::string common_name_of(const X509* certificate) {
     const X509_NAME* subject = X509_get_subject_name(certificate);
     const int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
     if (at < 0 || X509_NAME_get_index_by_NID(subject, NID_commonName, at) >= 0) return {};
@@ -103,6 +116,105 @@ std::string peer_common_name(SSL* ssl) {
     std::string name(reinterpret_cast<char*>(utf8), static_cast<std::size_t>(size));
     OPENSSL_free(utf8);
     return name;
+}
+
+std::string text_of(const ASN1_STRING* text) {
+    return std::string(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                       static_cast<std::size_t>(ASN1_STRING_length(text)));
+}
+
+// From all lists of alternative names, although RFC 5280 allows but one: none goes unseen.
+std::vector<std::string> uris_of(const X509* certificate) {
+    std::vector<std::string> uris;
+    int at = -1;
+    while (auto* names = static_cast<GENERAL_NAMES*>(
+               X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, &at))) {
+        for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+            int kind = 0;
+            const void* value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &kind);
+            if (kind == GEN_URI) uris.push_back(text_of(static_cast<const ASN1_STRING*>(value)));
+        }
+        GENERAL_NAMES_free(names);
+    }
+    ERR_clear_error();
+    return uris;
+}
+
+Digest key_digest(X509* certificate) {
+    BIO* const out = BIO_new(BIO_s_mem());
+    HF_CHECK(PEM_write_bio_PUBKEY(out, X509_get0_pubkey(certificate)) == 1);
+    char* pem = nullptr;
+    const auto size = static_cast<std::size_t>(BIO_get_mem_data(out, &pem));
+    std::array<std::uint8_t, Digest::kSize> bytes{};
+    HF_CHECK(EVP_Digest(pem, size, bytes.data(), nullptr, EVP_sha256(), nullptr) == 1);
+    BIO_free(out);
+    return Digest(bytes);
+}
+
+Instant end_of(const X509* certificate) {
+    std::tm parts{};
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) return {};
+    return Instant(std::chrono::seconds(timegm(&parts)));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls) {
+    std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_server));
+    HF_TRY(use_certificate(*context, tls.certificate_pem, tls.key_pem));
+    SSL_CTX* const handle = context->native_handle();
+    SSL_CTX_set_alpn_select_cb(handle, select_protocol, nullptr);
+    // Without a session context, OpenSSL refuses to resume sessions that had client certificates.
+    constexpr unsigned char kSession[] = "holdfast";
+    SSL_CTX_set_session_id_context(handle, kSession, sizeof kSession - 1);
+    if (tls.tls13_only) SSL_CTX_set_min_proto_version(handle, TLS1_3_VERSION);
+    if (!tls.client_ca_pem.empty()) {
+        HF_TRY(trust(*context, tls.client_ca_pem));
+        SSL_CTX_set_verify(handle, SSL_VERIFY_PEER,
+                           tls.admit_expired_clients ? admit_expired : nullptr);
+    }
+    return context;
+}
+
+Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& options) {
+    std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_client));
+    SSL_CTX* const handle = context->native_handle();
+    if (options.pinned_ca_sha256) {
+        auto* pin = const_cast<Digest*>(&*options.pinned_ca_sha256);  // OpenSSL's void*; only read
+        SSL_CTX_set_cert_verify_callback(handle, verify_pinned, pin);
+    } else {
+        ErrorCode ignored;  // a system without authorities trusts those of the options only
+        context->set_default_verify_paths(ignored);
+        ERR_clear_error();
+        if (!options.ca_pem.empty()) HF_TRY(trust(*context, options.ca_pem));
+    }
+    if (options.tls13_only) SSL_CTX_set_min_proto_version(handle, TLS1_3_VERSION);
+    if (!options.certificate_pem.empty()) {
+        HF_TRY(use_certificate(*context, options.certificate_pem, options.key_pem));
+    }
+    SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
+    SSL_CTX_set_alpn_protos(handle, kAlpnProtocols, kAlpnSize);
+    return context;
+}
+
+void describe_peer(SSL* ssl, Request& request) {
+    request.tls_version = SSL_get_version(ssl);
+    X509* const certificate = SSL_get0_peer_certificate(ssl);
+    if (!certificate) return;
+    request.client_name = common_name_of(certificate);
+    request.client_uris = uris_of(certificate);
+    const ASN1_INTEGER* serial = X509_get0_serialNumber(certificate);
+    request.client_serial = to_hex(
+        {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
+    request.client_key = key_digest(certificate);
+    request.client_not_after = end_of(certificate);
+    // Says CA:TRUE, or is one in another way, or may sign: X509_check_ca() alone misses an authority
+    // whose key usage does not let it sign.
+    request.client_is_authority =
+        X509_check_ca(certificate) != 0 ||
+        (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0 ||
+        ((X509_get_extension_flags(certificate) & EXFLAG_KUSAGE) != 0 &&
+         (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0);
 }
 
 Status expect_host(SSL* ssl, const std::string& host) {

@@ -1,5 +1,5 @@
 // What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3, ALPN http/1.1)
-// and the name in a peer's certificate. A context is immutable once made.
+// and what a peer's certificate says. A context is immutable once made.
 //
 // Internal to this module. Errors: INVALID_ARGUMENT names which PEM text is not what it should be.
 
@@ -18,13 +18,15 @@ namespace hf::http {
 
 Result<std::unique_ptr<boost::asio::ssl::context>> make_server_context(const Tls& tls);
 
-// Trusts the system's authorities and those of `options`.
+// Trusts the system's authorities and those of `options`, or the pinned one alone.
+// REQUIRES: `options` outlives the context.
 Result<std::unique_ptr<boost::asio::ssl::context>> make_client_context(
     const ClientOptions& options);
 
-// The common name in the certificate that the peer showed, when it showed one that holds exactly
-// one; else empty. REQUIRES: the handshake is done, so the certificate was verified.
-std::string peer_common_name(SSL* ssl);
+// Writes the version and what the certificate that the peer showed says into the request's fields;
+// the common name only when there is exactly one. REQUIRES: the handshake is done, so the
+// certificate was verified.
+void describe_peer(SSL* ssl, Request& request);
 
 // Asks the peer for `host`'s certificate and checks that it is the one shown. INVALID_ARGUMENT for
 // hosts that no certificate can name.

@@ -3,6 +3,8 @@
 #include "api/openapi.h"
 #include "base/text.h"
 #include "control/server/discovery.h"
+#include "control/server/node_access.h"
+#include "control/server/reasons.h"
 
 namespace hf::control {
 namespace {
@@ -41,19 +43,25 @@ std::string_view ApiServer::Call::query(std::string_view name) const {
     return request.query_value(name).value_or("");
 }
 
-ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::string version)
+ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::string version,
+                     Enrolment* enrolment)
     : resources_(resources),
       tokens_(tokens),
+      enrolment_(enrolment),
       version_(std::move(version)),
       openapi_v2_(json::write(api::openapi_v2())),
       openapi_v2_protobuf_(api::openapi_v2_protobuf()),
       openapi_v3_(json::write(api::openapi_v3())) {}
 
 Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
+    if (!request.client_uris.empty()) {
+        if (enrolment_) return enrolment_->authenticate(request);
+        return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
+                               "this server has no nodes of its own");
+    }
     const std::optional<std::string_view> header = request.headers.get("Authorization");
     if (!header) {
-        if (!request.client_name.empty())
-            return api::Identity{request.client_name, {std::string(api::kAuthenticatedGroup)}};
+        if (!request.client_name.empty()) return by_certificate(request);
         return unauthenticated(
             "Unauthorized: send 'Authorization: Bearer TOKEN'; the kubeconfig that `holdfast up` "
             "writes has one");
@@ -64,7 +72,21 @@ Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
     return tokens_.authenticate(trim(header->substr(kScheme.size())));
 }
 
+// A certificate by name, as people and other servers have them.
+Result<api::Identity> ApiServer::by_certificate(const http::Request& request) {
+    const bool ended = request.client_not_after <= resources_.clock().now();
+    const std::string& name = request.client_name;
+    if (ended || request.client_is_authority || name.starts_with("system:")) {
+        return unauthenticated("Unauthorized: the client certificate {}",
+                               ended                         ? "has ended"
+                               : request.client_is_authority ? "could sign others"
+                                                             : "has a name kept for Holdfast");
+    }
+    return api::Identity{name, {std::string(api::kAuthenticatedGroup)}};
+}
+
 Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {
+    if (const auto node = node_name(who)) return decide_node_access(*node, access);
     if (who.is_in(api::kMastersGroup)) return {};
     const api::AccessRules rules = HF_TRY(resources_.access_rules());
     const api::Verdict verdict = rules.decide(who, access);
@@ -102,6 +124,10 @@ http::Response ApiServer::handle(const http::Request& request) {
                                              request.body.size(), kMaxRequestBodyBytes));
     }
     const std::optional<RequestPath> path = parse_request_path(request.path);
+    if (const auto node = node_name(*who)) {
+        const Status reachable = check_node_path(*node, path ? &*path : nullptr);
+        if (!reachable.ok()) return failure(reachable);
+    }
     if (!path || path->resource.empty()) return document(request);
     const bool watches = is_yes(request.query_value("watch").value_or(""));
     Call call{request, *path, verb_of(request.method, *path, watches), *who, nullptr, {}};

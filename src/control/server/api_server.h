@@ -1,6 +1,8 @@
 // ApiServer: the resource API over HTTP, as Kubernetes' clients speak it: discovery, OpenAPI,
-// verbs, watches, access reviews. Every request is authenticated by bearer token (or client
-// certificate) and its access judged by Roles and RoleBindings; only health checks are open to all.
+// verbs, watches, access reviews. Every request is authenticated by bearer token or client
+// certificate and its access judged by Roles and RoleBindings; only health checks are open to all.
+// Nodes come with the certificate of their enrolment (enrolment.h) and may do what node_access.h
+// lists, whatever Roles say. A certificate with URIs decides alone: a token beside it is not read.
 //
 // Not here, and refused clearly: server-side apply and strategic merge patches (415).
 //
@@ -14,6 +16,7 @@
 
 #include "base/mutex.h"
 #include "control/server/answers.h"
+#include "control/server/enrolment.h"
 #include "control/server/request_path.h"
 #include "control/server/tokens.h"
 #include "control/server/watch_stream.h"
@@ -29,8 +32,9 @@ inline constexpr Duration kMaxWatchLife = std::chrono::minutes(30);
 
 class ApiServer final {
 public:
-    // `version` is Holdfast's. REQUIRES: both outlive this.
-    ApiServer(resources::Resources& resources, Tokens& tokens, std::string version);
+    // `version` is Holdfast's; without `enrolment`, nodes are refused. REQUIRES: all outlive this.
+    ApiServer(resources::Resources& resources, Tokens& tokens, std::string version,
+              Enrolment* enrolment = nullptr);
 
     http::Response handle(const http::Request& request);
 
@@ -44,6 +48,8 @@ public:
     Status authorize(const api::Identity& who, const api::AccessRequest& access);
 
 private:
+    Result<api::Identity> by_certificate(const http::Request& request);
+
     // One request on its way: what it is about and who asks.
     struct Call {
         const http::Request& request;
@@ -83,6 +89,7 @@ private:
 
     resources::Resources& resources_;
     Tokens& tokens_;
+    Enrolment* const enrolment_;  // may be null
     const std::string version_;
     const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;
     Mutex mutex_;

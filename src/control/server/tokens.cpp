@@ -18,14 +18,6 @@ Status refused() {
         "gone");
 }
 
-// In a time that does not depend on where they differ.
-bool same_digest(const Digest& a, const Digest& b) {
-    std::uint8_t difference = 0;
-    for (std::size_t i = 0; i < Digest::kSize; ++i)
-        difference = static_cast<std::uint8_t>(difference | (a.bytes()[i] ^ b.bytes()[i]));
-    return difference == 0;
-}
-
 // The id of "hf.<id>.<secret>".
 Result<std::string> id_of(std::string_view token) {
     const std::vector<std::string_view> parts = split(token.substr(0, kMaxTokenBytes + 1), '.');
@@ -98,7 +90,7 @@ Result<api::Identity> Tokens::authenticate(std::string_view token) {
     const json::Value record = HF_TRY(json::parse(stored->value));
     const Digest known =
         HF_TRY(Digest::parse(fmt::format("sha256:{}", json::get_string(record, "sha256"))));
-    if (!same_digest(known, crypto::sha256(as_bytes(token)))) return refused();
+    if (!crypto::same_digest(known, crypto::sha256(as_bytes(token)))) return refused();
     if (const std::string_view expires = json::get_string(record, "expires"); !expires.empty()) {
         if (HF_TRY(parse_rfc3339(expires)) <= resources_.clock().now()) return refused();
     }

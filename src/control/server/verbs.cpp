@@ -3,6 +3,7 @@
 #include "api/yaml.h"
 #include "base/text.h"
 #include "control/server/api_server.h"
+#include "control/server/node_access.h"
 
 namespace hf::control {
 namespace {
@@ -213,6 +214,7 @@ http::Response ApiServer::create(const Call& call) {
         Object object = HF_TRY(Object::from_json(HF_TRY(parse_body(call.request))));
         about = {std::string(api::kGroup), call.kind->plural, std::string(object.name()), ""};
         HF_TRY(check_address(call.path, *call.kind, object));
+        if (const auto node = node_name(call.who)) HF_TRY(check_node_object(*node, object));
         return resources_.create(std::move(object), options);
     };
     const Result<Object> created = work();

@@ -1,0 +1,55 @@
+// Why a machine is refused: one stable word each, with which the message of the refusal begins
+// ("svid-expired: ...") and which its audit entry carries. Programs and people look for these;
+// docs/reference/enrolment.md says what to do about each.
+
+#pragma once
+
+#include <string_view>
+#include <utility>
+
+#include "base/status.h"
+
+namespace hf::control::reasons {
+
+inline constexpr std::string_view kRequestMalformed = "request-malformed";
+inline constexpr std::string_view kJoinTokenMissing = "join-token-missing";
+inline constexpr std::string_view kJoinTokenMalformed = "join-token-malformed";
+inline constexpr std::string_view kJoinTokenUnknown = "join-token-unknown";
+inline constexpr std::string_view kJoinTokenExpired = "join-token-expired";
+inline constexpr std::string_view kJoinTokenUsed = "join-token-used";
+inline constexpr std::string_view kJoinTokenOtherNode = "join-token-other-node";
+inline constexpr std::string_view kNodeNameTaken = "node-name-taken";
+inline constexpr std::string_view kNodeUnknown = "node-unknown";
+inline constexpr std::string_view kNodeRevoked = "node-revoked";
+inline constexpr std::string_view kNodeQuarantined = "node-quarantined";
+inline constexpr std::string_view kKeyRevoked = "key-revoked";
+inline constexpr std::string_view kKeyInTwoPlaces = "key-in-two-places";
+inline constexpr std::string_view kSvidMissing = "svid-missing";
+inline constexpr std::string_view kSvidNotServed = "svid-not-served";
+inline constexpr std::string_view kSvidOldTls = "svid-old-tls";
+inline constexpr std::string_view kSvidNotOneUri = "svid-not-one-uri";
+inline constexpr std::string_view kSvidOtherTrustDomain = "svid-other-trust-domain";
+inline constexpr std::string_view kSvidNotANode = "svid-not-a-node";
+inline constexpr std::string_view kSvidIsAuthority = "svid-is-authority";
+inline constexpr std::string_view kSvidExpired = "svid-expired";
+inline constexpr std::string_view kSvidOtherKey = "svid-other-key";
+inline constexpr std::string_view kSvidSuperseded = "svid-superseded";
+inline constexpr std::string_view kRenewalTooLate = "renewal-too-late";
+inline constexpr std::string_view kRenewalOtherKey = "renewal-other-key";
+inline constexpr std::string_view kNodeForbidden = "node-forbidden";
+inline constexpr std::string_view kNodeOfAnother = "node-of-another";
+
+// "REASON: text".
+template <typename... Args>
+Status refuse(Code code, std::string_view reason, fmt::format_string<Args...> format,
+              Args&&... args) {
+    return Status(code,
+                  fmt::format("{}: {}", reason, fmt::format(format, std::forward<Args>(args)...)));
+}
+
+// The reason that a refusal begins with.
+inline std::string_view of(const Status& status) {
+    return status.message().substr(0, status.message().find(':'));
+}
+
+}  // namespace hf::control::reasons
