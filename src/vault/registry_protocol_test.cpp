@@ -83,7 +83,7 @@ TEST(RegistryPath, RefusesWhatIsNone) {
         {"pump/deltas/" + kOne + "/v2", "400 DIGEST_INVALID"},
         {"pump/deltas/v1/" + kOne, "400 DIGEST_INVALID"},
         {"deltas/" + kOne + "/" + kTwo, "404 NAME_UNKNOWN"},
-        {"blobs/uploads/", "400 NAME_INVALID"},
+        {"blobs/uploads/", "404 NAME_UNKNOWN"},
     };
     for (const auto& [path, want] : table) EXPECT_EQ(tell(path), want) << path;
     // What is shown of a hostile path is bounded.

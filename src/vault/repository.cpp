@@ -26,6 +26,14 @@ bool is_manifest(const Descriptor& descriptor) {
     return descriptor.media_type == kManifestType || descriptor.media_type == kIndexType;
 }
 
+// Without the paths of this machine, which clients of a registry need not know.
+Result<std::vector<Descriptor>> entries_of(const Vault& vault) {
+    Result<std::vector<Descriptor>> entries = vault.list();
+    if (entries.ok()) return entries;
+    return data_loss("the index cannot be read here; `holdfast vault check` on this registry's "
+                     "machine says why");
+}
+
 }  // namespace
 
 Result<ManifestContents> read_contents(const Descriptor& entry, ByteView document) {
@@ -67,7 +75,7 @@ std::optional<std::uint64_t> Repository::find_blob(const Digest& digest) const {
 
 Result<std::vector<std::string>> Repositories::names() const {
     std::set<std::string> names;
-    for (const Descriptor& entry : HF_TRY(vault_.list())) {
+    for (const Descriptor& entry : HF_TRY(entries_of(vault_))) {
         if (const std::optional<Name> name = name_of(entry)) names.emplace(name->repository);
     }
     return std::vector<std::string>(names.begin(), names.end());
@@ -76,7 +84,7 @@ Result<std::vector<std::string>> Repositories::names() const {
 Result<Repository> Repositories::find(std::string_view name) {
     Repository repository;
     std::vector<Descriptor> unnamed;
-    for (const Descriptor& entry : HF_TRY(vault_.list())) {
+    for (const Descriptor& entry : HF_TRY(entries_of(vault_))) {
         const std::optional<Name> parts = name_of(entry);
         if (parts && parts->repository == name) {
             repository.tags[std::string(parts->tag)] = entry.digest;

@@ -8,7 +8,7 @@
 // do not change, so what each reaches is read once.
 //
 // Borrows the Vault. Thread-safety: any thread. Errors: NOT_FOUND for a repository without a tag,
-// and what Vault::list() answers. A manifest that cannot be read reaches nothing: the others are
+// DATA_LOSS for an index that cannot be read. A manifest that cannot be read reaches nothing: the others are
 // still served.
 
 #pragma once
