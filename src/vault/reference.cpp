@@ -40,9 +40,7 @@ bool is_name_part(std::string_view part) {
 }
 
 Status check_name(std::string_view name) {
-    bool good = name.size() <= kMaxNameBytes;
-    for (std::string_view part : split(name, '/')) good = good && is_name_part(part);
-    if (good) return {};
+    if (is_repository_name(name)) return {};
     return invalid_argument(
         "'{}' is not a model name: want lower-case letters, digits, and single '.', '_', '-' or "
         "'/' "
@@ -51,9 +49,7 @@ Status check_name(std::string_view name) {
 }
 
 Status check_tag(std::string_view tag) {
-    bool good = !tag.empty() && tag.size() <= kMaxTagBytes && is_word(tag.front());
-    for (char c : tag) good = good && (is_word(c) || c == '.' || c == '-');
-    if (good) return {};
+    if (is_tag(tag)) return {};
     return invalid_argument(
         "'{}' is not a tag: want at most {} letters, digits, '_', '.' or '-', as in 1.0", tag,
         kMaxTagBytes);
@@ -87,6 +83,18 @@ Result<std::string> take_registry(std::string_view& rest) {
 }
 
 }  // namespace
+
+bool is_repository_name(std::string_view name) {
+    bool good = name.size() <= kMaxNameBytes;
+    for (std::string_view part : split(name, '/')) good = good && is_name_part(part);
+    return good;
+}
+
+bool is_tag(std::string_view tag) {
+    bool good = !tag.empty() && tag.size() <= kMaxTagBytes && is_word(tag.front());
+    for (char c : tag) good = good && (is_word(c) || c == '.' || c == '-');
+    return good;
+}
 
 std::string Reference::local() const {
     if (digest) return name.empty() ? digest->to_string() : name + "@" + digest->to_string();

@@ -33,4 +33,8 @@ struct Reference {
 // is wrong too, for "latest" names something else tomorrow.
 Result<Reference> parse_reference(std::string_view text);
 
+// The specification's grammars of <name>, which may have several parts ("team/pump"), and of tags.
+bool is_repository_name(std::string_view name);
+bool is_tag(std::string_view tag);
+
 }  // namespace hf::vault

@@ -11,11 +11,6 @@ namespace {
 constexpr std::size_t kPieceBytes = 256u << 10;  // of a body on its way out
 constexpr std::string_view kBytesType = "application/octet-stream";
 
-// Failures after which another attempt may do better.
-bool is_passing(const Status& status) {
-    return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
-}
-
 // A body that can be sent again from its start.
 class Body final {
 public:
@@ -91,6 +86,10 @@ Registry::Registry(http::Client& client, const Reference& reference, RegistryOpt
       origin_(origin_of(reference, options_)),
       authorizer_(client, reference.registry, options_.docker_config) {}
 
+bool Registry::is_passing(const Status& status) {
+    return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
+}
+
 std::string Registry::url(std::string_view path) const {
     return fmt::format("{}/v2/{}/{}", origin_, reference_.name, path);
 }
@@ -161,15 +160,16 @@ Result<TransferReport> Registry::pull(Vault& vault) {
     const std::vector<Descriptor> children = HF_TRY(children_of(as_text(bytes)));
     const std::unique_ptr<Push> push = HF_TRY(vault.begin_push());
     TransferReport report;
+    const DeltaBases bases =
+        options_.deltas ? find_delta_bases(vault, reference_.name) : DeltaBases();
+    Transfer transfer{vault, *push, bases, report};
     for (const Descriptor& blob : children) {
         if (push->has(blob)) {
             ++report.blobs_present;
             continue;
         }
-        HF_TRY(fetch_blob(*push, blob)
+        HF_TRY(fetch_missing(transfer, blob)
                    .context("blob {} of {}", blob.digest.to_string(), reference_.to_string()));
-        ++report.blobs_sent;
-        report.bytes += blob.size_bytes;
     }
     report.manifest = HF_TRY(push->put(bytes, kManifestType));
     HF_TRY(push->tag(report.manifest, reference_.digest ? "" : reference_.local()));
@@ -177,16 +177,13 @@ Result<TransferReport> Registry::pull(Vault& vault) {
 }
 
 Status Registry::fetch_blob(Push& push, const Descriptor& blob) {
-    if (blob.size_bytes > options_.blob_bytes_max) {
-        return resource_exhausted("it has {}, more than {}", format_bytes(blob.size_bytes),
-                                  format_bytes(options_.blob_bytes_max));
-    }
     std::unique_ptr<BlobWriter> writer = HF_TRY(push.create(blob));
+    const std::string path = "blobs/" + blob.digest.to_string();
     int attempts = 0;
     for (;;) {
         const std::uint64_t offset = writer->size_bytes();
         http::ClientRequest request;
-        request.url = url("blobs/" + blob.digest.to_string());
+        request.url = url(path);
         if (offset > 0) request.headers.set("Range", fmt::format("bytes={}-", offset));
         request.sink = [&](ByteView piece) { return writer->append(piece); };
         const Result<http::Response> response = send(std::move(request));
@@ -198,7 +195,9 @@ Status Registry::fetch_blob(Push& push, const Descriptor& blob) {
         if (!is_passing(response.status()) || attempts >= options_.attempts_max) {
             return response.status();
         }
-        if (writer->size_bytes() > 0 && !HF_TRY(can_resume(blob, writer->size_bytes()))) {
+        const bool none_left = writer->size_bytes() >= blob.size_bytes;
+        if (writer->size_bytes() > 0 &&
+            (none_left || !HF_TRY(can_resume(path, writer->size_bytes())))) {
             writer = HF_TRY(push.create(blob));
         }
     }
@@ -206,11 +205,10 @@ Status Registry::fetch_blob(Push& push, const Descriptor& blob) {
 
 // Asks for one byte at `offset`: a registry that ignores ranges would send everything again, and a
 // sink does not see the difference in time.
-Result<bool> Registry::can_resume(const Descriptor& blob, std::uint64_t offset) {
-    if (offset >= blob.size_bytes) return false;
+Result<bool> Registry::can_resume(std::string_view path, std::uint64_t offset) {
     std::uint64_t got = 0;
     http::ClientRequest request;
-    request.url = url("blobs/" + blob.digest.to_string());
+    request.url = url(path);
     request.headers.set("Range", fmt::format("bytes={}-{}", offset, offset));
     request.sink = [&](ByteView piece) -> Status {
         got += piece.size();

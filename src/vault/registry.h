@@ -5,21 +5,34 @@
 // or where the caller says otherwise; a login never goes to another host than it was written for,
 // and an upload never to a plain address when the registry has TLS.
 //
+// With `deltas`, a file that the vault has in another version under the same name is fetched as its
+// difference (registry_delta.h), where the registry makes such: Holdfast's own does. One delta is
+// tried for a blob; when there is none, or what comes is not sound, the blob is fetched whole and
+// the report says why.
+//
 // Not thread-safe. Errors: NOT_FOUND, UNAUTHENTICATED, PERMISSION_DENIED (each with the registry's
 // own words), UNAVAILABLE (not reached), DATA_LOSS (other bytes than promised), RESOURCE_EXHAUSTED
 // (larger than a bound).
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/time.h"
 #include "http/client.h"
 #include "vault/reference.h"
 #include "vault/registry_auth.h"
+#include "vault/registry_delta.h"
 #include "vault/vault.h"
 
 namespace hf::vault {
+
+// How often, and how long at most, a registry that is busy with another delta is waited for.
+inline constexpr int kMaxDeltaWaits = 10;
+inline constexpr Duration kMaxDeltaWait = std::chrono::seconds(30);
 
 struct RegistryOptions {
     bool plain_http = false;    // to other machines too; to this one it is the rule
@@ -27,13 +40,23 @@ struct RegistryOptions {
     std::uint64_t blob_bytes_max = std::uint64_t{16} << 30;
     std::uint64_t chunk_bytes = 16u << 20;  // larger blobs go up in pieces of this size
     int attempts_max = 4;                   // in a row, without one more byte across
+    bool deltas = false;
+
+    // Waits that long before a busy registry is asked for a delta again; an error ends the pull.
+    // Empty: nothing is waited for, and the blob is fetched whole.
+    std::function<Status(Duration)> wait;
 };
 
 struct TransferReport {
     Descriptor manifest;
     std::size_t blobs_sent = 0;     // or received
     std::size_t blobs_present = 0;  // already on the other side
-    std::uint64_t bytes = 0;        // sent or received
+    std::uint64_t bytes = 0;        // sent or received, of blobs and deltas
+
+    // Of the blobs received: those that came as deltas, and the bytes that this kept off the link.
+    std::size_t blobs_by_delta = 0;
+    std::uint64_t bytes_saved = 0;
+    std::vector<std::string> remarks;  // why a delta was asked for and not used, a line each
 };
 
 class Registry final {
@@ -51,11 +74,29 @@ public:
 private:
     struct Upload;
 
+    // A pull under way.
+    struct Transfer {
+        Vault& vault;
+        Push& push;
+        const DeltaBases& bases;
+        TransferReport& report;
+        bool given_up = false;  // the caller's hooks said so: nothing else is tried
+    };
+    struct DeltaFetch {
+        const Descriptor& base;
+        const Descriptor& blob;
+        env::FileWriter& file;
+        std::uint64_t& received;
+    };
+
     std::string url(std::string_view path) const;
     Result<http::Response> send(http::ClientRequest request);
     Result<Bytes> fetch_manifest();
+    Status fetch_missing(Transfer& transfer, const Descriptor& blob);
+    Status fetch_by_delta(Transfer& transfer, const Descriptor& blob, const Descriptor& base);
+    Status fetch_delta(Transfer& transfer, const DeltaFetch& fetch);
     Status fetch_blob(Push& push, const Descriptor& blob);
-    Result<bool> can_resume(const Descriptor& blob, std::uint64_t offset);
+    Result<bool> can_resume(std::string_view path, std::uint64_t offset);
     Result<bool> has_blob(const Descriptor& blob);
     Status send_blob(const Descriptor& blob, ByteView bytes);
     Result<std::string> start_upload();
@@ -67,6 +108,7 @@ private:
     Status finish_upload(const std::string& location, const Descriptor& blob, ByteView body);
     Status put_manifest(const Descriptor& manifest, ByteView bytes);
     Status refusal(const http::Response& response, std::string_view what) const;
+    static bool is_passing(const Status& status);  // another attempt may do better
 
     http::Client& client_;
     Reference reference_;

@@ -17,6 +17,10 @@ std::string slot_name(int slot) {
     return fmt::format("push-{}.lock", slot);
 }
 
+std::string scratch_name(int slot) {
+    return fmt::format("push-{}.scratch", slot);
+}
+
 // The name of a stored blob, or nullopt for anything else that lies in the folder.
 std::optional<Digest> digest_of_file(std::string_view name) {
     Result<Digest> digest = Digest::parse("sha256:" + std::string(name));
@@ -140,6 +144,10 @@ Status Push::tag(const Descriptor& manifest, std::string_view name) {
     return vault_.write_index(entries);
 }
 
+std::string Push::scratch_path() const {
+    return vault_.own_path(scratch_name(number_));
+}
+
 Result<std::unique_ptr<Vault>> Vault::open(env::Files& files, std::string folder) {
     std::unique_ptr<Vault> vault(std::make_unique<Vault>(Vault(files, std::move(folder))));
     HF_TRY(files.create_directories(fmt::format("{}/{}", vault->folder_, kBlobs)));
@@ -216,7 +224,7 @@ Result<std::unique_ptr<Push>> Vault::begin_push() {
         Result<std::unique_ptr<env::FileLock>> held = files_.lock(own_path(slot_name(slot)));
         if (held.ok()) {
             return std::unique_ptr<Push>(
-                std::make_unique<Push>(Push(*this, std::move(held).value())));
+                std::make_unique<Push>(Push(*this, slot, std::move(held).value())));
         }
         if (held.status().code() != Code::kUnavailable) return held.status();
     }
@@ -253,6 +261,13 @@ Result<GarbageReport> Vault::collect_garbage() {
     }
     HF_TRY(remove_unreached(reachable, report));
     HF_TRY(remove_temporaries(folder_, report));
+    HF_TRY(remove_temporaries(own_path(""), report));
+    for (int slot = 0; slot < kMaxPushes; ++slot) {
+        const std::string scratch = own_path(scratch_name(slot));
+        if (!files_.exists(scratch)) continue;
+        HF_TRY(files_.remove(scratch));
+        ++report.temporaries_removed;
+    }
     return report;
 }
 

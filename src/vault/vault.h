@@ -81,12 +81,17 @@ public:
     // FAILED_PRECONDITION names the first blob that the manifest needs and the vault lacks.
     Status tag(const Descriptor& manifest, std::string_view name);
 
+    // A path for a file that this push alone may write, and removes when it is done with it. The
+    // collector removes what a push that was killed left there.
+    std::string scratch_path() const;
+
 private:
     friend class Vault;
-    Push(Vault& vault, std::unique_ptr<env::FileLock> slot)
-        : vault_(vault), slot_(std::move(slot)) {}
+    Push(Vault& vault, int number, std::unique_ptr<env::FileLock> slot)
+        : vault_(vault), number_(number), slot_(std::move(slot)) {}
 
     Vault& vault_;
+    int number_;
     std::unique_ptr<env::FileLock> slot_;
 };
 
@@ -114,6 +119,12 @@ public:
     static Result<std::unique_ptr<Vault>> open_existing(env::Files& files, std::string folder);
 
     const std::string& folder() const { return folder_; }
+
+    // What this program keeps beside the layout: locks, and what can be made again. No other tool
+    // looks there.
+    std::string own_path(std::string_view name) const;
+
+    env::Files& files() const { return files_; }
 
     // The manifest that a reference means. The registry part is ignored.
     Result<Descriptor> resolve(const Reference& reference) const;
@@ -146,7 +157,6 @@ private:
     Vault(env::Files& files, std::string folder) : files_(files), folder_(std::move(folder)) {}
 
     std::string blob_path(const Digest& digest) const;
-    std::string own_path(std::string_view name) const;
     Result<std::unique_ptr<env::FileLock>> lock_index() const;
     Status write_index(const std::vector<Descriptor>& entries);
     Status collect_reachable(const Descriptor& from, int depth, std::set<Digest>& out) const;
