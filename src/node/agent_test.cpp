@@ -48,8 +48,8 @@ public:
 
     bool await(const std::string& service) {
         MutexLock lock(mutex_);
-        return changed_.wait_for(
-            lock, 20s, [&]() HF_REQUIRES(mutex_) { return active_.contains(service); });
+        return changed_.wait_for(lock, 20s,
+                                 [&]() HF_REQUIRES(mutex_) { return active_.contains(service); });
     }
 
 private:
