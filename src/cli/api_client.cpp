@@ -11,10 +11,14 @@ constexpr auto kReconnectPause = std::chrono::seconds(1);
 
 }  // namespace
 
+Option kubeconfig_option() {
+    return {"--kubeconfig", "which server, and as whom; else HOLDFAST_CONFIG or KUBECONFIG",
+            "FILE"};
+}
+
 std::vector<Option> api_options() {
-    return {
-        {"--kubeconfig", "which server, and as whom; else HOLDFAST_CONFIG or KUBECONFIG", "FILE"},
-        {"-n,--namespace", "the namespace; else the kubeconfig's", "NAME"}};
+    return {kubeconfig_option(),
+            {"-n,--namespace", "the namespace; else the kubeconfig's", "NAME"}};
 }
 
 Result<Target> parse_target(const std::string& kind, const std::string& name) {
@@ -79,6 +83,7 @@ Result<json::Value> ApiClient::call(const Call& call) {
     const http::Response response = HF_TRY(send(std::move(request)));
     const std::string_view body = as_text(response.body);
     if (response.status >= 300) return api::refusal(response.status, body);
+    if (response.status == 204) return json::Value();
     return json::parse(body, body.size()).context("what the server answered to {}", call.path);
 }
 

@@ -27,6 +27,7 @@ inline constexpr std::string_view kAcceptTable =
 
 // --kubeconfig and --namespace.
 std::vector<Option> api_options();
+Option kubeconfig_option();
 
 // KIND, KIND NAME or KIND/NAME, as people type it.
 struct Target {

@@ -7,6 +7,14 @@ const std::vector<Command>& all_commands() {
         // One a line, in the order of the help text.
         // clang-format off
         up_command(),
+        server_command(),
+        agent_command(),
+        token_create_command(),
+        token_list_command(),
+        token_revoke_command(),
+        node_list_command(),
+        node_revoke_command(),
+        node_allow_command(),
         apply_command(),
         get_command(),
         describe_command(),

@@ -68,7 +68,8 @@ std::string own_words(const http::Response& response) {
 
 std::string origin_of(const Reference& reference, const RegistryOptions& options) {
     HF_CHECK(!reference.registry.empty(), "a registry without a host");
-    const bool plain = options.plain_http || is_loopback(reference.registry);
+    const bool plain =
+        !options.always_tls && (options.plain_http || is_loopback(reference.registry));
     return (plain ? "http://" : "https://") + reference.registry;
 }
 

@@ -36,6 +36,7 @@ inline constexpr Duration kMaxDeltaWait = std::chrono::seconds(30);
 
 struct RegistryOptions {
     bool plain_http = false;    // to other machines too; to this one it is the rule
+    bool always_tls = false;    // to this machine too
     std::string docker_config;  // the text of a Docker config.json; empty: no login
     std::uint64_t blob_bytes_max = std::uint64_t{16} << 30;
     std::uint64_t chunk_bytes = 16u << 20;  // larger blobs go up in pieces of this size

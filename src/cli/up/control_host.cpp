@@ -10,11 +10,14 @@
 #include "cli/kubeconfig.h"
 #include "cli/up/identity.h"
 #include "control/apply/reconciler.h"
+#include "control/server/admin_routes.h"
 #include "control/server/api_server.h"
 #include "control/server/kubeconfig.h"
+#include "control/server/model_access.h"
 #include "control/server/node_routes.h"
 #include "resources/bootstrap.h"
 #include "store/sqlite.h"
+#include "vault/registry_server.h"
 
 namespace hf::cli {
 namespace {
@@ -62,15 +65,15 @@ public:
 
 private:
     Status start_api() {
-        ApiIdentity identity =
-            HF_TRY(load_api_identity(world_, options_.data, options_.api.address));
-        tokens_ = std::make_unique<control::Tokens>(*resources_, world_.entropy);
-        api_server_ =
-            std::make_unique<control::ApiServer>(*resources_, *tokens_, std::string(kVersion));
+        ApiIdentity identity = HF_TRY(load_api_identity(
+            world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
+        HF_TRY(make_doors(identity));
         http::Router router;
         control::add_api_routes(router, *api_server_);
         control::add_node_routes(router, *api_server_, *resources_,
                                  [this](const std::string& node) { reconciler_->heard(node); });
+        control::add_admin_routes(router, {*api_server_, *resources_, *join_tokens_, *enrolment_});
+        vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);
         api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
         const std::string path = options_.data + "/kubeconfig";
@@ -83,6 +86,25 @@ private:
             const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
             while (!stop_.wait_for(lock, kTick, stopping)) api_server_->tick();
         });
+        return {};
+    }
+
+    Status make_doors(const ApiIdentity& identity) {
+        tokens_ = std::make_unique<control::Tokens>(*resources_, world_.entropy);
+        join_tokens_ =
+            std::make_unique<control::JoinTokens>(*resources_, world_.entropy, identity.ca_pem);
+        control::EnrolmentOptions enrolment{identity.authority, identity.ca_pem,
+                                            identity.trust_domain};
+        enrolment_ = HF_TRY(control::Enrolment::create(*resources_, *join_tokens_, world_.entropy,
+                                                       std::move(enrolment)));
+        api_server_ = std::make_unique<control::ApiServer>(*resources_, *tokens_,
+                                                           std::string(kVersion), enrolment_.get());
+        vault::RegistryServerOptions registry;
+        registry.may_read = [this](const http::Request& request,
+                                   const vault::RegistryRequest& what) {
+            return control::may_read_models(*api_server_, *resources_, request, what.name);
+        };
+        registry_ = std::make_unique<vault::RegistryServer>(vault_, std::move(registry));
         return {};
     }
 
@@ -120,7 +142,10 @@ private:
     std::unique_ptr<resources::Resources> resources_;
     std::unique_ptr<control::Reconciler> reconciler_;
     std::unique_ptr<control::Tokens> tokens_;
+    std::unique_ptr<control::JoinTokens> join_tokens_;
+    std::unique_ptr<control::Enrolment> enrolment_;
     std::unique_ptr<control::ApiServer> api_server_;
+    std::unique_ptr<vault::RegistryServer> registry_;
     std::unique_ptr<http::Server> api_;
 
     Mutex mutex_;

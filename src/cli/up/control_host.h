@@ -11,6 +11,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "cli/world.h"
 #include "http/server.h"
@@ -20,8 +21,10 @@
 namespace hf::cli {
 
 struct ControlOptions {
-    std::string data;         // the folder; made when missing
-    http::ServerOptions api;  // its TLS is made here
+    std::string data;                // the folder; made when missing
+    http::ServerOptions api;         // its TLS is made here
+    std::vector<std::string> hosts;  // what clients call this machine, beside its address
+    std::string trust_domain;        // for the first start; empty: one is made up
 };
 
 class ControlHost {

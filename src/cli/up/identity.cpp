@@ -110,9 +110,9 @@ Result<crypto::Credential> load_authority(World& world, const Pair& root, const 
     if (left >= kRenewalWanted) return kept;
     if (signer) return issue_authority(world, root, authority);
     if (left >= kRenewalNeeded) return kept;
-    return need_root_key(root, authority,
-                         left <= Duration::zero() ? "has ended"
-                                                  : fmt::format("ends in {} days", left / kDay));
+    return need_root_key(
+        root, authority,
+        left <= Duration::zero() ? "has ended" : fmt::format("ends in {} days", left / kDay));
 }
 
 Result<std::string> load_trust_domain(World& world, const std::string& path,
@@ -140,17 +140,22 @@ Result<std::string> load_trust_domain(World& world, const std::string& path,
 }  // namespace
 
 Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
-                                      const std::string& address,
-                                      const std::string& trust_domain) {
+                                      const ApiNames& names) {
     const std::string folder = data + "/pki";
     const Pair root(folder + "/root"), own(folder + "/authority");
     HF_TRY(world.files.create_directories(folder));
-    std::string domain = HF_TRY(load_trust_domain(world, folder + "/trust-domain", trust_domain));
+    std::string domain =
+        HF_TRY(load_trust_domain(world, folder + "/trust-domain", names.trust_domain));
     std::string root_pem = HF_TRY(load_root(world, root));
     crypto::Credential authority = HF_TRY(load_authority(world, root, own, root_pem));
-    const crypto::ServerNames names{{"localhost"}, {address}};
-    const crypto::Credential server = HF_TRY(crypto::issue_server_certificate(
-        authority, names, world.clock.now(), kServerValidity));
+    crypto::ServerNames known{{"localhost"}, {names.address}};
+    for (const std::string& host : names.hosts) {
+        const bool address = host.find_first_not_of("0123456789.") == std::string::npos ||
+                             host.find(':') != std::string::npos;
+        (address ? known.ip_addresses : known.dns_names).push_back(host);
+    }
+    const crypto::Credential server = HF_TRY(
+        crypto::issue_server_certificate(authority, known, world.clock.now(), kServerValidity));
     http::Tls tls;
     tls.certificate_pem = server.certificate_pem + authority.certificate_pem + root_pem;
     tls.key_pem = server.key.pem();

@@ -20,6 +20,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "cli/world.h"
 #include "crypto/certificates.h"
@@ -28,7 +29,7 @@
 namespace hf::cli {
 
 struct ApiIdentity {
-    std::string ca_pem;           // the root
+    std::string ca_pem;            // the root
     crypto::Credential authority;  // issues certificates of nodes; signed by the root
     std::string trust_domain;      // "holdfast-1a2b3c4d"
 
@@ -37,11 +38,15 @@ struct ApiIdentity {
     http::Tls tls;
 };
 
-// REQUIRES: address is an IP address. `trust_domain` is for the first start; empty: one is made up.
-// INVALID_ARGUMENT when it is none, FAILED_PRECONDITION when the folder has another already.
-Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
-                                      const std::string& address,
-                                      const std::string& trust_domain = "");
+struct ApiNames {
+    std::string address;             // an IP address
+    std::vector<std::string> hosts;  // beside "localhost": what clients call this machine
+    std::string trust_domain;        // for the first start; empty: one is made up
+};
+
+// INVALID_ARGUMENT when the trust domain is none, FAILED_PRECONDITION when the folder has another
+// already.
+Result<ApiIdentity> load_api_identity(World& world, const std::string& data, const ApiNames& names);
 
 // The public key as PEM.
 Result<std::string> load_release_key(World& world, const std::string& data);

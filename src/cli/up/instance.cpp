@@ -9,8 +9,11 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     instance->data_ = options.data;
     HF_TRY(world.files.create_directories(options.data));
     instance->vault_ = HF_TRY(vault::Vault::open(world.files, options.data + "/vault"));
+    ControlOptions control_options;
+    control_options.data = options.data;
+    control_options.api = options.api;
     instance->control_ =
-        HF_TRY(ControlHost::start(world, *instance->vault_, {options.data, options.api}));
+        HF_TRY(ControlHost::start(world, *instance->vault_, std::move(control_options)));
     ControlHost* const control = instance->control_.get();
     instance->control_plane_ = node::make_local_control_plane(
         control->resources(), options.node_name,

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 
+#include "control/server/node_access.h"
+#include "control/server/reasons.h"
+
 namespace hf::control {
 namespace {
 
-constexpr std::string_view kNodeUser = "system:node:";
 constexpr std::size_t kMaxNodeBodyBytes = 64u << 10;
 
 http::Response done() {
@@ -37,8 +39,11 @@ public:
 private:
     Result<std::string> caller(const http::Request& request) {
         const api::Identity who = HF_TRY(api_.authenticate(request));
-        const std::optional<std::string> node = node_of(who);
-        if (!node) return permission_denied("[not-a-node] only nodes may say this, as themselves");
+        const std::optional<std::string> node = node_name(who);
+        if (!node) {
+            return reasons::refuse(Code::kPermissionDenied, reasons::kNotANode,
+                                   "only nodes may say this, as themselves");
+        }
         if (request.body.size() > kMaxNodeBodyBytes) {
             return resource_exhausted("the body has {} bytes; the limit is {}", request.body.size(),
                                       kMaxNodeBodyBytes);
@@ -73,8 +78,8 @@ private:
                                    json::get_string(order, "name")) == service;
             });
         if (ordered) return {};
-        return permission_denied("[not-its-service] node {} is not ordered to run {}", node,
-                                 service);
+        return reasons::refuse(Code::kPermissionDenied, reasons::kNotItsService,
+                               "node {} is not ordered to run {}", node, service);
     }
 
     ApiServer& api_;
@@ -83,11 +88,6 @@ private:
 };
 
 }  // namespace
-
-std::optional<std::string> node_of(const api::Identity& who) {
-    if (!who.user.starts_with(kNodeUser)) return std::nullopt;
-    return who.user.substr(kNodeUser.size());
-}
 
 void add_node_routes(http::Router& router, ApiServer& api, resources::Resources& resources,
                      std::function<void(const std::string&)> on_heartbeat) {

@@ -10,15 +10,11 @@
 #pragma once
 
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "control/server/api_server.h"
 
 namespace hf::control {
-
-// The node's name when `who` is one.
-std::optional<std::string> node_of(const api::Identity& who);
 
 void add_node_routes(http::Router& router, ApiServer& api, resources::Resources& resources,
                      std::function<void(const std::string& node)> on_heartbeat);

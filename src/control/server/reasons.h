@@ -36,6 +36,9 @@ inline constexpr std::string_view kSvidOtherKey = "svid-other-key";
 inline constexpr std::string_view kSvidSuperseded = "svid-superseded";
 inline constexpr std::string_view kRenewalTooLate = "renewal-too-late";
 inline constexpr std::string_view kRenewalOtherKey = "renewal-other-key";
+inline constexpr std::string_view kNotANode = "not-a-node";
+inline constexpr std::string_view kNotItsService = "not-its-service";
+inline constexpr std::string_view kNotItsModel = "not-its-model";
 inline constexpr std::string_view kNodeForbidden = "node-forbidden";
 inline constexpr std::string_view kNodeOfAnother = "node-of-another";
 

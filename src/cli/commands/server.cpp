@@ -1,0 +1,57 @@
+#include "cli/commands.h"
+#include "cli/data_folder.h"
+#include "cli/listen.h"
+#include "cli/up/control_host.h"
+
+namespace hf::cli {
+namespace {
+
+constexpr std::int64_t kMaxSeconds = 7 * 24 * 3600;
+
+Status run(World& world, const Arguments& arguments) {
+    const Duration start = world.clock.monotonic();
+    ControlOptions options;
+    options.data = HF_TRY(data_folder(world, arguments));
+    options.api = HF_TRY(parse_listen("listen", arguments.get("listen")));
+    options.hosts = arguments.all("host");
+    options.trust_domain = arguments.get("trust-domain");
+    std::optional<Duration> patience;
+    if (arguments.has("for")) {
+        patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
+    }
+    HF_TRY(world.files.create_directories(options.data));
+    const std::string data = options.data;
+    const std::unique_ptr<vault::Vault> vault =
+        HF_TRY(vault::Vault::open(world.files, data + "/vault"));
+    const std::unique_ptr<ControlHost> control =
+        HF_TRY(ControlHost::start(world, *vault, std::move(options)));
+    const double seconds = std::chrono::duration<double>(world.clock.monotonic() - start).count();
+    world.out(
+        fmt::format("{:7.2f} s  the control plane is up at {}\n"
+                    "           kubeconfig: {}/kubeconfig\n"
+                    "           add a machine: {} token create --kubeconfig {}/kubeconfig\n",
+                    seconds, control->api_url(), data, world.program, data));
+    world.wait_for_signal(patience);
+    control->drain();
+    return {};
+}
+
+}  // namespace
+
+Command server_command() {
+    return {
+        "server",
+        "Runs the control plane: resources, enrolment of machines, models, placement",
+        {},
+        {data_option(),
+         {"--listen", "where machines and people reach it, over TLS", "ADDR:PORT",
+          "127.0.0.1:8443"},
+         {"--host", "a name or address that they call it by; may be given again", "NAME", "", true},
+         {"--trust-domain", "what its machines' names begin with; made up unless given", "NAME"},
+         {"--for", "stop by itself after so many seconds", "SECONDS"}},
+        {"holdfast server",
+         "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example"},
+        run};
+}
+
+}  // namespace hf::cli

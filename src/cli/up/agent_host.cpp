@@ -1,0 +1,138 @@
+#include "cli/up/agent_host.h"
+
+#include <pthread.h>
+
+#include <thread>
+
+#include "base/mutex.h"
+#include "cli/up/control_host.h"
+#include "node/identity.h"
+#include "node/registry_source.h"
+#include "node/remote_control_plane.h"
+
+namespace hf::cli {
+namespace {
+
+// After which a renewal that failed is tried again, and the longest that the thread sleeps: clocks
+// jump.
+constexpr Duration kRenewAgain = std::chrono::minutes(1);
+constexpr Duration kRenewLook = std::chrono::minutes(10);
+
+class RealAgentHost final : public AgentHost {
+public:
+    RealAgentHost(World& world, AgentHostOptions options)
+        : world_(world), options_(std::move(options)) {}
+
+    ~RealAgentHost() override {
+        {
+            const MutexLock lock(mutex_);
+            stopping_ = true;
+        }
+        stop_.notify_all();
+        if (renewer_.joinable()) renewer_.join();
+    }
+
+    Status start() {
+        HF_TRY(world_.files.create_directories(options_.data));
+        identity_ = HF_TRY(join_or_open());
+        vault_ = HF_TRY(vault::Vault::open(world_.files, options_.data + "/vault"));
+        node::RemoteOptions remote;
+        remote.url = identity_->url();
+        remote.node = identity_->node();
+        remote.credentials = [this]() -> Result<node::RemoteOptions::Credentials> {
+            return node::RemoteOptions::Credentials{identity_->client_options(),
+                                                    identity_->serial()};
+        };
+        control_plane_ = node::make_remote_control_plane(std::move(remote));
+        node::RegistrySourceOptions source;
+        source.url = identity_->url();
+        source.credentials = [this]() -> Result<http::ClientOptions> {
+            return identity_->client_options();
+        };
+        source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
+        source_ = node::make_registry_source(*vault_, std::move(source));
+        NodeOptions node;
+        node.data = options_.data;
+        node.name = identity_->node();
+        node.inference = options_.inference;
+        node.advertise = options_.advertise;
+        node.jurisdiction = options_.jurisdiction;
+        node_ = HF_TRY(
+            NodeHost::start(world_, {*vault_, *control_plane_, source_.get()}, std::move(node)));
+        renewer_ = std::thread([this] {
+            pthread_setname_np(pthread_self(), "hf-identity");
+            renew_in_time();
+        });
+        return {};
+    }
+
+    std::string node() const override { return identity_->node(); }
+    std::string server() const override { return identity_->url(); }
+    std::string inference_url() const override { return node_->inference_url(); }
+    bool drain(Duration grace) override { return node_->drain(grace); }
+
+private:
+    Result<std::unique_ptr<node::Identity>> join_or_open() {
+        const node::IdentityWorld world{world_.files, world_.clock};
+        const std::string folder = options_.data + "/identity";
+        Result<std::unique_ptr<node::Identity>> known = node::Identity::open(world, folder);
+        const bool joins = !options_.server.empty() || !options_.token.empty();
+        if (known.ok() && !options_.new_key) return known;
+        if (known.status().code() == Code::kNotFound && !joins) {
+            return not_found(
+                "this machine has not joined a server. On the server: holdfast token create; "
+                "here: {} agent --join URL --token TOKEN --name NAME",
+                world_.program);
+        }
+        if (!joins) return known;
+        if (options_.server.empty() || options_.token.empty() || options_.name.empty()) {
+            return invalid_argument("to join, all of --join, --token and --name are needed");
+        }
+        return node::Identity::join(
+            world, {options_.server, options_.token, options_.name, folder, options_.new_key});
+    }
+
+    void renew_in_time() {
+        Status last;
+        MutexLock lock(mutex_);
+        const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
+        while (!stopping_) {
+            const Instant now = world_.clock.now();
+            Duration pause = identity_->next_renewal(now) - now;
+            if (pause <= Duration::zero()) {
+                lock.unlock();
+                const Status renewed = identity_->renew();
+                if (!renewed.ok() && renewed != last) {
+                    world_.note(fmt::format("identity: {}\n", renewed.message()));
+                }
+                last = renewed;
+                lock.lock();
+                pause = renewed.ok() ? Duration::zero() : kRenewAgain;
+            }
+            stop_.wait_for(lock, std::min(pause, kRenewLook), stopping);
+        }
+    }
+
+    World& world_;
+    const AgentHostOptions options_;
+    std::unique_ptr<node::Identity> identity_;
+    std::unique_ptr<vault::Vault> vault_;
+    std::unique_ptr<node::ControlPlane> control_plane_;
+    std::unique_ptr<node::ModelSource> source_;
+    std::unique_ptr<NodeHost> node_;
+
+    Mutex mutex_;
+    ConditionVariable stop_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    std::thread renewer_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<AgentHost>> AgentHost::start(World& world, AgentHostOptions options) {
+    auto host = std::make_unique<RealAgentHost>(world, std::move(options));
+    HF_TRY(host->start());
+    return std::unique_ptr<AgentHost>(std::move(host));
+}
+
+}  // namespace hf::cli
