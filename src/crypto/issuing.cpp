@@ -176,6 +176,12 @@ std::string serial_of(X509* certificate) {
         {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
 }
 
+std::string pem_of(X509* certificate) {
+    const openssl::Bio out(BIO_new(BIO_s_mem()));
+    HF_CHECK(PEM_write_bio_X509(out.get(), certificate) == 1);
+    return openssl::text_of(out);
+}
+
 Result<std::string> sign_draft(const Draft& draft, EVP_PKEY* key, const Issuer& issuer) {
     const openssl::Certificate certificate(X509_new());
     X509* const raw = certificate.get();
@@ -192,9 +198,7 @@ Result<std::string> sign_draft(const Draft& draft, EVP_PKEY* key, const Issuer& 
     if (draft.id) add_id(raw, *draft.id);
     EVP_PKEY* const signing_key = issuer.key ? issuer.key : key;
     HF_CHECK(X509_sign(raw, signing_key, EVP_sha256()) > 0, "OpenSSL cannot sign a certificate");
-    const openssl::Bio out(BIO_new(BIO_s_mem()));
-    HF_CHECK(PEM_write_bio_X509(out.get(), raw) == 1);
-    return openssl::text_of(out);
+    return pem_of(raw);
 }
 
 Result<openssl::Certificate> parse_certificate(std::string_view pem) {

@@ -40,6 +40,7 @@ openssl::Key handle_of(const PrivateKey& key);
 openssl::Key handle_of(const PublicKey& key);
 Result<openssl::Certificate> parse_certificate(std::string_view pem);
 std::string serial_of(X509* certificate);  // in hex
+std::string pem_of(X509* certificate);
 
 // The certificate of `key`, in PEM.
 Result<std::string> sign_draft(const Draft& draft, EVP_PKEY* key, const Issuer& issuer);

@@ -137,6 +137,7 @@ TEST_F(Svids, OthersAreRefused) {
     expect_refused(forged("URI:https://plant.example/a", kLeaf, kSign), "no SPIFFE ID");
     expect_refused(forged("URI:spiffe://other.example/a", kLeaf, kSign), "'other.example'");
     expect_refused(forged(kName, "critical,CA:TRUE", "critical,keyCertSign"), "an authority");
+    expect_refused(forged(kName, "critical,CA:TRUE", kSign), "an authority");
     expect_refused(forged(kName, kLeaf, "critical,digitalSignature,keyCertSign"), "may sign");
     expect_refused(forged(kName, kLeaf, "critical,keyAgreement"), "digital signatures");
     expect_refused("", "no alternative name");  // the intermediate is no machine

@@ -208,7 +208,13 @@ void describe_peer(SSL* ssl, Request& request) {
         {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
     request.client_key = key_digest(certificate);
     request.client_not_after = end_of(certificate);
-    request.client_is_authority = X509_check_ca(certificate) != 0;
+    // Says CA:TRUE, or is one in another way, or may sign: X509_check_ca() alone misses an authority
+    // whose key usage does not let it sign.
+    request.client_is_authority =
+        X509_check_ca(certificate) != 0 ||
+        (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0 ||
+        ((X509_get_extension_flags(certificate) & EXFLAG_KUSAGE) != 0 &&
+         (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0);
 }
 
 Status expect_host(SSL* ssl, const std::string& host) {

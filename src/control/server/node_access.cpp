@@ -69,7 +69,7 @@ Status check_node_object(std::string_view node, const api::Object& object) {
         if (object.name() == node) return {};
         return of_another(node, fmt::format("'{}'", object.name()));
     }
-    const json::Value* source = json::find(json::Value(object.json()), "source");
+    const json::Value* source = json::find(object.json(), "source");
     if (!source) return {};
     const std::string_view host = json::get_string(*source, "host");
     if (host.empty() || host == node) return {};
