@@ -24,6 +24,22 @@ std::vector<std::string> subject_texts(X509* certificate, int field) {
     return texts;
 }
 
+std::vector<std::string> uris_of(X509* certificate) {
+    std::vector<std::string> uris;
+    const openssl::GeneralNames names(static_cast<GENERAL_NAMES*>(
+        X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+    ERR_clear_error();
+    for (int i = 0; names && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+        int kind = 0;
+        const auto* text = static_cast<const ASN1_IA5STRING*>(
+            GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names.get(), i), &kind));
+        if (kind != GEN_URI) continue;
+        uris.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                          static_cast<std::size_t>(ASN1_STRING_length(text)));
+    }
+    return uris;
+}
+
 }  // namespace
 
 Result<Credential> make_ca(std::string_view common_name, Instant now, Duration validity) {
@@ -53,6 +69,7 @@ Result<CertificateFacts> read_certificate(std::string_view pem) {
     const std::vector<std::string> names = subject_texts(certificate.get(), NID_commonName);
     if (!names.empty()) facts.common_name = names.front();
     facts.organizations = subject_texts(certificate.get(), NID_organizationName);
+    facts.uris = uris_of(certificate.get());
     facts.serial_hex = serial_of(certificate.get());
     facts.not_before = instant_of(X509_get0_notBefore(certificate.get()));
     facts.not_after = instant_of(X509_get0_notAfter(certificate.get()));

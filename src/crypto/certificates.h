@@ -49,6 +49,7 @@ Result<Credential> issue_client_certificate(const Credential& ca, const ClientNa
 struct CertificateFacts {
     std::string common_name;
     std::vector<std::string> organizations;
+    std::vector<std::string> uris;  // alternative names
     std::string serial_hex;
     Instant not_before;
     Instant not_after;

@@ -416,7 +416,7 @@ TEST_F(IdentityAttacks, A54JoinTokensAreForWhomTheyAreFor) {
         {"A54 used up, the name of who used it", once, posing, reasons::kJoinTokenUsed, true},
         {"A55 a name that is taken", token(), posing, reasons::kNodeNameTaken, true},
         {"for another node", token(bound), thief, reasons::kJoinTokenOtherNode, true},
-        {"ended", ended, thief, reasons::kJoinTokenUnknown, false},
+        {"ended", ended, thief, reasons::kJoinTokenExpired, true},
         {"withdrawn", withdrawn, thief, reasons::kJoinTokenUnknown, false},
         {"of another authority", other_root, thief, reasons::kJoinTokenUnknown, false},
         {"of another secret", other_secret, thief, reasons::kJoinTokenUnknown, false},
@@ -433,6 +433,22 @@ TEST_F(IdentityAttacks, A54JoinTokensAreForWhomTheyAreFor) {
             << c.what;
     }
     EXPECT_EQ(enrolment_->list()->size(), 1u) << "nobody else came in";
+}
+
+TEST_F(IdentityAttacks, JoinTokensAreKeptAsDigestsAndForgottenADayAfterTheirEnd) {
+    const std::string secret = token();
+    const store::ListResult all = store_->list("", {}).value();
+    for (const store::KeyValue& item : all.items)
+        EXPECT_EQ(item.value.find(split(secret, '.')[2]), std::string::npos) << item.key;
+    clock_.advance(hours(24));
+    token();
+    EXPECT_EQ(join_tokens_.list()->size(), 2u);
+    clock_.advance(hours(1));
+    token();
+    EXPECT_EQ(join_tokens_.list()->size(), 2u);
+    EXPECT_EQ(join_tokens_.open(secret).status().code(), Code::kUnauthenticated);
+    EXPECT_EQ(join_tokens_.revoke(split(secret, '.')[1], admin_identity()).code(),
+              Code::kNotFound);
 }
 
 TEST_F(IdentityAttacks, A54OfManyAtOnceExactlyOneUsesAToken) {

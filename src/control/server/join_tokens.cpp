@@ -16,6 +16,9 @@ constexpr std::string_view kResource = "jointokens";
 constexpr std::size_t kAuditIdBytes = 8;
 constexpr std::size_t kSweepMax = 1000;  // expired tokens removed at a time
 
+// How long an expired token is still told so, instead of that nobody knows it.
+constexpr Duration kKeptAfterEnd = std::chrono::hours(24);
+
 std::string encode(const JoinRecord& record) {
     json::Array used;
     for (const JoinClaim& claim : record.used)
@@ -176,7 +179,7 @@ Status JoinTokens::remove_expired() {
     store::Transaction transaction;
     const std::vector<Open> tokens = HF_TRY(list());
     for (const Open& token : tokens) {
-        if (token.record.expires <= now && transaction.removes.size() < kSweepMax)
+        if (token.record.expires + kKeptAfterEnd <= now && transaction.removes.size() < kSweepMax)
             transaction.removes.push_back(token.stored.key);
     }
     if (transaction.removes.empty()) return {};

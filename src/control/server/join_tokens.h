@@ -67,7 +67,7 @@ public:
     // which part was wrong.
     Result<Open> open(std::string_view text);
 
-    // All that are kept, expired ones for at most as long as the next issue().
+    // All that are kept; expired ones go a day later, when the next one is issued.
     Result<std::vector<Open>> list();
 
     // Adds to a transaction what a use changes.
