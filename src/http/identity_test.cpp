@@ -42,9 +42,9 @@ protected:
             return Response::text(200, text);
         });
         router.add("GET", "/details", [](const Request& request) {
-            return Response::text(200, fmt::format("{} {} {}", request.client_serial,
-                                                   request.client_key.hex(),
-                                                   format_rfc3339(request.client_not_after)));
+            return Response::text(
+                200, fmt::format("{} {} {}", request.client_serial, request.client_key.hex(),
+                                 format_rfc3339(request.client_not_after)));
         });
         return router;
     }
@@ -161,8 +161,10 @@ TEST_F(PeerIdentity, EveryOtherServerIsRefusedByAPin) {
          {make_certificate({.usage = "clientAuth"}, &middle_), middle_, root_},
          &root_,
          "not to be trusted"},
-        {"a leaf that signs", {make_certificate({}, &server_), server_, middle_, root_},
-         &root_, "not to be trusted"},
+        {"a leaf that signs",
+         {make_certificate({}, &server_), server_, middle_, root_},
+         &root_,
+         "not to be trusted"},
     };
     for (const Case& c : cases) {
         const std::unique_ptr<Server> server = serve(c.chain);

@@ -11,7 +11,7 @@ const Kind& site_kind() {
         "A place where machines stand, with what its owner declares of it.",
         false,
         {object("spec", "What is declared of the place.",
-                {text("jurisdiction", "Whose law holds there, as in 'DE'.").as(Format::kName),
+                {text("jurisdiction", "Whose law holds there, as in 'DE'.").between(0, 64),
                  text("faultDomain", "What fails together with it; by default nothing else.")
                      .as(Format::kName),
                  integer("latencyMilliseconds", "From there to those who ask.").between(0, 60'000),

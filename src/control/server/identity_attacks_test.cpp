@@ -207,8 +207,7 @@ TEST_F(IdentityAttacks, AnHonestMachineComesRenewsAndKeepsItsNode) {
     offer.site = "hall";
     Machine press;
     press.name = "press";
-    const http::Response response =
-        send(nullptr, enrolment_of(press, token(offer))).value();
+    const http::Response response = send(nullptr, enrolment_of(press, token(offer))).value();
     take(press, response);
     const json::Value answer = json::parse(as_text(response.body)).value();
     EXPECT_EQ(json::get_string(answer, "node"), "press");
@@ -229,10 +228,10 @@ TEST_F(IdentityAttacks, AnHonestMachineComesRenewsAndKeepsItsNode) {
     EXPECT_EQ(outcome(&press, own_node(press)), "ok");
     EXPECT_EQ(outcome(&press, {"GET", fmt::format("{}?fieldSelector=metadata.name=press", kNodes)}),
               "ok");
-    EXPECT_EQ(outcome(&press, {"PATCH", fmt::format("{}/press/status", kNodes),
-                               R"({"status":{"version":"1"}})", "",
-                               "application/merge-patch+json"}),
-              "ok");
+    EXPECT_EQ(
+        outcome(&press, {"PATCH", fmt::format("{}/press/status", kNodes),
+                         R"({"status":{"version":"1"}})", "", "application/merge-patch+json"}),
+        "ok");
     const Ask event{"POST", "/apis/holdfast.dev/v1/namespaces/default/events",
                     R"({"apiVersion":"holdfast.dev/v1","kind":"Event","metadata":{"name":"e"},)"
                     R"("involvedObject":{"kind":"Node","name":"press"},"reason":"Joined",)"
@@ -270,8 +269,8 @@ TEST_F(IdentityAttacks, A46ToA51CertificatesThatAreNotOurs) {
         {"A48 our authority, another trust domain",
          forged("press", "URI:spiffe://other/node/press", leaf), reasons::kSvidOtherTrustDomain,
          false},
-        {"A49 two URIs", forged("press", "URI:spiffe://plant/node/press,URI:spiffe://plant/node/x",
-                                leaf),
+        {"A49 two URIs",
+         forged("press", "URI:spiffe://plant/node/press,URI:spiffe://plant/node/x", leaf),
          reasons::kSvidNotOneUri, false},
         {"A49 the same twice",
          forged("press", "URI:spiffe://plant/node/press,URI:spiffe://plant/node/press", leaf),
@@ -447,8 +446,7 @@ TEST_F(IdentityAttacks, JoinTokensAreKeptAsDigestsAndForgottenADayAfterTheirEnd)
     token();
     EXPECT_EQ(join_tokens_.list()->size(), 2u);
     EXPECT_EQ(join_tokens_.open(secret).status().code(), Code::kUnauthenticated);
-    EXPECT_EQ(join_tokens_.revoke(split(secret, '.')[1], admin_identity()).code(),
-              Code::kNotFound);
+    EXPECT_EQ(join_tokens_.revoke(split(secret, '.')[1], admin_identity()).code(), Code::kNotFound);
 }
 
 TEST_F(IdentityAttacks, A54OfManyAtOnceExactlyOneUsesAToken) {
@@ -484,10 +482,10 @@ TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
             R"({{"apiVersion":"holdfast.dev/v1","kind":"{}","metadata":{{"name":"{}"}}{}}})", kind,
             name, more);
     };
-    const std::string binding = object(
-        "RoleBinding", "mine",
-        R"(,"roleRef":{"kind":"Role","name":"admin"},"subjects":[{"kind":"Group",)"
-        R"("name":"system:nodes"}])");
+    const std::string binding =
+        object("RoleBinding", "mine",
+               R"(,"roleRef":{"kind":"Role","name":"admin"},"subjects":[{"kind":"Group",)"
+               R"("name":"system:nodes"}])");
     const std::string_view forbidden = reasons::kNodeForbidden, another = reasons::kNodeOfAnother;
     const std::string patch = "application/merge-patch+json";
     const std::string nodes(kNodes);
@@ -504,15 +502,13 @@ TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
         {"A55 watches", {"GET", nodes + "?watch=1"}, another},
         {"A55 makes", {"POST", nodes, object("Node", "drill", "")}, another},
         {"A55 posts status", {"PATCH", nodes + "/drill/status", "{}", "", patch}, another},
-        {"A55 puts status",
-         {"PUT", nodes + "/drill/status", object("Node", "drill", "")},
-         another},
+        {"A55 puts status", {"PUT", nodes + "/drill/status", object("Node", "drill", "")}, another},
         {"A55 event of another",
          {"POST", spaced + "/events",
-          object("Event", "e",
-                 R"(,"involvedObject":{},"reason":"X","source":{"host":"drill"})")},
+          object("Event", "e", R"(,"involvedObject":{},"reason":"X","source":{"host":"drill"})")},
          another},
-        {"changes more than status", {"PUT", nodes + "/press", object("Node", "press", "")},
+        {"changes more than status",
+         {"PUT", nodes + "/press", object("Node", "press", "")},
          forbidden},
         {"removes itself", {"DELETE", nodes + "/press"}, forbidden},
         {"removes all", {"DELETE", nodes}, forbidden},
@@ -567,8 +563,7 @@ TEST_F(IdentityAttacks, MalformedRequestsAreToldSo) {
           body("../x", csr), body("press/../drill", csr), body("press", ""),
           body("press", press.key.public_key().pem()), body("press", flipped),
           body("press", csr.substr(0, csr.size() / 2)), body(std::string(300, 'a'), csr)}) {
-        EXPECT_EQ(outcome(nullptr, {"POST", "/v1/enrol", bad, token()}),
-                  reasons::kRequestMalformed)
+        EXPECT_EQ(outcome(nullptr, {"POST", "/v1/enrol", bad, token()}), reasons::kRequestMalformed)
             << bad;
     }
     const Ask large{"POST", "/v1/enrol", body("press", std::string(20000, 'x')), token()};
@@ -607,10 +602,10 @@ TEST(EnrolmentParts, MustFit) {
                   .status()
                   .code(),
               Code::kInvalidArgument);
-    for (const JoinOffer& bad : {JoinOffer{Duration(0), 1, "", ""}, JoinOffer{hours(1), 0, "", ""},
-                                 JoinOffer{hours(1), kMaxJoinUses + 1, "", ""},
-                                 JoinOffer{hours(1), 1, "A B", ""},
-                                 JoinOffer{kMaxJoinValidity + hours(1), 1, "", ""}}) {
+    for (const JoinOffer& bad :
+         {JoinOffer{Duration(0), 1, "", ""}, JoinOffer{hours(1), 0, "", ""},
+          JoinOffer{hours(1), kMaxJoinUses + 1, "", ""}, JoinOffer{hours(1), 1, "A B", ""},
+          JoinOffer{kMaxJoinValidity + hours(1), 1, "", ""}}) {
         EXPECT_EQ(tokens.issue(bad, admin_identity()).status().code(), Code::kInvalidArgument);
     }
 }
