@@ -55,6 +55,13 @@ json::Object node_status(const Report& report, Instant now) {
             service, slot, running == report.running.end() ? nullptr : &running->second));
     }
     status["services"] = std::move(services);
+    const OutboxAccount& outbox = report.account.outbox;
+    status["outbox"] = {{"waiting", static_cast<std::int64_t>(report.account.waiting)},
+                        {"accepted", static_cast<std::int64_t>(outbox.accepted)},
+                        {"acknowledged", static_cast<std::int64_t>(outbox.acknowledged)},
+                        {"expired", static_cast<std::int64_t>(outbox.expired)},
+                        {"dropped", static_cast<std::int64_t>(outbox.dropped_in_all())},
+                        {"damaged", static_cast<std::int64_t>(outbox.damaged)}};
     return status;
 }
 

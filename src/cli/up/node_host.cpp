@@ -46,7 +46,7 @@ private:
         const env::Machine machine = world_.describe_machine();
         node::AgentOptions agent;
         agent.name = options_.name;
-        agent.memory_path = options_.data + "/node.json";
+        agent.folder = options_.data;
         agent.facts.cpus = machine.cpus;
         agent.facts.memory_bytes = machine.memory_bytes;
         agent.facts.architecture = machine.architecture;

@@ -3,6 +3,7 @@
 //
 //     receipts/   the log of predictions (serve/receipts.h)
 //     node.json   what the agent remembers (node/desired.h)
+//     outbox.log  what it is yet to tell (node/outbox.h)
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
