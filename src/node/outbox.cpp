@@ -40,7 +40,7 @@ std::uint64_t number(const json::Value& value, std::string_view key) {
 
 Result<std::unique_ptr<Outbox>> Outbox::open(env::Files& files, std::string path,
                                              OutboxLimits limits) {
-    std::unique_ptr<Outbox> outbox(new Outbox(files, std::move(path), limits));
+    auto outbox = std::make_unique<Outbox>(Private(), files, std::move(path), limits);
     HF_TRY(outbox->read_log());
     return outbox;
 }

@@ -54,9 +54,16 @@ struct OutboxAccount {
 };
 
 class Outbox final {
+    struct Private {
+        explicit Private() = default;
+    };
+
 public:
     static Result<std::unique_ptr<Outbox>> open(env::Files& files, std::string path,
                                                 OutboxLimits limits);
+
+    Outbox(Private, env::Files& files, std::string path, OutboxLimits limits)
+        : files_(files), path_(std::move(path)), limits_(limits) {}
 
     // INVALID_ARGUMENT when the payload is larger than item_bytes; RESOURCE_EXHAUSTED also when the
     // queue is full of what is more urgent.
@@ -73,9 +80,6 @@ public:
 
 private:
     using Key = std::pair<int, std::uint64_t>;  // the urgency, negative; the sequence
-
-    Outbox(env::Files& files, std::string path, OutboxLimits limits)
-        : files_(files), path_(std::move(path)), limits_(limits) {}
 
     Status read_log();
     void read_line(std::string_view line);

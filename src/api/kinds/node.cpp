@@ -70,6 +70,14 @@ Field capacity() {
          integer("wattsMax", "Its power under full load.").between(0, 1'000'000)});
 }
 
+Field outbox() {
+    return object("outbox", "Of the events that it has to tell, since it first joined.",
+                  {integer("waiting", "Not told yet."), integer("accepted", "All."),
+                   integer("acknowledged", "Told."), integer("expired", "Too old to tell."),
+                   integer("dropped", "For want of room, the least urgent first."),
+                   integer("damaged", "Lines that could not be read.")});
+}
+
 }  // namespace
 
 const Kind& node_kind() {
@@ -92,7 +100,8 @@ const Kind& node_kind() {
               integer("observedGeneration", "The generation of the spec that it follows."),
               list("services", "What runs there now.", reported_service()).between(0, kMaxServices),
               text("url", "Where its services answer."),
-              timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
+              outbox(),
+                 timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
         {{"Ready", "status.conditions[type=Ready].status", "Whether the node takes services."},
          {"Site", "spec.site", "Where it stands."},
          {"CPUs", "status.capacity.cpus", "Hardware threads.", "integer"},
