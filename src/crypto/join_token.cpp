@@ -11,8 +11,8 @@ namespace hf::crypto {
 namespace {
 
 constexpr std::string_view kName = "hfj";
-constexpr std::size_t kTextBytes = kName.size() + 3 + 2 * (JoinToken::kIdBytes +
-                                                           JoinToken::kSecretBytes + Digest::kSize);
+constexpr std::size_t kTextBytes =
+    kName.size() + 3 + 2 * (JoinToken::kIdBytes + JoinToken::kSecretBytes + Digest::kSize);
 
 bool is_hex(std::string_view text, std::size_t bytes) {
     return text.size() == 2 * bytes && std::all_of(text.begin(), text.end(), [](char c) {

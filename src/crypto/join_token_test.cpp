@@ -20,8 +20,14 @@ TEST(JoinToken, ComesBackFromItsText) {
 
 TEST(JoinToken, WhatIsNoneIsRefusedWithoutBeingRepeated) {
     const std::string good = kToken.text();
-    std::vector<std::string> bad{"",          "hfj",       "hfj...",      good + "0",
-                                 " " + good,  good + "\n", "hf" + good,   std::string(1u << 20, 'a'),
+    std::vector<std::string> bad{"",
+                                 "hfj",
+                                 "hfj...",
+                                 good + "0",
+                                 " " + good,
+                                 good + "\n",
+                                 "hf" + good,
+                                 std::string(1u << 20, 'a'),
                                  good + "." + good};
     for (std::size_t size = 0; size < good.size(); ++size) bad.push_back(good.substr(0, size));
     for (std::size_t at = 0; at < good.size(); ++at) {

@@ -67,8 +67,8 @@ Result<SpiffeId> id_of(X509* certificate) {
 
 Status check_leaf(X509* certificate) {
     // X509_check_ca() alone misses an authority whose key usage does not let it sign.
-    const bool authority = X509_check_ca(certificate) != 0 ||
-                           (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
+    const bool authority =
+        X509_check_ca(certificate) != 0 || (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0;
     if (authority) return unauthenticated("the leaf is an authority");
     const std::uint32_t usage = X509_get_key_usage(certificate);
     if ((usage & (KU_KEY_CERT_SIGN | KU_CRL_SIGN)) != 0) {

@@ -169,8 +169,8 @@ public:
 
     // What is wrong with the options is said before the first request.
     Status prepare() {
-        const bool particular = !options_.ca_pem.empty() || !options_.certificate_pem.empty() ||
-                                must_be_tls(options_);
+        const bool particular =
+            !options_.ca_pem.empty() || !options_.certificate_pem.empty() || must_be_tls(options_);
         if (particular) tls_ = HF_TRY(make_client_context(options_));
         return {};
     }

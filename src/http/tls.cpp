@@ -63,9 +63,8 @@ Status trust(ssl::context& context, std::string_view ca_pem) {
 
 // A leaf's end is left to the handlers; an authority's is not.
 int admit_expired(int verified, X509_STORE_CTX* context) {
-    const bool leaf_ended =
-        X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED &&
-        X509_STORE_CTX_get_error_depth(context) == 0;
+    const bool leaf_ended = X509_STORE_CTX_get_error(context) == X509_V_ERR_CERT_HAS_EXPIRED &&
+                            X509_STORE_CTX_get_error_depth(context) == 0;
     if (verified == 1 || !leaf_ended) return verified;
     X509_STORE_CTX_set_error(context, X509_V_OK);
     return 1;
@@ -97,8 +96,7 @@ int verify_pinned(X509_STORE_CTX* context, void* pin) {
         X509_STORE_CTX_set_error(context, X509_V_ERR_APPLICATION_VERIFICATION);
     } else {
         X509_STORE_CTX_set0_trusted_stack(context, trusted);
-        X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context),
-                                    X509_V_FLAG_PARTIAL_CHAIN);
+        X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(context), X509_V_FLAG_PARTIAL_CHAIN);
         verdict = X509_verify_cert(context);
     }
     sk_X509_free(trusted);
@@ -208,13 +206,12 @@ void describe_peer(SSL* ssl, Request& request) {
         {ASN1_STRING_get0_data(serial), static_cast<std::size_t>(ASN1_STRING_length(serial))});
     request.client_key = key_digest(certificate);
     request.client_not_after = end_of(certificate);
-    // Says CA:TRUE, or is one in another way, or may sign: X509_check_ca() alone misses an authority
-    // whose key usage does not let it sign.
-    request.client_is_authority =
-        X509_check_ca(certificate) != 0 ||
-        (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0 ||
-        ((X509_get_extension_flags(certificate) & EXFLAG_KUSAGE) != 0 &&
-         (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0);
+    // Says CA:TRUE, or is one in another way, or may sign: X509_check_ca() alone misses an
+    // authority whose key usage does not let it sign.
+    request.client_is_authority = X509_check_ca(certificate) != 0 ||
+                                  (X509_get_extension_flags(certificate) & EXFLAG_CA) != 0 ||
+                                  ((X509_get_extension_flags(certificate) & EXFLAG_KUSAGE) != 0 &&
+                                   (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0);
 }
 
 Status expect_host(SSL* ssl, const std::string& host) {

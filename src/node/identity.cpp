@@ -155,24 +155,23 @@ struct Expected {
 Result<Kept> read_answer(const json::Value& answer, const Expected& expected) {
     std::string chain = HF_TRY(json::need_string(answer, "certificateChain"));
     std::string bundle = HF_TRY(json::need_string(answer, "trustBundle"));
-    crypto::Svid svid = HF_TRY(verify(chain, bundle, expected.now)
-                                   .context("the server's answer (is this machine's clock right?)"));
+    crypto::Svid svid =
+        HF_TRY(verify(chain, bundle, expected.now)
+                   .context("the server's answer (is this machine's clock right?)"));
     HF_TRY(check_owner(svid, expected.node, expected.key).context("the server's answer"));
-    return Kept{expected.url,         expected.node,
-                std::string(json::get_string(answer, "site")),
-                std::move(chain),     std::move(bundle),
-                expected.key,         std::move(svid)};
+    return Kept{expected.url,     expected.node,     std::string(json::get_string(answer, "site")),
+                std::move(chain), std::move(bundle), expected.key,
+                std::move(svid)};
 }
 
 std::string encode(const Kept& kept) {
-    return json::write_pretty(
-        json::Object{{"url", kept.url},
-                     {"node", kept.node},
-                     {"site", kept.site},
-                     {"trustDomain", kept.svid.id.trust_domain()},
-                     {"key", kept.key.public_key().fingerprint().to_string()},
-                     {"certificateChain", kept.chain_pem},
-                     {"trustBundle", kept.bundle_pem}});
+    return json::write_pretty(json::Object{{"url", kept.url},
+                                           {"node", kept.node},
+                                           {"site", kept.site},
+                                           {"trustDomain", kept.svid.id.trust_domain()},
+                                           {"key", kept.key.public_key().fingerprint().to_string()},
+                                           {"certificateChain", kept.chain_pem},
+                                           {"trustBundle", kept.bundle_pem}});
 }
 
 // The key that server.json names: key.pem, or key.next.pem when a crash came between.
@@ -210,10 +209,10 @@ Result<Kept> read_kept(env::Files& files, const Paths& paths) {
         crypto::Svid svid = HF_TRY(verify(chain, bundle, last));
         crypto::PrivateKey key = HF_TRY(find_key(files, paths, wanted));
         HF_TRY(check_owner(svid, node, key));
-        return Kept{std::move(url),   std::move(node),
-                    std::string(json::get_string(value, "site")),
-                    std::move(chain), std::move(bundle),
-                    std::move(key),   std::move(svid)};
+        return Kept{
+            std::move(url),   std::move(node),   std::string(json::get_string(value, "site")),
+            std::move(chain), std::move(bundle), std::move(key),
+            std::move(svid)};
     };
     Result<Kept> kept = read();
     if (!kept.ok() && kept.status().code() != Code::kDataLoss)
@@ -236,8 +235,7 @@ void write_mirrors(env::Files& files, const Paths& paths, const Kept& kept) {
     const Digest own = kept.key.public_key().fingerprint();
     const Result<crypto::PrivateKey> next = read_key(files, paths.next_key);
     if (!next.ok() || next->public_key().fingerprint() != own) return;
-    const Status moved =
-        files.write(paths.key, as_bytes(kept.key.pem()), env::Access::kPrivate);
+    const Status moved = files.write(paths.key, as_bytes(kept.key.pem()), env::Access::kPrivate);
     if (!moved.ok()) return;
     const Status tried_again_later = files.remove(paths.next_key);
     static_cast<void>(tried_again_later);
@@ -278,8 +276,7 @@ Result<std::unique_ptr<Identity>> Identity::join(IdentityWorld world, const Join
              {{"node", options.name}, {"csr", crypto::make_signing_request(key)}});
     request.headers.add("Authorization", "Bearer " + options.token);
     const json::Value answer = HF_TRY(ask(pinned(token.root), request));
-    Kept kept =
-        HF_TRY(read_answer(answer, {options.url, options.name, key, world.clock.now()}));
+    Kept kept = HF_TRY(read_answer(answer, {options.url, options.name, key, world.clock.now()}));
     const Digest root = HF_TRY(crypto::certificate_digest(kept.bundle_pem));
     if (root != token.root) {
         return failed_precondition("the server's trust bundle is not the authority of the token");
@@ -312,8 +309,8 @@ Status Identity::renew() {
     const http::ClientRequest request =
         post(before.url, "/v1/renew", {{"csr", crypto::make_signing_request(before.key)}});
     const json::Value answer = HF_TRY(ask(options, request));
-    Kept after = HF_TRY(
-        read_answer(answer, {before.url, before.node, before.key, world_.clock.now()}));
+    Kept after =
+        HF_TRY(read_answer(answer, {before.url, before.node, before.key, world_.clock.now()}));
     if (after.svid.id != before.svid.id) {
         return failed_precondition("the server renews {} as {}", before.svid.id.text(),
                                    after.svid.id.text());

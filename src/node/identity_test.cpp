@@ -70,8 +70,8 @@ public:
     std::string domain = "plant", name = "press", bundle = root.certificate_pem;
     std::optional<crypto::PublicKey> other_key;
     std::optional<http::Response> instead;
-    std::vector<std::string> keys;       // that asked, as fingerprints
-    std::string shown;                   // serial of the certificate that asked last
+    std::vector<std::string> keys;  // that asked, as fingerprints
+    std::string shown;              // serial of the certificate that asked last
     Instant shown_until;
     Instant now;  // when certificates are issued
     Duration validity = kDay;
@@ -212,8 +212,8 @@ TEST_F(IdentityTest, ServersThatAreNotTheTokensOrAnswerOtherThingsAreNotBelieved
          Code::kFailedPrecondition, "another key"},
         {"another root", [&] { server_.bundle = other.root.certificate_pem; },
          Code::kUnauthenticated, "certificate"},
-        {"two roots", [&] { server_.bundle += other.root.certificate_pem; },
-         Code::kInvalidArgument, "2 certificates"},
+        {"two roots", [&] { server_.bundle += other.root.certificate_pem; }, Code::kInvalidArgument,
+         "2 certificates"},
         {"no root", [&] { server_.bundle = "x"; }, Code::kInvalidArgument, "0 certificates"},
         {"ended already", [&] { server_.validity = std::chrono::seconds(-60); },
          Code::kUnauthenticated, "clock"},
@@ -224,8 +224,7 @@ TEST_F(IdentityTest, ServersThatAreNotTheTokensOrAnswerOtherThingsAreNotBelieved
         {"too much", [&] { server_.instead = json(200, std::string(300u << 10, ' ')); },
          Code::kResourceExhausted, "limit"},
         {"elsewhere", [&] { server_.instead = json(404, "{}"); }, Code::kUnimplemented, "404"},
-        {"a refusal",
-         [&] { server_.instead = json(409, R"({"message":"node-name-taken: no"})"); },
+        {"a refusal", [&] { server_.instead = json(409, R"({"message":"node-name-taken: no"})"); },
          Code::kAlreadyExists, "node-name-taken: no"},
         {"trouble", [&] { server_.instead = json(500, "x"); }, Code::kInternal, "500"},
         {"busy", [&] { server_.instead = json(503, "x"); }, Code::kUnavailable, "503"},
@@ -235,8 +234,7 @@ TEST_F(IdentityTest, ServersThatAreNotTheTokensOrAnswerOtherThingsAreNotBelieved
     const auto honest = options(server_);
     for (const Case& c : cases) {
         c.lie();
-        for (const Status& status :
-             {Identity::join(world(), honest).status(), identity->renew()}) {
+        for (const Status& status : {Identity::join(world(), honest).status(), identity->renew()}) {
             EXPECT_EQ(status.code(), c.code) << c.what << ": " << status.to_string();
             EXPECT_NE(status.message().find(c.says), std::string::npos)
                 << c.what << ": " << status.to_string();

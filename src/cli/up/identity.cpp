@@ -110,21 +110,18 @@ Result<crypto::Credential> load_authority(World& world, const Pair& root, const 
     if (left >= kRenewalWanted) return kept;
     if (signer) return issue_authority(world, root, authority);
     if (left >= kRenewalNeeded) return kept;
-    return need_root_key(root, authority,
-                         left <= Duration::zero() ? "has ended"
-                                                  : fmt::format("ends in {} days", left / kDay));
+    return need_root_key(
+        root, authority,
+        left <= Duration::zero() ? "has ended" : fmt::format("ends in {} days", left / kDay));
 }
 
 Result<std::string> load_trust_domain(World& world, const std::string& path,
                                       const std::string& wanted) {
-    const auto check = [](const std::string& name) {
-        return crypto::SpiffeId::parse("spiffe://" + name + "/node").status();
-    };
-    if (!wanted.empty()) HF_TRY(check(wanted).context("the trust domain"));
+    if (!wanted.empty()) HF_TRY(crypto::SpiffeId::check_trust_domain(wanted));
     if (world.files.exists(path)) {
         const std::string text = HF_TRY(read_pem(world, path));
         std::string kept(trim(text));
-        HF_TRY(check(kept).context("{}", path));
+        HF_TRY(crypto::SpiffeId::check_trust_domain(kept).context("{}", path));
         if (wanted.empty() || wanted == kept) return kept;
         return failed_precondition(
             "{} says '{}', not '{}': the names of all nodes begin with it, so it cannot be changed",
@@ -140,8 +137,7 @@ Result<std::string> load_trust_domain(World& world, const std::string& path,
 }  // namespace
 
 Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
-                                      const std::string& address,
-                                      const std::string& trust_domain) {
+                                      const std::string& address, const std::string& trust_domain) {
     const std::string folder = data + "/pki";
     const Pair root(folder + "/root"), own(folder + "/authority");
     HF_TRY(world.files.create_directories(folder));
@@ -149,8 +145,8 @@ Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
     std::string root_pem = HF_TRY(load_root(world, root));
     crypto::Credential authority = HF_TRY(load_authority(world, root, own, root_pem));
     const crypto::ServerNames names{{"localhost"}, {address}};
-    const crypto::Credential server = HF_TRY(crypto::issue_server_certificate(
-        authority, names, world.clock.now(), kServerValidity));
+    const crypto::Credential server = HF_TRY(
+        crypto::issue_server_certificate(authority, names, world.clock.now(), kServerValidity));
     http::Tls tls;
     tls.certificate_pem = server.certificate_pem + authority.certificate_pem + root_pem;
     tls.key_pem = server.key.pem();

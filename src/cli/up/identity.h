@@ -28,7 +28,7 @@
 namespace hf::cli {
 
 struct ApiIdentity {
-    std::string ca_pem;           // the root
+    std::string ca_pem;            // the root
     crypto::Credential authority;  // issues certificates of nodes; signed by the root
     std::string trust_domain;      // "holdfast-1a2b3c4d"
 

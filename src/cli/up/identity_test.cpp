@@ -1,5 +1,5 @@
-// The authority of a data folder over years, crashes and a root key that is elsewhere; and a machine
-// that joins by it, from the token to the API.
+// The authority of a data folder over years, crashes and a root key that is elsewhere; and a
+// machine that joins by it, from the token to the API.
 
 #include "cli/up/identity.h"
 
@@ -41,9 +41,7 @@ protected:
         root_key_ = text("root.key.pem");
         ASSERT_TRUE(files_.remove(kData + "/pki/root.key.pem").ok());
     }
-    void put_root_key_back() {
-        files_.overwrite(kData + "/pki/root.key.pem", to_bytes(root_key_));
-    }
+    void put_root_key_back() { files_.overwrite(kData + "/pki/root.key.pem", to_bytes(root_key_)); }
 
     testing::ManualClock clock_{Instant(std::chrono::seconds(std::time(nullptr)))};
     testing::SeededEntropy entropy_;
@@ -64,13 +62,13 @@ TEST_F(ApiIdentityTest, IsMadeOnceAndKept) {
     EXPECT_TRUE(first->trust_domain.starts_with("holdfast-"));
     EXPECT_EQ(first->trust_domain.size(), 17u);
     EXPECT_TRUE(crypto::check_authority(again.authority, again.ca_pem).ok());
-    EXPECT_TRUE(again.tls.certificate_pem.ends_with(again.authority.certificate_pem +
-                                                    again.ca_pem));
+    EXPECT_TRUE(
+        again.tls.certificate_pem.ends_with(again.authority.certificate_pem + again.ca_pem));
     EXPECT_EQ(again.tls.client_ca_pem, again.ca_pem);
 }
 
 TEST_F(ApiIdentityTest, TheTrustDomainIsGivenOnceOrMadeUp) {
-    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a"})
+    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a", "a\n"})
         EXPECT_EQ(load(bad).status().code(), Code::kInvalidArgument) << bad;
     EXPECT_EQ(load("plant.example").value().trust_domain, "plant.example");
     EXPECT_EQ(load().value().trust_domain, "plant.example");
@@ -113,7 +111,7 @@ TEST_F(ApiIdentityTest, WhatIsDamagedIsSaid) {
     files_.overwrite(kData + "/pki/root.pem", to_bytes(root));
     take_root_key_away();
     const std::string key = text("authority.key.pem");
-    for (const std::string& name : {"authority.pem", "authority.key.pem"}) {
+    for (const std::string name : {"authority.pem", "authority.key.pem"}) {
         const std::string good = text(name);
         files_.overwrite(kData + "/pki/" + name, to_bytes("x"));
         const Status status = load().status();
@@ -197,8 +195,10 @@ TEST_F(ApiIdentityTest, AMachineJoinsByATokenAndIsKnown) {
     EXPECT_EQ(ask().value(), 401);
     EXPECT_TRUE((*joined)->renew().message().starts_with("node-revoked: "));
     join.token = join_tokens.issue(offer, control::admin_identity()).value();
-    EXPECT_TRUE(node::Identity::join({files, clock_}, join).status().message().starts_with(
-        "key-revoked: "));
+    EXPECT_TRUE(node::Identity::join({files, clock_}, join)
+                    .status()
+                    .message()
+                    .starts_with("key-revoked: "));
     join.new_key = true;
     EXPECT_TRUE(node::Identity::join({files, clock_}, join).ok());
 }

@@ -139,7 +139,7 @@ Enrolment::Enrolment(Private, const Parts& parts, EnrolmentOptions options)
 Result<std::unique_ptr<Enrolment>> Enrolment::create(resources::Resources& resources,
                                                      JoinTokens& tokens, env::Entropy& entropy,
                                                      EnrolmentOptions options) {
-    HF_TRY(crypto::SpiffeId::parse("spiffe://" + options.trust_domain + "/node").status());
+    HF_TRY(crypto::SpiffeId::check_trust_domain(options.trust_domain));
     HF_TRY(crypto::check_authority(options.authority, options.root_pem));
     return std::make_unique<Enrolment>(Private{}, Parts{resources, tokens, entropy},
                                        std::move(options));
@@ -276,10 +276,10 @@ Result<Enrolment::Stored> Enrolment::read(std::string_view node) {
 Status Enrolment::apply(const Stored& stored, const EnrolmentDecision& decision) {
     if (decision.consequence == Consequence::kNone) return {};
     store::Transaction transaction;
-    add_change(stored,
-               after(*stored.record, decision.consequence, decision.verdict,
-                     resources_.clock().now()),
-               transaction);
+    add_change(
+        stored,
+        after(*stored.record, decision.consequence, decision.verdict, resources_.clock().now()),
+        transaction);
     if (decision.consequence == Consequence::kQuarantine) {
         const std::string& node = stored.record->node;
         add_audit(node_identity(node), "quarantine", node, transaction);
@@ -303,10 +303,9 @@ Status Enrolment::change(std::string_view node, std::string_view verb, const api
 }
 
 Status Enrolment::revoke(std::string_view node, std::string_view why, const api::Identity& by) {
-    return change(node, "revoke", by,
-                  [&](EnrolmentRecord record) -> Result<EnrolmentRecord> {
-                      return revoked(std::move(record), why);
-                  });
+    return change(node, "revoke", by, [&](EnrolmentRecord record) -> Result<EnrolmentRecord> {
+        return revoked(std::move(record), why);
+    });
 }
 
 Status Enrolment::clear(std::string_view node, const api::Identity& by) {
@@ -361,9 +360,8 @@ bool Enrolment::is_news(std::string_view node, std::string_view reason) {
     const auto known = refusals_.find(what);
     if (known != refusals_.end() && now < known->second + kRefusalAuditPause) return false;
     if (known == refusals_.end() && refusals_.size() >= kMaxRefusalsRemembered) {
-        std::erase_if(refusals_, [&](const auto& entry) {
-            return now >= entry.second + kRefusalAuditPause;
-        });
+        std::erase_if(refusals_,
+                      [&](const auto& entry) { return now >= entry.second + kRefusalAuditPause; });
         if (refusals_.size() >= kMaxRefusalsRemembered) return false;
     }
     refusals_[what] = now;

@@ -79,15 +79,15 @@ Result<JoinRecord> decide_join(JoinRecord record, const JoinClaim& claim, Instan
         return reasons::refuse(Code::kUnauthenticated, reasons::kJoinTokenOtherNode,
                                "the join token is for another node than '{}'", claim.node);
     }
-    const bool repeated =
-        std::any_of(record.used.begin(), record.used.end(), [&](const JoinClaim& use) {
-            return use.node == claim.node && use.key == claim.key;
-        });
+    const bool repeated = std::any_of(
+        record.used.begin(), record.used.end(),
+        [&](const JoinClaim& use) { return use.node == claim.node && use.key == claim.key; });
     if (repeated) return record;
     if (record.used.size() >= static_cast<std::size_t>(record.uses)) {
-        return reasons::refuse(Code::kUnauthenticated, reasons::kJoinTokenUsed,
-                               "the join token is used up; ask for a new one. If this node has "
-                               "never joined, somebody else used its token: tell the administrator");
+        return reasons::refuse(
+            Code::kUnauthenticated, reasons::kJoinTokenUsed,
+            "the join token is used up; ask for a new one. If this node has "
+            "never joined, somebody else used its token: tell the administrator");
     }
     record.used.push_back(claim);
     return record;
@@ -136,9 +136,9 @@ Status JoinTokens::revoke(std::string_view id, const api::Identity& by) {
     HF_TRY(stored.status());
     store::Transaction transaction;
     transaction.removes.push_back(key);
-    transaction.puts.push_back(resources::audit_entry(
-        {by, "delete", kResource, "", id, ""}, resources_.clock().now(),
-        random_text(kAuditIdBytes)));
+    transaction.puts.push_back(resources::audit_entry({by, "delete", kResource, "", id, ""},
+                                                      resources_.clock().now(),
+                                                      random_text(kAuditIdBytes)));
     return resources_.store().commit(transaction).status();
 }
 

@@ -25,7 +25,8 @@ bool is_allowed(const api::AccessRequest& asked) {
         return asked.verb == "get" || asked.verb == "list" || asked.verb == "watch" ||
                asked.verb == "create";
     if (asked.resource == "nodes") return asked.verb == "create";
-    if (asked.resource == "nodes/status") return own && (asked.verb == "update" || asked.verb == "patch");
+    if (asked.resource == "nodes/status")
+        return own && (asked.verb == "update" || asked.verb == "patch");
     return asked.resource == "events" && asked.verb == "create";
 }
 
