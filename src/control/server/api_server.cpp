@@ -85,6 +85,14 @@ Result<api::Identity> ApiServer::by_certificate(const http::Request& request) {
     return api::Identity{name, {std::string(api::kAuthenticatedGroup)}};
 }
 
+Status ApiServer::check_sent(const api::Identity& who, const json::Value& sent) {
+    const std::optional<std::string> node = node_name(who);
+    if (!node) return {};
+    HF_CHECK(enrolment_, "a node that was never enrolled is known");
+    const EnrolmentRecord record = HF_TRY(enrolment_->get(*node));
+    return check_node_site(*node, record.site, sent);
+}
+
 Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {
     if (const auto node = node_name(who)) return decide_node_access(*node, access);
     if (who.is_in(api::kMastersGroup)) return {};

@@ -90,14 +90,13 @@ std::string Machines::token(const JoinOffer& offer) {
 }
 
 Machine Machines::forged(std::string name, const char* alternatives, const char* constraints,
-               const crypto::Credential* by) {
+                         const crypto::Credential* by) {
     namespace openssl = crypto::openssl;
     Machine machine;
     machine.name = std::move(name);
     const crypto::Credential& issuer = by ? *by : authority_;
     const openssl::Certificate made(X509_new());
-    const openssl::Certificate signer =
-        crypto::parse_certificate(issuer.certificate_pem).value();
+    const openssl::Certificate signer = crypto::parse_certificate(issuer.certificate_pem).value();
     const openssl::Key own = crypto::handle_of(machine.key);
     const openssl::Key signing = crypto::handle_of(issuer.key);
     X509_set_version(made.get(), X509_VERSION_3);
@@ -106,11 +105,10 @@ Machine Machines::forged(std::string name, const char* alternatives, const char*
     X509_gmtime_adj(X509_getm_notBefore(made.get()), -3600);
     X509_gmtime_adj(X509_getm_notAfter(made.get()), 3600);
     X509_set_pubkey(made.get(), own.get());
-    const std::pair<int, const char*> extensions[] = {
-        {NID_subject_alt_name, alternatives},
-        {NID_basic_constraints, constraints},
-        {NID_key_usage, "critical,digitalSignature"},
-        {NID_ext_key_usage, "clientAuth,serverAuth"}};
+    const std::pair<int, const char*> extensions[] = {{NID_subject_alt_name, alternatives},
+                                                      {NID_basic_constraints, constraints},
+                                                      {NID_key_usage, "critical,digitalSignature"},
+                                                      {NID_ext_key_usage, "clientAuth,serverAuth"}};
     for (const auto& [kind, value] : extensions) {
         const openssl::Extension extension(X509V3_EXT_nconf_nid(nullptr, nullptr, kind, value));
         X509_add_ext(made.get(), extension.get(), -1);
@@ -132,7 +130,7 @@ bool Machines::is_audited(std::string_view verb, std::string_view node) {
 }
 
 void Machines::expect_refused(std::string_view what, const Machine& machine, const Ask& ask,
-                    std::string_view reason) {
+                              std::string_view reason) {
     EXPECT_EQ(outcome(&machine, ask), reason) << what;
     EXPECT_TRUE(is_audited(fmt::format("refuse/{}", reason), machine.name)) << what;
 }

@@ -38,6 +38,7 @@ inline constexpr std::string_view kRenewalTooLate = "renewal-too-late";
 inline constexpr std::string_view kRenewalOtherKey = "renewal-other-key";
 inline constexpr std::string_view kNodeForbidden = "node-forbidden";
 inline constexpr std::string_view kNodeOfAnother = "node-of-another";
+inline constexpr std::string_view kNodeOtherSite = "node-other-site";
 
 // "REASON: text".
 template <typename... Args>
