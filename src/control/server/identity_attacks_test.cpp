@@ -213,6 +213,22 @@ TEST_F(IdentityAttacks, A54OfManyAtOnceExactlyOneUsesAToken) {
     }
 }
 
+TEST_F(IdentityAttacks, A55OfManyAtOnceExactlyOneTakesAName) {
+    clock_.advance(hours(25));
+    std::vector<Machine> machines(8);
+    std::vector<std::string> outcomes(machines.size());
+    std::vector<std::thread> threads;
+    for (std::size_t i = 0; i < machines.size(); ++i) {
+        machines[i].name = "press";
+        threads.emplace_back([&, i, own = token()] {
+            outcomes[i] = outcome(nullptr, enrolment_of(machines[i], own));
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), "ok"), 1);
+    EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), reasons::kNodeNameTaken), 7);
+}
+
 TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
     clock_.advance(hours(25));
     const Machine press = joined("press");
@@ -249,20 +265,6 @@ TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
          {"POST", spaced + "/events",
           object("Event", "e", R"(,"involvedObject":{},"reason":"X","source":{"host":"drill"})")},
          another},
-        {"claims another site",
-         {"PATCH", nodes + "/press/status", R"({"status":{"site":"yard"}})", "", patch},
-         reasons::kNodeOtherSite},
-        {"claims another site as a whole",
-         {"PUT", nodes + "/press/status", object("Node", "press", R"(,"status":{"site":"yard"})")},
-         reasons::kNodeOtherSite},
-        {"claims another site from the start",
-         {"POST", nodes, object("Node", "press", R"(,"status":{"site":"yard"})")},
-         reasons::kNodeOtherSite},
-        {"claims another site by operations",
-         {"PATCH", nodes + "/press/status",
-          R"([{"op":"add","path":"/status/site","value":"yard"}])", "",
-          "application/json-patch+json"},
-         forbidden},
         {"changes more than status",
          {"PUT", nodes + "/press", object("Node", "press", "")},
          forbidden},
@@ -289,6 +291,27 @@ TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
     EXPECT_EQ(outcome(&press, admin_beside), another);
     Ask renew_as_drill = renewal_of(drill);
     EXPECT_EQ(outcome(&press, renew_as_drill), reasons::kRenewalOtherKey);
+}
+
+TEST_F(IdentityAttacks, A55ANodeStandsWhereItsTokenSays) {
+    clock_.advance(hours(25));
+    const Machine press = joined("press");
+    const std::string nodes(kNodes);
+    const std::string status = nodes + "/press/status";
+    const std::string node =
+        R"({"apiVersion":"holdfast.dev/v1","kind":"Node","metadata":{"name":"press"},)"
+        R"("status":{"site":"yard"}})";
+    const std::vector<std::pair<Ask, std::string_view>> cases{
+        {{"PATCH", status, R"({"status":{"site":"yard"}})", "", "application/merge-patch+json"},
+         reasons::kNodeOtherSite},
+        {{"PATCH", status, R"([{"op":"add","path":"/status/site","value":"yard"}])", "",
+          "application/json-patch+json"},
+         reasons::kNodeForbidden},
+        {{"PUT", status, node}, reasons::kNodeOtherSite},
+        {{"POST", nodes, node}, reasons::kNodeOtherSite},
+    };
+    for (const auto& [ask, reason] : cases)
+        EXPECT_EQ(outcome(&press, ask), reason) << ask.method << " " << ask.path;
 }
 
 TEST_F(IdentityAttacks, A56TokensOfOthersAreNotGoodForTheApi) {
