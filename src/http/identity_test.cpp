@@ -113,8 +113,7 @@ TEST_F(PeerIdentity, EveryOtherServerIsRefusedByAPin) {
     begins_later.starts_in_s = kHour / 2;
     old_middle.ends_in_s = -60;
     const TestCertificate ended_middle = make_certificate(old_middle, &root_);
-    TestCertificate forged_middle = make_certificate(authority("middle"), &other_root_);
-    const TestCertificate by_forged = make_certificate({}, &forged_middle);
+    const TestCertificate by_forged = make_certificate({}, &other_middle_);
     const TestCertificate own = make_certificate({}, nullptr);
     struct Case {
         std::string name;
@@ -137,7 +136,7 @@ TEST_F(PeerIdentity, EveryOtherServerIsRefusedByAPin) {
          &root_,
          "not to be trusted"},
         {"a forged authority of the same name",
-         {by_forged, forged_middle, middle_, root_},
+         {by_forged, other_middle_, middle_, root_},
          &root_,
          "not to be trusted"},
         {"the authority between left out", {server_, root_}, &root_, "not to be trusted"},

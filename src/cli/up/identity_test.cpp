@@ -68,7 +68,7 @@ TEST_F(ApiIdentityTest, IsMadeOnceAndKept) {
 }
 
 TEST_F(ApiIdentityTest, TheTrustDomainIsGivenOnceOrMadeUp) {
-    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a"})
+    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a", "a\n"})
         EXPECT_EQ(load(bad).status().code(), Code::kInvalidArgument) << bad;
     EXPECT_EQ(load("plant.example").value().trust_domain, "plant.example");
     EXPECT_EQ(load().value().trust_domain, "plant.example");
@@ -111,7 +111,7 @@ TEST_F(ApiIdentityTest, WhatIsDamagedIsSaid) {
     files_.overwrite(kData + "/pki/root.pem", to_bytes(root));
     take_root_key_away();
     const std::string key = text("authority.key.pem");
-    for (const std::string& name : {"authority.pem", "authority.key.pem"}) {
+    for (const std::string name : {"authority.pem", "authority.key.pem"}) {
         const std::string good = text(name);
         files_.overwrite(kData + "/pki/" + name, to_bytes("x"));
         const Status status = load().status();

@@ -27,6 +27,11 @@ bool wants_protobuf(const http::Request& request) {
            !accept.starts_with("application/json");
 }
 
+Status no_nodes() {
+    return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
+                           "this server takes no nodes");
+}
+
 http::Response raw(std::string_view type, std::string_view body) {
     http::Response response = http::Response::text(200, body);
     response.headers.set("Content-Type", std::string(type));
@@ -56,8 +61,7 @@ ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::strin
 Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
     if (!request.client_uris.empty()) {
         if (enrolment_) return enrolment_->authenticate(request);
-        return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
-                               "this server has no nodes of its own");
+        return no_nodes();
     }
     const std::optional<std::string_view> header = request.headers.get("Authorization");
     if (!header) {
@@ -83,6 +87,14 @@ Result<api::Identity> ApiServer::by_certificate(const http::Request& request) {
                                                              : "has a name kept for Holdfast");
     }
     return api::Identity{name, {std::string(api::kAuthenticatedGroup)}};
+}
+
+Status ApiServer::check_sent(const api::Identity& who, const json::Value& sent) {
+    const std::optional<std::string> node = node_name(who);
+    if (!node) return {};
+    if (!enrolment_) return no_nodes();
+    const EnrolmentRecord record = HF_TRY(enrolment_->get(*node));
+    return check_node_site(*node, record.site, sent);
 }
 
 Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {

@@ -50,6 +50,9 @@ public:
 private:
     Result<api::Identity> by_certificate(const http::Request& request);
 
+    // What a node may not say of itself, in an object or merge patch that it sends.
+    Status check_sent(const api::Identity& who, const json::Value& sent);
+
     // One request on its way: what it is about and who asks.
     struct Call {
         const http::Request& request;
