@@ -33,7 +33,7 @@ struct DeltaStoreOptions {
 
     // Of base and result each: making a delta holds the delta in memory and a thread for seconds.
     std::uint64_t blob_bytes_max = std::uint64_t{256} << 20;
-    int level = 9;  // of zstd
+    int level = 12;  // of zstd
 
     // Where a file keeps its weights; without it they are found by content.
     std::function<std::vector<delta::Tensor>(ByteView)> find_tensors;

@@ -77,11 +77,10 @@ TEST(DeltaStore, UsesWhatIsKnownOfTheWeights) {
     const Digest one = blobs.add(pair.base.bytes), two = blobs.add(pair.result.bytes);
     DeltaStoreOptions options;
     options.find_tensors = [&](ByteView file) {
-        const bool base = std::equal(file.begin(), file.end(), pair.base.bytes.begin(),
-                                     pair.base.bytes.end());
+        const bool base =
+            std::equal(file.begin(), file.end(), pair.base.bytes.begin(), pair.base.bytes.end());
         return base ? pair.base.tensors : pair.result.tensors;
     };
-    options.level = 12;
     EXPECT_EQ(blobs.get(blobs.ends(one, two), options).value(),
               encode(pair.base.side(), pair.result.side()));
 }
@@ -189,9 +188,9 @@ TEST(DeltaStore, IgnoresStrangersInItsFolder) {
     for (const char* name : {"/d/readme", "/d/0000000000000000-", "/d/zz"}) {
         blobs.files.overwrite(name, to_bytes("x"));
     }
-    blobs.files.overwrite("/d/x" + std::string(15, '0') + "-" + std::string(64, '0') + "-" +
-                              std::string(64, '0'),
-                          to_bytes("x"));
+    blobs.files.overwrite(
+        "/d/x" + std::string(15, '0') + "-" + std::string(64, '0') + "-" + std::string(64, '0'),
+        to_bytes("x"));
     const Digest one = blobs.add(version(9000, 1)), two = blobs.add(version(9000, 2));
     EXPECT_TRUE(blobs.get(blobs.ends(one, two)).ok());
 }

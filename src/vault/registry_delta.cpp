@@ -114,9 +114,9 @@ Status Registry::fetch_missing(Transfer& transfer, const Descriptor& blob) {
         const Status status = fetch_by_delta(transfer, blob, *base);
         if (status.ok()) return {};
         if (transfer.given_up) return status;
-        transfer.report.remarks.push_back(
-            fmt::format("{} was fetched whole: {}",
-                        blob.annotation(std::string(kPathAnnotation)), status.message()));
+        transfer.report.remarks.push_back(fmt::format("{} was fetched whole: {}",
+                                                      blob.annotation(std::string(kPathAnnotation)),
+                                                      status.message()));
     }
     HF_TRY(fetch_blob(transfer.push, blob));
     ++transfer.report.blobs_sent;

@@ -131,7 +131,8 @@ RegistryPath parse_registry_path(std::string_view rest) {
     // Where an upload's own part stands, nothing or whatever a registry chose follows.
     for (const std::size_t back : {2U, 3U}) {
         if (count <= back || parts[count - back] != "blobs") continue;
-        if (parts[count - back + 1] == "uploads") return named(RegistryObject::kUpload, parts, back);
+        if (parts[count - back + 1] == "uploads")
+            return named(RegistryObject::kUpload, parts, back);
     }
     if (count < 3) return refuse_path(rest);
     const std::string_view kind = parts[count - 2];

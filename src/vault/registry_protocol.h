@@ -72,14 +72,15 @@ struct ByteRange {
 };
 
 // What a Range header (RFC 9110, 14.1.2) asks of `size` bytes; nullopt, which means all, when it is
-// empty, malformed or in other units, as the RFC has it. OUT_OF_RANGE when it begins beyond the end,
-// and for several ranges, which no client of registries needs.
+// empty, malformed or in other units, as the RFC has it. OUT_OF_RANGE when it begins beyond the
+// end, and for several ranges, which no client of registries needs.
 Result<std::optional<ByteRange>> parse_range(std::string_view header, std::uint64_t size);
 
 // Whether the Accept headers allow `media_type`; without any, all are allowed.
 bool accepts(const http::Headers& headers, std::string_view media_type);
 
-// The page of a list, sorted, that ?n=COUNT&last=NAME asks for. INVALID_ARGUMENT when n is no count.
+// The page of a list, sorted, that ?n=COUNT&last=NAME asks for. INVALID_ARGUMENT when n is no
+// count.
 struct Page {
     std::vector<std::string> entries;
     bool more = false;

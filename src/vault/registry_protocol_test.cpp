@@ -93,8 +93,8 @@ TEST(RegistryPath, RefusesWhatIsNone) {
 // Whatever is put together from the protocol's words: an answer, and never a name that is none.
 TEST(RegistryPath, OfAnyPartsIsReadOrRefused) {
     Rng rng(testing::seed());
-    const std::string words[] = {"",     "a",      "blobs",     "manifests", "tags",  "list",
-                                 "deltas", "uploads", "referrers", "_catalog",  kOne, "v1"};
+    const std::string words[] = {"",       "a",       "blobs",     "manifests", "tags", "list",
+                                 "deltas", "uploads", "referrers", "_catalog",  kOne,   "v1"};
     for (int round = 0; round < 20'000; ++round) {
         std::string path;
         for (std::uint64_t parts = rng.below(7); parts > 0; --parts) {

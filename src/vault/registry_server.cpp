@@ -61,9 +61,8 @@ http::Response send_file(const http::Request& request,
     response.headers.set("ETag", etag);
     if (*wanted) {
         response.status = 206;
-        response.headers.set("Content-Range",
-                             fmt::format("bytes {}-{}/{}", range.offset,
-                                         range.offset + range.size - 1, size));
+        response.headers.set("Content-Range", fmt::format("bytes {}-{}/{}", range.offset,
+                                                          range.offset + range.size - 1, size));
     }
     response.stream = std::make_shared<MappedStream>(file, range);
     return response;
@@ -161,8 +160,7 @@ Status RegistryServer::may_read(const http::Request& request, const RegistryRequ
 http::Response RegistryServer::refuse_reader(const Status& status) const {
     http::Response response = registry_error(status, "NAME_UNKNOWN").response();
     if (status.code() == Code::kUnauthenticated) {
-        response.headers.set("WWW-Authenticate",
-                             fmt::format("Basic realm=\"{}\"", options_.realm));
+        response.headers.set("WWW-Authenticate", fmt::format("Basic realm=\"{}\"", options_.realm));
     }
     return response;
 }
@@ -251,10 +249,10 @@ http::Response RegistryServer::referrers(const http::Request& request,
         manifests.push_back(describe(digest, *contents));
     }
     http::Response response = http::Response::json(
-        200, json::write(json::Object{{"schemaVersion", 2},
-                                      {"mediaType", kIndexType},
-                                      {"manifests", std::move(manifests)}}) +
-                 "\n");
+        200,
+        json::write(json::Object{
+            {"schemaVersion", 2}, {"mediaType", kIndexType}, {"manifests", std::move(manifests)}}) +
+            "\n");
     response.headers.set("Content-Type", std::string(kIndexType));
     if (type) response.headers.set("OCI-Filters-Applied", "artifactType");
     return response;
@@ -279,8 +277,7 @@ http::Response RegistryServer::delta(const http::Request& request, const Registr
         }
         return response;
     }
-    const std::string etag =
-        quoted(fmt::format("{}-{}", what.base->hex(), what.digest->hex()));
+    const std::string etag = quoted(fmt::format("{}-{}", what.base->hex(), what.digest->hex()));
     http::Response response = send_file(request, file.value(), etag);
     if (response.status < 300) response.headers.set("Content-Type", std::string(kDeltaType));
     return response;

@@ -131,7 +131,8 @@ TEST(RegistryServer, ListsTagsAndRepositoriesInPages) {
     }
     push_document(*served.vault, "no tag", {{"schemaVersion", 2}});
     push_document(*served.vault, "Upper:1", {{"schemaVersion", 2}});
-    EXPECT_EQ(text(served.ask("/v2/b/tags/list")), "{\"name\":\"b\",\"tags\":[\"1\",\"10\",\"2\"]}\n");
+    EXPECT_EQ(text(served.ask("/v2/b/tags/list")),
+              "{\"name\":\"b\",\"tags\":[\"1\",\"10\",\"2\"]}\n");
     EXPECT_EQ(text(served.ask("/v2/_catalog")), "{\"repositories\":[\"a/x\",\"b\",\"c\"]}\n");
     const http::Response first = served.ask("/v2/b/tags/list?n=2");
     EXPECT_EQ(text(first), "{\"name\":\"b\",\"tags\":[\"1\",\"10\"]}\n");
@@ -160,8 +161,9 @@ TEST(RegistryServer, ListsWhatIsAttachedToAManifest) {
     const std::string url = "/v2/pump/referrers/" + pump.digest.to_string();
     const http::Response none = served.ask(url);
     EXPECT_EQ(header(none, "Content-Type"), kIndexType);
-    EXPECT_EQ(text(none), fmt::format("{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[]}}\n",
-                                      kIndexType));
+    EXPECT_EQ(
+        text(none),
+        fmt::format("{{\"schemaVersion\":2,\"mediaType\":\"{}\",\"manifests\":[]}}\n", kIndexType));
 
     const Descriptor card = push_document(*served.vault, "", attachment(pump, "a/card"));
     const Descriptor seal = push_document(*served.vault, "", attachment(card, "a/seal"));
@@ -187,20 +189,18 @@ TEST(RegistryServer, ListsWhatIsAttachedToAManifest) {
 TEST(RegistryServer, FollowsIndexesToTheirManifests) {
     ServedVault served;
     const Descriptor small = push_model(*served.vault, "", {{"m", kWeights}});
-    const json::Object missing{{"mediaType", kManifestType},
-                               {"digest", "sha256:" + std::string(64, '5')},
-                               {"size", 5}};
-    // An index of another place may be sparse. The vault would not take such a one, so it is written
-    // behind its back.
+    const json::Object missing{
+        {"mediaType", kManifestType}, {"digest", "sha256:" + std::string(64, '5')}, {"size", 5}};
+    // An index of another place may be sparse. The vault would not take such a one, so it is
+    // written behind its back.
     const json::Object index{{"schemaVersion", 2},
                              {"mediaType", kIndexType},
                              {"manifests", json::Array{write_descriptor(small), missing}}};
     const std::string document = json::write(index);
     const Digest digest = crypto::sha256(as_bytes(document));
     served.files.overwrite("/v/blobs/sha256/" + digest.hex(), to_bytes(document));
-    json::Object entry{{"mediaType", kIndexType},
-                       {"digest", digest.to_string()},
-                       {"size", document.size()}};
+    json::Object entry{
+        {"mediaType", kIndexType}, {"digest", digest.to_string()}, {"size", document.size()}};
     entry["annotations"] = json::Object{{kNameAnnotation, "pump:all"}};
     const json::Object names{{"schemaVersion", 2}, {"manifests", json::Array{entry}}};
     served.files.overwrite("/v/index.json", to_bytes(json::write(names)));

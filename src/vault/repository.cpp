@@ -30,8 +30,9 @@ bool is_manifest(const Descriptor& descriptor) {
 Result<std::vector<Descriptor>> entries_of(const Vault& vault) {
     Result<std::vector<Descriptor>> entries = vault.list();
     if (entries.ok()) return entries;
-    return data_loss("the index cannot be read here; `holdfast vault check` on this registry's "
-                     "machine says why");
+    return data_loss(
+        "the index cannot be read here; `holdfast vault check` on this registry's "
+        "machine says why");
 }
 
 }  // namespace

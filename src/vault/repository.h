@@ -4,12 +4,12 @@
 // The one idea: a vault holds the blobs of all repositories in one folder, so whoever knows a
 // digest must still come through a manifest of the repository that they may read. To a repository
 // NAME belong the manifests that index.json names "NAME:TAG", those that such an index lists, and
-// unnamed ones whose subject belongs to it (signatures and the like, attached to a model). Manifests
-// do not change, so what each reaches is read once.
+// unnamed ones whose subject belongs to it (signatures and the like, attached to a model).
+// Manifests do not change, so what each reaches is read once.
 //
 // Borrows the Vault. Thread-safety: any thread. Errors: NOT_FOUND for a repository without a tag,
-// DATA_LOSS for an index that cannot be read. A manifest that cannot be read reaches nothing: the others are
-// still served.
+// DATA_LOSS for an index that cannot be read. A manifest that cannot be read reaches nothing: the
+// others are still served.
 
 #pragma once
 
@@ -31,9 +31,9 @@ struct ManifestContents {
     std::string artifact_type;  // its own, else its config's media type
     std::uint64_t size_bytes = 0;
     std::map<std::string, std::string> annotations;
-    std::optional<Digest> subject;             // what it is attached to
-    std::vector<Descriptor> manifests;         // that it lists
-    std::map<Digest, std::uint64_t> blobs;     // config and layers, with their sizes
+    std::optional<Digest> subject;          // what it is attached to
+    std::vector<Descriptor> manifests;      // that it lists
+    std::map<Digest, std::uint64_t> blobs;  // config and layers, with their sizes
 };
 
 // INVALID_ARGUMENT for what is neither manifest nor index.

@@ -82,9 +82,7 @@ struct ServedVault {
         return fmt::format("{} {}", status, json::get_string(errors->front(), "code"));
     }
 
-    std::unique_ptr<http::Server> listen() const {
-        return http::Server::start({}, router).value();
-    }
+    std::unique_ptr<http::Server> listen() const { return http::Server::start({}, router).value(); }
 };
 
 inline std::string blob_url(const std::string& name, ByteView bytes) {
