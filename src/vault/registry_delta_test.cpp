@@ -92,6 +92,20 @@ protected:
         options_.deltas = true;
     }
 
+    // Lets only "me" with "secret" in from now on.
+    void close_doors() {
+        RegistryServerOptions options;
+        const std::string login = "Basic " + to_base64(as_bytes("me:secret"));
+        options.may_read = [login](const http::Request& request, const RegistryRequest&) {
+            const bool known = request.headers.get("Authorization") == login;
+            return known ? Status() : unauthenticated("who is it?");
+        };
+        served_.registry = std::make_unique<RegistryServer>(*served_.vault, std::move(options));
+        served_.router = {};
+        add_registry_routes(served_.router, *served_.registry);
+        server_ = served_.listen();
+    }
+
     Result<TransferReport> pull(const std::string& name) {
         const Reference from =
             parse_reference(fmt::format("127.0.0.1:{}/{}", server_->port(), name)).value();
@@ -198,6 +212,15 @@ TEST_F(DeltaPull, ComparesWithTheLatestVersionOfThatNameOnly) {
     EXPECT_EQ(base_of_next(), crypto::sha256(as_bytes("later")));
     push_document(*vault_, "pump:y", {{"schemaVersion", 2}, {"layers", "none"}});
     EXPECT_EQ(base_of_next(), crypto::sha256(as_bytes("later")));
+}
+
+TEST_F(DeltaPull, LogsInWhereItIsAsked) {
+    server_.reset();
+    close_doors();
+    EXPECT_EQ(pull("pump:v2").status().code(), Code::kUnauthenticated);
+    options_.docker_config = fmt::format(R"({{"auths":{{"127.0.0.1:{}":{{"auth":"{}"}}}}}})",
+                                         server_->port(), to_base64(as_bytes("me:secret")));
+    EXPECT_EQ(pull("pump:v2")->blobs_by_delta, 1U);
 }
 
 TEST_F(DeltaPull, GoesOnWhereTheLinkBroke) {
