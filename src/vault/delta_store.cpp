@@ -85,6 +85,12 @@ Result<std::vector<DeltaStore::Stored>> DeltaStore::list() const {
     return all;
 }
 
+Status DeltaStore::check_sizes(const DeltaEnds& ends) const {
+    if (std::max(ends.base_bytes, ends.result_bytes) <= options_.blob_bytes_max) return {};
+    return no_use(ends, fmt::format("blobs above {} are not compared here",
+                                    format_bytes(options_.blob_bytes_max)));
+}
+
 // Null when it has to be made.
 Result<std::shared_ptr<const env::MappedFile>> DeltaStore::find(const DeltaEnds& ends) {
     for (const Stored& stored : HF_TRY(list())) {
@@ -99,10 +105,7 @@ Result<std::shared_ptr<const env::MappedFile>> DeltaStore::find(const DeltaEnds&
 
 Result<std::shared_ptr<const env::MappedFile>> DeltaStore::get(const DeltaEnds& ends,
                                                                const OpenBlob& open) {
-    if (std::max(ends.base_bytes, ends.result_bytes) > options_.blob_bytes_max) {
-        return no_use(ends, fmt::format("blobs above {} are not compared here",
-                                        format_bytes(options_.blob_bytes_max)));
-    }
+    HF_TRY(check_sizes(ends));
     std::shared_ptr<const env::MappedFile> kept = HF_TRY(find(ends));
     return kept ? kept : make(ends, open);
 }
@@ -122,6 +125,8 @@ Result<std::shared_ptr<const env::MappedFile>> DeltaStore::make(const DeltaEnds&
     {
         const std::shared_ptr<const env::MappedFile> base = HF_TRY(open(ends.base));
         const std::shared_ptr<const env::MappedFile> result = HF_TRY(open(ends.result));
+        const DeltaEnds real{ends.base, base->bytes().size(), ends.result, result->bytes().size()};
+        HF_TRY(check_sizes(real));  // a manifest may say anything
         const auto side = [&](ByteView file) {
             return delta::Side{file, options_.find_tensors ? options_.find_tensors(file)
                                                            : std::vector<delta::Tensor>()};

@@ -40,6 +40,7 @@ struct DeltaStoreOptions {
     std::function<std::vector<delta::Tensor>(ByteView)> find_tensors;
 };
 
+// Sizes are those that a manifest says.
 struct DeltaEnds {
     Digest base;
     std::uint64_t base_bytes = 0;
@@ -71,6 +72,7 @@ public:
 private:
     struct Stored;
 
+    Status check_sizes(const DeltaEnds& ends) const;
     Result<std::vector<Stored>> list() const;
     Result<std::shared_ptr<const env::MappedFile>> find(const DeltaEnds& ends);
     Result<std::shared_ptr<const env::MappedFile>> make(const DeltaEnds& ends,

@@ -104,6 +104,8 @@ TEST(DeltaStore, RefusesWhatWouldSaveNothingAndRemembersThat) {
         EXPECT_EQ(blobs.get(ends, options).status().code(), Code::kNotFound);
     }
     EXPECT_EQ(blobs.opened, 2);
+    EXPECT_EQ(blobs.get({large, 1, small, 1}, options).status().code(), Code::kNotFound);
+    EXPECT_TRUE(blobs.kept().size() == 1);  // of the first pair, and that there is none
     options.store_bytes_max = 10;
     EXPECT_EQ(blobs.get(blobs.ends(small, blobs.add(version(4000, 2))), options).status().code(),
               Code::kNotFound);
