@@ -26,15 +26,15 @@ struct Shelf {
             if (!name.empty()) entry.annotations[std::string(kNameAnnotation)] = name;
             manifests.push_back(write_descriptor(entry));
         }
-        files.overwrite("/v/index.json", to_bytes(json::write(json::Object{
-                                             {"schemaVersion", 2}, {"manifests", manifests}})));
+        files.overwrite(
+            "/v/index.json",
+            to_bytes(json::write(json::Object{{"schemaVersion", 2}, {"manifests", manifests}})));
     }
 };
 
 json::Object blob_entry(char digit, std::uint64_t size = 1) {
-    return {{"mediaType", kWeightType},
-            {"digest", "sha256:" + std::string(64, digit)},
-            {"size", size}};
+    return {
+        {"mediaType", kWeightType}, {"digest", "sha256:" + std::string(64, digit)}, {"size", size}};
 }
 
 json::Object manifest_of(char digit) {
@@ -117,9 +117,9 @@ TEST(Repository, FollowsIndexesAndAttachmentsSoFarAndNoFarther) {
     Shelf shelf;
     Descriptor index = shelf.add(manifest_of('1'));
     for (int depth = 0; depth < 8; ++depth) {
-        index = shelf.add({{"schemaVersion", 2},
-                           {"manifests", json::Array{write_descriptor(index)}}},
-                          kIndexType);
+        index =
+            shelf.add({{"schemaVersion", 2}, {"manifests", json::Array{write_descriptor(index)}}},
+                      kIndexType);
     }
     Descriptor attached = shelf.add(manifest_of('2'));
     std::vector<std::pair<std::string, Descriptor>> entries{{"deep:1", index},
