@@ -29,6 +29,7 @@ Command pull_command();
 Command push_command();
 Command receipt_get_command();
 Command receipt_verify_command();
+Command registry_command();
 Command run_command();
 Command scan_command();
 Command score_command();

@@ -31,7 +31,7 @@ protected:
     }
     Result<ApiIdentity> load(const std::string& domain = "") {
         World world = world_of(files_);
-        return load_api_identity(world, kData, "127.0.0.1", domain);
+        return load_api_identity(world, kData, {"127.0.0.1", {}, domain});
     }
     std::string text(const std::string& name) {
         const Result<Bytes> bytes = files_.read(kData + "/pki/" + name, 1u << 20);
@@ -132,7 +132,7 @@ TEST_F(ApiIdentityTest, ACrashAtAnyPointIsMendedByTheNextStart) {
         testing::MemoryFiles files;
         World world = world_of(files);
         files.die_after(changes);
-        const bool through = load_api_identity(world, kData, "127.0.0.1").ok();
+        const bool through = load_api_identity(world, kData, {"127.0.0.1", {}, ""}).ok();
         files.restart();
         Rng rng(changes);
         files.lose_power(rng);
@@ -141,7 +141,7 @@ TEST_F(ApiIdentityTest, ACrashAtAnyPointIsMendedByTheNextStart) {
             return bytes.ok() ? std::string(as_text(*bytes)) : "";
         };
         const std::string root = read("root.pem"), domain = read("trust-domain");
-        const Result<ApiIdentity> next = load_api_identity(world, kData, "127.0.0.1");
+        const Result<ApiIdentity> next = load_api_identity(world, kData, {"127.0.0.1", {}, ""});
         ASSERT_TRUE(next.ok()) << changes << ": " << next.status().to_string();
         EXPECT_TRUE(root.empty() || root == next->ca_pem);
         EXPECT_TRUE(domain.empty() || domain == next->trust_domain + "\n");
