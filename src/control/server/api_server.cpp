@@ -114,14 +114,26 @@ void ApiServer::tick() {
     std::vector<std::shared_ptr<Wakener>> alive;
     {
         const MutexLock lock(mutex_);
-        std::erase_if(watches_, [&](const std::weak_ptr<Wakener>& watch) {
-            std::shared_ptr<Wakener> wakener = watch.lock();
+        std::erase_if(watches_, [&](const OpenWatch& watch) {
+            std::shared_ptr<Wakener> wakener = watch.wakener.lock();
             if (!wakener) return true;
             alive.push_back(std::move(wakener));
             return false;
         });
     }
     for (const std::shared_ptr<Wakener>& wakener : alive) wakener->wake();
+}
+
+void ApiServer::end_watches(const std::string& user) {
+    std::vector<std::shared_ptr<Wakener>> theirs;
+    {
+        const MutexLock lock(mutex_);
+        for (const OpenWatch& watch : watches_) {
+            if (watch.user != user) continue;
+            if (auto wakener = watch.wakener.lock()) theirs.push_back(std::move(wakener));
+        }
+    }
+    for (const std::shared_ptr<Wakener>& wakener : theirs) wakener->end();
 }
 
 http::Response ApiServer::handle(const http::Request& request) {

@@ -182,10 +182,10 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
     options.on_events = [wakener] { wakener->wake(); };
     {
         const MutexLock lock(mutex_);
-        std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
+        std::erase_if(watches_, [](const auto& watch) { return watch.wakener.expired(); });
         if (watches_.size() >= kMaxWatches)
             return unavailable("there are {} watches already; try again", kMaxWatches);
-        watches_.push_back(wakener);
+        watches_.push_back({call.who.user, wakener});
     }
     auto watch = HF_TRY(resources_.watch(*call.kind, call.path.ns, options));
     return std::make_shared<WatchStream>(
