@@ -266,5 +266,58 @@ TEST_F(PeerIdentity, ExpiredClientsAreAdmittedOnlyWhereAskedToAndOnlyTheirOwnEnd
         EXPECT_EQ(ask(*lenient, bad).status().code(), Code::kUnauthenticated);
 }
 
+TEST_F(PeerIdentity, AServerIsBelievedByItsUri) {
+    TestSubject node, two, nobody;
+    node.alternatives = "URI:spiffe://plant/node/a";
+    two.alternatives = "URI:spiffe://plant/node/a,URI:spiffe://plant/node/b";
+    ClientOptions options;
+    options.ca_pem = root_.certificate_pem;
+    options.server_uri = "spiffe://plant/node/a";
+    const TestCertificate good = make_certificate(node, &middle_);
+    const std::unique_ptr<Server> server = serve({good, middle_});
+    EXPECT_EQ(ask(*server, options).value_or(""), "TLSv1.3  leaf");
+    for (const TestSubject& subject : {two, nobody}) {
+        const std::unique_ptr<Server> other = serve({make_certificate(subject, &middle_), middle_});
+        EXPECT_EQ(ask(*other, options).status().code(), Code::kUnauthenticated);
+    }
+    const std::unique_ptr<Server> strange =
+        serve({make_certificate(node, &other_middle_), other_middle_});
+    EXPECT_EQ(ask(*strange, options).status().code(), Code::kUnauthenticated);
+    options.server_uri = "spiffe://plant/node/b";
+    EXPECT_NE(ask(*server, options).status().message().find("is spiffe://plant/node/a, not"),
+              std::string::npos);
+}
+
+TEST_F(PeerIdentity, ACertificateIsRenewedWhileTheServerRuns) {
+    const std::unique_ptr<Server> server = serve({server_, middle_, root_});
+    ClientOptions options;
+    options.ca_pem = root_.certificate_pem;
+    EXPECT_TRUE(ask(*server, options).ok());
+    EXPECT_FALSE(server->renew_tls({"no certificate", "", ""}).ok());
+    EXPECT_TRUE(ask(*server, options).ok()) << "what is not good changes nothing";
+    ASSERT_TRUE(server
+                    ->renew_tls({other_server_.certificate_pem + other_middle_.certificate_pem,
+                                 other_server_.key_pem, ""})
+                    .ok());
+    EXPECT_FALSE(ask(*server, options).ok());
+    options.ca_pem = other_root_.certificate_pem;
+    EXPECT_TRUE(ask(*server, options).ok());
+}
+
+TEST_F(PeerIdentity, AGateAnswersBeforeAnyHandler) {
+    ServerOptions options;
+    options.gate = [](const Request& request) -> std::optional<Response> {
+        if (request.headers.get("Key")) return std::nullopt;
+        return Response::error(401, "who are you?");
+    };
+    const std::unique_ptr<Server> server = start(router(), options);
+    ClientRequest request;
+    request.url = fmt::format("http://127.0.0.1:{}/who", server->port());
+    const std::unique_ptr<Client> client = Client::create({}).value();
+    EXPECT_EQ(client->send(request)->status, 401);
+    request.headers.add("Key", "k");
+    EXPECT_EQ(client->send(request)->status, 200);
+}
+
 }  // namespace
 }  // namespace hf::http
