@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
 #include "cli/up/identity.h"
+#include "cli/weight_tensors.h"
 #include "control/apply/reconciler.h"
 #include "control/server/admin_routes.h"
 #include "control/server/api_server.h"
@@ -104,6 +105,7 @@ private:
                                    const vault::RegistryRequest& what) {
             return control::may_read_models(*api_server_, *resources_, request, what.name);
         };
+        registry.deltas.find_tensors = find_weight_tensors;
         registry_ = std::make_unique<vault::RegistryServer>(vault_, std::move(registry));
         return {};
     }
