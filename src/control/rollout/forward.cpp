@@ -1,0 +1,164 @@
+// The way forward: who failed, whether that or anything else turns the roll-out back, and else how
+// far its stages come.
+
+#include <algorithm>
+
+#include "control/rollout/stage.h"
+
+namespace hf::control::rollout {
+namespace {
+
+Progress& progress_of(Round& round) {
+    return round.state.progress[static_cast<std::size_t>(round.state.stage)];
+}
+
+std::string_view stage_name(const Round& round, std::int64_t stage) {
+    const std::vector<Stage>& stages = round.spec().stages;
+    const auto at = static_cast<std::size_t>(std::max<std::int64_t>(stage, 0));
+    return at < stages.size() ? std::string_view(stages[at].name) : std::string_view("?");
+}
+
+// Sends a node back that shall not come up with the new version later. When the outbox is full, a
+// later step does it.
+bool revoke(Round& round, View& view) {
+    Outgoing order{view.node->name, true, std::max<std::int64_t>(view.stage, 0),
+                   std::max<std::int64_t>(view.attempt, 1), round.revision, round.now};
+    if (!round.put_out(std::move(order))) return false;
+    view.standing = Standing::kRevoked;
+    view.due = false;
+    return true;
+}
+
+void note_failure(Round& round, View& view, std::string reason) {
+    if (reason.size() > kReasonBytesMax) {
+        std::size_t end = kReasonBytesMax;
+        while (end > 0 && (static_cast<unsigned char>(reason[end]) >> 6) == 2) --end;
+        reason.resize(end);
+    }
+    view.listed = true;
+    view.standing = Standing::kFailed;
+    std::vector<Failure>& failures = round.state.failures;
+    Failure failure{view.node->name, std::max<std::int64_t>(view.stage, 0), reason};
+    const auto at =
+        std::lower_bound(failures.begin(), failures.end(), failure,
+                         [](const Failure& a, const Failure& b) { return a.node < b.node; });
+    if (failures.size() < static_cast<std::size_t>(kFailuresMax)) {
+        failures.insert(at, std::move(failure));
+    }
+    round.warn("NodeFailed", fmt::format("{}, stage '{}': {}", view.node->name,
+                                         stage_name(round, view.stage), reason));
+}
+
+std::string reason_of(const View& view) {
+    std::string reason = view.node->outcome == Outcome::kRolledBack ? "went back by itself" : "";
+    if (!view.node->reason.empty()) {
+        reason += (reason.empty() ? "" : ": ") + view.node->reason;
+    }
+    return reason.empty() ? "it gave no reason" : reason;
+}
+
+std::string time_out_words(const View& view) {
+    std::string words = fmt::format("no outcome of {} orders", view.attempt);
+    const bool told = view.node->outcome == Outcome::kPassing && !view.node->reason.empty();
+    return told ? words + ": " + view.node->reason : words;
+}
+
+// Whether an order without an outcome has had its time. One whose node cannot be asked gets the
+// patience on top, so that a node that comes and goes does not hold it open for ever.
+bool timed_out(Round& round, const View& view) {
+    const Duration given =
+        round.spec().timeout + (view.reachable() ? Duration{} : round.spec().patience);
+    if (round.elapsed(view.ordered_at) >= given) return true;
+    round.wake_at(view.ordered_at + given);
+    return false;
+}
+
+void judge_node(Round& round, View& view) {
+    const bool last = view.attempt >= round.spec().attempts_max;
+    switch (view.standing) {
+        case Standing::kFailed: note_failure(round, view, reason_of(view)); break;
+        case Standing::kInFlight:
+            if (view.silent) {
+                revoke(round, view);
+            } else if (timed_out(round, view)) {
+                view.due = !last;
+                if (last && revoke(round, view)) note_failure(round, view, time_out_words(view));
+            }
+            break;
+        case Standing::kRevoked:
+            if (!view.reachable()) break;
+            view.due = view.stage == round.state.stage && !progress_of(round).closed && !last;
+            if (last) {
+                note_failure(round, view,
+                             fmt::format("lost contact after each of {} orders", view.attempt));
+            }
+            break;
+        default: break;
+    }
+}
+
+std::string gate_reason(const Round& round) {
+    const Gates& gates = round.spec().gates;
+    const auto found = round.observed.metrics.find(round.spec().digest);
+    if (found == round.observed.metrics.end()) return {};
+    const auto bounded = [](std::int64_t value) {
+        return std::clamp<std::int64_t>(value, 0, kMetricMax);
+    };
+    const std::int64_t requests = bounded(found->second.requests);
+    const std::int64_t errors = bounded(found->second.errors);
+    const std::int64_t compared = bounded(found->second.compared);
+    const std::int64_t agreed = bounded(found->second.agreed);
+    if (requests >= gates.minimum_requests) {
+        if (gates.error_rate_percent_max &&
+            errors * 100 > *gates.error_rate_percent_max * requests) {
+            return fmt::format("{} of {} requests failed, more than {} %", errors, requests,
+                               *gates.error_rate_percent_max);
+        }
+        if (gates.latency_p99_ms_max &&
+            found->second.latency_p99_ms > *gates.latency_p99_ms_max) {
+            return fmt::format("the 99th percentile of latency is {} ms, more than {} ms",
+                               found->second.latency_p99_ms, *gates.latency_p99_ms_max);
+        }
+    }
+    if (compared >= gates.minimum_requests && gates.agreement_percent_min &&
+        agreed * 100 < *gates.agreement_percent_min * compared) {
+        return fmt::format("{} of {} answers agree with the previous version's, less than {} %",
+                           agreed, compared, *gates.agreement_percent_min);
+    }
+    return {};
+}
+
+// Why the whole goes back; empty: it does not.
+std::string abort_reason(const Round& round) {
+    if (round.spec().aborted) return "it was asked for";
+    const AbortRules& rules = round.spec().abort;
+    const auto failed = static_cast<std::int64_t>(round.state.failures.size());
+    if (rules.failures && failed >= *rules.failures) {
+        return fmt::format("{} failed; the limit is {}", failed, *rules.failures);
+    }
+    if (failed >= kFailuresMax) return fmt::format("{} failed; no more are remembered", failed);
+    std::int64_t ended = failed;
+    for (const View& view : round.views) ended += view.standing == Standing::kGood;
+    if (rules.failure_percent && ended >= rules.minimum_sample && failed > 0 &&
+        failed * 100 >= *rules.failure_percent * ended) {
+        return fmt::format("{} of {} failed; the limit is {} %", failed, ended,
+                           *rules.failure_percent);
+    }
+    return gate_reason(round);
+}
+
+}  // namespace
+
+void go_forward(Round& round) {
+    for (View& view : round.views) {
+        if (!view.listed) judge_node(round, view);
+    }
+    if (std::string reason = abort_reason(round); !reason.empty()) {
+        begin_back(round, std::move(reason));
+        return;
+    }
+    while (advance_stage(round)) {
+    }
+}
+
+}  // namespace hf::control::rollout
