@@ -26,21 +26,29 @@ void stand(Round& round, Phase phase, std::string waiting) {
 // whose State was lost, then by name.
 bool choose_canary(Round& round, const StageView& stage) {
     std::vector<std::string> members;
+    std::vector<std::string> fresh;
     std::int64_t matching = 0;
     std::int64_t present = 0;
     for (const View& view : round.views) {
-        matching += stage.includes(view);
-        present += stage.includes(view) && view.standing == Standing::kPresent;
         if (view.stage == 0 && view.standing != Standing::kOther) {
             members.push_back(view.node->name);
         }
+        if (!stage.includes(view)) continue;
+        ++matching;
+        present += view.standing == Standing::kPresent;
+        const bool is_fresh = view.standing == Standing::kCandidate && view.reachable();
+        if (is_fresh) fresh.push_back(view.node->name);
     }
-    const auto max = std::min(at_most(stage.stage().limit, matching),
-                              static_cast<std::int64_t>(kCanaryMax));
-    for (const View& view : round.views) {
-        if (static_cast<std::int64_t>(members.size()) >= max) break;
-        const bool fresh = view.standing == Standing::kCandidate && view.reachable();
-        if (fresh && stage.includes(view)) members.push_back(view.node->name);
+    const auto max = static_cast<std::size_t>(at_most(stage.stage().limit, matching));
+    for (std::string& name : fresh) {
+        if (members.size() < max) members.push_back(std::move(name));
+    }
+    if (members.size() > kCanaryMax) {
+        stand(round, Phase::kPending,
+              fmt::format("stage '{}' would take {} nodes, and the first takes at most {}: give it "
+                          "a limit, and a stage behind it",
+                          stage.stage().name, members.size(), kCanaryMax));
+        return false;
     }
     if (members.empty() && (present == 0 || present < matching)) {
         stand(round, Phase::kPending,
@@ -85,8 +93,11 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
     if (needed < tally.base) parts.front() += fmt::format(", {} needed", needed);
     if (tally.failed > 0) parts.front() += fmt::format(", {} failed", tally.failed);
     if (tally.proves_nothing()) {
-        parts.push_back(fmt::format("{} of {} are unreachable: too many to go on", tally.silent,
-                                    tally.members));
+        parts.push_back(
+            fmt::format("{} of {} unreachable: too many to go on", tally.silent, tally.members));
+    }
+    if (tally.last && tally.under_way > 0 && tally.good >= needed && !tally.takes_more()) {
+        parts.push_back(fmt::format("{} under way", tally.under_way));
     }
     if (tally.late > 0) parts.push_back(fmt::format("{} unreachable, waited for", tally.late));
     if (!held.empty()) parts.push_back(std::move(held));
@@ -142,24 +153,32 @@ bool pass(Round& round, const StageView& stage) {
     return false;
 }
 
+// Whether the stage failed beyond what it may; then all goes back.
+bool turns_back(Round& round, const StageView& stage, const Tally& tally) {
+    if (!tally.cannot_pass(stage.stage())) return false;
+    begin_back(round, fmt::format("stage '{}' cannot pass: {} of {} failed, {} % must be good",
+                                  stage.stage().name, tally.failed, tally.base,
+                                  stage.stage().success_percent));
+    return true;
+}
+
 }  // namespace
 
 bool advance_stage(Round& round) {
+    const StageView stage(round);
+    if (progress_of(round).began) {
+        const Tally tally = stage.tally();
+        note_good(round, tally);
+        if (turns_back(round, stage, tally)) return false;
+    }
     if (round.spec().paused) {
         stand(round, Phase::kPaused, "paused by its spec");
         return false;
     }
-    const StageView stage(round);
-    if (!progress_of(round).began && !may_begin(round, stage)) return false;
+    if (!progress_of(round).began) return may_begin(round, stage);  // and looks again
     std::string held = order_more(round, stage, stage.tally());
     const Tally tally = stage.tally();
     note_good(round, tally);
-    if (tally.cannot_pass(stage.stage())) {
-        begin_back(round, fmt::format("stage '{}' cannot pass: {} of {} failed, {} % must be good",
-                                      stage.stage().name, tally.failed, tally.base,
-                                      stage.stage().success_percent));
-        return false;
-    }
     if (!tally.passed(stage.stage())) {
         stand(round, Phase::kRunning, standing_words(tally, stage.stage(), std::move(held)));
         return false;

@@ -40,11 +40,15 @@ Way send_back(Round& round) {
         const Outgoing* order = round.outgoing(node.name);
         const bool ours = round.is_ours(node);
         const bool holds = ours && node.wants == round.spec().digest;
-        if (order && order->back) {
+        if (order && order->why == Why::kAbort) {
             ++way.returning;
         } else if (order || holds) {
-            Outgoing back{node.name, true, order ? order->stage : node.token->stage,
-                          order ? order->attempt : node.token->attempt, round.revision, round.now};
+            Outgoing back{node.name,
+                          Why::kAbort,
+                          order ? order->stage : node.token->stage,
+                          order ? order->attempt : node.token->attempt,
+                          round.revision,
+                          round.now};
             round.put_out(std::move(back));  // else in a later step
             ++way.returning;
         } else if (ours && node.wants == round.spec().from) {
@@ -55,8 +59,8 @@ Way send_back(Round& round) {
 }
 
 std::string words(const Round& round, const Way& way) {
-    const std::int64_t all = way.returning + way.back + way.unreachable +
-                             static_cast<std::int64_t>(way.stuck.size());
+    const std::int64_t all =
+        way.returning + way.back + way.unreachable + static_cast<std::int64_t>(way.stuck.size());
     if (all == 0) return "no node had the new version";
     std::string text = fmt::format("{} of {} nodes back on {}", way.back, all,
                                    round.spec().from.empty() ? "nothing" : round.spec().from);

@@ -8,10 +8,6 @@
 namespace hf::control::rollout {
 namespace {
 
-Progress& progress_of(Round& round) {
-    return round.state.progress[static_cast<std::size_t>(round.state.stage)];
-}
-
 std::string_view stage_name(const Round& round, std::int64_t stage) {
     const std::vector<Stage>& stages = round.spec().stages;
     const auto at = static_cast<std::size_t>(std::max<std::int64_t>(stage, 0));
@@ -20,9 +16,13 @@ std::string_view stage_name(const Round& round, std::int64_t stage) {
 
 // Sends a node back that shall not come up with the new version later. When the outbox is full, a
 // later step does it.
-bool revoke(Round& round, View& view) {
-    Outgoing order{view.node->name, true, std::max<std::int64_t>(view.stage, 0),
-                   std::max<std::int64_t>(view.attempt, 1), round.revision, round.now};
+bool revoke(Round& round, View& view, Why why) {
+    Outgoing order{view.node->name,
+                   why,
+                   std::max<std::int64_t>(view.stage, 0),
+                   std::max<std::int64_t>(view.attempt, 1),
+                   round.revision,
+                   round.now};
     if (!round.put_out(std::move(order))) return false;
     view.standing = Standing::kRevoked;
     view.due = false;
@@ -50,6 +50,9 @@ void note_failure(Round& round, View& view, std::string reason) {
 }
 
 std::string reason_of(const View& view) {
+    if (view.node->token && view.node->token->why == Why::kFailed) {
+        return "it failed before";
+    }
     std::string reason = view.node->outcome == Outcome::kRolledBack ? "went back by itself" : "";
     if (!view.node->reason.empty()) {
         reason += (reason.empty() ? "" : ": ") + view.node->reason;
@@ -76,18 +79,22 @@ bool timed_out(Round& round, const View& view) {
 void judge_node(Round& round, View& view) {
     const bool last = view.attempt >= round.spec().attempts_max;
     switch (view.standing) {
-        case Standing::kFailed: note_failure(round, view, reason_of(view)); break;
+        case Standing::kFailed:
+            if (round.outgoing(view.node->name)) revoke(round, view, Why::kFailed);
+            note_failure(round, view, reason_of(view));
+            break;
         case Standing::kInFlight:
             if (view.silent) {
-                revoke(round, view);
+                revoke(round, view, Why::kSilent);
             } else if (timed_out(round, view)) {
                 view.due = !last;
-                if (last && revoke(round, view)) note_failure(round, view, time_out_words(view));
+                if (last && revoke(round, view, Why::kFailed))
+                    note_failure(round, view, time_out_words(view));
             }
             break;
         case Standing::kRevoked:
             if (!view.reachable()) break;
-            view.due = view.stage == round.state.stage && !progress_of(round).closed && !last;
+            view.due = view.stage == round.state.stage && !last;
             if (last) {
                 note_failure(round, view,
                              fmt::format("lost contact after each of {} orders", view.attempt));
@@ -114,8 +121,7 @@ std::string gate_reason(const Round& round) {
             return fmt::format("{} of {} requests failed, more than {} %", errors, requests,
                                *gates.error_rate_percent_max);
         }
-        if (gates.latency_p99_ms_max &&
-            found->second.latency_p99_ms > *gates.latency_p99_ms_max) {
+        if (gates.latency_p99_ms_max && found->second.latency_p99_ms > *gates.latency_p99_ms_max) {
             return fmt::format("the 99th percentile of latency is {} ms, more than {} ms",
                                found->second.latency_p99_ms, *gates.latency_p99_ms_max);
         }
@@ -131,6 +137,11 @@ std::string gate_reason(const Round& round) {
 // Why the whole goes back; empty: it does not.
 std::string abort_reason(const Round& round) {
     if (round.spec().aborted) return "it was asked for";
+    for (const View& view : round.views) {
+        if (round.is_ours(*view.node) && view.node->token->why == Why::kAbort) {
+            return fmt::format("it was aborted before, as the record of {} tells", view.node->name);
+        }
+    }
     const AbortRules& rules = round.spec().abort;
     const auto failed = static_cast<std::int64_t>(round.state.failures.size());
     if (rules.failures && failed >= *rules.failures) {

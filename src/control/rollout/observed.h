@@ -1,5 +1,5 @@
-// Observed: what a roll-out's step reads of the world: the spec, every Node with the order on record
-// for it and what the node says of that order, and how the versions answer.
+// Observed: what a roll-out's step reads of the world: the spec, every Node with the order on
+// record for it and what the node says of that order, and how the versions answer.
 //
 // Pure values. check() refuses what contradicts itself.
 
@@ -14,24 +14,11 @@
 #include "api/selector.h"
 #include "base/time.h"
 #include "control/rollout/spec.h"
+#include "control/rollout/token.h"
 
 namespace hf::control::rollout {
 
-inline constexpr std::int64_t kRevisionMax = std::int64_t{1} << 53;
 inline constexpr std::int64_t kMetricMax = 1'000'000'000'000'000;  // larger counts read as this
-
-// Names one order. Equal tokens are the same order, however often it is written.
-struct Token {
-    std::string rollout;  // the Rollout's uid
-    std::int64_t stage = 0;
-    std::int64_t attempt = 1;   // of this node
-    std::int64_t revision = 0;  // of the State that decided it; grows from order to order of a node
-    friend bool operator==(const Token&, const Token&) = default;
-};
-
-// "UID/STAGE/ATTEMPT/REVISION". INVALID_ARGUMENT when the text is not of this form.
-std::string to_text(const Token& token);
-Result<Token> parse_token(std::string_view text);
 
 // What a node says of the order on record.
 enum class Outcome : unsigned char {
@@ -46,14 +33,14 @@ enum class Outcome : unsigned char {
 struct NodeState {
     std::string name;
     api::Labels labels;
-    std::string runs;   // the digest that answers; empty: none
-    std::string wants;  // the digest on record for it, by a roll-out's order or otherwise
+    std::string runs;            // the digest that answers; empty: none
+    std::string wants;           // the digest on record for it, by a roll-out's order or otherwise
     std::optional<Token> token;  // of the last order of any roll-out
     Instant ordered_at;          // by that order
     std::int64_t answered = 0;   // the revision of the order that `outcome` tells of
     Outcome outcome = Outcome::kNone;
-    std::string reason;      // of kPassing, kFailed, kRolledBack
-    bool available = true;   // whether the service answers there, by any version
+    std::string reason;     // of kPassing, kFailed, kRolledBack
+    bool available = true;  // whether the service answers there, by any version
     std::optional<Instant> unreachable_since;
 };
 
@@ -68,10 +55,10 @@ struct Metrics {
 
 struct Observed {
     std::string rollout;  // uid
-    // As it is now. While State::in_force is empty and the spec has only `model`, with that resolved
-    // into `digest`; later a digest that the spec leaves out stays out.
+    // As it is now. While State::in_force is empty and the spec has only `model`, with that
+    // resolved into `digest`; later a digest that the spec leaves out stays out.
     RolloutSpec spec;
-    std::vector<NodeState> nodes;  // strictly ascending by name
+    std::vector<NodeState> nodes;            // strictly ascending by name
     std::map<std::string, Metrics> metrics;  // by digest
 };
 

@@ -45,7 +45,7 @@ public:
         std::string held = hold(view);
         if (!held.empty()) return held;
         const bool again = view.due;
-        Outgoing order{view.node->name, false, again ? view.stage : round_.state.stage,
+        Outgoing order{view.node->name,  Why::kForward,   again ? view.stage : round_.state.stage,
                        view.attempt + 1, round_.revision, round_.now};
         if (!round_.put_out(order)) return "the outbox is full until orders are on record";
         take_rate();

@@ -21,7 +21,7 @@ namespace hf::control::rollout {
 
 inline constexpr std::size_t kStagesMax = 16;
 inline constexpr std::size_t kWindowsMax = 16;
-inline constexpr std::size_t kWordsMax = 64;       // approvals; promotions
+inline constexpr std::size_t kWordsMax = 64;          // approvals; promotions
 inline constexpr std::int64_t kNodesMax = 1'000'000;  // in a count; of one fleet
 inline constexpr std::int64_t kParallelMax = 10'000;
 inline constexpr std::int64_t kRatePerMinuteMax = 100'000;

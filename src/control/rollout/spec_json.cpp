@@ -73,8 +73,8 @@ Result<Window> window_from(const json::Value& value) {
         if (!known) return invalid_argument("days: '{}' is not one of Mon to Sun", name);
         window.days = static_cast<std::uint8_t>(window.days | (1u << *known));
     }
-    window.start_minutes = HF_TRY(parse_time_of_day(json::get_string(value, "start"))
-                                      .context("start"));
+    window.start_minutes =
+        HF_TRY(parse_time_of_day(json::get_string(value, "start")).context("start"));
     window.duration_minutes = bounded("durationMinutes", 0);
     window.utc_offset_minutes = bounded("utcOffsetMinutes", 0);
     return window;

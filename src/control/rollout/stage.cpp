@@ -10,6 +10,7 @@ std::int64_t Tally::needed(const Stage& stage) const {
 
 bool Tally::passed(const Stage& stage) const {
     if (takes_more() || good < needed(stage) || proves_nothing()) return false;
+    if (last && under_way > 0) return false;
     return good > 0 || !needs_good;
 }
 
@@ -40,7 +41,7 @@ bool StageView::is_fresh(const View& view) const {
 }
 
 void StageView::count(const View& view, Tally& tally) const {
-    if (view.standing == Standing::kPresent) return;
+    if (view.standing == Standing::kPresent || view.listed) return;
     if (view.standing == Standing::kCandidate) {
         const bool lost = fixed() && view.silent && includes(view);
         tally.members += lost;
@@ -50,10 +51,7 @@ void StageView::count(const View& view, Tally& tally) const {
     if (view.stage != round_.state.stage) return;
     ++tally.members;
     ++tally.ordered;
-    if (view.standing == Standing::kFailed) {
-        ++tally.failed;
-        ++tally.base;
-    } else if (view.silent) {
+    if (view.silent) {
         ++tally.silent;
     } else {
         ++tally.base;
@@ -63,16 +61,23 @@ void StageView::count(const View& view, Tally& tally) const {
 
 Tally StageView::tally() const {
     Tally tally;
-    const Progress& progress =
-        round_.state.progress[static_cast<std::size_t>(round_.state.stage)];
+    const Progress& progress = round_.state.progress[static_cast<std::size_t>(round_.state.stage)];
     for (const View& view : round_.views) {
         if (view.standing == Standing::kOther) continue;
         count(view, tally);
+        tally.under_way += view.standing == Standing::kInFlight || view.due;
         const bool included = includes(view);
         tally.matching += included;
         if (!included || progress.closed || !is_fresh(view)) continue;
         ++(view.reachable() ? tally.fresh : tally.late);
     }
+    // Who failed has shown it, whether it is still there or not.
+    for (const Failure& failure : round_.state.failures)
+        tally.failed += failure.stage == round_.state.stage;
+    tally.members += tally.failed;
+    tally.ordered += tally.failed;
+    tally.base += tally.failed;
+    tally.last = round_.state.stage + 1 == static_cast<std::int64_t>(round_.spec().stages.size());
     tally.room = kAllNodes;
     if (fixed()) {
         tally.needs_good = !round_.state.canary.empty();

@@ -19,11 +19,13 @@ struct Tally {
     std::int64_t good = 0;
     std::int64_t failed = 0;
     std::int64_t silent = 0;
-    std::int64_t fresh = 0;  // may be ordered now
-    std::int64_t late = 0;   // unreachable, and still waited for
-    std::int64_t room = 0;   // that the limit leaves for further nodes
-    bool in_base = false;    // fresh and late ones are
-    bool needs_good = false;  // it chose its nodes: some must be good, whoever is left
+    std::int64_t under_way = 0;  // of all stages
+    std::int64_t fresh = 0;      // may be ordered now
+    std::int64_t late = 0;       // unreachable, and still waited for
+    std::int64_t room = 0;       // that the limit leaves for further nodes
+    bool in_base = false;        // fresh and late ones are
+    bool last = false;           // stage: it ends when nobody is under way
+    bool needs_good = false;     // it chose its nodes: some must be good, whoever is left
 
     bool takes_more() const { return fresh + late > 0 && room > 0; }
     std::int64_t needed(const Stage& stage) const;  // good ones
@@ -55,7 +57,8 @@ private:
 // Orders what may be ordered now. Why not all that is due was; empty when it was.
 std::string order_more(Round& round, const StageView& stage, const Tally& tally);
 
-// Does what the stage under way allows. Whether the next one is now under way.
+// Does what the stage under way allows. Whether there is more to do: it began, or the next one is
+// under way.
 bool advance_stage(Round& round);
 
 }  // namespace hf::control::rollout

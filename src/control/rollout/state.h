@@ -17,6 +17,7 @@
 
 #include "api/object.h"
 #include "control/rollout/spec.h"
+#include "control/rollout/token.h"
 
 namespace hf::control::rollout {
 
@@ -59,11 +60,13 @@ struct Failure {
 // An order decided and not yet seen on record.
 struct Outgoing {
     std::string node;
-    bool back = false;  // to the previous version
+    Why why = Why::kForward;
     std::int64_t stage = 0;
     std::int64_t attempt = 1;
     std::int64_t revision = 0;
     Instant at;
+
+    bool back() const { return why != Why::kForward; }
     friend bool operator==(const Outgoing&, const Outgoing&) = default;
 };
 
@@ -83,20 +86,22 @@ struct Counts {
 struct State {
     std::int64_t revision = 0;  // grows with every change
     Phase phase = Phase::kPending;
-    std::int64_t stage = 0;              // under way; the number of stages once all have passed
+    std::int64_t stage = 0;               // under way; the number of stages once all have passed
     std::optional<RolloutSpec> in_force;  // what is followed
-    std::string waiting;         // why it does not move on
-    std::string abort_reason;    // why it goes back, or cannot begin
-    std::string refused_change;  // why the spec as it is now is not followed
+    std::string waiting;                  // why it does not move on
+    std::string abort_reason;             // why it goes back, or cannot begin
+    std::string refused_change;           // why the spec as it is now is not followed
     std::optional<Instant> rate_time;
     Counts counts;
-    std::vector<Progress> progress;    // by stage
-    std::vector<std::string> canary;   // ascending
-    std::vector<Failure> failures;     // ascending by node
-    std::vector<Outgoing> outbox;      // ascending by node
+    std::vector<Progress> progress;   // by stage
+    std::vector<std::string> canary;  // ascending
+    std::vector<Failure> failures;    // ascending by node
+    std::vector<Outgoing> outbox;     // ascending by node
 
     // Whether no further node will get the new version.
     bool over() const { return phase >= Phase::kAborting; }
+    // Whether it aborts or did.
+    bool turned_back() const { return over() && phase != Phase::kSucceeded; }
     // The stage under way; nullptr before the spec is known and after the last.
     const Stage* current() const;
     friend bool operator==(const State&, const State&) = default;

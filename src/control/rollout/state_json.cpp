@@ -1,15 +1,14 @@
 #include <algorithm>
 
 #include "api/conditions.h"
-#include "control/rollout/observed.h"
 #include "control/rollout/state.h"
 
 namespace hf::control::rollout {
 namespace {
 
 constexpr std::array<std::string_view, 9> kPhases{
-    "Pending",  "Running",    "Soaking",   "WaitingForApproval", "Paused",
-    "Aborting", "RolledBack", "Succeeded", "Failed"};
+    "Pending",    "Running",   "Soaking", "WaitingForApproval", "Paused", "Aborting",
+    "RolledBack", "Succeeded", "Failed"};
 
 struct CountRow {
     std::string_view name;
@@ -93,7 +92,7 @@ Result<Failure> failure_from(const json::Value& value) {
 json::Value json_of(const Outgoing& order) {
     json::Object object;
     object["node"] = order.node;
-    object["back"] = order.back;
+    object["why"] = why_name(order.why);
     object["stage"] = order.stage;
     object["attempt"] = order.attempt;
     object["revision"] = order.revision;
@@ -104,7 +103,7 @@ json::Value json_of(const Outgoing& order) {
 Result<Outgoing> outgoing_from(const json::Value& value) {
     Outgoing order;
     order.node = HF_TRY(json::need_string(value, "node"));
-    order.back = json::get_bool(value, "back");
+    order.why = HF_TRY(parse_why(json::get_string(value, "why")).context("why"));
     order.stage = HF_TRY(number(value, "stage", kStagesMax - 1));
     order.attempt = HF_TRY(number(value, "attempt", kAttemptsMax));
     order.revision = HF_TRY(number(value, "revision", kRevisionMax));

@@ -77,7 +77,7 @@ void count(Round& round) {
             case Standing::kOther: ++counts.other; break;
             case Standing::kPresent: ++counts.present; break;
             case Standing::kRevoked:
-                if (round.state.over()) break;  // returning, or back
+                if (round.state.turned_back()) break;  // returning, or back
                 [[fallthrough]];
             case Standing::kCandidate:
                 ++(view.silent ? counts.unreachable : counts.untouched);
@@ -104,10 +104,10 @@ std::int64_t last_revision(const State& state, const Observed& observed) {
 
 Action action_of(const Round& round, const Outgoing& order) {
     Action action;
-    action.kind = order.back ? Action::Kind::kReturn : Action::Kind::kOrder;
+    action.kind = order.back() ? Action::Kind::kReturn : Action::Kind::kOrder;
     action.node = order.node;
-    action.digest = order.back ? round.spec().from : round.spec().digest;
-    action.token = {round.observed.rollout, order.stage, order.attempt, order.revision};
+    action.digest = order.back() ? round.spec().from : round.spec().digest;
+    action.token = {round.observed.rollout, order.stage, order.attempt, order.revision, order.why};
     action.at = order.at;
     return action;
 }
@@ -116,7 +116,7 @@ std::vector<Action> actions_of(Round& round) {
     std::vector<Action> actions;
     for (const bool back : {true, false}) {
         for (const Outgoing& order : round.state.outbox) {
-            if (order.back == back) actions.push_back(action_of(round, order));
+            if (order.back() == back) actions.push_back(action_of(round, order));
         }
     }
     for (Action& event : round.events) actions.push_back(std::move(event));
@@ -141,16 +141,15 @@ Result<Decision> step(State& state, const Observed& observed, Instant now) {
     const std::int64_t last = last_revision(state, observed);
     if (last >= kRevisionMax) return resource_exhausted("the roll-out has no revisions left");
     State next = state;
-    Round round{next, observed, std::chrono::floor<std::chrono::microseconds>(now),
-                last + 1, {}, {}, {}};
+    Round round{next, observed, std::chrono::floor<std::chrono::microseconds>(now), last + 1, {},
+                {},   {}};
     if (adopt_spec(round)) {
         settle_outbox(round);
         survey(round);
-        if (!next.over()) {
+        if (!next.over())
             go_forward(round);
-        } else if (next.phase != Phase::kSucceeded) {
+        else if (next.turned_back())
             go_back(round);
-        }
         if (next.over()) survey(round);
         count(round);
     }

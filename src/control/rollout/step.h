@@ -9,14 +9,17 @@
 // asked for again under the same token, until the record shows it.
 //
 // What holds whatever happens, in whatever order:
-//   - No stage orders more nodes than its limit, no node gets an order of a stage before all earlier
+//   - No stage orders more nodes than its limit, no node gets an order of a stage before all
+//   earlier
 //     stages passed, and never are more nodes unavailable by its doing than the budget allows.
 //   - The nodes of the first stage are fixed when it begins; it passes only by their proof. Later
 //     stages take nodes as they come. No stage is skipped because the fleet shrank.
-//   - A node that failed the version is never ordered it again; others at most `attempts_max` times.
+//   - A node that failed the version is never ordered it again; others at most `attempts_max`
+//   times.
 //   - Once it aborts, no node gets the new version, and each that this roll-out gave it to is
 //     ordered back, also one that turns up after the end.
-//   - Nodes that are gone, or unreachable for longer than the patience, hold up nothing; but a stage
+//   - Nodes that are gone, or unreachable for longer than the patience, hold up nothing; but a
+//   stage
 //     of which more than half fell silent after the order proves nothing, and does not pass.
 //
 // The shell, one round:

@@ -34,6 +34,10 @@ public:
         if (command.name == "counts") {
             return json::write(*json::find(to_json(world_.state), "counts"));
         }
+        if (command.name == "return") {  // of the node that was sent away
+            world_.add(away_.name) = away_;
+            return "";
+        }
         if (command.name == "node") return set_nodes(command.arguments);
         return "unknown command " + command.name;
     }
@@ -119,7 +123,12 @@ private:
             join(std::vector<std::string>(words.begin() + 2, words.end()), " ");
         const std::string& what = words[1];
         if (what == "gone") {
-            std::erase_if(world_.observed.nodes, [&](const NodeState& n) { return n.name == name; });
+            std::erase_if(world_.observed.nodes,
+                          [&](const NodeState& n) { return n.name == name; });
+        } else if (what == "away") {
+            away_ = node;
+            std::erase_if(world_.observed.nodes,
+                          [&](const NodeState& n) { return n.name == name; });
         } else if (what == "unreachable") {
             node.unreachable_since = world_.now;
         } else if (what == "reachable") {
@@ -129,8 +138,8 @@ private:
         } else if (what == "wants") {
             node.wants = reason;
         } else {
-            constexpr std::array kOutcomes{"none", "working", "good", "passing", "failed",
-                                           "rolledback"};
+            constexpr std::array kOutcomes{"none",    "working", "good",
+                                           "passing", "failed",  "rolledback"};
             const auto at = std::find(kOutcomes.begin(), kOutcomes.end(), what);
             if (at == kOutcomes.end()) return "unknown outcome " + what;
             world_.report(node, static_cast<Outcome>(at - kOutcomes.begin()), reason);
@@ -146,13 +155,15 @@ private:
     }
 
     World world_;
+    NodeState away_;
     json::Value spec_;
 };
 
 void play(const std::string& name) {
     Script script;
-    testing::run_text_test("src/control/rollout/testdata/" + name,
-                           [&](const testing::TextCommand& command) { return script.run(command); });
+    testing::run_text_test(
+        "src/control/rollout/testdata/" + name,
+        [&](const testing::TextCommand& command) { return script.run(command); });
 }
 
 TEST(Rollout, Stages) {

@@ -10,7 +10,10 @@ Standing standing_of(const Round& round, const NodeState& node) {
     const RolloutSpec& spec = round.spec();
     const bool ours = round.is_ours(node);
     if (node.wants != spec.digest && node.wants != spec.from) return Standing::kOther;
-    if (node.wants == spec.from) return ours ? Standing::kRevoked : Standing::kCandidate;
+    if (node.wants == spec.from) {
+        if (!ours) return Standing::kCandidate;
+        return node.token->why == Why::kFailed ? Standing::kFailed : Standing::kRevoked;
+    }
     if (!ours) return Standing::kPresent;
     // What the node said of an earlier order says nothing of this one.
     if (node.answered != node.token->revision) return Standing::kInFlight;
@@ -40,14 +43,17 @@ View view_of(Round& round, const NodeState& node) {
     return view;
 }
 
-// The order that is on its way to the record counts as if it were there; but one that goes back
-// frees nothing before it is.
+// The order that is on its way to the record counts as if it were there; and whichever way it
+// goes, it frees nothing before it is.
 void add_outgoing(View& view, const Outgoing& order) {
+    view.busy = true;
+    // It failed what the record still shows: the next attempt, which is on its way, comes to
+    // nothing (judge_node calls it back).
+    if (view.standing == Standing::kFailed) return;
     view.stage = order.stage;
     view.attempt = order.attempt;
     view.ordered_at = order.at;
-    view.standing = order.back ? Standing::kRevoked : Standing::kInFlight;
-    if (!order.back) view.busy = true;
+    view.standing = order.back() ? Standing::kRevoked : Standing::kInFlight;
 }
 
 }  // namespace
@@ -72,8 +78,9 @@ void Round::warn(std::string_view reason, std::string message) {
 }
 
 Outgoing* Round::outgoing(std::string_view node) {
-    const auto at = std::lower_bound(state.outbox.begin(), state.outbox.end(), node,
-                                     [](const Outgoing& o, std::string_view n) { return o.node < n; });
+    const auto at =
+        std::lower_bound(state.outbox.begin(), state.outbox.end(), node,
+                         [](const Outgoing& o, std::string_view n) { return o.node < n; });
     return at != state.outbox.end() && at->node == node ? &*at : nullptr;
 }
 
@@ -94,10 +101,14 @@ void settle_outbox(Round& round) {
     const std::vector<NodeState>& nodes = round.observed.nodes;
     auto at = nodes.begin();
     std::erase_if(round.state.outbox, [&](const Outgoing& order) {
-        at = std::lower_bound(at, nodes.end(), order.node,
-                              [](const NodeState& n, const std::string& name) { return n.name < name; });
+        at = std::lower_bound(
+            at, nodes.end(), order.node,
+            [](const NodeState& n, const std::string& name) { return n.name < name; });
         if (at == nodes.end() || at->name != order.node) return true;  // gone
-        if (standing_of(round, *at) == Standing::kOther) return true;  // taken over
+        const Standing standing = standing_of(round, *at);
+        if (standing == Standing::kOther) return true;  // taken over
+        if (standing == Standing::kGood && !order.back())
+            return true;  // an earlier attempt succeeded
         return round.is_ours(*at) && at->token->revision >= order.revision;
     });
 }
