@@ -63,8 +63,17 @@ bool choose_canary(Round& round, const StageView& stage) {
     return true;
 }
 
+// Whether the stage began before, in a step whose State was lost.
+bool is_on_record(const Round& round) {
+    return std::any_of(round.views.begin(), round.views.end(), [&](const View& view) {
+        return view.stage == round.state.stage && view.standing != Standing::kOther;
+    });
+}
+
 bool may_begin(Round& round, const StageView& stage) {
-    if (stage.stage().approval && !has_word(round.spec().approvals, stage.stage())) {
+    const bool approved = !stage.stage().approval ||
+                          has_word(round.spec().approvals, stage.stage()) || is_on_record(round);
+    if (!approved) {
         stand(round, Phase::kWaitingForApproval,
               fmt::format("stage '{}' waits for an approval", stage.stage().name));
         return false;
@@ -171,11 +180,13 @@ bool advance_stage(Round& round) {
         note_good(round, tally);
         if (turns_back(round, stage, tally)) return false;
     }
+    const bool begin = !progress_of(round).began;
+    if (begin && is_on_record(round)) return may_begin(round, stage);
     if (round.spec().paused) {
         stand(round, Phase::kPaused, "paused by its spec");
         return false;
     }
-    if (!progress_of(round).began) return may_begin(round, stage);  // and looks again
+    if (begin) return may_begin(round, stage);  // and looks again
     std::string held = order_more(round, stage, stage.tally());
     const Tally tally = stage.tally();
     note_good(round, tally);

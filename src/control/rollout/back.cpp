@@ -33,7 +33,7 @@ void judge(Round& round, const NodeState& node, Way& way) {
     }
 }
 
-// Whether the outbox held all that must go back.
+// Puts out what must go back, and counts how far all are.
 Way send_back(Round& round) {
     Way way;
     for (const NodeState& node : round.observed.nodes) {

@@ -8,25 +8,34 @@
 namespace hf::control::rollout {
 namespace {
 
+// How long at most a node waits for a window that is long enough; one opens at least once a week.
+constexpr Duration kWindowWait = std::chrono::hours(8 * 24);
+
 std::string_view stage_name(const Round& round, std::int64_t stage) {
     const std::vector<Stage>& stages = round.spec().stages;
     const auto at = static_cast<std::size_t>(std::max<std::int64_t>(stage, 0));
     return at < stages.size() ? std::string_view(stages[at].name) : std::string_view("?");
 }
 
-// Sends a node back that shall not come up with the new version later. When the outbox is full, a
-// later step does it.
-bool revoke(Round& round, View& view, Why why) {
+// Takes the order of a node back. When the outbox is full, a later step does it.
+void revoke(Round& round, const View& view, Why why) {
     Outgoing order{view.node->name,
                    why,
                    std::max<std::int64_t>(view.stage, 0),
                    std::max<std::int64_t>(view.attempt, 1),
                    round.revision,
                    round.now};
-    if (!round.put_out(std::move(order))) return false;
-    view.standing = Standing::kRevoked;
-    view.due = false;
-    return true;
+    round.put_out(std::move(order));
+}
+
+// A failed node shall want the previous version: what it is down with may be the new one, and its
+// record then tells of the failure even if the State were lost.
+void call_back(Round& round, View& view) {
+    const Outgoing* order = round.outgoing(view.node->name);
+    const bool holds = round.is_ours(*view.node) && view.node->wants == round.spec().digest;
+    if (order ? order->back() : !holds) return;
+    revoke(round, view, Why::kFailed);
+    view.busy |= round.outgoing(view.node->name) != nullptr;
 }
 
 void note_failure(Round& round, View& view, std::string reason) {
@@ -66,39 +75,46 @@ std::string time_out_words(const View& view) {
     return told ? words + ": " + view.node->reason : words;
 }
 
-// Whether an order without an outcome has had its time. One whose node cannot be asked gets the
-// patience on top, so that a node that comes and goes does not hold it open for ever.
+// Whether an order without an outcome has had its time: since it was decided or the node ceased to
+// be good, and since the window that is open opened, for the node waits for one; but not for ever,
+// if windows are shorter than the time. One whose node cannot be asked gets the patience on top, so
+// that a node that comes and goes does not hold it open.
 bool timed_out(Round& round, const View& view) {
+    const std::vector<Window>& windows = round.spec().windows;
     const Duration given =
         round.spec().timeout + (view.reachable() ? Duration{} : round.spec().patience);
-    if (round.elapsed(view.ordered_at) >= given) return true;
-    round.wake_at(view.ordered_at + given);
+    const Instant since =
+        std::max(view.ordered_at, view.node->good_until.value_or(view.ordered_at));
+    const Duration had = round.elapsed(since);
+    if (had >= given + (windows.empty() ? Duration{} : kWindowWait)) return true;
+    const std::optional<Instant> open = open_since(windows, round.now);
+    if (!open) {
+        round.wake_at(next_opening(windows, round.now));
+        return false;
+    }
+    if (had >= given && round.elapsed(*open) >= given) return true;
+    round.wake_at(std::max(since, *open) + given);
     return false;
 }
 
 void judge_node(Round& round, View& view) {
     const bool last = view.attempt >= round.spec().attempts_max;
     switch (view.standing) {
-        case Standing::kFailed:
-            if (round.outgoing(view.node->name)) revoke(round, view, Why::kFailed);
-            note_failure(round, view, reason_of(view));
-            break;
+        case Standing::kFailed: note_failure(round, view, reason_of(view)); break;
         case Standing::kInFlight:
             if (view.silent) {
                 revoke(round, view, Why::kSilent);
+                if (round.outgoing(view.node->name)) view.standing = Standing::kRevoked;
             } else if (timed_out(round, view)) {
-                view.due = !last;
-                if (last && revoke(round, view, Why::kFailed))
-                    note_failure(round, view, time_out_words(view));
+                view.timed_out = true;
+                if (last) note_failure(round, view, time_out_words(view));
             }
             break;
         case Standing::kRevoked:
             if (!view.reachable()) break;
-            view.due = view.stage == round.state.stage && !last;
-            if (last) {
-                note_failure(round, view,
-                             fmt::format("lost contact after each of {} orders", view.attempt));
-            }
+            if (!last) break;
+            note_failure(round, view,
+                         fmt::format("lost contact after each of {} orders", view.attempt));
             break;
         default: break;
     }
@@ -163,6 +179,7 @@ std::string abort_reason(const Round& round) {
 void go_forward(Round& round) {
     for (View& view : round.views) {
         if (!view.listed) judge_node(round, view);
+        if (view.listed) call_back(round, view);
     }
     if (std::string reason = abort_reason(round); !reason.empty()) {
         begin_back(round, std::move(reason));

@@ -39,8 +39,9 @@ struct NodeState {
     Instant ordered_at;          // by that order
     std::int64_t answered = 0;   // the revision of the order that `outcome` tells of
     Outcome outcome = Outcome::kNone;
-    std::string reason;     // of kPassing, kFailed, kRolledBack
-    bool available = true;  // whether the service answers there, by any version
+    std::optional<Instant> good_until;  // when the outcome of this order last ceased to be kGood
+    std::string reason;                 // of kPassing, kFailed, kRolledBack
+    bool available = true;              // whether the service answers there, by any version
     std::optional<Instant> unreachable_since;
 };
 

@@ -44,7 +44,7 @@ public:
     std::string order(View& view) {
         std::string held = hold(view);
         if (!held.empty()) return held;
-        const bool again = view.due;
+        const bool again = stage_.is_due(view);
         Outgoing order{view.node->name,  Why::kForward,   again ? view.stage : round_.state.stage,
                        view.attempt + 1, round_.revision, round_.now};
         if (!round_.put_out(order)) return "the outbox is full until orders are on record";
@@ -60,7 +60,7 @@ public:
         view.attempt = order.attempt;
         view.ordered_at = order.at;
         view.busy = true;
-        view.due = false;
+        view.timed_out = false;
         round_.wake_at(order.at + round_.spec().timeout);
         return {};
     }
@@ -115,7 +115,7 @@ private:
 
 std::string order_more(Round& round, const StageView& stage, const Tally& tally) {
     const bool any_due = std::any_of(round.views.begin(), round.views.end(),
-                                     [](const View& view) { return view.due; });
+                                     [&](const View& view) { return stage.is_due(view); });
     if (!any_due && (tally.fresh == 0 || tally.room == 0)) return {};
     if (const Instant opens = next_opening(round.spec().windows, round.now); opens > round.now) {
         round.wake_at(opens);
@@ -123,7 +123,7 @@ std::string order_more(Round& round, const StageView& stage, const Tally& tally)
     }
     Orders orders(round, stage, tally);
     for (View& view : round.views) {
-        if (!view.due) continue;
+        if (!stage.is_due(view)) continue;
         if (std::string held = orders.order(view); !held.empty()) return held;
     }
     const std::size_t at = static_cast<std::size_t>(round.state.stage);

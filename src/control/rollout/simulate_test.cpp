@@ -40,6 +40,10 @@ RolloutSpec random_spec(Rng& rng) {
     if (rng.chance(1, 4)) {
         spec.windows.push_back({kEveryDay, static_cast<int>(rng.below(kMinutesPerDay)), 300, 60});
     }
+    if (rng.chance(1, 4)) {
+        spec.gates.error_rate_percent_max = 10;
+        spec.gates.minimum_requests = 20;
+    }
     spec.attempts_max = 1 + static_cast<int>(rng.below(3));
     spec.timeout = 300s;
     spec.patience = 60s;
@@ -101,6 +105,9 @@ private:
         if (rng_.chance(1, 60)) spec.abort.failures = 1 + static_cast<int>(rng_.below(6));
         if (rng_.chance(1, 60)) spec.budget = Share::count(1 + static_cast<int>(rng_.below(6)));
         if (rng_.chance(1, 20)) approve_all();
+        Metrics& metrics = world_.observed.metrics["v2"];
+        metrics.requests += static_cast<std::int64_t>(rng_.below(5));
+        if (rng_.chance(1, 40)) ++metrics.errors;
         if (may_vanish_ && rng_.chance(1, 60) && !world_.observed.nodes.empty()) vanish();
         for (NodeState& node : world_.observed.nodes) disturb(node);
     }
@@ -151,6 +158,7 @@ private:
     // All that is waited for: people, networks, nodes.
     void settle() {
         world_.now += 120s;
+        world_.observed.metrics["v2"].requests += 100;
         approve_all();
         RolloutSpec& spec = world_.observed.spec;
         spec.paused = false;
@@ -167,6 +175,22 @@ private:
     void round(bool crashes) {
         State next = world_.state;
         const Decision decision = world_.step_on(next);
+        if (std::getenv("HF_TRACE")) {
+            std::printf("now %s rev %ld\n", format_rfc3339(world_.now).c_str(),
+                        (long)next.revision);
+            for (const Action& a : decision.actions)
+                std::printf("%d %s %s %s\n", (int)a.kind, a.node.c_str(), to_text(a.token).c_str(),
+                            a.message.c_str());
+            for (const NodeState& n : world_.observed.nodes)
+                std::printf("   %s wants %s %s answered %ld outcome %d %s unreach %d av %d\n",
+                            n.name.c_str(), n.wants.c_str(),
+                            n.token ? to_text(*n.token).c_str() : "-", (long)n.answered,
+                            (int)n.outcome, n.reason.c_str(), (int)n.unreachable_since.has_value(),
+                            n.available);
+            std::string c;
+            for (auto& x : next.canary) c += x + " ";
+            std::printf("%s | canary %s\n", explain(next).c_str(), c.c_str());
+        }  // TRACE
         check_again(next, decision);
         const std::uint64_t luck = crashes ? rng_.below(10) : 9;
         if (luck == 1) return;  // before any write: nothing came of it

@@ -20,11 +20,20 @@ service: pump
 digest: v2
 fromDigest: v1
 stages:
-- {name: canary, selector: a=b, limit: {count: 5}, soakSeconds: 60, successPercent: 90, maxParallel: 5}
+- name: canary
+  selector: a=b
+  limit: {count: 5}
+  soakSeconds: 60
+  successPercent: 90
+  maxParallel: 5
 - {name: rest, limit: {percent: 50}}
 abort: {failures: 5, failurePercent: 20, minimumSample: 10}
 disruptionBudget: {count: 5}
-gates: {errorRatePercentMax: 5, latencyP99MillisecondsMax: 100, agreementPercentMin: 90, minimumRequests: 10}
+gates:
+  errorRatePercentMax: 5
+  latencyP99MillisecondsMax: 100
+  agreementPercentMin: 90
+  minimumRequests: 10
 windows: [{start: "22:00", durationMinutes: 60}]
 ratePerMinute: 10
 nodeAttemptsMax: 3
@@ -235,7 +244,8 @@ TEST(RolloutState, RefusesWhatItDoesNotUnderstand) {
         R"([{"op":"replace","path":"/failures","value":[{"stage":0}]}])",
         R"([{"op":"replace","path":"/failures","value":[{"node":"a","stage":16}]}])",
         R"([{"op":"replace","path":"/outbox","value":[{"node":"a","why":"forward"}]}])",
-        R"([{"op":"replace","path":"/outbox","value":[{"node":"a","why":"odd","time":"1970-01-01T00:00:00Z"}]}])",
+        R"([{"op":"replace","path":"/outbox","value":
+            [{"node":"a","why":"odd","time":"1970-01-01T00:00:00Z"}]}])",
         R"([{"op":"replace","path":"/inForce/stages","value":[]}])",
         R"([{"op":"remove","path":"/inForce/digest"}])",
         R"([{"op":"remove","path":"/inForce"}])",

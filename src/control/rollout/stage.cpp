@@ -34,6 +34,14 @@ bool StageView::includes(const View& view) const {
     return selector_.selects_all() || selector_.matches(view.node->labels);
 }
 
+bool StageView::is_due(const View& view) const {
+    // Who was ordered in a later stage was so by a step whose State was lost: it waits its turn.
+    if (view.stage > round_.state.stage || view.attempt >= round_.spec().attempts_max) return false;
+    if (view.standing == Standing::kInFlight) return view.timed_out;
+    return view.standing == Standing::kRevoked && view.reachable() &&
+           view.stage == round_.state.stage;
+}
+
 bool StageView::is_fresh(const View& view) const {
     const bool again = view.standing == Standing::kRevoked && view.stage != round_.state.stage;
     if (view.standing != Standing::kCandidate && !again) return false;
@@ -65,7 +73,7 @@ Tally StageView::tally() const {
     for (const View& view : round_.views) {
         if (view.standing == Standing::kOther) continue;
         count(view, tally);
-        tally.under_way += view.standing == Standing::kInFlight || view.due;
+        tally.under_way += view.standing == Standing::kInFlight || is_due(view);
         const bool included = includes(view);
         tally.matching += included;
         if (!included || progress.closed || !is_fresh(view)) continue;

@@ -41,6 +41,8 @@ public:
 
     bool fixed() const { return round_.state.stage == 0; }  // its members are
     bool includes(const View& view) const;
+    // Whether the node wants another attempt.
+    bool is_due(const View& view) const;
     // Whether the node may get an order as a new member.
     bool is_fresh(const View& view) const;
     Tally tally() const;

@@ -9,18 +9,16 @@
 // asked for again under the same token, until the record shows it.
 //
 // What holds whatever happens, in whatever order:
-//   - No stage orders more nodes than its limit, no node gets an order of a stage before all
-//   earlier
-//     stages passed, and never are more nodes unavailable by its doing than the budget allows.
+//   - No stage orders more nodes than its limit; no node is ordered in a stage before all earlier
+//     ones passed; never are more nodes unavailable by its doing than the budget allows.
 //   - The nodes of the first stage are fixed when it begins; it passes only by their proof. Later
 //     stages take nodes as they come. No stage is skipped because the fleet shrank.
-//   - A node that failed the version is never ordered it again; others at most `attempts_max`
-//   times.
+//   - A node that failed the version goes back to the previous one and is never ordered it again;
+//     others at most `attempts_max` times.
 //   - Once it aborts, no node gets the new version, and each that this roll-out gave it to is
 //     ordered back, also one that turns up after the end.
-//   - Nodes that are gone, or unreachable for longer than the patience, hold up nothing; but a
-//   stage
-//     of which more than half fell silent after the order proves nothing, and does not pass.
+//   - Nodes that are gone, or unreachable for longer than the patience, hold up nothing; but where
+//     more than half of a stage fell silent after the order, that proves nothing: it does not pass.
 //
 // The shell, one round:
 //   1. Read the Rollout: spec, State (state_from), resourceVersion. A State that does not read is
@@ -35,8 +33,10 @@
 //      roll-out, a higher revision. One that loses is left: the next round asks for it again.
 //   5. Record the events.
 // The record must be durable, and carry digest, token and time of the order; its node obeys it and
-// reports runs, outcome and `answered`, the revision of the order that the outcome tells of. A node
-// judges the windows by its own clock before it begins (window.h).
+// reports runs, outcome and `answered`, the revision of the order that the outcome tells of. Before
+// a node begins with the new version it judges the windows by its own clock (window.h); it goes
+// back at any time, and answers an order back with kGood when the previous version answers again.
+// Rounds are due when anything of this changes, and at Decision::wake.
 // A crash between 3 and 4 loses orders, which the outbox repeats under the same tokens. Were 4
 // done and 3 lost, the tokens on record would tell: they count for their stage as if the State had
 // said so. A second shell that is late loses at 3 or at 4. Limits are used up by 3, never by 4.

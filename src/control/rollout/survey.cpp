@@ -107,8 +107,10 @@ void settle_outbox(Round& round) {
         if (at == nodes.end() || at->name != order.node) return true;  // gone
         const Standing standing = standing_of(round, *at);
         if (standing == Standing::kOther) return true;  // taken over
-        if (standing == Standing::kGood && !order.back())
-            return true;  // an earlier attempt succeeded
+        // What the record still shows came to a good end: another attempt is not needed, nor is it
+        // taken back for a silence that is over.
+        const bool spare = order.why == Why::kForward || order.why == Why::kSilent;
+        if (standing == Standing::kGood && spare) return true;
         return round.is_ours(*at) && at->token->revision >= order.revision;
     });
 }

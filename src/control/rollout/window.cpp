@@ -67,18 +67,23 @@ Status check(const Window& window) {
     return {};
 }
 
-bool window_open(const std::vector<Window>& windows, Instant now) {
-    if (windows.empty()) return true;
-    return std::any_of(windows.begin(), windows.end(), [&](const Window& window) {
+std::optional<Instant> open_since(const std::vector<Window>& windows, Instant now) {
+    if (windows.empty()) return Instant{};
+    std::optional<Instant> since;
+    for (const Window& window : windows) {
         // At most a day long: what is open now opened today or yesterday.
         for (const int offset : {0, -1}) {
             const std::optional<Instant> start = opening(window, now, offset);
-            if (start && *start <= now && now < *start + minutes(window.duration_minutes)) {
-                return true;
-            }
+            const bool open =
+                start && *start <= now && now < *start + minutes(window.duration_minutes);
+            if (open && (!since || *start < *since)) since = start;
         }
-        return false;
-    });
+    }
+    return since;
+}
+
+bool window_open(const std::vector<Window>& windows, Instant now) {
+    return open_since(windows, now).has_value();
 }
 
 Instant next_opening(const std::vector<Window>& windows, Instant now) {

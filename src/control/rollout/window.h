@@ -40,6 +40,10 @@ Result<int> parse_time_of_day(std::string_view text);
 // INVALID_ARGUMENT says what is out of bounds.
 Status check(const Window& window);
 
+// When the window that is open opened, of several the first; the epoch when there are none at
+// all, nothing when none is open.
+std::optional<Instant> open_since(const std::vector<Window>& windows, Instant now);
+
 // Whether any is open, or there are none.
 bool window_open(const std::vector<Window>& windows, Instant now);
 

@@ -62,6 +62,9 @@ public:
 
     // The node's word on the order on record.
     void report(NodeState& node, Outcome outcome, const std::string& reason = "") const {
+        const bool was_good =
+            node.token && node.answered == node.token->revision && node.outcome == Outcome::kGood;
+        if (was_good && outcome != Outcome::kGood) node.good_until = now;
         node.answered = node.token ? node.token->revision : 0;
         node.outcome = outcome;
         node.reason = reason;
