@@ -159,9 +159,9 @@ std::vector<Field> state() {
                              .needed()
                              .choices({"forward", "silent", "failed", "abort"}),
                          integer("stage", "The stage that it counts for."),
+                         integer("ordinal", "The node's number in the stage."),
                          integer("attempt", "The how manieth order of the node."),
-                         integer("revision", "The state that decided it."),
-                         timestamp("time", "When it was decided.")}))
+                         integer("revision", "The state that decided it.")}))
                 .between(0, kMaxNamed),
             in_force(),
             conditions()};

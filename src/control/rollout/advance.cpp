@@ -93,7 +93,6 @@ void note_good(Round& round, const Tally& tally) {
         progress.last_good = round.now;
     }
     if (progress.last_good && *progress.last_good > round.now) progress.last_good = round.now;
-    progress.ordered = std::max(progress.ordered, tally.ordered);
 }
 
 std::string standing_words(const Tally& tally, const Stage& stage, std::string held) {

@@ -46,9 +46,9 @@ Way send_back(Round& round) {
             Outgoing back{node.name,
                           Why::kAbort,
                           order ? order->stage : node.token->stage,
+                          order ? order->ordinal : node.token->ordinal,
                           order ? order->attempt : node.token->attempt,
-                          round.revision,
-                          round.now};
+                          round.revision};
             round.put_out(std::move(back));  // else in a later step
             ++way.returning;
         } else if (ours && node.wants == round.spec().from) {

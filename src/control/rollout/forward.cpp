@@ -22,9 +22,9 @@ void revoke(Round& round, const View& view, Why why) {
     Outgoing order{view.node->name,
                    why,
                    std::max<std::int64_t>(view.stage, 0),
+                   view.ordinal,
                    std::max<std::int64_t>(view.attempt, 1),
-                   round.revision,
-                   round.now};
+                   round.revision};
     round.put_out(std::move(order));
 }
 
@@ -75,10 +75,10 @@ std::string time_out_words(const View& view) {
     return told ? words + ": " + view.node->reason : words;
 }
 
-// Whether an order without an outcome has had its time: since it was decided or the node ceased to
-// be good, and since the window that is open opened, for the node waits for one; but not for ever,
-// if windows are shorter than the time. One whose node cannot be asked gets the patience on top, so
-// that a node that comes and goes does not hold it open.
+// Whether an order without an outcome has had its time: since it was on record or the node ceased
+// to be good, and since the window that is open opened, for the node waits for one; but not for
+// ever, if windows are shorter than the time. One whose node cannot be asked gets the patience on
+// top, so that a node that comes and goes does not hold it open.
 bool timed_out(Round& round, const View& view) {
     const std::vector<Window>& windows = round.spec().windows;
     const Duration given =
@@ -105,14 +105,13 @@ void judge_node(Round& round, View& view) {
             if (view.silent) {
                 revoke(round, view, Why::kSilent);
                 if (round.outgoing(view.node->name)) view.standing = Standing::kRevoked;
-            } else if (timed_out(round, view)) {
+            } else if (!view.pending && timed_out(round, view)) {
                 view.timed_out = true;
                 if (last) note_failure(round, view, time_out_words(view));
             }
             break;
         case Standing::kRevoked:
-            if (!view.reachable()) break;
-            if (!last) break;
+            if (!view.reachable() || !last) break;
             note_failure(round, view,
                          fmt::format("lost contact after each of {} orders", view.attempt));
             break;

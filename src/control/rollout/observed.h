@@ -36,7 +36,7 @@ struct NodeState {
     std::string runs;            // the digest that answers; empty: none
     std::string wants;           // the digest on record for it, by a roll-out's order or otherwise
     std::optional<Token> token;  // of the last order of any roll-out
-    Instant ordered_at;          // by that order
+    Instant ordered_at;          // when that was written
     std::int64_t answered = 0;   // the revision of the order that `outcome` tells of
     Outcome outcome = Outcome::kNone;
     std::optional<Instant> good_until;  // when the outcome of this order last ceased to be kGood

@@ -45,23 +45,28 @@ public:
         std::string held = hold(view);
         if (!held.empty()) return held;
         const bool again = stage_.is_due(view);
-        Outgoing order{view.node->name,  Why::kForward,   again ? view.stage : round_.state.stage,
-                       view.attempt + 1, round_.revision, round_.now};
+        Progress& progress = round_.state.progress[static_cast<std::size_t>(round_.state.stage)];
+        Outgoing order;
+        order.node = view.node->name;
+        order.stage = again ? view.stage : round_.state.stage;
+        order.ordinal = again ? view.ordinal : progress.ordered + 1;
+        order.attempt = view.attempt + 1;
+        order.revision = round_.revision;
         if (!round_.put_out(order)) return "the outbox is full until orders are on record";
         take_rate();
         if (!again) {
             --room_;
-            ++round_.state.progress[static_cast<std::size_t>(round_.state.stage)].ordered;
+            ++progress.ordered;
         }
         busy_ += !view.busy;
         in_flight_ += view.standing != Standing::kInFlight;
         view.standing = Standing::kInFlight;
         view.stage = order.stage;
+        view.ordinal = order.ordinal;
         view.attempt = order.attempt;
-        view.ordered_at = order.at;
+        view.pending = true;
         view.busy = true;
         view.timed_out = false;
-        round_.wake_at(order.at + round_.spec().timeout);
         return {};
     }
 

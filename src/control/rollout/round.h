@@ -25,11 +25,13 @@ struct View {
     const NodeState* node = nullptr;
     Standing standing = Standing::kOther;
     std::int64_t stage = -1;  // of the last order; -1: none
+    std::int64_t ordinal = 1;
     std::int64_t attempt = 0;
     Instant ordered_at;
     bool listed = false;     // among State::failures
     bool silent = false;     // unreachable for longer than the patience
     bool busy = false;       // it uses up the disruption budget
+    bool pending = false;    // the order is not on record yet
     bool timed_out = false;  // its order has had its time
 
     bool reachable() const { return !node->unreachable_since; }

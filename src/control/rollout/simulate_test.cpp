@@ -286,8 +286,7 @@ private:
         for (std::int64_t earlier = 0; earlier < stage; ++earlier) {
             EXPECT_TRUE(next.progress[static_cast<std::size_t>(earlier)].passed);
         }
-        account_.ordered[stage].insert(action.node);
-        check_limit(stage, next);
+        if (account_.ordered[stage].insert(action.node).second) check_limit(stage, next);
         return true;
     }
 

@@ -215,7 +215,7 @@ TEST(RolloutState, FitsItsResource) {
                         std::string(63, 'c'), std::string(56, 'd'));
         state.canary.push_back(node);
         state.failures.push_back({node, 15, std::string(kReasonBytesMax, 'x')});
-        state.outbox.push_back({node, Why::kSilent, 15, 10, kRevisionMax, Instant{}});
+        state.outbox.push_back({node, Why::kSilent, 15, kRevisionMax, 10, kRevisionMax});
     }
     api::Object object = api::Object::make("Rollout", "default", "pump");
     object.fields()["spec"] = value;
@@ -243,9 +243,8 @@ TEST(RolloutState, RefusesWhatItDoesNotUnderstand) {
         R"([{"op":"replace","path":"/canary","value":[1]}])",
         R"([{"op":"replace","path":"/failures","value":[{"stage":0}]}])",
         R"([{"op":"replace","path":"/failures","value":[{"node":"a","stage":16}]}])",
-        R"([{"op":"replace","path":"/outbox","value":[{"node":"a","why":"forward"}]}])",
-        R"([{"op":"replace","path":"/outbox","value":
-            [{"node":"a","why":"odd","time":"1970-01-01T00:00:00Z"}]}])",
+        R"([{"op":"replace","path":"/outbox","value":[{"why":"forward"}]}])",
+        R"([{"op":"replace","path":"/outbox","value":[{"node":"a","why":"odd"}]}])",
         R"([{"op":"replace","path":"/inForce/stages","value":[]}])",
         R"([{"op":"remove","path":"/inForce/digest"}])",
         R"([{"op":"remove","path":"/inForce"}])",
@@ -263,13 +262,14 @@ TEST(RolloutState, RefusesWhatItDoesNotUnderstand) {
 }
 
 TEST(RolloutToken, ReadsBackAndRefuses) {
-    const Token token{"a-b", 3, 2, 77, Why::kSilent};
-    EXPECT_EQ(to_text(token), "a-b/3/2/77/silent");
+    const Token token{"a-b", 3, 5, 2, 77, Why::kSilent};
+    EXPECT_EQ(to_text(token), "a-b/3/5/2/77/silent");
     EXPECT_EQ(parse_token(to_text(token)).value(), token);
-    for (const char* bad : {"", "////", "a/1/1/1", "a/1/1/1/odd", "/1/1/1/silent",
-                            "a/16/1/1/silent", "a/-1/1/1/silent", "a/1/0/1/silent",
-                            "a/1/11/1/silent", "a/1/1/0/silent", "a/1/1/9007199254740993/silent",
-                            "a/1/1/99999999999999999999/silent", "a/1/1/1/silent/"}) {
+    for (const char* bad :
+         {"", "/////", "a/1/1/1/1", "a/1/1/1/1/odd", "/1/1/1/1/silent", "a/16/1/1/1/silent",
+          "a/-1/1/1/1/silent", "a/1/0/1/1/silent", "a/1/1/0/1/silent", "a/1/1/11/1/silent",
+          "a/1/1/1/0/silent", "a/1/1/1/9007199254740993/silent", "a/1/9007199254740993/1/1/silent",
+          "a/1/1/1/99999999999999999999/silent", "a/1/1/1/1/silent/"}) {
         EXPECT_FALSE(parse_token(bad).ok()) << bad;
     }
 }
@@ -299,12 +299,12 @@ TEST(RolloutObserved, RefusesContradictions) {
     observed.nodes.resize(1);
     observed.nodes[0].name = "a";
     State state;
-    observed.nodes[0].token = Token{"r", 0, 1, kRevisionMax, Why::kForward};
+    observed.nodes[0].token = Token{"r", 0, 1, 1, kRevisionMax, Why::kForward};
     EXPECT_EQ(step(state, observed, Instant{}).status().code(), Code::kResourceExhausted);
-    observed.nodes[0].token = Token{"r", -1, 1, 1, Why::kForward};
+    observed.nodes[0].token = Token{"r", -1, 1, 1, 1, Why::kForward};
     EXPECT_EQ(step(state, observed, Instant{}).status().code(), Code::kInvalidArgument);
     // Another roll-out's token is its own business.
-    observed.nodes[0].token = Token{"q", -1, 0, -5, Why::kForward};
+    observed.nodes[0].token = Token{"q", -1, 0, 0, -5, Why::kForward};
     EXPECT_EQ(step(state, observed, Instant{}).status().code(), Code::kOk);
 }
 

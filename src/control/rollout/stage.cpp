@@ -58,7 +58,6 @@ void StageView::count(const View& view, Tally& tally) const {
     }
     if (view.stage != round_.state.stage) return;
     ++tally.members;
-    ++tally.ordered;
     if (view.silent) {
         ++tally.silent;
     } else {
@@ -83,7 +82,6 @@ Tally StageView::tally() const {
     for (const Failure& failure : round_.state.failures)
         tally.failed += failure.stage == round_.state.stage;
     tally.members += tally.failed;
-    tally.ordered += tally.failed;
     tally.base += tally.failed;
     tally.last = round_.state.stage + 1 == static_cast<std::int64_t>(round_.spec().stages.size());
     tally.room = kAllNodes;
@@ -92,8 +90,8 @@ Tally StageView::tally() const {
         tally.base += tally.fresh + tally.late;
         tally.in_base = true;
     } else if (stage_.limit.limits()) {
-        const std::int64_t used = std::max(progress.ordered, tally.ordered);
-        tally.room = std::max<std::int64_t>(0, at_most(stage_.limit, tally.matching) - used);
+        tally.room =
+            std::max<std::int64_t>(0, at_most(stage_.limit, tally.matching) - progress.ordered);
     }
     return tally;
 }

@@ -13,8 +13,7 @@ inline constexpr std::int64_t kSilentPercentMax = 50;
 
 struct Tally {
     std::int64_t matching = 0;  // nodes that the stage's percentages are of
-    std::int64_t ordered = 0;   // in this stage, and still there
-    std::int64_t members = 0;   // the same, and the fixed ones that are silent before an order
+    std::int64_t members = 0;   // ordered in this stage, or fixed and silent before they were
     std::int64_t base = 0;      // of these and the fixed ones to come, all but the silent
     std::int64_t good = 0;
     std::int64_t failed = 0;

@@ -36,12 +36,12 @@ enum class Phase : unsigned char {
     kAborting,
     kRolledBack,
     kSucceeded,
-    kFailed,  // it could not begin, or some nodes could not go back
+    kFailed,  // some nodes could not go back
 };
 std::string_view phase_name(Phase phase);
 
 struct Progress {
-    std::int64_t ordered = 0;  // distinct nodes; never falls
+    std::int64_t ordered = 0;  // distinct nodes; never falls, whoever goes away
     std::int64_t good = 0;     // the most that were good at a time
     bool closed = false;       // it was complete once: it takes no further node
     std::optional<Instant> began;
@@ -62,9 +62,9 @@ struct Outgoing {
     std::string node;
     Why why = Why::kForward;
     std::int64_t stage = 0;
+    std::int64_t ordinal = 1;
     std::int64_t attempt = 1;
     std::int64_t revision = 0;
-    Instant at;
 
     bool back() const { return why != Why::kForward; }
     friend bool operator==(const Outgoing&, const Outgoing&) = default;

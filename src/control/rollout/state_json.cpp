@@ -39,12 +39,6 @@ Result<std::optional<Instant>> time_from(const json::Value& value, std::string_v
     return std::optional<Instant>(instant);
 }
 
-Result<Instant> need_time(const json::Value& value, std::string_view key) {
-    const std::optional<Instant> time = HF_TRY(time_from(value, key));
-    if (!time) return invalid_argument("{}: it is missing", key);
-    return *time;
-}
-
 Result<std::int64_t> number(const json::Value& value, std::string_view key, std::int64_t high) {
     const std::int64_t found = json::get_int(value, key);
     if (found >= 0 && found <= high) return found;
@@ -94,9 +88,9 @@ json::Value json_of(const Outgoing& order) {
     object["node"] = order.node;
     object["why"] = why_name(order.why);
     object["stage"] = order.stage;
+    object["ordinal"] = order.ordinal;
     object["attempt"] = order.attempt;
     object["revision"] = order.revision;
-    put_time(object, "time", order.at);
     return object;
 }
 
@@ -105,9 +99,9 @@ Result<Outgoing> outgoing_from(const json::Value& value) {
     order.node = HF_TRY(json::need_string(value, "node"));
     order.why = HF_TRY(parse_why(json::get_string(value, "why")).context("why"));
     order.stage = HF_TRY(number(value, "stage", kStagesMax - 1));
+    order.ordinal = HF_TRY(number(value, "ordinal", kRevisionMax));
     order.attempt = HF_TRY(number(value, "attempt", kAttemptsMax));
     order.revision = HF_TRY(number(value, "revision", kRevisionMax));
-    order.at = HF_TRY(need_time(value, "time"));
     return order;
 }
 

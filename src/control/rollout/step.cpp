@@ -107,8 +107,8 @@ Action action_of(const Round& round, const Outgoing& order) {
     action.kind = order.back() ? Action::Kind::kReturn : Action::Kind::kOrder;
     action.node = order.node;
     action.digest = order.back() ? round.spec().from : round.spec().digest;
-    action.token = {round.observed.rollout, order.stage, order.attempt, order.revision, order.why};
-    action.at = order.at;
+    action.token = {round.observed.rollout, order.stage,    order.ordinal,
+                    order.attempt,          order.revision, order.why};
     return action;
 }
 

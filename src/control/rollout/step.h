@@ -32,14 +32,14 @@
 //      record's resourceVersion of 2, unless the record already carries the token or, of this
 //      roll-out, a higher revision. One that loses is left: the next round asks for it again.
 //   5. Record the events.
-// The record must be durable, and carry digest, token and time of the order; its node obeys it and
-// reports runs, outcome and `answered`, the revision of the order that the outcome tells of. Before
-// a node begins with the new version it judges the windows by its own clock (window.h); it goes
-// back at any time, and answers an order back with kGood when the previous version answers again.
-// Rounds are due when anything of this changes, and at Decision::wake.
-// A crash between 3 and 4 loses orders, which the outbox repeats under the same tokens. Were 4
-// done and 3 lost, the tokens on record would tell: they count for their stage as if the State had
-// said so. A second shell that is late loses at 3 or at 4. Limits are used up by 3, never by 4.
+// The record must be durable, and carry digest, token and when it was written; its node obeys it
+// and reports runs, outcome and `answered`, the revision of the order that the outcome tells of.
+// Before a node begins with the new version it judges the windows by its own clock (window.h); it
+// goes back at any time, and answers an order back with kGood when the previous version answers
+// again. Rounds are due when anything of this changes, and at Decision::wake. A crash between 3 and
+// 4 loses orders, which the outbox repeats under the same tokens. Were 4 done and 3 lost, the
+// tokens on record would tell: they count for their stage as if the State had said so. A second
+// shell that is late loses at 3 or at 4. Limits are used up by 3, never by 4.
 //
 // Pure: the time is handed in; a State belongs to one thread.
 
@@ -65,7 +65,6 @@ struct Action {
     std::string node;
     std::string digest;
     Token token;
-    Instant at;
     bool warning = false;  // of an event
     std::string reason;
     std::string message;

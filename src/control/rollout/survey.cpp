@@ -35,6 +35,7 @@ View view_of(Round& round, const NodeState& node) {
     if (view.standing == Standing::kOther) return view;
     if (round.is_ours(node)) {
         view.stage = node.token->stage;
+        view.ordinal = node.token->ordinal;
         view.attempt = node.token->attempt;
         view.ordered_at = node.ordered_at;
     }
@@ -51,9 +52,21 @@ void add_outgoing(View& view, const Outgoing& order) {
     // nothing (judge_node calls it back).
     if (view.standing == Standing::kFailed) return;
     view.stage = order.stage;
+    view.ordinal = order.ordinal;
     view.attempt = order.attempt;
-    view.ordered_at = order.at;
+    view.pending = true;
     view.standing = order.back() ? Standing::kRevoked : Standing::kInFlight;
+}
+
+// What the records tell of limits used up, by a step whose State was lost.
+void adopt_ordinals(Round& round) {
+    std::vector<Progress>& progress = round.state.progress;
+    for (const NodeState& node : round.observed.nodes) {
+        if (!round.is_ours(node)) continue;
+        const auto stage = static_cast<std::size_t>(node.token->stage);
+        if (stage >= progress.size()) continue;
+        progress[stage].ordered = std::max(progress[stage].ordered, node.token->ordinal);
+    }
 }
 
 }  // namespace
@@ -116,6 +129,7 @@ void settle_outbox(Round& round) {
 }
 
 void survey(Round& round) {
+    adopt_ordinals(round);
     const State& state = round.state;
     auto order = state.outbox.begin();
     auto failure = state.failures.begin();

@@ -28,13 +28,14 @@ Result<Why> parse_why(std::string_view name);
 struct Token {
     std::string rollout;  // the Rollout's uid
     std::int64_t stage = 0;
-    std::int64_t attempt = 1;   // of this node
+    std::int64_t ordinal = 1;   // of the node in the stage: it was the first, the second, ...
+    std::int64_t attempt = 1;   // of this node, in all stages
     std::int64_t revision = 0;  // of the State that decided it; grows from order to order of a node
     Why why = Why::kForward;
     friend bool operator==(const Token&, const Token&) = default;
 };
 
-// "UID/STAGE/ATTEMPT/REVISION/WHY". INVALID_ARGUMENT when the text is not of this form.
+// "UID/STAGE/ORDINAL/ATTEMPT/REVISION/WHY". INVALID_ARGUMENT when the text is not of this form.
 std::string to_text(const Token& token);
 Result<Token> parse_token(std::string_view text);
 

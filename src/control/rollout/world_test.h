@@ -56,7 +56,7 @@ public:
             return;
         }
         node->token = action.token;
-        node->ordered_at = action.at;
+        node->ordered_at = now;
         node->wants = action.digest;
     }
 
