@@ -175,22 +175,6 @@ private:
     void round(bool crashes) {
         State next = world_.state;
         const Decision decision = world_.step_on(next);
-        if (std::getenv("HF_TRACE")) {
-            std::printf("now %s rev %ld\n", format_rfc3339(world_.now).c_str(),
-                        (long)next.revision);
-            for (const Action& a : decision.actions)
-                std::printf("%d %s %s %s\n", (int)a.kind, a.node.c_str(), to_text(a.token).c_str(),
-                            a.message.c_str());
-            for (const NodeState& n : world_.observed.nodes)
-                std::printf("   %s wants %s %s answered %ld outcome %d %s unreach %d av %d\n",
-                            n.name.c_str(), n.wants.c_str(),
-                            n.token ? to_text(*n.token).c_str() : "-", (long)n.answered,
-                            (int)n.outcome, n.reason.c_str(), (int)n.unreachable_since.has_value(),
-                            n.available);
-            std::string c;
-            for (auto& x : next.canary) c += x + " ";
-            std::printf("%s | canary %s\n", explain(next).c_str(), c.c_str());
-        }  // TRACE
         check_again(next, decision);
         const std::uint64_t luck = crashes ? rng_.below(10) : 9;
         if (luck == 1) return;  // before any write: nothing came of it
