@@ -17,7 +17,9 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
     json::Object status{{"namespace", service.substr(0, slash)},
                         {"name", service.substr(slash + 1)},
                         {"observedGeneration", slot.wish.generation},
-                        {"epoch", slot.wish.epoch}};
+                        {"epoch", slot.wish.epoch},
+                        {"settled", slot.settled}};
+    if (!slot.wish.rollout.empty()) status["rollout"] = slot.wish.rollout;
     if (!slot.active_digest.empty()) status["digest"] = slot.active_digest;
     if (running && running->digest == slot.active_digest) {
         status["url"] = running->url;

@@ -23,6 +23,8 @@ Field ordered_service() {
          text("model", "The model, as the service names it.").needed().as(Format::kModelReference),
          text("digest", "The version that this stands for; empty: the machine looks it up.")
              .as(Format::kDigest),
+         text("rollout", "The roll-out's order that gave it this version."),
+         timestamp("orderedAt", "When it did."),
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
@@ -52,6 +54,8 @@ Field reported_service() {
         {text("namespace", "Its service's namespace."), text("name", "Its service."),
          integer("observedGeneration", "The generation of the service that this tells of."),
          integer("epoch", "The order that it follows."),
+         text("rollout", "The roll-out's order that it follows."),
+         truth("settled", "Whether it is done with the order, for good or ill."),
          text("digest", "The version that answers.").as(Format::kDigest),
          text("url", "Where it answers."), text("device", "What it was compiled for."),
          text("format", "Of the model's files."),

@@ -7,6 +7,7 @@
 
 #include "api/conditions.h"
 #include "base/mutex.h"
+#include "control/apply/rollouts.h"
 #include "control/apply/versions.h"
 #include "control/reconcile/service_status.h"
 #include "resources/mirror.h"
@@ -45,7 +46,9 @@ public:
           nodes_(resources, api::node_kind(), waker()),
           services_(resources, api::service_kind(), waker()),
           policies_(resources, api::trust_policy_kind(), waker()),
+          changes_(resources, api::rollout_kind(), waker()),
           versions_(resources, as_reconciler()),
+          rollouts_({resources, as_reconciler(), options_.resolve}),
           liveness_(options_.node_term) {}
 
     void begin() {
@@ -98,7 +101,11 @@ private:
             note_trouble(resources_.maintain());
             lock.lock();
             const Duration now = resources_.clock().monotonic();
-            const Duration patience = std::min(kRound, liveness_.next(now) - now);
+            Duration patience = std::min(kRound, liveness_.next(now) - now);
+            if (const auto wake = rollouts_.wake()) {
+                const Duration left = *wake - resources_.clock().now();
+                patience = std::clamp(left, Duration::zero(), patience);
+            }
             changed_.wait_for(lock, patience,
                               [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
@@ -110,7 +117,10 @@ private:
         if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
+    // Roll-outs before nodes: an order that a roll-out's state does not remember any more is on
+    // record then.
     Status read() {
+        HF_TRY(changes_.update());
         HF_TRY(sites_.update());
         HF_TRY(nodes_.update());
         HF_TRY(services_.update());
@@ -121,9 +131,13 @@ private:
     Status reconcile() {
         HF_TRY(read());
         if (HF_TRY(judge_liveness())) HF_TRY(read());
-        const Orders orders = HF_TRY(decide_orders(
-            {sites_.objects(), nodes_.objects(), services_.objects(), policies_.objects()},
-            options_.resolve));
+        // A roll-out that cannot go on holds up nothing else.
+        note_trouble(rollouts_.run({changes_.objects(), nodes_.objects(), services_.objects()}));
+        HF_TRY(read());
+        const Orders orders =
+            HF_TRY(decide_orders({sites_.objects(), nodes_.objects(), services_.objects(),
+                                  policies_.objects(), rollouts_.rolling()},
+                                 options_.resolve));
         HF_TRY(write_orders(orders));
         HF_TRY(read());
         HF_TRY(write_statuses(orders.plan));
@@ -245,7 +259,9 @@ private:
     resources::Mirror nodes_;
     resources::Mirror services_;
     resources::Mirror policies_;
+    resources::Mirror changes_;
     VersionRecorder versions_;
+    Rollouts rollouts_;
 
     Mutex mutex_;
     ConditionVariable changed_;
