@@ -29,13 +29,9 @@ digest_of() { "$holdfast" vault list --data server | awk -v n="$1" '$1 == n {pri
 start_server 0
 port=${address##*:}
 for name in one two three; do join $name "$(token)"; done
-hf get nodes >/dev/null
 # The canary is chosen by its label, which administrators set.
-KUBECONFIG=server/kubeconfig
-export KUBECONFIG
-curl -sSf --cacert one/identity/bundle.pem -H "Authorization: Bearer $(grep -oE 'hf\.[0-9a-f.]+' server/kubeconfig)" -X PATCH \
-    -H 'Content-Type: application/merge-patch+json' -d '{"metadata":{"labels":{"ring":"canary"}}}' \
-    "$address/apis/holdfast.dev/v1/nodes/two" >log || { fail label; cat log; }
+expect 0 'node/two labelled' hf label node/two ring=canary
+expect 1 'want KEY=VALUE' hf label node/two ring
 for seed in 7 8 9; do
     expect 0 '' "$holdfast" simulate machine --hours 336 --seed $seed -o data.csv
     expect 0 '' "$holdfast" fit anomaly data.csv --time time --value vibration_mm_s -o v$seed.onnx

@@ -19,6 +19,7 @@ const std::vector<Command>& all_commands() {
         get_command(),
         describe_command(),
         explain_command(),
+        label_command(),
         wait_command(),
         delete_command(),
         infer_command(),

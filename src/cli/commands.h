@@ -19,6 +19,7 @@ Command delta_make_command();
 Command delta_show_command();
 Command describe_command();
 Command explain_command();
+Command label_command();
 Command fit_anomaly_command();
 Command get_command();
 Command infer_command();
