@@ -22,9 +22,9 @@ bool was_tried(const Want& want, const Replica& replica) {
 }
 
 std::string first_problems(const std::vector<std::string>& problems) {
-    std::vector<std::string> shown(problems.begin(),
-                                   problems.begin() + static_cast<std::ptrdiff_t>(std::min(
-                                                          problems.size(), kNamesShown)));
+    std::vector<std::string> shown(
+        problems.begin(),
+        problems.begin() + static_cast<std::ptrdiff_t>(std::min(problems.size(), kNamesShown)));
     if (problems.size() > kNamesShown) shown.emplace_back("...");
     return join(shown, "; ");
 }
@@ -109,8 +109,7 @@ Result<Balancer::Candidates> Balancer::candidates(Service& service, const Want& 
     std::vector<std::string> reasons;
     bool permitted = service.entries.empty();
     for (Entry& entry : service.entries) {
-        const std::string why =
-            why_forbidden(service.residency, entry.replica.jurisdiction);
+        const std::string why = why_forbidden(service.residency, entry.replica.jurisdiction);
         permitted = permitted || why.empty();
         if (!why.empty()) {
             add_reason(reasons, entry.replica, why);
@@ -170,7 +169,7 @@ Balancer::Offer Balancer::prefer(const Offer& near, const Offer& far, Instant no
     // asked it. One that never answered is taken to be as fast as the near one.
     const Duration near_latency = near.entry->state.latency(now);
     const Duration far_latency =
-        far.entry->state.measured() ? far.entry->state.latency_seen() : near_latency;
+        far.entry->state.ever_measured() ? far.entry->state.latency_seen() : near_latency;
     const double far_load =
         seconds(far_latency) * (static_cast<double>(far.entry->state.in_flight()) + 1.0);
     return near.entry->state.load(now) > kSpillFactor * far_load ? far : near;
@@ -192,8 +191,7 @@ Choice Balancer::begin(Service& service, const Want& want, const Offer& offer, I
     choice.replica = offer.entry->replica;
     choice.ticket.started = now;
     choice.ticket.probe = offer.probe;
-    choice.ticket.panic =
-        !offer.probe && offer.entry->state.health(now) != Health::kServing;
+    choice.ticket.panic = !offer.probe && offer.entry->state.health(now) != Health::kServing;
     choice.state_id = offer.entry->state_id;
     offer.entry->state.begin(choice.ticket);
     service.counts.probes += choice.ticket.probe ? 1 : 0;
@@ -234,12 +232,21 @@ void Balancer::report(const Choice& choice, const Outcome& outcome, Instant now)
     }
     for (Entry& entry : service->entries) {
         if (entry.state_id != choice.state_id) continue;
-        const bool ejected = entry.state.end(choice.ticket, outcome, now);
+        const bool ejected = entry.state.end(choice.ticket, outcome, now, can_spare(*service, now));
         service->counts.ejections += ejected ? 1 : 0;
         if (ejected && outcome.ending == Ending::kUnreachable) {
             eject_everywhere(choice.replica.url, now);
         }
     }
+}
+
+bool Balancer::can_spare(const Service& service, Instant now) {
+    std::size_t serving = 0;
+    for (const Entry& entry : service.entries) {
+        const bool serves = entry.replica.ready && entry.state.health(now) == Health::kServing;
+        serving += serves ? 1 : 0;
+    }
+    return (serving - 1) * 100 >= service.entries.size() * kServingPercentMin && serving > 1;
 }
 
 // A machine that cannot be reached for one service cannot be for the others.

@@ -33,11 +33,15 @@ namespace hf::serve::gateway {
 
 inline constexpr double kSpillFactor = 2.0;
 
+// What is slow or broken, but can be reached, is ejected only while so many would remain. Without
+// this, one replica that is out makes the next one slow, and so on to the last.
+inline constexpr std::size_t kServingPercentMin = 50;
+
 struct Want {
-    std::string service;
-    std::string site;                  // of the caller; empty: none is its own
-    std::vector<std::string> exclude;  // URLs that this request went to before
-    bool only_serving = false;         // neither probe nor panic: a request for comfort
+    std::string service = {};
+    std::string site = {};                  // of the caller; empty: none is its own
+    std::vector<std::string> exclude = {};  // URLs that this request went to before
+    bool only_serving = false;              // neither probe nor panic: a request for comfort
 };
 
 // A request as it goes to one replica. Has begun with choose(), and must be reported once.
@@ -120,6 +124,7 @@ private:
     static Choice begin(Service& service, const Want& want, const Offer& offer, Instant now);
     std::vector<Entry> entries(std::vector<Replica> replicas, const std::vector<Entry>& before);
     Status unknown(std::string_view service) const;
+    static bool can_spare(const Service& service, Instant now);
     void eject_everywhere(const std::string& url, Instant now);
     Service* find(std::string_view service);
     const Service* find(std::string_view service) const;

@@ -180,9 +180,8 @@ std::string Call::tried() const {
 }
 
 std::size_t Call::under_way() const {
-    return static_cast<std::size_t>(
-        std::count_if(attempts_.begin(), attempts_.end(),
-                      [](const Attempt& attempt) { return !attempt.ended; }));
+    return static_cast<std::size_t>(std::count_if(
+        attempts_.begin(), attempts_.end(), [](const Attempt& attempt) { return !attempt.ended; }));
 }
 
 }  // namespace hf::serve::gateway

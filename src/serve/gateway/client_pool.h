@@ -22,7 +22,7 @@
 
 namespace hf::serve::gateway {
 
-inline constexpr std::size_t kIdleClientsMax = 32;  // of one replica
+inline constexpr std::size_t kIdleClientsMax = 32;                 // of one replica
 inline constexpr Duration kIdleAgeMax = std::chrono::seconds(60);  // below a server's 75 s
 
 // To connect and to shake hands, each: short while another replica could be asked, so that traffic

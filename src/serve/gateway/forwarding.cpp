@@ -51,8 +51,8 @@ Ending ending_of(int status, bool versioned) {
 Result<Duration> timeout_of(const http::Headers& headers, Duration fallback) {
     const std::optional<std::string_view> header = headers.get(kTimeoutHeader);
     if (!header) return fallback;
-    const std::int64_t most = std::chrono::duration_cast<std::chrono::milliseconds>(kTimeoutMax)
-                                  .count();
+    const std::int64_t most =
+        std::chrono::duration_cast<std::chrono::milliseconds>(kTimeoutMax).count();
     const Result<std::int64_t> count = parse_int(trim(*header));
     if (!count.ok() || *count < 0) {
         return invalid_argument("header {}: '{}' is not a number of milliseconds, as in 250",

@@ -34,7 +34,9 @@ public:
     };
 
     Exchange(Call::Facts facts, http::ClientRequest made, std::shared_ptr<const Bytes> sent)
-        : deadline(facts.deadline), onward(std::move(made)), body(std::move(sent)),
+        : deadline(facts.deadline),
+          onward(std::move(made)),
+          body(std::move(sent)),
           call(std::move(facts)) {}
 
     const Instant deadline;
@@ -118,9 +120,8 @@ http::Response Gateway::forward(const http::Request& request, std::string_view w
     facts.site = options_.site;
     facts.deadline = came + *timeout;
     facts.timed = what == "/infer";
-    const auto exchange =
-        std::make_shared<Exchange>(std::move(facts), std::move(onward),
-                                   std::make_shared<const Bytes>(request.body));
+    const auto exchange = std::make_shared<Exchange>(std::move(facts), std::move(onward),
+                                                     std::make_shared<const Bytes>(request.body));
     exchange->versioned = !request.path_parameter("version").empty();
     Status failure;
     const std::size_t answer = drive(exchange, failure);
@@ -218,8 +219,8 @@ Result<http::Response> Gateway::ask(Exchange& exchange, const Call::Send& send) 
     for (;;) {
         HF_TRY(pulse());
         const auto left = std::chrono::floor<std::chrono::milliseconds>(exchange.deadline - now());
-        request.headers.set(kTimeoutHeader, fmt::format("{}", std::max<std::int64_t>(
-                                                                  left.count(), 0)));
+        request.headers.set(kTimeoutHeader,
+                            fmt::format("{}", std::max<std::int64_t>(left.count(), 0)));
         sent = 0;
         Result<http::Response> response = lease.client->send(request);
         if (response.ok()) clients_.give_back(replica, std::move(lease), now());

@@ -26,6 +26,7 @@
 #include "env/clock.h"
 #include "http/server.h"
 #include "serve/gateway/balancer.h"
+#include "serve/gateway/call.h"
 #include "serve/gateway/client_pool.h"
 #include "serve/gateway/workers.h"
 

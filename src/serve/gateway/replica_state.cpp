@@ -40,13 +40,13 @@ Duration ReplicaState::latency_seen() const {
 }
 
 Duration ReplicaState::latency(Instant now) const {
-    if (!measured_) return kUnmeasuredLatency;
+    if (!measured(now)) return kUnmeasuredLatency;
     return std::max(from_seconds(latency_s_ * decay_over(now - measured_at_)), kLatencyFloor);
 }
 
 double ReplicaState::load(Instant now) const {
     const auto under_way = static_cast<double>(in_flight_);
-    if (!measured_) return seconds(kUnmeasuredLatency) * under_way;
+    if (!measured(now)) return seconds(kUnmeasuredLatency) * under_way;
     return seconds(latency(now)) * (under_way + 1.0);
 }
 
@@ -57,7 +57,7 @@ void ReplicaState::begin(const Ticket& ticket) {
 
 void ReplicaState::observe(Duration latency, Instant now) {
     const double sample = seconds(std::max(latency, Duration::zero()));
-    const double kept = measured_ ? decay_over(now - measured_at_) : 0.0;
+    const double kept = measured(now) ? decay_over(now - measured_at_) : 0.0;
     const bool peak = sample >= latency_s_;
     latency_s_ = peak ? sample : latency_s_ * kept + sample * (1.0 - kept);
     measured_at_ = now;
@@ -66,13 +66,14 @@ void ReplicaState::observe(Duration latency, Instant now) {
 
 // An answer that did not come tells only that it would have taken longer.
 void ReplicaState::observe_peak(Duration at_least, Instant now) {
-    if (measured_ && at_least < latency(now)) return;
+    if (measured(now) && at_least < latency(now)) return;
     observe(at_least, now);
 }
 
 // Only what was sent after the ejection tells of the time after it.
 void ReplicaState::revive(const Ticket& ticket, Instant now) {
     failures_ = 0;
+    unanswered_ = 0;
     const bool news = ticket.probe || ticket.panic;
     if (!ejected_ || !news || ticket.started < ejected_at_) return;
     ejected_ = false;
@@ -84,6 +85,7 @@ void ReplicaState::start_ejection(Instant now) {
     ejected_at_ = now;
     ejected_until_ = now + ejection_time(ejections_);
     failures_ = 0;
+    unanswered_ = 0;
 }
 
 void ReplicaState::eject(Instant now) {
@@ -105,7 +107,13 @@ bool ReplicaState::eject_by(const Ticket& ticket, Instant now) {
     return false;
 }
 
-bool ReplicaState::end(const Ticket& ticket, const Outcome& outcome, Instant now) {
+bool ReplicaState::unanswered_for_long(const Ticket& ticket, Instant now) {
+    if (unanswered_ == 0) unanswered_since_ = ticket.started;
+    ++unanswered_;
+    return unanswered_ >= kUnansweredMax && now - unanswered_since_ >= kUnansweredFor;
+}
+
+bool ReplicaState::end(const Ticket& ticket, const Outcome& outcome, Instant now, bool spare) {
     HF_CHECK(in_flight_ > 0, "a request ended that had not begun");
     --in_flight_;
     if (ticket.probe) probe_under_way_ = false;
@@ -115,20 +123,20 @@ bool ReplicaState::end(const Ticket& ticket, const Outcome& outcome, Instant now
             revive(ticket, now);
             return false;
         case Ending::kPressed:
-            pressed_until_ =
-                now + std::clamp(outcome.retry_after, Duration::zero(), kPressureMax);
+            pressed_until_ = now + std::clamp(outcome.retry_after, Duration::zero(), kPressureMax);
             revive(ticket, now);
             return false;
-        case Ending::kUnreachable: return eject_by(ticket, now);
-        case Ending::kBeaten:
-            if (outcome.timed) observe_peak(now - ticket.started, now);
-            return ticket.probe && eject_by(ticket, now);
-        case Ending::kSilent:
-            if (outcome.timed) observe_peak(now - ticket.started, now);
-            [[fallthrough]];
         case Ending::kFailed:
+            unanswered_ = 0;
             ++failures_;
-            return (ticket.probe || failures_ >= kFailuresMax) && eject_by(ticket, now);
+            return (ticket.probe || (spare && failures_ >= kFailuresMax)) && eject_by(ticket, now);
+        case Ending::kUnreachable: return eject_by(ticket, now);
+        case Ending::kSilent:
+        case Ending::kBeaten: {
+            if (outcome.timed) observe_peak(now - ticket.started, now);
+            const bool silent = unanswered_for_long(ticket, now);
+            return (ticket.probe || (spare && silent)) && eject_by(ticket, now);
+        }
         case Ending::kNotSent: return false;
     }
     return false;

@@ -19,12 +19,23 @@ namespace hf::serve::gateway {
 inline constexpr Duration kLatencyDecay = std::chrono::seconds(10);
 inline constexpr Duration kLatencyFloor = std::chrono::microseconds(100);  // of a load's latency
 
-// How much each request under way weighs on a replica that has not answered yet: until its first
-// answer it gets one at a time, unless all are as new.
+// After so long without an answer its latency is unknown again. Decayed further it would look fast,
+// and everything would run there.
+inline constexpr Duration kLatencyStale = std::chrono::seconds(20);
+
+// How much each request under way weighs on a replica of unknown latency: until its next answer it
+// gets one at a time, unless all are as new.
 inline constexpr Duration kUnmeasuredLatency = std::chrono::seconds(1);
 
-// Answers 5xx, or none in the request's time, one after the other, until a replica is ejected.
+// Answers 5xx, one after the other, until a replica is ejected.
 inline constexpr int kFailuresMax = 5;
+
+// So many requests one after the other, over so long, without an answer before another replica's
+// or before their time was up, and it is ejected: a machine that takes connections and says
+// nothing would else be hedged for ever. The time tells silence from a queue.
+inline constexpr int kUnansweredMax = 5;
+inline constexpr Duration kUnansweredFor = std::chrono::seconds(1);
+
 inline constexpr Duration kEjectionFirst = std::chrono::milliseconds(500);
 inline constexpr Duration kEjectionMax = std::chrono::seconds(30);
 
@@ -66,9 +77,9 @@ public:
     bool pressed(Instant now) const { return now < pressed_until_; }
     Instant ejected_at() const { return ejected_at_; }
     std::size_t in_flight() const { return in_flight_; }
-    bool measured() const { return measured_; }
+    bool ever_measured() const { return measured_; }
 
-    Duration latency(Instant now) const;  // decayed; kUnmeasuredLatency before the first answer
+    Duration latency(Instant now) const;  // decayed; kUnmeasuredLatency when unknown
     Duration latency_seen() const;        // the same, as it was at the last answer
 
     // Seconds that one more request may expect: latency by requests under way.
@@ -76,16 +87,19 @@ public:
 
     void begin(const Ticket& ticket);
 
-    // REQUIRES: begin() with this ticket before, and no end() with it yet. True when the replica
-    // has been ejected by it.
-    bool end(const Ticket& ticket, const Outcome& outcome, Instant now);
+    // True when the replica has been ejected by it. When others cannot spare it, only what is
+    // certain ejects: a connection that was not made or broke. REQUIRES: begin() with this ticket
+    // before, and no end() with it yet.
+    bool end(const Ticket& ticket, const Outcome& outcome, Instant now, bool spare);
 
     // The same machine could not be reached for another service.
     void eject(Instant now);
 
 private:
+    bool measured(Instant now) const { return measured_ && now - measured_at_ < kLatencyStale; }
     void observe(Duration latency, Instant now);
     void observe_peak(Duration at_least, Instant now);
+    bool unanswered_for_long(const Ticket& ticket, Instant now);
     void revive(const Ticket& ticket, Instant now);
     bool eject_by(const Ticket& ticket, Instant now);
     void start_ejection(Instant now);
@@ -94,7 +108,9 @@ private:
     bool measured_ = false;
     double latency_s_ = 0.0;  // at measured_at_
     Instant measured_at_{};
-    int failures_ = 0;  // one after the other
+    int failures_ = 0;    // one after the other
+    int unanswered_ = 0;  // since the last answer
+    Instant unanswered_since_{};
     Instant pressed_until_{};
 
     bool ejected_ = false;  // until a probe, or a request sent in panic, is answered
