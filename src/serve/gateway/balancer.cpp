@@ -21,14 +21,6 @@ bool was_tried(const Want& want, const Replica& replica) {
     return std::find(want.exclude.begin(), want.exclude.end(), replica.url) != want.exclude.end();
 }
 
-std::string first_problems(const std::vector<std::string>& problems) {
-    std::vector<std::string> shown(
-        problems.begin(),
-        problems.begin() + static_cast<std::ptrdiff_t>(std::min(problems.size(), kNamesShown)));
-    if (problems.size() > kNamesShown) shown.emplace_back("...");
-    return join(shown, "; ");
-}
-
 double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
@@ -36,31 +28,22 @@ double seconds(Duration duration) {
 }  // namespace
 
 Status Balancer::set_routes(std::vector<Route> routes) {
-    std::vector<std::string> problems;
+    Status problems;
+    adopt(usable_part(std::move(routes), problems));
+    return problems;
+}
+
+void Balancer::adopt(std::vector<Route> routes) {
     std::map<std::string, Service, std::less<>> services;
     for (Route& route : routes) {
-        Status status = check_service_name(route.service);
-        if (status.ok() && services.size() == kRoutesMax) {
-            status = resource_exhausted("'{}': more than {} services", route.service, kRoutesMax);
-        }
-        if (status.ok() && services.contains(route.service)) {
-            status = invalid_argument("service '{}' is in the table twice", route.service);
-        }
-        if (!status.ok()) {
-            problems.emplace_back(status.message());
-            continue;
-        }
-        Route usable = usable_part(std::move(route), problems);
-        Service* const before = find(usable.service);
-        Service service = before ? *before : Service();
-        service.residency = std::move(usable.residency);
-        service.counts.service = usable.service;
-        service.entries = entries(std::move(usable.replicas), service.entries);
-        services.emplace(usable.service, std::move(service));
+        Service* const before = find(route.service);
+        Service service = before ? std::move(*before) : Service();
+        service.residency = std::move(route.residency);
+        service.counts.service = route.service;
+        service.entries = entries(std::move(route.replicas), service.entries);
+        services.emplace(std::move(route.service), std::move(service));
     }
     services_ = std::move(services);
-    if (problems.empty()) return {};
-    return invalid_argument("left out of the routes: {}", first_problems(problems));
 }
 
 std::vector<Balancer::Entry> Balancer::entries(std::vector<Replica> replicas,

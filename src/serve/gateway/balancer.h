@@ -58,6 +58,9 @@ public:
     // Replaces the table by all of it that is sound. INVALID_ARGUMENT names what was left out.
     Status set_routes(std::vector<Route> routes);
 
+    // The same for what usable_part() gave, whose checks take time. REQUIRES: that it did.
+    void adopt(std::vector<Route> routes);
+
     // NOT_FOUND (names what there is), PERMISSION_DENIED (residency forbids every replica),
     // UNAVAILABLE (none is ready, or none is left); each says why of every replica.
     Result<Choice> choose(const Want& want, Instant now, Rng& rng);

@@ -139,13 +139,15 @@ TEST(Routes, NamesAndNumbersHaveBounds) {
     const Status twice = balancer.set_routes({{"s", {replica(0)}, {}}, {"s", {replica(1)}, {}}});
     EXPECT_EQ(twice.message(), "left out of the routes: service 's' is in the table twice");
     std::vector<Route> many;
-    for (std::size_t i = 0; i < kRoutesMax + 20; ++i) many.push_back({fmt::format("s{}", i), {}, {}});
+    for (std::size_t i = 0; i < kRoutesMax + 20; ++i)
+        many.push_back({fmt::format("s{}", i), {}, {}});
     const Status status = balancer.set_routes(std::move(many));
     EXPECT_NE(status.message().find("more than 4096 services"), std::string::npos);
     EXPECT_LT(status.message().size(), 1000u) << "an error for people is short";
     EXPECT_EQ(balancer.services().size(), kRoutesMax);
     std::vector<Replica> replicas;
-    for (std::size_t i = 0; i < kReplicasMax + 1; ++i) replicas.push_back(replica(static_cast<int>(i)));
+    for (std::size_t i = 0; i < kReplicasMax + 1; ++i)
+        replicas.push_back(replica(static_cast<int>(i)));
     EXPECT_FALSE(balancer.set_routes({{"s", std::move(replicas), {}}}).ok());
     EXPECT_EQ(balancer.view(kStart)[0].replicas.size(), kReplicasMax);
 }
@@ -405,7 +407,8 @@ TEST(Balancer, AMachineThatIsGoneIsGoneForEveryService) {
     World world({replica(0), replica(1)});
     world.set({{"s", {replica(0), replica(1)}, {}}, {"t", {replica(0), replica(1)}, {}}});
     world.ask(Ending::kUnreachable, 1ms, {.service = "s", .exclude = {replica(1).url}});
-    for (int i = 0; i < 20; ++i) EXPECT_EQ(world.ask(Ending::kAnswered, 0ms, {.service = "t"}), "n1");
+    for (int i = 0; i < 20; ++i)
+        EXPECT_EQ(world.ask(Ending::kAnswered, 0ms, {.service = "t"}), "n1");
     // Answers 500 are the service's own.
     world.set({{"s", {replica(2), replica(3), replica(4)}, {}}, {"t", {replica(2)}, {}}});
     const Want only_n2{.service = "s", .exclude = {replica(3).url, replica(4).url}};

@@ -117,6 +117,7 @@ Call::Ended judge(const Result<http::Response>& result, bool versioned) {
         default:
             ended.outcome.ending = Ending::kFailed;
             ended.unusable = true;
+            ended.error = Status(Code::kInternal, std::string(result.status().message()));
             return ended;
     }
 }

@@ -15,7 +15,7 @@ constexpr std::size_t kPieceBytes = 256u << 10;
 
 // The answer of a gateway that has none of a replica's.
 http::Response refusal(const Status& status) {
-    if (status.code() == Code::kResourceExhausted || status.code() == Code::kInternal) {
+    if (status.code() == Code::kInternal) {  // a replica's answer was of no use
         return http::Response::error(502, status.message());
     }
     http::Response response = http::Response::error(status);
@@ -43,7 +43,6 @@ public:
     const http::ClientRequest onward;  // its url is the path below the replica's
     const std::shared_ptr<const Bytes> body;
     bool versioned = false;
-    std::int64_t hops = 0;
 
     Mutex mutex;  // before the gateway's own
     ConditionVariable news;
@@ -82,18 +81,19 @@ Gateway::~Gateway() {
 }
 
 Status Gateway::set_routes(std::vector<Route> routes) {
-    Status status;
+    Status problems;
+    routes = usable_part(std::move(routes), problems);
     std::set<std::string> urls;
+    for (const Route& route : routes) {
+        for (const Replica& replica : route.replicas) urls.insert(replica.url);
+    }
     {
         const MutexLock lock(mutex_);
-        status = balancer_.set_routes(std::move(routes));
-        for (const Balancer::ServiceView& service : balancer_.view(now())) {
-            for (const auto& replica : service.replicas) urls.insert(replica.replica.url);
-        }
+        balancer_.adopt(std::move(routes));
     }
     clients_.keep_only(urls);
     has_routes_ = true;
-    return status;
+    return problems;
 }
 
 std::vector<Balancer::ServiceView> Gateway::view() const {

@@ -10,6 +10,8 @@
 namespace hf::serve::gateway {
 namespace {
 
+constexpr std::size_t kProblemsShown = 10;  // in an error
+
 bool contains(const std::vector<std::string>& names, const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
 }
@@ -30,19 +32,6 @@ Status check_name(std::string_view what, const std::string& name) {
 
 bool is_loopback(const std::string& host) {
     return host == "127.0.0.1" || host == "::1" || host == "localhost";
-}
-
-}  // namespace
-
-std::string why_forbidden(const Residency& residency, const std::string& jurisdiction) {
-    if (residency.allowed.empty() && residency.forbidden.empty()) return {};
-    if (jurisdiction.empty()) return "its jurisdiction is unknown";
-    if (contains(residency.forbidden, jurisdiction)) {
-        return fmt::format("jurisdiction '{}' is forbidden", jurisdiction);
-    }
-    if (residency.allowed.empty() || contains(residency.allowed, jurisdiction)) return {};
-    return fmt::format("jurisdiction '{}' is not among those allowed ({})", jurisdiction,
-                       join(residency.allowed, ", "));
 }
 
 Status check_service_name(const std::string& service) {
@@ -69,7 +58,7 @@ Status check_replica(const Replica& replica) {
     return check_name("its jurisdiction", replica.jurisdiction);
 }
 
-Route usable_part(Route route, std::vector<std::string>& problems) {
+Route usable_route(Route route, std::vector<std::string>& problems) {
     std::vector<Replica> sound;
     for (Replica& replica : route.replicas) {
         Status status = check_replica(replica);
@@ -98,6 +87,51 @@ Route usable_part(Route route, std::vector<std::string>& problems) {
         route.replicas.push_back(std::move(replica));
     }
     return route;
+}
+
+Status problem_of(const std::vector<std::string>& problems) {
+    if (problems.empty()) return {};
+    const std::size_t shown = std::min(problems.size(), kProblemsShown);
+    const auto end = problems.begin() + static_cast<std::ptrdiff_t>(shown);
+    const std::vector<std::string> first(problems.begin(), end);
+    const std::string more =
+        shown == problems.size() ? "" : fmt::format("; and {} more", problems.size() - shown);
+    return invalid_argument("left out of the routes: {}{}", join(first, "; "), more);
+}
+
+}  // namespace
+
+std::string why_forbidden(const Residency& residency, const std::string& jurisdiction) {
+    if (residency.allowed.empty() && residency.forbidden.empty()) return {};
+    if (jurisdiction.empty()) return "its jurisdiction is unknown";
+    if (contains(residency.forbidden, jurisdiction)) {
+        return fmt::format("jurisdiction '{}' is forbidden", jurisdiction);
+    }
+    if (residency.allowed.empty() || contains(residency.allowed, jurisdiction)) return {};
+    return fmt::format("jurisdiction '{}' is not among those allowed ({})", jurisdiction,
+                       join(residency.allowed, ", "));
+}
+
+std::vector<Route> usable_part(std::vector<Route> routes, Status& problems) {
+    std::vector<Route> usable;
+    std::vector<std::string> found;
+    std::set<std::string> names;
+    for (Route& route : routes) {
+        Status status = check_service_name(route.service);
+        if (status.ok() && usable.size() == kRoutesMax) {
+            status = resource_exhausted("'{}': more than {} services", route.service, kRoutesMax);
+        }
+        if (status.ok() && !names.insert(route.service).second) {
+            status = invalid_argument("service '{}' is in the table twice", route.service);
+        }
+        if (status.ok()) {
+            usable.push_back(usable_route(std::move(route), found));
+        } else {
+            found.emplace_back(status.message());
+        }
+    }
+    problems = problem_of(found);
+    return usable;
 }
 
 }  // namespace hf::serve::gateway

@@ -45,14 +45,10 @@ struct Route {
 // Why a request with its data must not go there; empty when it may.
 std::string why_forbidden(const Residency& residency, const std::string& jurisdiction);
 
-// Whether a replica can be asked at all. Plain http:// is for loopback only: requests carry data.
-Status check_replica(const Replica& replica);
-
-// Whether a service's name can stand in a path and in an answer.
-Status check_service_name(const std::string& service);
-
-// What is left of a route when unusable replicas, those of an older epoch of their node and
-// doubles of a URL are gone; `problems` is told what was unusable.
-Route usable_part(Route route, std::vector<std::string>& problems);
+// What is left of a table when unusable services and replicas, replicas of an older epoch of their
+// node and doubles of a URL are gone. A replica is unusable when its URL has a path or is plain
+// http:// to another machine (requests carry data), or a name cannot stand in a header. `problems`
+// is OK, or INVALID_ARGUMENT and names the first of what was unusable.
+std::vector<Route> usable_part(std::vector<Route> routes, Status& problems);
 
 }  // namespace hf::serve::gateway

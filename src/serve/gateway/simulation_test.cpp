@@ -24,6 +24,7 @@ enum class Mode { kAlive, kRefuses, kDrops, kPresses };  // kDrops: connecting t
 struct Machine {
     Duration work{};  // of one request; one at a time
     double limp = 1.0;
+    Duration queue_max = 1h;  // of work; it says 503 beyond
     Mode mode = Mode::kAlive;
     Instant free_at = kStart;
     std::uint64_t sent = 0;
@@ -108,8 +109,7 @@ private:
 
     void arrive() {
         ++requests;
-        const auto request =
-            std::make_shared<Request>(Call::Facts{"s", "", now + timeout, true});
+        const auto request = std::make_shared<Request>(Call::Facts{"s", "", now + timeout, true});
         request->came = now;
         advance(request);
     }
@@ -145,8 +145,7 @@ private:
     }
 
     void send(const std::shared_ptr<Request>& request, const Call::Send& send) {
-        const auto index = static_cast<std::size_t>(
-            parse_port(send.choice.replica.url) - 9000);
+        const auto index = static_cast<std::size_t>(parse_port(send.choice.replica.url) - 9000);
         Machine& machine = machines.at(index);
         ++sends;
         ++machine.sent;
@@ -162,9 +161,13 @@ private:
         Instant end = now + 200us;
         switch (machine.mode) {
             case Mode::kAlive: {
+                if (machine.free_at - now > machine.queue_max) {
+                    ended.outcome = {.ending = Ending::kPressed, .retry_after = 1s};
+                    break;
+                }
                 const double jitter = 0.8 + 0.4 * rng_.uniform();
-                const auto work = std::chrono::duration_cast<Duration>(machine.work * machine.limp *
-                                                                       jitter);
+                const auto work =
+                    std::chrono::duration_cast<Duration>(machine.work * machine.limp * jitter);
                 machine.free_at = std::max(machine.free_at, now) + work;
                 end = machine.free_at + 200us;
                 break;
@@ -322,8 +325,7 @@ TEST(GatewaySimulation, FlappingCostsLittle) {
         Simulation simulation({4ms, 4ms, 4ms}, seed);
         simulation.load(0s, 60s, 4ms);
         for (int i = 0; i < 60; ++i) {
-            simulation.at(i * 1s + 300ms,
-                          [&] { simulation.machines[0].mode = Mode::kRefuses; });
+            simulation.at(i * 1s + 300ms, [&] { simulation.machines[0].mode = Mode::kRefuses; });
             simulation.at(i * 1s + 900ms, [&] { simulation.machines[0].mode = Mode::kAlive; });
         }
         simulation.run();
@@ -345,6 +347,29 @@ TEST(GatewaySimulation, OverloadMakesNoStorm) {
         EXPECT_EQ(simulation.good, simulation.requests) << "the replicas' own 503 is the answer";
         EXPECT_EQ(simulation.balancer.view(simulation.now)[0].ejections, 0u);
         EXPECT_GT(simulation.sends, simulation.requests);
+        expect_budget_holds(simulation);
+    }
+}
+
+TEST(GatewaySimulation, AfterAnOverloadAllIsAsBefore) {
+    for (const std::uint64_t seed : seeds()) {
+        Simulation simulation({4ms, 4ms, 4ms, 4ms}, seed);
+        for (Machine& machine : simulation.machines) machine.queue_max = 200ms;
+        simulation.timeout = 1s;
+        simulation.load(0s, 40s, 2ms);
+        simulation.load(5s, 10s, 500us);  // 2.5 times of what they manage
+        std::size_t before = 0;
+        simulation.at(20s, [&] { before = simulation.latencies.size(); });
+        simulation.run();
+        SCOPED_TRACE(seed);
+        EXPECT_EQ(simulation.good + simulation.failed[Code::kDeadlineExceeded],
+                  simulation.requests);
+        EXPECT_LT(simulation.failed[Code::kDeadlineExceeded], simulation.requests / 100);
+        EXPECT_EQ(simulation.panics, 0u);
+        std::vector<Duration>& latencies = simulation.latencies;
+        latencies.erase(latencies.begin(), latencies.begin() + static_cast<std::ptrdiff_t>(before));
+        std::sort(latencies.begin(), latencies.end());
+        EXPECT_LT(latencies[latencies.size() * 99 / 100], 30ms);
         expect_budget_holds(simulation);
     }
 }
