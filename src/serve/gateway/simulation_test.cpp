@@ -207,7 +207,7 @@ private:
 
 std::vector<std::uint64_t> seeds() {
     std::vector<std::uint64_t> seeds;
-    for (std::uint64_t i = 0; i < 20; ++i) seeds.push_back(testing::seed() + i);
+    for (std::uint64_t i = 0; i < 10; ++i) seeds.push_back(testing::seed() + i);
     return seeds;
 }
 
@@ -275,7 +275,7 @@ TEST(GatewaySimulation, AReplicaDiesAndComesBack) {
 TEST(GatewaySimulation, ALimpingReplicaIsAvoidedAndHedged) {
     for (const std::uint64_t seed : seeds()) {
         Simulation simulation({4ms, 4ms, 4ms}, seed);
-        simulation.load(0s, 40s, 4ms);
+        simulation.load(0s, 60s, 4ms);
         simulation.at(5s, [&] { simulation.machines[2].limp = 100.0; });
         simulation.at(20s, [&] { simulation.machines[2].limp = 1.0; });
         std::uint64_t before = 0;
@@ -286,7 +286,7 @@ TEST(GatewaySimulation, ALimpingReplicaIsAvoidedAndHedged) {
         SCOPED_TRACE(seed);
         EXPECT_EQ(simulation.good, simulation.requests);
         EXPECT_LT(after - before, 100u) << "of about 3,750";
-        EXPECT_GT(simulation.machines[2].sent - after, 200u) << "and forgiven later";
+        EXPECT_GT(simulation.machines[2].sent - after, 200u) << "and forgiven in half a minute";
         std::sort(simulation.latencies.begin(), simulation.latencies.end());
         EXPECT_LT(simulation.latencies[simulation.latencies.size() * 999 / 1000], 100ms);
         EXPECT_GT(simulation.hedges, 0u);
