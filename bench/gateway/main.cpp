@@ -1,7 +1,6 @@
 // What a gateway adds to a request: see run.sh.
 
 #include <algorithm>
-#include <cstdio>
 #include <thread>
 #include <vector>
 
@@ -12,9 +11,8 @@
 #include "posix/clock.h"
 #include "serve/gateway/gateway.h"
 
+namespace hf {
 namespace {
-
-using namespace hf;
 
 struct Times {
     std::vector<Duration> direct;
@@ -90,13 +88,10 @@ void measure(const std::string& replica, const std::string& gateway, std::size_t
         const double through = microseconds(all.through, percent);
         line += fmt::format(" | {:>9.0f} {:>9.0f} {:>9.0f}", direct, through, through - direct);
     }
-    std::puts(line.c_str());
+    fmt::print("{}\n", line);
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-    const std::int64_t requests = argc > 1 ? parse_int(argv[1]).value_or(4000) : 4000;
+void run(std::int64_t requests) {
     http::Router answers;
     answers.add("POST", "/v2/models/{model}/infer", [](const http::Request& request) {
         http::Response response;
@@ -114,9 +109,9 @@ int main(int argc, char** argv) {
     http::Router router;
     add_gateway_routes(router, *gateway);
     const auto door = start(std::move(router));
-    std::puts(
+    fmt::print(
         " clients      body | p50: direct   through     added | p99: direct   through  "
-        "   added  (us)");
+        "   added  (us)\n");
     for (const std::size_t bytes : {std::size_t{1024}, std::size_t{1} << 20}) {
         const std::int64_t fewer = bytes > 1024 ? 10 : 1;
         for (const std::size_t clients : {1, 8}) {
@@ -124,5 +119,14 @@ int main(int argc, char** argv) {
                     {clients, std::max<std::int64_t>(requests / fewer, 100)});
         }
     }
+}
+
+}  // namespace
+}  // namespace hf
+
+int main(int argc, char** argv) {
+    constexpr std::int64_t kRequests = 4000;
+    const hf::Result<std::int64_t> given = argc > 1 ? hf::parse_int(argv[1]) : kRequests;
+    hf::run(given.ok() && *given > 0 ? *given : kRequests);
     return 0;
 }
