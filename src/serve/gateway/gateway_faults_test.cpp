@@ -187,6 +187,45 @@ TEST(GatewayFaults, AnswersTooLargeOrRedirectedAreTheReplicasFault) {
     EXPECT_TRUE(door.all_ended());
 }
 
+TEST(GatewayFaults, WhoTalksNonsenseIsNotAnswered) {
+    const std::string many_headers = [] {
+        std::string text = "HTTP/1.1 200 OK\r\n";
+        for (int i = 0; i < 10'000; ++i) text += fmt::format("X-{}: {}\r\n", i, i);
+        return text + "\r\n";
+    }();
+    const std::string cases[] = {
+        "",
+        "\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\nwhole",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 9999 Odd\r\n\r\n",
+        std::string("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", 31),
+        many_headers,
+    };
+    TestReplica good("good");
+    for (const std::string& answer : cases) {
+        SCOPED_TRACE(answer.substr(0, 60));
+        RawReplica odd("odd", answer);
+        GatewayOptions options;
+        options.site = "here";
+        Door door(std::move(options));
+        Replica first = odd.replica();
+        first.site = "here";
+        door.set({first, good.replica()});
+        for (int i = 0; i < 3; ++i) {
+            const http::Response response = door.infer("question");
+            EXPECT_EQ(response.status, 200) << body_of(response);
+            EXPECT_EQ(header_of(response, kNodeHeader), "good");
+            EXPECT_EQ(body_of(response), "question");
+        }
+        EXPECT_NE(door.of("odd").health, Health::kServing);
+    }
+}
+
 TEST(GatewayFaults, PressureMovesTrafficAndItsOwnAnswerIsTheLastWord) {
     TestReplica a("a");
     TestReplica b("b");

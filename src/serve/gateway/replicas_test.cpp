@@ -5,9 +5,41 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <tuple>
+#include <utility>
+
 #include "base/check.h"
 
 namespace hf::serve::gateway {
+namespace {
+
+// A listening socket on loopback, and its port.
+std::pair<int, std::uint16_t> listen_on_loopback(int backlog) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    HF_CHECK(::bind(socket, reinterpret_cast<const sockaddr*>(&address), size) == 0);
+    HF_CHECK(::listen(socket, backlog) == 0);
+    HF_CHECK(::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return {socket, ntohs(address.sin_port)};
+}
+
+// Not waited for: it stays under way where the listener takes no more.
+int begin_connecting(std::uint16_t port) {
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(port);
+    static_cast<void>(
+        ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    return socket;
+}
+
+}  // namespace
 
 Replica replica_at(std::uint16_t port, std::string node, bool tls) {
     Replica replica;
@@ -93,22 +125,9 @@ void TestReplica::revive() {
     start(port_);
 }
 
-SilentReplica::SilentReplica(std::string node, bool full)
-    : node_(std::move(node)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    HF_CHECK(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size) == 0);
-    HF_CHECK(::listen(socket_, full ? 0 : 64) == 0);
-    HF_CHECK(::getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-    for (int i = 0; full && i < 4; ++i) {
-        waiting_.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-        // Those that do not fit stay under way; either is what is wanted.
-        static_cast<void>(
-            ::connect(waiting_.back(), reinterpret_cast<const sockaddr*>(&address), size));
-    }
+SilentReplica::SilentReplica(std::string node, bool full) : node_(std::move(node)) {
+    std::tie(socket_, port_) = listen_on_loopback(full ? 0 : 64);
+    for (int i = 0; full && i < 4; ++i) waiting_.push_back(begin_connecting(port_));
 }
 
 SilentReplica::~SilentReplica() {
@@ -118,6 +137,33 @@ SilentReplica::~SilentReplica() {
 
 Replica SilentReplica::replica() const {
     return replica_at(port_, node_);
+}
+
+RawReplica::RawReplica(std::string node, std::string answer)
+    : node_(std::move(node)), answer_(std::move(answer)) {
+    std::tie(socket_, port_) = listen_on_loopback(64);
+    thread_ = std::thread([this] { serve(); });
+}
+
+RawReplica::~RawReplica() {
+    ::shutdown(socket_, SHUT_RDWR);
+    thread_.join();
+    ::close(socket_);
+}
+
+Replica RawReplica::replica() const {
+    return replica_at(port_, node_);
+}
+
+void RawReplica::serve() {
+    for (;;) {
+        const int peer = ::accept(socket_, nullptr, nullptr);
+        if (peer < 0) return;
+        std::array<char, 4096> request;
+        static_cast<void>(::recv(peer, request.data(), request.size(), 0));
+        static_cast<void>(::send(peer, answer_.data(), answer_.size(), MSG_NOSIGNAL));
+        ::close(peer);
+    }
 }
 
 }  // namespace hf::serve::gateway

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -70,6 +71,26 @@ private:
     int socket_ = -1;
     std::uint16_t port_ = 0;
     std::vector<int> waiting_;
+};
+
+// Reads what comes first, says always the same, and closes.
+class RawReplica final {
+public:
+    RawReplica(std::string node, std::string answer);
+    ~RawReplica();
+    RawReplica(const RawReplica&) = delete;
+    RawReplica& operator=(const RawReplica&) = delete;
+
+    Replica replica() const;
+
+private:
+    void serve();
+
+    const std::string node_;
+    const std::string answer_;
+    int socket_ = -1;
+    std::uint16_t port_ = 0;
+    std::thread thread_;
 };
 
 Replica replica_at(std::uint16_t port, std::string node, bool tls = false);
