@@ -21,6 +21,7 @@ if command -v systemd-analyze >/dev/null; then
     line=${line//\$\{HOST\}/localhost}
     line=${line//\/var\/lib\/holdfast/$work\/data}
     line=${line//0.0.0.0:8443/127.0.0.1:0}
+    line=${line//127.0.0.1:8080/127.0.0.1:0}
     read -ra words <<<"$line"
     expect 0 'the control plane is up' "${words[@]}" --for 1
 else

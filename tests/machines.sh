@@ -34,9 +34,11 @@ end() {
     unset "pids[$2]"
 }
 start_server() {
-    run server server --data server --listen "127.0.0.1:$1"
+    run server server --data server --listen "127.0.0.1:$1" --gateway "127.0.0.1:${2:-0}"
     until_says 'the control plane is up at' cat server.log
+    until_says 'predictions: ' cat server.log
     address=$(grep -oE 'https://[0-9.:]+' server.log | head -1)
+    gateway=$(grep -oE 'http://[0-9.:]+' server.log | head -1)
 }
 # start_agent NAME WORDS...: once it is up, url_NAME is where it answers.
 start_agent() {

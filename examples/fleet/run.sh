@@ -27,7 +27,7 @@ train() {
     holdfast fit anomaly data.csv --time time --value vibration_mm_s -o "pump-$1.onnx" >/dev/null
 }
 
-holdfast server --data server --listen 127.0.0.1:0 >server.log 2>&1 &
+holdfast server --data server --listen 127.0.0.1:0 --gateway 127.0.0.1:0 >server.log 2>&1 &
 pids+=($!)
 await 'is up at' cat server.log
 server=$(grep -oE 'https://[0-9.:]+' server.log | head -1)

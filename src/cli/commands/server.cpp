@@ -6,6 +6,7 @@
 namespace hf::cli {
 namespace {
 
+constexpr auto kDrainGrace = std::chrono::seconds(30);
 constexpr std::int64_t kMaxSeconds = 7 * 24 * 3600;
 
 Status run(World& world, const Arguments& arguments) {
@@ -15,6 +16,10 @@ Status run(World& world, const Arguments& arguments) {
     options.api = HF_TRY(parse_listen("listen", arguments.get("listen")));
     options.hosts = arguments.all("host");
     options.trust_domain = arguments.get("trust-domain");
+    options.site = arguments.get("site");
+    if (arguments.get("gateway") != "none") {
+        options.gateway = HF_TRY(parse_listen("gateway", arguments.get("gateway")));
+    }
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -31,8 +36,13 @@ Status run(World& world, const Arguments& arguments) {
                     "           kubeconfig: {}/kubeconfig\n"
                     "           add a machine: {} token create --kubeconfig {}/kubeconfig\n",
                     seconds, control->api_url(), data, world.program, data));
+    if (!control->gateway_url().empty()) {
+        world.out(fmt::format("           predictions: {}/v2/models/SERVICE/infer\n",
+                              control->gateway_url()));
+    }
     world.wait_for_signal(patience);
-    control->drain();
+    const bool clean = control->drain(kDrainGrace);
+    world.note(clean ? "drained, every request answered\n" : "stopped with requests unanswered\n");
     return {};
 }
 
@@ -41,7 +51,7 @@ Status run(World& world, const Arguments& arguments) {
 Command server_command() {
     return {
         "server",
-        "Runs the control plane: resources, enrolment of machines, models, placement",
+        "Runs the control plane: resources, enrolment, models, placement, roll-outs, gateway",
         {},
         {data_option(),
          {"--listen", "where machines and people reach it, over TLS", "ADDR:PORT",
