@@ -2,7 +2,8 @@
 # A control plane and machines: joining by token, orders, models from the server's registry, a machine lost, the
 # control plane lost, a restart without it, residency, revocation, and what is refused.
 set -uo pipefail
-source "$(dirname "$0")/machines.sh"
+tests=$(cd "$(dirname "$0")" && pwd)
+source "$tests/machines.sh"
 ready() { curl -sf "$1/v2/models/pump/ready"; }
 service() {
     cat <<YAML | hf apply -f - >log 2>&1 || { fail "apply"; cat log; }
@@ -62,7 +63,12 @@ ready "$url_two" >/dev/null && fail 'two still answers for what may not lie ther
 service pump:v1 2
 until_says 'pump +pump:v1 +True +Serving +2' hf get services
 
-# A machine dies: the other goes on, and it takes up its work when it is back.
+# The gateway asks whoever answers. Under its load a machine dies: the other goes on, no request fails, and the first
+# takes up its work when it is back.
+until_says '"name":"pump"' curl -sf "$gateway/v2/models/pump"
+expect 22 '404' curl -sSf "$gateway/v2/models/nothing"
+python3 "$tests/load.py" "$gateway/v2/models/pump" 4 >load.log 2>&1 &
+load=$!
 end 9 one
 until_says 'one +Unknown' hf get nodes
 until_says 'PartlyServing' hf get services
@@ -70,6 +76,10 @@ expect 0 '' ready "$url_two"
 start_agent one
 until_says 'one +True' hf get nodes
 until_says 'pump +pump:v1 +True +Serving +2' hf get services
+
+touch stop
+wait $load || fail 'requests failed while a machine died'
+cat load.log
 
 # The control plane dies, and a machine starts without it.
 end 9 server
