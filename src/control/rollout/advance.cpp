@@ -12,11 +12,6 @@ Progress& progress_of(Round& round) {
     return round.state.progress[static_cast<std::size_t>(round.state.stage)];
 }
 
-bool has_word(const std::vector<Word>& words, const Stage& stage) {
-    return std::any_of(words.begin(), words.end(),
-                       [&](const Word& word) { return word.stage == stage.name; });
-}
-
 void stand(Round& round, Phase phase, std::string waiting) {
     round.state.phase = phase;
     round.state.waiting = std::move(waiting);
@@ -100,16 +95,17 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
     std::vector<std::string> parts{fmt::format("{} of {} good", tally.good, tally.base)};
     if (needed < tally.base) parts.front() += fmt::format(", {} needed", needed);
     if (tally.failed > 0) parts.front() += fmt::format(", {} failed", tally.failed);
-    if (tally.proves_nothing()) {
+    if (tally.proves_nothing() && !tally.promoted) {
         parts.push_back(
-            fmt::format("{} of {} unreachable: too many to go on", tally.silent, tally.members));
+            fmt::format("{} of {} unreachable or gone: too many to go on without a promotion",
+                        tally.silent + tally.gone, tally.members + tally.gone));
     }
     if (tally.last && tally.under_way > 0 && tally.good >= needed && !tally.takes_more()) {
         parts.push_back(fmt::format("{} under way", tally.under_way));
     }
     if (tally.late > 0) parts.push_back(fmt::format("{} unreachable, waited for", tally.late));
     if (!held.empty()) parts.push_back(std::move(held));
-    if (tally.base == 0 && tally.members == 0 && parts.size() == 1) {
+    if (tally.needs_good && tally.base == 0 && tally.members == 0) {
         return "no node of the stage is left to prove the version: abort it";
     }
     return join(parts, "; ");

@@ -1,6 +1,9 @@
 // Random fleets, specs, people, failures and crashes, from a seed: what step.h says holds whatever
 // happens is held against an own, dumber account of what was ordered.
 
+#include <algorithm>
+#include <array>
+#include <map>
 #include <set>
 
 #include <gtest/gtest.h>

@@ -3,13 +3,22 @@
 #include <algorithm>
 
 namespace hf::control::rollout {
+namespace {
+
+// Of its last order, also where somebody else has taken the node over.
+std::int64_t stage_of(const View& view) {
+    return view.standing == Standing::kOther ? view.node->token->stage : view.stage;
+}
+
+}  // namespace
 
 std::int64_t Tally::needed(const Stage& stage) const {
     return std::max<std::int64_t>(at_least(stage.success_percent, base), base > 0 ? 1 : 0);
 }
 
 bool Tally::passed(const Stage& stage) const {
-    if (takes_more() || good < needed(stage) || proves_nothing()) return false;
+    if (takes_more() || good < needed(stage)) return false;
+    if (proves_nothing() && !promoted) return false;
     if (last && under_way > 0) return false;
     return good > 0 || !needs_good;
 }
@@ -17,6 +26,11 @@ bool Tally::passed(const Stage& stage) const {
 bool Tally::cannot_pass(const Stage& stage) const {
     const std::int64_t expected = base + (in_base ? 0 : std::min(room, fresh + late));
     return failed > expected - at_least(stage.success_percent, expected);
+}
+
+bool has_word(const std::vector<Word>& words, const Stage& stage) {
+    return std::any_of(words.begin(), words.end(),
+                       [&](const Word& word) { return word.stage == stage.name; });
 }
 
 StageView::StageView(Round& round) : round_(round), stage_(*round.state.current()) {
@@ -69,7 +83,10 @@ void StageView::count(const View& view, Tally& tally) const {
 Tally StageView::tally() const {
     Tally tally;
     const Progress& progress = round_.state.progress[static_cast<std::size_t>(round_.state.stage)];
+    std::int64_t ordered = 0;  // and still there
     for (const View& view : round_.views) {
+        const bool ours = round_.is_ours(*view.node) || view.pending;
+        ordered += ours && !view.listed && stage_of(view) == round_.state.stage;
         if (view.standing == Standing::kOther) continue;
         count(view, tally);
         tally.under_way += view.standing == Standing::kInFlight || is_due(view);
@@ -83,6 +100,8 @@ Tally StageView::tally() const {
         tally.failed += failure.stage == round_.state.stage;
     tally.members += tally.failed;
     tally.base += tally.failed;
+    tally.gone = std::max<std::int64_t>(0, progress.ordered - ordered - tally.failed);
+    tally.promoted = has_word(round_.spec().promotions, stage_);
     tally.last = round_.state.stage + 1 == static_cast<std::int64_t>(round_.spec().stages.size());
     tally.room = kAllNodes;
     if (fixed()) {

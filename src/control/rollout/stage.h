@@ -8,7 +8,7 @@
 
 namespace hf::control::rollout {
 
-// A stage of which more than this share fell silent after the order proves nothing.
+// A stage of which more than this share fell silent, or went away, proves nothing.
 inline constexpr std::int64_t kSilentPercentMax = 50;
 
 struct Tally {
@@ -18,17 +18,21 @@ struct Tally {
     std::int64_t good = 0;
     std::int64_t failed = 0;
     std::int64_t silent = 0;
+    std::int64_t gone = 0;       // ordered, and not there any more
     std::int64_t under_way = 0;  // of all stages
     std::int64_t fresh = 0;      // may be ordered now
     std::int64_t late = 0;       // unreachable, and still waited for
     std::int64_t room = 0;       // that the limit leaves for further nodes
     bool in_base = false;        // fresh and late ones are
     bool last = false;           // stage: it ends when nobody is under way
+    bool promoted = false;       // somebody says that it may go on
     bool needs_good = false;     // it chose its nodes: some must be good, whoever is left
 
     bool takes_more() const { return fresh + late > 0 && room > 0; }
     std::int64_t needed(const Stage& stage) const;  // good ones
-    bool proves_nothing() const { return silent * 100 > members * kSilentPercentMax; }
+    bool proves_nothing() const {
+        return (silent + gone) * 100 > (members + gone) * kSilentPercentMax;
+    }
     bool passed(const Stage& stage) const;
     bool cannot_pass(const Stage& stage) const;
 };
@@ -54,6 +58,8 @@ private:
     const Stage& stage_;
     api::LabelSelector selector_;
 };
+
+bool has_word(const std::vector<Word>& words, const Stage& stage);
 
 // Orders what may be ordered now. Why not all that is due was; empty when it was.
 std::string order_more(Round& round, const StageView& stage, const Tally& tally);

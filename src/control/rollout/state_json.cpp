@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 
 #include "api/conditions.h"
 #include "control/rollout/state.h"

@@ -40,7 +40,6 @@ void follow_spec(Round& round) {
     RolloutSpec asked = round.observed.spec;
     RolloutSpec& followed = *round.state.in_force;
     fill_digest(asked, followed);
-    asked.aborted = asked.aborted || followed.aborted;
     Status good = check(asked);
     if (good.ok()) good = check_change(followed, asked);
     if (good.ok()) {

@@ -18,7 +18,8 @@
 //   - Once it aborts, no node gets the new version, and each that this roll-out gave it to is
 //     ordered back, also one that turns up after the end.
 //   - Nodes that are gone, or unreachable for longer than the patience, hold up nothing; but where
-//     more than half of a stage fell silent after the order, that proves nothing: it does not pass.
+//     that is more than half of a stage after the order, the stage proves nothing, and does not
+//     pass without a promotion.
 //
 // The shell, one round:
 //   1. Read the Rollout: spec, State (state_from), resourceVersion. A State that does not read is

@@ -1,5 +1,7 @@
 #include "control/rollout/step.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 #include "api/patch.h"

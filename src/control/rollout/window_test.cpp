@@ -59,6 +59,19 @@ TEST(Window, AgreesWithCounting) {
     }
 }
 
+TEST(Window, SaysSinceWhenItIsOpen) {
+    const Window early{kEveryDay, 60, 120, 0};
+    const Window late{kEveryDay, 90, 120, 0};
+    const auto at = [](int minute) { return Instant{} + minutes(kMinutesPerDay + minute); };
+    EXPECT_EQ(open_since({early, late}, at(59)), std::nullopt);
+    EXPECT_EQ(open_since({early, late}, at(60)), at(60));
+    EXPECT_EQ(open_since({early, late}, at(100)), at(60)) << "of several the first";
+    EXPECT_EQ(open_since({late, early}, at(100)), at(60));
+    EXPECT_EQ(open_since({early, late}, at(180)), at(90)) << "the early one is closed";
+    EXPECT_EQ(open_since({early, late}, at(210)), std::nullopt);
+    EXPECT_EQ(open_since({}, at(0)), Instant{});
+}
+
 TEST(Window, ParsesTimesOfDay) {
     EXPECT_EQ(parse_time_of_day("00:00").value(), 0);
     EXPECT_EQ(parse_time_of_day("23:59").value(), 23 * 60 + 59);

@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "control/rollout/step.h"
