@@ -10,10 +10,11 @@ trap 'kill -9 "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 fail() { printf 'FAILED: %s\n' "$*"; failures=$((failures + 1)); }
 pause() { read -rt 0.1 <> <(:) || true; }
 hf() { "$holdfast" "$@" --kubeconfig server/kubeconfig; }
-# until_says PATTERN COMMAND...: asks again for up to 30 s.
+# until_says PATTERN COMMAND...: asks again for up to 30 s; gives all up once much has failed.
 until_says() {
     local pattern=$1
     shift
+    [ $failures -lt 4 ] || finish
     for _ in $(seq 300); do "$@" >log 2>&1; grep -qE -- "$pattern" log && return; pause; done
     fail "$*: never said $pattern"
     cat log
@@ -37,6 +38,7 @@ start_server() {
     run server server --data server --listen "127.0.0.1:$1" --gateway "127.0.0.1:${2:-0}"
     until_says 'the control plane is up at' cat server.log
     until_says 'predictions: ' cat server.log
+    [ $failures -eq 0 ] || exit 1
     address=$(grep -oE 'https://[0-9.:]+' server.log | head -1)
     gateway=$(grep -oE 'http://[0-9.:]+' server.log | head -1)
 }
