@@ -82,8 +82,40 @@ rollout asked pump:v4 '[{name: canary, selector: "ring=canary"}, {name: rest, ap
     'aborted: true'
 until_says 'asked .*RolledBack' hf get rollouts
 until_says "two .*$(digest_of pump:v2)" versions
-rollout again pump:v4 '[{name: canary, selector: "ring=canary"}, {name: rest, approval: true}]' \
-    'approvals: [{stage: rest, by: admin}]'
+# Nobody approves their own roll-out, nor in another's name; whoever may write Rollouts otherwise can.
+again='[{name: canary, selector: "ring=canary"}, {name: rest, approval: true}]'
+rollout again pump:v4 "$again"
+until_says 'again .*WaitingForApproval' hf get rollouts
+approve() { # approve TOKEN WHO
+    curl -sS --cacert one/identity/bundle.pem -H "Authorization: Bearer $1" -X PATCH -H 'Content-Type: application/merge-patch+json' \
+        -d "{\"spec\":{\"approvals\":[{\"stage\":\"rest\",\"by\":\"$2\"}]}}" \
+        "$address/apis/holdfast.dev/v1/namespaces/default/rollouts/again"
+}
+admin=$(grep -oE 'hf\.[0-9a-f.]+' server/kubeconfig)
+cat <<'YAML' | hf apply -f - >log 2>&1 || { fail "account"; cat log; }
+apiVersion: holdfast.dev/v1
+kind: ServiceAccount
+metadata: {name: reviewer}
+---
+apiVersion: holdfast.dev/v1
+kind: Role
+metadata: {name: approve}
+rules:
+- {apiGroups: [holdfast.dev], resources: [rollouts], verbs: [get, patch]}
+---
+apiVersion: holdfast.dev/v1
+kind: RoleBinding
+metadata: {name: reviewer}
+roleRef: {kind: Role, name: approve}
+subjects: [{kind: ServiceAccount, name: reviewer}]
+YAML
+reviewer=$(curl -sSf --cacert one/identity/bundle.pem -H "Authorization: Bearer $admin" -X POST -H 'Content-Type: application/json' \
+    -d '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenRequest","spec":{}}' \
+    "$address/apis/holdfast.dev/v1/namespaces/default/serviceaccounts/reviewer/token" | grep -oE 'hf\.[0-9a-f.]+')
+expect 0 'own-rollout' approve "$admin" admin
+expect 0 'not-your-word' approve "$admin" somebody
+expect 0 'WaitingForApproval' hf get rollouts
+expect 0 '"by":"system:serviceaccount:default:reviewer"' approve "$reviewer" system:serviceaccount:default:reviewer
 until_says 'again .*Succeeded' hf get rollouts
 until_says 'pump +pump:v4 +True +Serving +3' hf get services
 finish

@@ -92,6 +92,12 @@ public:
     // REQUIRES: all three outlive this.
     Resources(store::Store& store, env::Clock& clock, env::Entropy& entropy);
 
+    // Asked before an object is written, after all other checks; may change it. `before` is null
+    // for a new one. Set once, before others use this.
+    using Admit = std::function<Status(const api::Object* before, api::Object& now,
+                                       const api::Identity& who)>;
+    void set_admission(Admit admit) { admit_ = std::move(admit); }
+
     Result<api::Object> get(const ObjectKey& key);
     Result<ObjectList> list(const api::Kind& kind, std::string_view ns, const ListOptions& options);
 
@@ -160,6 +166,7 @@ private:
     store::Store& store_;
     env::Clock& clock_;
     env::Entropy& entropy_;
+    Admit admit_;
     std::atomic<bool> removed_{false};  // since garbage was last collected
 };
 

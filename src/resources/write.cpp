@@ -54,6 +54,7 @@ Result<Object> Resources::create(Object object, const WriteOptions& options) {
                      {make_uid(), random_hex(kNameSuffixBytes), clock_.now()}));
     HF_TRY(check_namespace(kind, object));
     HF_TRY(check_grant(object, options));
+    if (admit_) HF_TRY(admit_(nullptr, object, options.who));
     const ObjectKey key = key_of(kind, object);
     const auto exists = [&] {
         return already_exists("{} \"{}\" already exists", kind.qualified(), key.name);
@@ -108,6 +109,7 @@ Result<Object> Resources::store_change(const Object& before, Object now,
     const api::Kind& kind = *HF_TRY(kind_of(now));
     if (before == now) return now;
     HF_TRY(check_grant(now, options));
+    if (admit_) HF_TRY(admit_(&before, now, options.who));
     if (options.dry_run) return now;
     const bool ends = now.being_removed() && now.finalizers().empty();
     const store::Revision compared = HF_TRY(parse_resource_version(before.resource_version()));

@@ -17,6 +17,7 @@
 #include "control/server/kubeconfig.h"
 #include "control/server/model_access.h"
 #include "control/server/node_routes.h"
+#include "control/server/rollout_admission.h"
 #include "resources/bootstrap.h"
 #include "store/sqlite.h"
 #include "vault/registry_server.h"
@@ -45,6 +46,7 @@ public:
         HF_TRY(world_.files.create_directories(options_.data));
         store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
+        resources_->set_admission(control::admit_rollout);
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
         control::ReconcilerOptions reconciler;
@@ -75,10 +77,10 @@ private:
             world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
         HF_TRY(make_doors(identity));
         if (options_.gateway) {
-            gateway_ = HF_TRY(GatewayHost::start(
-                world_, *resources_,
-                {*options_.gateway, options_.site, identity.authority, identity.ca_pem,
-                 identity.trust_domain}));
+            gateway_ =
+                HF_TRY(GatewayHost::start(world_, *resources_,
+                                          {*options_.gateway, options_.site, identity.authority,
+                                           identity.ca_pem, identity.trust_domain}));
         }
         http::Router router;
         control::add_api_routes(router, *api_server_);

@@ -117,10 +117,10 @@ private:
     Status renew() {
         const Instant now = world_.clock.now();
         const crypto::PrivateKey key = crypto::PrivateKey::generate();
-        const crypto::SpiffeId id = HF_TRY(crypto::SpiffeId::parse(
-            fmt::format("spiffe://{}/gateway", options_.trust_domain)));
-        const std::string leaf = HF_TRY(crypto::issue_svid(
-            options_.authority, {key.public_key(), id}, now, kCertificateLife));
+        const crypto::SpiffeId id = HF_TRY(
+            crypto::SpiffeId::parse(fmt::format("spiffe://{}/gateway", options_.trust_domain)));
+        const std::string leaf = HF_TRY(
+            crypto::issue_svid(options_.authority, {key.public_key(), id}, now, kCertificateLife));
         const MutexLock lock(own_);
         certificate_pem_ = leaf + options_.authority.certificate_pem;
         key_pem_ = key.pem();
@@ -147,7 +147,8 @@ private:
         options.certificate_pem = certificate_pem_;
         options.key_pem = key_pem_;
         options.tls13_only = true;
-        options.server_uri = fmt::format("spiffe://{}/node/{}", options_.trust_domain, replica.node);
+        options.server_uri =
+            fmt::format("spiffe://{}/node/{}", options_.trust_domain, replica.node);
         return options;
     }
 

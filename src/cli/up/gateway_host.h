@@ -30,8 +30,7 @@ public:
     virtual ~GatewayHost() = default;
 
     // REQUIRES: world and resources outlive it.
-    static Result<std::unique_ptr<GatewayHost>> start(World& world,
-                                                      resources::Resources& resources,
+    static Result<std::unique_ptr<GatewayHost>> start(World& world, resources::Resources& resources,
                                                       GatewayHostOptions options);
 
     virtual std::string url() const = 0;
