@@ -9,7 +9,9 @@ declare -A pids=()
 trap 'kill -9 "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
 fail() { printf 'FAILED: %s\n' "$*"; failures=$((failures + 1)); }
 pause() { read -rt 0.1 <> <(:) || true; }
-hf() { "$holdfast" "$@" --kubeconfig server/kubeconfig; }
+# What programs are started by: empty, or as in (ip netns exec NAME).
+within=()
+hf() { "${within[@]}" "$holdfast" "$@" --kubeconfig server/kubeconfig; }
 # until_says PATTERN COMMAND...: asks again for up to 30 s; gives all up once much has failed.
 until_says() {
     local pattern=$1
@@ -24,7 +26,7 @@ run() {
     local name=$1
     shift
     : >"$name.log"
-    "$holdfast" "$@" >"$name.log" 2>&1 &
+    "${within[@]}" "$holdfast" "$@" >"$name.log" 2>&1 &
     pids[$name]=$!
 }
 # end SIGNAL NAME

@@ -148,8 +148,11 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     return best;
 }
 
-Response dispatch(const Router& router, Request request) {
+Response dispatch(const Router& router, Request request, const Gate& gate) {
     if (const Status status = decode_target(request); !status.ok()) return Response::error(status);
+    if (gate) {
+        if (std::optional<Response> refusal = gate(request)) return std::move(*refusal);
+    }
     Router::Match match = router.match(request.method, request.path);
     if (!match.handler && match.allow.empty()) {
         return Response::error(404, fmt::format("nothing is at {}", request.path));

@@ -167,10 +167,7 @@ private:
 
     // Runs on a worker.
     asio::awaitable<Response> compute(Request request) {
-        if (options_.gate) {
-            if (std::optional<Response> refusal = options_.gate(request)) co_return *refusal;
-        }
-        co_return dispatch(router_, std::move(request));
+        co_return dispatch(router_, std::move(request), options_.gate);
     }
 
     asio::awaitable<Response> answer(Request request) override {

@@ -25,6 +25,9 @@ namespace hf::http {
 // Called on any worker thread, by several at a time. Must not throw.
 using Handler = std::function<Response(const Request& request)>;
 
+// Asked before every handler, once the path is decoded; a response is the answer then.
+using Gate = std::function<std::optional<Response>(const Request& request)>;
+
 class Router final {
 public:
     // Pattern: "/v2/models/{name}/infer"; a part in braces matches one path part, and "{name...}",
@@ -85,8 +88,7 @@ struct ServerOptions {
     Limits limits;
     std::optional<Tls> tls;
 
-    // Asked before every handler, on its worker thread; a response is the answer then. Null: none.
-    std::function<std::optional<Response>(const Request& request)> gate;
+    Gate gate;  // null: none
 };
 
 class Server {
@@ -109,6 +111,7 @@ public:
 
 // What the server does before and after a handler, as a function: percent-decodes and checks the
 // path, finds the route, calls the handler, and answers 400, 404 and 405 itself.
-Response dispatch(const Router& router, Request request);
+// `gate` as in ServerOptions.
+Response dispatch(const Router& router, Request request, const Gate& gate = nullptr);
 
 }  // namespace hf::http

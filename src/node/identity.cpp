@@ -348,6 +348,11 @@ http::ClientOptions Identity::client_options() const {
     return options;
 }
 
+std::string Identity::root_pem() const {
+    const MutexLock lock(mutex_);
+    return kept_.bundle_pem;
+}
+
 std::string Identity::url() const {
     const MutexLock lock(mutex_);
     return kept_.url;

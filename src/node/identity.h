@@ -81,6 +81,7 @@ public:
     // TLS 1.3, with this certificate, and only to servers of this root.
     http::ClientOptions client_options() const;
 
+    std::string root_pem() const;  // what servers and other machines' certificates come from
     std::string url() const;
     std::string node() const;
     std::string site() const;  // may be empty

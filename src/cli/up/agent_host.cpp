@@ -24,7 +24,7 @@ std::optional<http::Tls> tls_of(const node::Identity& identity) {
     http::Tls tls;
     tls.certificate_pem = own.certificate_pem;
     tls.key_pem = own.key_pem;
-    tls.client_ca_pem = own.ca_pem;
+    tls.client_ca_pem = identity.root_pem();
     tls.tls13_only = true;
     return tls;
 }
