@@ -3,22 +3,15 @@
 #include <pthread.h>
 
 #include <deque>
-#include <set>
 #include <thread>
 
 #include "api/names.h"
 #include "base/mutex.h"
-#include "node/desired.h"
+#include "node/brain.h"
 #include "node/link.h"
 
 namespace hf::node {
 namespace {
-
-// What the worker has done, with what the status shall say of it.
-struct Finished {
-    Done done;
-    std::optional<Running> running;
-};
 
 Running describe(const Steps::Candidate& candidate) {
     Running running;
@@ -41,7 +34,8 @@ public:
           clock_(world.steps.clock),
           files_(world.files),
           control_plane_(world.control_plane),
-          steps_(world.steps) {}
+          steps_(world.steps),
+          brain_({options_.facts, options_.report_every}) {}
 
     ~RealAgent() override {
         {
@@ -110,7 +104,6 @@ private:
     }
 
     // Before the loop's thread is there: what was followed and what answered before the restart.
-    // What answered comes up first, so that an order which is refused leaves no gap.
     void recall() {
         const Result<Bytes> bytes = files_.read(memory_path_, kMaxMemoryBytes);
         if (bytes.status().code() == Code::kNotFound) return;
@@ -119,18 +112,7 @@ private:
             note_trouble(Status(memory.status()).context("{}", memory_path_));
             return;
         }
-        memory_ = std::move(*memory);
-        for (const auto& [service, refusals] : memory_.refusals) {
-            state_.slots[service].refusals = refusals;
-        }
-        for (const auto& [service, wish] : memory_.active) {
-            recalled_.insert(service);
-            carry_out(on_wish(state_, wish, clock_.now()));
-        }
-        Result<Desired> desired = read_desired(memory_.node);
-        if (!desired.ok()) return note_trouble(desired.status());
-        followed_ = std::move(*desired);
-        unapplied_ = true;
+        brain_.recall(std::move(*memory), clock_.now());
     }
 
     // Everything below: the loop's thread.
@@ -138,136 +120,36 @@ private:
     void run_loop() {
         MutexLock lock(mutex_);
         while (!stopping_) {
-            std::deque<Finished> finished;
-            finished.swap(finished_);
-            std::optional<api::Object> news;
-            news.swap(news_);
+            Brain::Input input;
+            input.finished.swap(finished_);
+            input.node.swap(news_);
             lock.unlock();
-            for (Finished& each : finished) take(std::move(each));
-            if (news) follow(*news);
-            // Until what answered before the restart answers again, new orders wait.
-            if (unapplied_ && recalled_.empty()) apply();
-            carry_out(on_tick(state_, clock_.now()));
-            report();
+            carry_out(brain_.step(std::move(input), clock_.now()));
+            const Duration patience = std::max(Duration::zero(), brain_.next() - clock_.now());
             lock.lock();
-            const Duration patience = until_next();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
                 return stopping_ || news_ || !finished_.empty();
             });
         }
     }
 
-    Duration until_next() const {
-        Instant next = next_report_;
-        if (const auto tick = next_tick(state_)) next = std::min(next, *tick);
-        return std::max(Duration::zero(), next - clock_.now());
-    }
-
-    void take(Finished finished) {
-        const Done& done = finished.done;
-        const auto slot = state_.slots.find(done.service);
-        const Wish wish = slot == state_.slots.end() ? Wish() : slot->second.wish;
-        if (finished.running && done.status.ok() && done.step == Step::kActivate) {
-            running_[done.service] = *finished.running;
-            remember_active(wish, done.digest);
+    void carry_out(Effects effects) {
+        // A node that cannot remember goes on; it says so.
+        if (effects.memory) {
+            note_trouble(
+                files_.write(memory_path_, as_bytes(*effects.memory), env::Access::kPrivate)
+                    .context("what was ordered cannot be kept for a restart"));
         }
-        carry_out(on_done(state_, done, clock_.now()));
-        if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {
-            recalled_.erase(done.service);
-        }
-        if (slot != state_.slots.end() &&
-            slot->second.refusals.size() != memory_.refusals[done.service].size()) {
-            memory_.refusals[done.service] = slot->second.refusals;
-            save();
-        }
-    }
-
-    void remember_active(Wish wish, const std::string& digest) {
-        if (wish.service.empty()) return;
-        wish.digest = digest;
-        Wish& known = memory_.active[wish.service];
-        if (known == wish) return;
-        known = std::move(wish);
-        save();
-    }
-
-    void follow(const api::Object& node) {
-        Result<Desired> desired = read_desired(node);
-        if (!desired.ok()) return note_trouble(desired.status());
-        if (followed_) {
-            const Status follows = check_follows(*followed_, *desired);
-            if (!follows.ok()) return note_trouble(follows);
-        }
-        const bool is_new = !followed_ || followed_->uid != desired->uid ||
-                            followed_->generation != desired->generation;
-        followed_ = std::move(*desired);
-        if (!is_new) return;
-        if (memory_.node.uid() != node.uid() || memory_.node.generation() != node.generation()) {
-            memory_.node = node;
-            save();
-        }
-        unapplied_ = true;
-    }
-
-    void apply() {
-        unapplied_ = false;
-        for (const auto& [service, wish] : followed_->wishes) {
-            carry_out(on_wish(state_, wish, clock_.now()));
-        }
-        std::vector<std::string> gone;
-        for (const auto& [service, slot] : state_.slots) {
-            if (!followed_->wishes.contains(service)) gone.push_back(service);
-        }
-        for (const std::string& service : gone) forget(service);
-        changed_status_ = true;
-    }
-
-    void forget(const std::string& service) {
-        running_.erase(service);
-        memory_.active.erase(service);
-        memory_.refusals.erase(service);
-        carry_out(on_gone(state_, service));
-        save();
-    }
-
-    void carry_out(const Actions& actions) {
-        for (const Action& action : actions) {
-            switch (action.kind) {
-                case Action::Kind::kRun:
-                case Action::Kind::kRetire: {
-                    const MutexLock lock(mutex_);
-                    work_.push_back(action);
-                    break;
-                }
-                case Action::Kind::kReport: changed_status_ = true; break;
-                case Action::Kind::kEvent: tell(action);
+        if (!effects.work.empty()) {
+            {
+                const MutexLock lock(mutex_);
+                for (Action& action : effects.work) work_.push_back(std::move(action));
             }
+            changed_.notify_all();
         }
-        changed_.notify_all();
-    }
-
-    void tell(const Action& action) {
-        const auto slot = state_.slots.find(action.service);
-        if (!link_ || slot == state_.slots.end()) return;
-        link_->tell(
-            {action.service, slot->second.wish.uid, action.warning, action.reason, action.message});
-    }
-
-    void report() {
-        const Instant now = clock_.now();
-        if (!changed_status_ && now < next_report_) return;
-        changed_status_ = false;
-        next_report_ = now + options_.report_every;
-        link_->publish(node_status({options_.facts, state_, running_, link_->account(),
-                                    followed_ ? followed_->generation : 0},
-                                   now));
-    }
-
-    // A node that cannot remember goes on; it says so.
-    void save() {
-        const std::string text = write_memory(memory_);
-        note_trouble(files_.write(memory_path_, as_bytes(text), env::Access::kPrivate)
-                         .context("what was ordered cannot be kept for a restart"));
+        for (const ServiceEvent& event : effects.events) link_->tell(event);
+        if (effects.status) link_->publish(brain_.status(link_->account(), clock_.now()));
+        for (const Status& trouble : effects.troubles) note_trouble(trouble);
     }
 
     void note_trouble(const Status& trouble) {
@@ -284,22 +166,15 @@ private:
     Steps steps_;  // the worker's
 
     // The loop's.
-    Memory memory_;
-    std::optional<Desired> followed_;  // the orders, as far as they are known
-    bool unapplied_ = false;           // they have not become wishes yet
-    State state_;
-    std::map<std::string, Running> running_;
-    std::set<std::string> recalled_;  // services that come up as they were before the restart
-    bool changed_status_ = true;
+    Brain brain_;
     Status last_trouble_;
-    Instant next_report_;
 
     Mutex mutex_;
     ConditionVariable changed_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     std::optional<api::Object> news_ HF_GUARDED_BY(mutex_);
     std::deque<Action> work_ HF_GUARDED_BY(mutex_);
-    std::deque<Finished> finished_ HF_GUARDED_BY(mutex_);
+    std::vector<Finished> finished_ HF_GUARDED_BY(mutex_);
 
     std::unique_ptr<Outbox> outbox_;  // the link's
     std::unique_ptr<Link> link_;

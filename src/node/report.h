@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "node/lifecycle.h"
-#include "node/link.h"
+#include "node/mail.h"
 
 namespace hf::node {
 
@@ -37,7 +37,7 @@ struct Report {
     const NodeFacts& facts;
     const State& state;
     const std::map<std::string, Running>& running;  // by service
-    const Link::Account account;
+    const MailAccount account;
     std::int64_t generation = 0;  // of the orders that are followed
 };
 

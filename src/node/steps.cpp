@@ -2,10 +2,9 @@
 
 #include <algorithm>
 
-#include <fmt/ranges.h>
-
 #include "api/object.h"
 #include "graph/load.h"
+#include "node/residency.h"
 #include "node/trust_check.h"
 #include "vault/golden.h"
 
@@ -110,32 +109,8 @@ const Steps::Candidate* Steps::candidate(const std::string& service) const {
     return found == candidates_.end() ? nullptr : &found->second;
 }
 
-// The server does not order here what may not lie here. Should it err, this machine does not.
-Status Steps::check_residency(const Wish& wish) const {
-    const std::string& here = world_.jurisdiction;
-    const auto names = [&](const std::vector<std::string>& list) {
-        return std::find(list.begin(), list.end(), here) != list.end();
-    };
-    if (wish.jurisdictions.empty() && wish.forbidden.empty()) return {};
-    if (here.empty()) {
-        return permission_denied(
-            "[residency] {} may lie in some jurisdictions only, and this machine does not know its "
-            "own; tell it with --jurisdiction",
-            wish.service);
-    }
-    if (names(wish.forbidden)) {
-        return permission_denied("[residency] {} may not lie in {}, where this machine stands",
-                                 wish.service, here);
-    }
-    if (!wish.jurisdictions.empty() && !names(wish.jurisdictions)) {
-        return permission_denied("[residency] {} may lie in {} only; this machine stands in {}",
-                                 wish.service, fmt::join(wish.jurisdictions, ", "), here);
-    }
-    return {};
-}
-
 Result<std::string> Steps::resolve(const Wish& wish) const {
-    HF_TRY(check_residency(wish));
+    HF_TRY(check_residency(wish, world_.jurisdiction));
     if (!wish.digest.empty()) return wish.digest;
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
     Result<vault::Descriptor> manifest = world_.vault.resolve(reference);

@@ -52,7 +52,6 @@ public:
     const Candidate* candidate(const std::string& service) const;
 
 private:
-    Status check_residency(const Wish& wish) const;
     Result<std::string> resolve(const Wish& wish) const;
     Status pull(const Action& action);
     Status verify(const Wish& wish, Candidate& candidate) const;

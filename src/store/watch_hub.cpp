@@ -43,9 +43,12 @@ public:
 
     Result<std::vector<Event>> next(Duration patience) override {
         MutexLock lock(shared_->mutex);
-        shared_->changed.wait_for(lock, patience, [this]() HF_REQUIRES(shared_->mutex) {
-            return queue_->cancelled || queue_->overrun || !queue_->events.empty();
-        });
+        // Even a wait of no time gives the processor away.
+        if (patience > Duration::zero()) {
+            shared_->changed.wait_for(lock, patience, [this]() HF_REQUIRES(shared_->mutex) {
+                return queue_->cancelled || queue_->overrun || !queue_->events.empty();
+            });
+        }
         Queue& queue = *queue_;
         if (queue.cancelled) return cancelled("the watch of '{}' was cancelled", queue.prefix);
         if (queue.overrun) {

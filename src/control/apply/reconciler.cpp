@@ -2,54 +2,22 @@
 
 #include <pthread.h>
 
+#include <map>
 #include <set>
 #include <thread>
 
-#include "api/conditions.h"
 #include "base/mutex.h"
-#include "control/apply/rollouts.h"
-#include "control/apply/versions.h"
-#include "control/reconcile/service_status.h"
-#include "resources/mirror.h"
+#include "control/apply/round.h"
 
 namespace hf::control {
 namespace {
-
-// How long at most between two rounds: leases end and failed writes are tried again.
-constexpr Duration kRound = std::chrono::seconds(2);
-
-constexpr std::string_view kComponent = "reconciler";
-
-resources::WriteOptions as_reconciler() {
-    resources::WriteOptions options;
-    options.who = api::Identity::of_system(kComponent);
-    return options;
-}
-
-resources::ObjectKey key_of(const api::Kind& kind, const std::string& key) {
-    const std::size_t slash = key.find('/');
-    if (slash == std::string::npos) return {&kind, "", key};
-    return {&kind, key.substr(0, slash), key.substr(slash + 1)};
-}
-
-// It went meanwhile: the next round sees that.
-Status unless_gone(const Status& written) {
-    return written.code() == Code::kNotFound ? Status() : written;
-}
 
 class RealReconciler final : public Reconciler {
 public:
     RealReconciler(resources::Resources& resources, ReconcilerOptions options)
         : resources_(resources),
           options_(std::move(options)),
-          sites_(resources, api::site_kind(), waker()),
-          nodes_(resources, api::node_kind(), waker()),
-          services_(resources, api::service_kind(), waker()),
-          policies_(resources, api::trust_policy_kind(), waker()),
-          changes_(resources, api::rollout_kind(), waker()),
-          versions_(resources, as_reconciler()),
-          rollouts_({resources, as_reconciler(), options_.resolve}),
-          liveness_(options_.node_term) {}
+          round_(resources, {options_.resolve, options_.node_term, waker()}) {}
 
     void begin() {
         thread_ = std::thread([this] {
@@ -71,7 +39,7 @@ public:
         const Duration now = resources_.clock().monotonic();
         {
             const MutexLock lock(mutex_);
-            liveness_.heard(node, now);
+            heard_[node] = now;
             if (!lost_.contains(node)) return;
             lost_.erase(node);
             news_ = true;
@@ -94,18 +62,20 @@ private:
         MutexLock lock(mutex_);
         while (!stopping_) {
             news_ = false;
+            std::map<std::string, Duration> heard;
+            heard.swap(heard_);
+            const Duration begun = resources_.clock().monotonic();
             lock.unlock();
+            for (const auto& [node, at] : heard) round_.heard(node, at);
             // What fails now is found again in the next round.
-            note_trouble(reconcile());
-            note_trouble(resources_.store().expire_leases());
-            note_trouble(resources_.maintain());
-            lock.lock();
+            note_trouble(round_.reconcile(begun));
+            note_trouble(round_.maintain());
             const Duration now = resources_.clock().monotonic();
-            Duration patience = std::min(kRound, liveness_.next(now) - now);
-            if (const auto wake = rollouts_.wake()) {
-                const Duration left = *wake - resources_.clock().now();
-                patience = std::clamp(left, Duration::zero(), patience);
-            }
+            const Duration patience = round_.next(now) - now;
+            lock.lock();
+            lost_ = round_.lost();
+            // Heard while the round went on, too late for it.
+            for (const auto& [node, at] : heard_) news_ = news_ || lost_.contains(node);
             changed_.wait_for(lock, patience,
                               [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
@@ -117,157 +87,16 @@ private:
         if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
-    // Roll-outs before nodes: an order that a roll-out's state does not remember any more is on
-    // record then.
-    Status read() {
-        HF_TRY(changes_.update());
-        HF_TRY(sites_.update());
-        HF_TRY(nodes_.update());
-        HF_TRY(services_.update());
-        HF_TRY(policies_.update());
-        return {};
-    }
-
-    Status reconcile() {
-        HF_TRY(read());
-        if (HF_TRY(judge_liveness())) HF_TRY(read());
-        // A roll-out that cannot go on holds up nothing else.
-        note_trouble(rollouts_.run({changes_.objects(), nodes_.objects(), services_.objects()}));
-        HF_TRY(read());
-        const Orders orders =
-            HF_TRY(decide_orders({sites_.objects(), nodes_.objects(), services_.objects(),
-                                  policies_.objects(), rollouts_.rolling()},
-                                 options_.resolve));
-        HF_TRY(write_orders(orders));
-        HF_TRY(read());
-        HF_TRY(write_statuses(orders.plan));
-        return versions_.record(nodes_.objects());
-    }
-
-    // Whether any machine was lost or found.
-    Result<bool> judge_liveness() {
-        std::map<std::string, bool> known;
-        for (const auto& [name, node] : nodes_.objects()) known[name] = api::is_true(node, "Ready");
-        std::vector<Liveness::Change> changes;
-        {
-            const MutexLock lock(mutex_);
-            changes = liveness_.update(known, resources_.clock().monotonic());
-            // Those whose next heartbeat is news; the others' are only counted.
-            lost_.clear();
-            for (const auto& [name, ready] : known) {
-                if (!ready) lost_.insert(name);
-            }
-        }
-        for (const Liveness::Change& change : changes) HF_TRY(write_liveness(change));
-        return !changes.empty();
-    }
-
-    Status write_liveness(const Liveness::Change& change) {
-        const Instant now = resources_.clock().now();
-        const auto edit = [&](api::Object& node) -> Status {
-            const api::Condition alive{
-                "Ready", api::Truth::kTrue, "AgentRuns", "the agent takes services", 0, {}};
-            const api::Condition lost{"Ready",    api::Truth::kUnknown,
-                                      "NodeLost", "no heartbeat has come for a while",
-                                      0,          {}};
-            api::set_condition(node, change.alive ? alive : lost, now);
-            return {};
-        };
-        const Result<api::Object> written =
-            resources_.modify_status({&api::node_kind(), "", change.node}, write_, edit);
-        if (!written.ok()) return unless_gone(written.status());
-        {
-            const MutexLock lock(mutex_);
-            if (change.alive) {
-                lost_.erase(change.node);
-            } else {
-                lost_.insert(change.node);
-            }
-        }
-        return tell(*written, !change.alive, change.alive ? "NodeReady" : "NodeLost",
-                    change.alive ? "the node is heard" : "no heartbeat has come for a while");
-    }
-
-    Status write_orders(const Orders& orders) {
-        for (const auto& [service, epoch] : orders.epochs) {
-            const auto edit = [&](api::Object& object) -> Status {
-                json::Object& status = object.edit_status();
-                status["epoch"] = std::max(epoch, json::get_int(object.status(), "epoch"));
-                return {};
-            };
-            HF_TRY(unless_gone(
-                resources_.modify_status(key_of(api::service_kind(), service), write_, edit)
-                    .status()));
-        }
-        for (const NodeOrders& each : orders.nodes) {
-            const auto edit = [&](api::Object& node) -> Status {
-                json::Object& spec = node.edit_spec();
-                spec["services"] = each.services;
-                spec["trustPolicies"] = each.policies;
-                return {};
-            };
-            HF_TRY(unless_gone(
-                resources_.modify({&api::node_kind(), "", each.node}, write_, edit).status()));
-        }
-        return {};
-    }
-
-    Status write_statuses(const place::Plan& plan) {
-        for (const place::ServicePlan& each : plan.services) {
-            const api::Object* service = services_.find(each.service);
-            if (!service) continue;
-            const Instant now = resources_.clock().now();
-            if (with_status(*service, each, nodes_.objects(), now) == *service) continue;
-            const auto before = api::find_condition(*service, "Placed");
-            const auto edit = [&](api::Object& object) -> Status {
-                object = with_status(object, each, nodes_.objects(), now);
-                return {};
-            };
-            const Result<api::Object> written =
-                resources_.modify_status(key_of(api::service_kind(), each.service), write_, edit);
-            if (!written.ok()) {
-                HF_TRY(unless_gone(written.status()));
-                continue;
-            }
-            const auto after = api::find_condition(*written, "Placed");
-            const bool news = !before || before->message != after->message;
-            if (news) {
-                HF_TRY(tell(*written, after->status != api::Truth::kTrue, after->reason,
-                            after->message));
-            }
-        }
-        return {};
-    }
-
-    Status tell(const api::Object& about, bool warning, const std::string& reason,
-                const std::string& message) {
-        resources::EventNote note;
-        note.type = warning ? "Warning" : "Normal";
-        note.reason = reason;
-        note.message = message;
-        note.component = kComponent;
-        return resources_.record_event(about, note);
-    }
-
     resources::Resources& resources_;
     const ReconcilerOptions options_;
     Status last_trouble_;
-    const resources::WriteOptions write_ = as_reconciler();
-
-    // The thread's.
-    resources::Mirror sites_;
-    resources::Mirror nodes_;
-    resources::Mirror services_;
-    resources::Mirror policies_;
-    resources::Mirror changes_;
-    VersionRecorder versions_;
-    Rollouts rollouts_;
+    Round round_;  // the thread's
 
     Mutex mutex_;
     ConditionVariable changed_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     bool news_ HF_GUARDED_BY(mutex_) = false;
-    Liveness liveness_ HF_GUARDED_BY(mutex_);
+    std::map<std::string, Duration> heard_ HF_GUARDED_BY(mutex_);  // since the last round began
     std::set<std::string> lost_ HF_GUARDED_BY(mutex_);  // machines whose next heartbeat is news
 
     std::thread thread_;

@@ -44,11 +44,11 @@ std::vector<Liveness::Change> Liveness::update(const std::map<std::string, bool>
 Duration Liveness::next(Duration now) const {
     Duration next = now + term_;
     if (storm_since_ >= Duration::zero()) next = std::min(next, storm_since_ + kStormPatience);
-    next = std::max(next, now + std::chrono::milliseconds(1));
     for (const auto& [node, heard] : heard_) {
         if (heard + term_ >= now) next = std::min(next, heard + term_);
     }
-    return next;
+    // At the very end of its term a machine is still alive.
+    return std::max(next, now + std::chrono::milliseconds(1));
 }
 
 }  // namespace hf::control

@@ -1,0 +1,274 @@
+#include "sim/machine.h"
+
+#include <limits>
+
+#include "node/residency.h"
+
+namespace hf::sim {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::string_view kFolder = "/n";
+constexpr std::string_view kMemory = "/n/node.json";
+constexpr Duration kSettleTime = 60s;  // after a start
+constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+
+node::NodeFacts facts_of(const Machine::Place& place) {
+    node::NodeFacts facts;
+    facts.cpus = 4;
+    facts.memory_bytes = std::int64_t{8} << 30;
+    facts.architecture = "x86_64";
+    facts.version = "sim";
+    facts.url = "http://" + place.name;
+    facts.jurisdiction = place.jurisdiction;
+    return facts;
+}
+
+}  // namespace
+
+Machine::Machine(const World& world, Place place)
+    : context_(world.context),
+      network_(world.network),
+      server_(world.server),
+      place_(std::move(place)),
+      checks_(context_, place_.name, place_.jurisdiction),
+      dies_at_(kNever) {
+    const Status made = files_.create_directories(kFolder);
+    HF_CHECK(made.ok());
+}
+
+void Machine::boot() {
+    if (process_) return;
+    context_.trace.note("{} boots", place_.name);
+    ++life_;
+    files_.restart();
+    dies_at_ = kNever;
+    auto outbox = node::Outbox::open(files_, "/n/outbox.log", {});
+    if (!outbox.ok()) {
+        context_.trace.breach("outbox", "{}: {}", place_.name, outbox.status().message());
+        return;
+    }
+    node::Outbox& box = **outbox;
+    node::Mail::Options mail;
+    mail.seed = context_.dice.next();
+    process_ = std::make_unique<Process>(
+        Process{std::move(*outbox), node::Mail(box, mail),
+                node::Brain({facts_of(place_), std::chrono::seconds(30)}), {}, {}, {}, {}, false,
+                false, Rng(context_.dice.next())});
+    checks_.account(process_->mail.account());
+    const Result<Bytes> bytes = files_.read(kMemory, node::kMaxMemoryBytes);
+    node::Memory memory;
+    if (bytes.ok()) {
+        Result<node::Memory> read = node::read_memory(as_text(*bytes));
+        if (!read.ok()) {
+            context_.trace.breach("memory", "{}: {}", place_.name, read.status().message());
+            return;
+        }
+        memory = std::move(*read);
+        process_->brain.recall(memory, now());
+    }
+    checks_.boots(memory);
+    think_due_ = Duration::max();
+    think_within(Duration::zero());
+    post_within(500ms);
+    connect();
+    later(kSettleTime, [this] { checks_.settles(process_->brain, process_->answers); });
+}
+
+void Machine::kill(bool power) {
+    if (!process_) return;
+    context_.trace.note("{} is killed{}", place_.name, power ? ", power lost" : "");
+    process_.reset();
+    ++life_;
+    server_.unfollow(place_.name);
+    checks_.dies();
+    if (!power) return;
+    Rng rng(context_.dice.next());
+    files_.lose_power(rng);
+}
+
+void Machine::boot_within(Duration most) {
+    context_.time.after(context_.dice.between(50ms, most), [this] { boot(); });
+}
+
+void Machine::trouble_disk(bool fill) {
+    if (!process_) return;
+    const std::uint64_t changes = context_.dice.below(8);
+    if (fill) return files_.fill_after(changes);
+    dies_at_ = files_.changes() + changes;
+    files_.die_after(changes);
+}
+
+void Machine::later(Duration delay, std::function<void()> what) {
+    context_.time.after(delay, [this, life = life_, what = std::move(what)] {
+        if (process_ && life == life_) what();
+    });
+}
+
+// Whether the process was killed in a change of the disk that it just asked for.
+bool Machine::died() {
+    if (!process_) return true;
+    if (files_.changes() <= dies_at_) return false;
+    kill(context_.dice.strikes(Fault::kPowerLost, 1, 2));
+    boot_within(5s);
+    return true;
+}
+
+void Machine::think_within(Duration delay) {
+    const Duration when = context_.time.monotonic() + std::max(Duration::zero(), delay);
+    if (when >= think_due_) return;
+    think_due_ = when;
+    later(delay, [this, ticket = ++think_ticket_] {
+        if (ticket == think_ticket_) think();
+    });
+}
+
+void Machine::think() {
+    think_due_ = Duration::max();
+    node::Brain::Input input;
+    std::swap(input, process_->input);
+    node::Effects effects = process_->brain.step(std::move(input), now());
+    if (process_->brain.followed()) checks_.follows(*process_->brain.followed());
+    carry_out(std::move(effects));
+    if (!process_) return;
+    think_within(std::max(Duration(1ms), process_->brain.next() - now()));
+}
+
+void Machine::carry_out(node::Effects effects) {
+    if (effects.memory) {
+        const Status saved =
+            files_.write(kMemory, as_bytes(*effects.memory), env::Access::kPrivate);
+        if (died()) return;
+        if (!saved.ok()) context_.trace.note("{}: {}", place_.name, saved.message());
+    }
+    for (node::Action& action : effects.work) process_->work.push_back(std::move(action));
+    for (const node::ServiceEvent& event : effects.events) {
+        const Status kept = process_->mail.tell(event, now());
+        checks_.told(kept);
+        if (died()) return;
+        context_.trace.note("{} {}: {} {}", place_.name, event.service, event.reason,
+                            event.message);
+    }
+    if (effects.status) {
+        process_->mail.publish(process_->brain.status(process_->mail.account(), now()));
+    }
+    for (const Status& trouble : effects.troubles) {
+        context_.trace.note("{}: {}", place_.name, trouble.message());
+        if (trouble.code() == Code::kFailedPrecondition) refuses_orders_ = true;
+    }
+    checks_.account(process_->mail.account());
+    work();
+    post(false);
+}
+
+void Machine::work() {
+    while (!process_->busy && !process_->work.empty()) {
+        const node::Action action = std::move(process_->work.front());
+        process_->work.pop_front();
+        if (action.kind == node::Action::Kind::kRetire) {
+            process_->candidates.erase(action.service);
+            if (process_->answers.erase(action.service) > 0) {
+                context_.trace.note("{} retires {}", place_.name, action.service);
+                checks_.retires(action.service, process_->brain);
+            }
+            continue;
+        }
+        checks_.runs(action);
+        process_->busy = true;
+        const bool slow = context_.dice.strikes(Fault::kStepSlow, 1, 40);
+        const Duration takes =
+            slow ? context_.dice.between(5s, 40s) : context_.dice.between(1ms, 300ms);
+        later(takes, [this, action] { finish(action); });
+    }
+}
+
+void Machine::finish(const node::Action& action) {
+    process_->busy = false;
+    node::Finished finished;
+    finished.done = {action.service, action.step, action.run, {}, action.digest};
+    finished.done.status = perform(action, finished.done.digest);
+    const auto slot = process_->brain.state().slots.find(action.service);
+    const bool counts = slot != process_->brain.state().slots.end() &&
+                        slot->second.in_flight_run == action.run && !slot->second.superseded;
+    checks_.done(action, finished.done.status, counts);
+    const auto candidate = process_->candidates.find(action.service);
+    if (candidate != process_->candidates.end()) {
+        node::Running running;
+        running.digest = candidate->second.digest;
+        running.url = "http://" + place_.name + "/" + action.service;
+        running.device = "cpu";
+        running.format = "onnx";
+        finished.running = std::move(running);
+    }
+    process_->input.finished.push_back(std::move(finished));
+    const Model* model = context_.models.find(action.digest);
+    if (action.step == node::Step::kActivate && model && model->crashes &&
+        context_.dice.strikes(Fault::kModelCrashed, 1, 4)) {
+        later(context_.dice.between(Duration::zero(), 2s), [this] {
+            kill(false);
+            boot_within(2s);
+        });
+    }
+    think_within(1ms);
+    work();
+}
+
+Status Machine::perform(const node::Action& action, std::string& digest) {
+    const node::Wish& wish = action.wish;
+    if (action.step == node::Step::kResolve) {
+        if (context_.plant != Plant::kResidency) {
+            HF_TRY(node::check_residency(wish, place_.jurisdiction));
+        }
+        digest = wish.digest;
+        if (!digest.empty()) return {};
+        if (network_.is_cut(place_.name) || !server_.is_up()) return unavailable("no registry");
+        digest = context_.models.resolve(wish.reference);
+        return digest.empty() ? not_found("no model {}", wish.reference) : Status();
+    }
+    if (action.step == node::Step::kPull) return pull(action);
+    const auto candidate = process_->candidates.find(action.service);
+    if (candidate == process_->candidates.end() || candidate->second.digest != digest) {
+        return failed_precondition("{} of {} without a pull", node::condition_of(action.step),
+                                   action.service);
+    }
+    const Model* model = context_.models.find(digest);
+    HF_CHECK(model);
+    switch (action.step) {
+        case node::Step::kVerify:
+            if (wish.policy_text.empty()) return not_found("no policy {}", wish.policy);
+            if (context_.plant == Plant::kVerify) return {};
+            return Models::judge(*model, wish.policy_text);
+        case node::Step::kCompile:
+            if (context_.dice.strikes(Fault::kStepFailed, 1, 60)) {
+                return resource_exhausted("no memory to compile");
+            }
+            return Models::compiles(*model, wish.device) ? Status() : unimplemented("an operator");
+        case node::Step::kReproduce:
+            return model->golden ? Status() : failed_precondition("the samples differ");
+        default: return activate(action);
+    }
+}
+
+Status Machine::pull(const node::Action& action) {
+    if (!vault_.contains(action.digest)) {
+        if (network_.is_cut(place_.name) || !server_.is_up()) return unavailable("no registry");
+        if (context_.dice.strikes(Fault::kStepFailed, 1, 20)) return unavailable("cut off");
+        if (context_.dice.strikes(Fault::kDiskFull, 1, 60)) return resource_exhausted("disk full");
+    }
+    if (!context_.models.find(action.digest)) return not_found("no model {}", action.digest);
+    vault_.insert(action.digest);
+    process_->candidates[action.service] = {action.digest};
+    return {};
+}
+
+Status Machine::activate(const node::Action& action) {
+    checks_.activates(action.wish, action.digest);
+    process_->answers[action.service] = action.digest;
+    context_.trace.note("{} answers {} for {}", place_.name, action.digest.substr(7, 8),
+                        action.service);
+    return {};
+}
+
+}  // namespace hf::sim

@@ -1,0 +1,154 @@
+#include "sim/node_checks.h"
+
+#include "node/residency.h"
+
+namespace hf::sim {
+namespace {
+
+bool is_passing(Code code) {
+    return code == Code::kNotFound || code == Code::kUnavailable ||
+           code == Code::kResourceExhausted || code == Code::kDeadlineExceeded ||
+           code == Code::kAborted || code == Code::kCancelled;
+}
+
+}  // namespace
+
+void NodeChecks::boots(const node::Memory& memory) {
+    expected_ = memory.active;
+    answered_.clear();
+    refused_.clear();
+    for (const auto& [service, list] : memory.refusals) {
+        for (const node::Refusal& each : list) {
+            refused_.insert({service, each.digest, each.policy_version, each.device});
+        }
+    }
+    uid_ = std::string(memory.node.uid());
+    generation_ = memory.node.generation();
+}
+
+void NodeChecks::dies() {
+    verified_.clear();
+    reproduced_.clear();
+}
+
+void NodeChecks::follows(const node::Desired& desired) {
+    context_.trace.checked();
+    if (desired.uid == uid_ && desired.generation < generation_) {
+        context_.trace.breach("generation", "{} follows generation {} after {}", name_,
+                              desired.generation, generation_);
+    }
+    uid_ = desired.uid;
+    generation_ = desired.generation;
+    std::erase_if(refused_,
+                  [&](const Tried& each) { return !desired.wishes.contains(each.service); });
+}
+
+void NodeChecks::runs(const node::Action& action) {
+    context_.trace.checked();
+    if (action.step == node::Step::kResolve || !refused_.contains(tried(action))) return;
+    context_.trace.breach("refused", "{} tries {} for {} again, which policy {} refused", name_,
+                          action.digest, action.service, action.wish.policy_version);
+}
+
+void NodeChecks::done(const node::Action& action, const Status& status, bool counts) {
+    if (action.step == node::Step::kPull) {
+        verified_.erase(action.service);
+        reproduced_.erase(action.service);
+    }
+    const bool refused = !status.ok() && !is_passing(status.code());
+    if (refused && counts && action.step != node::Step::kResolve) refused_.insert(tried(action));
+    if (!status.ok()) return;
+    if (action.step == node::Step::kVerify) verified_[action.service] = tried(action);
+    if (action.step == node::Step::kReproduce) reproduced_[action.service] = tried(action);
+}
+
+void NodeChecks::activates(const node::Wish& wish, const std::string& digest) {
+    context_.trace.checked();
+    answered_.insert(wish.service);
+    const Tried now{wish.service, digest, wish.policy_version, wish.device};
+    const auto passed = [&](const std::map<std::string, Tried>& steps) {
+        const auto at = steps.find(wish.service);
+        return at != steps.end() && at->second == now;
+    };
+    if (!passed(verified_) || !passed(reproduced_)) {
+        context_.trace.breach("verified", "{} activates {} for {} without its own steps", name_,
+                              digest, wish.service);
+    }
+    const Model* model = context_.models.find(digest);
+    const Status verdict =
+        model ? Models::judge(*model, wish.policy_text) : not_found("no such model");
+    if (!verdict.ok() || !model->golden) {
+        context_.trace.breach("verified", "{} activates {} for {}, which is bad: {}", name_, digest,
+                              wish.service,
+                              verdict.ok() ? "its golden samples differ" : verdict.message());
+    }
+    const Status residency = node::check_residency(wish, jurisdiction_);
+    if (!residency.ok()) {
+        context_.trace.breach("residency", "{} activates what may not lie there: {}", name_,
+                              residency.message());
+    }
+}
+
+void NodeChecks::retires(const std::string& service, const node::Brain& brain) {
+    context_.trace.checked();
+    if (!brain.followed()) return;
+    const auto wish = brain.followed()->wishes.find(service);
+    if (wish == brain.followed()->wishes.end()) return;
+    if (!node::check_residency(wish->second, jurisdiction_).ok()) return;
+    context_.trace.breach("static stability", "{} stops answering for {}, which it is ordered to run",
+                          name_, service);
+}
+
+void NodeChecks::settles(const node::Brain& brain,
+                         const std::map<std::string, std::string>& answers) {
+    for (const auto& [service, before] : expected_) {
+        context_.trace.checked();
+        if (answered_.contains(service) || !brain.followed()) continue;
+        const auto wish = brain.followed()->wishes.find(service);
+        if (wish == brain.followed()->wishes.end()) continue;
+        if (!node::check_residency(wish->second, jurisdiction_).ok()) continue;
+        context_.trace.breach("static stability",
+                              "{} answered {} for {} before it restarted, and does not since", name_,
+                              before.digest, service);
+    }
+    for (const auto& [service, digest] : answers) {
+        context_.trace.checked();
+        if (!brain.followed()) continue;
+        const auto wish = brain.followed()->wishes.find(service);
+        if (wish == brain.followed()->wishes.end()) {
+            context_.trace.breach("orders", "{} answers for {}, which it is not ordered to run",
+                                  name_, service);
+        } else if (!node::check_residency(wish->second, jurisdiction_).ok()) {
+            context_.trace.breach("residency", "{} answers for {}, which may not lie there", name_,
+                                  service);
+        }
+    }
+}
+
+void NodeChecks::acknowledged(std::uint64_t sequence) {
+    context_.trace.checked();
+    if (delivered_.contains(sequence)) return;
+    context_.trace.breach("outbox", "{} takes event {} for told, which nobody got", name_, sequence);
+}
+
+void NodeChecks::account(const node::MailAccount& account) {
+    context_.trace.checked();
+    const node::OutboxAccount& outbox = account.outbox;
+    const std::uint64_t ended = outbox.acknowledged + outbox.dropped_in_all() + outbox.expired;
+    if (outbox.accepted != ended + account.waiting || outbox.accepted < kept_) {
+        context_.trace.breach(
+            "outbox", "{}: {} accepted ({} known to be), {} acknowledged, {} dropped, {} expired, {} wait",
+            name_, outbox.accepted, kept_, outbox.acknowledged, outbox.dropped_in_all(),
+            outbox.expired, account.waiting);
+    }
+}
+
+void NodeChecks::all_said(const node::MailAccount& account_now) {
+    account(account_now);
+    const node::OutboxAccount& outbox = account_now.outbox;
+    if (delivered_.size() + outbox.dropped_in_all() + outbox.expired >= kept_) return;
+    context_.trace.breach("outbox", "{}: {} events were kept, {} of them delivered", name_, kept_,
+                          delivered_.size());
+}
+
+}  // namespace hf::sim

@@ -1,0 +1,67 @@
+// What must be true of one machine, whatever happens to it, judged from what it does: nothing runs
+// there that was not verified, nothing that may not lie there; what answers keeps answering; what
+// was refused is not tried again; orders do not go back; the outbox accounts for every event.
+//
+// Each look is told what happened, and compares it with what it knows itself. Owned by one thread.
+
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+
+#include "node/brain.h"
+#include "sim/context.h"
+
+namespace hf::sim {
+
+class NodeChecks final {
+public:
+    NodeChecks(Context& context, std::string name, std::string jurisdiction)
+        : context_(context), name_(std::move(name)), jurisdiction_(std::move(jurisdiction)) {}
+
+    // The process starts with this on its disk.
+    void boots(const node::Memory& memory);
+    void dies();
+
+    void follows(const node::Desired& desired);
+    void runs(const node::Action& action);
+    // `counts`: it is still wished for.
+    void done(const node::Action& action, const Status& status, bool counts);
+    void activates(const node::Wish& wish, const std::string& digest);
+    void retires(const std::string& service, const node::Brain& brain);
+
+    // Nothing has disturbed the process for a while: what answered before it started does again.
+    void settles(const node::Brain& brain, const std::map<std::string, std::string>& answers);
+
+    void told(const Status& kept) { kept_ += kept.ok(); }
+    void delivered(std::uint64_t sequence) { delivered_.insert(sequence); }
+    void refused(std::uint64_t sequence) { delivered_.insert(sequence); }
+    void acknowledged(std::uint64_t sequence);
+    void account(const node::MailAccount& account);
+    void all_said(const node::MailAccount& account);
+
+private:
+    struct Tried {
+        std::string service, digest, policy_version, device;
+        friend auto operator<=>(const Tried&, const Tried&) = default;
+    };
+    static Tried tried(const node::Action& action) {
+        return {action.service, action.digest, action.wish.policy_version, action.wish.device};
+    }
+
+    Context& context_;
+    const std::string name_;
+    const std::string jurisdiction_;
+    std::string uid_;             // of the Node that is followed
+    std::int64_t generation_ = 0;  // of its orders
+    std::map<std::string, Tried> verified_;  // by service: what passed last
+    std::map<std::string, Tried> reproduced_;
+    std::set<Tried> refused_;
+    std::map<std::string, node::Wish> expected_;  // answered before the restart
+    std::set<std::string> answered_;              // since
+    std::set<std::uint64_t> delivered_;
+    std::uint64_t kept_ = 0;  // events that the outbox took
+};
+
+}  // namespace hf::sim

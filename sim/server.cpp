@@ -1,0 +1,232 @@
+#include "sim/server.h"
+
+#include <algorithm>
+
+#include "node/local_control_plane.h"
+#include "store/memory.h"
+
+namespace hf::sim {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::string_view kNodesPrefix = "/objects/nodes/";
+constexpr Duration kLongCertificate = std::chrono::hours(24 * 365);
+constexpr std::size_t kPutsAtOnce = 100;
+
+control::ShownSvid svid_of(const control::EnrolmentRecord& record) {
+    return {record.current, record.key, record.until};
+}
+
+resources::WriteOptions as_admin() {
+    resources::WriteOptions options;
+    options.who = api::Identity::of_system("admin");
+    return options;
+}
+
+}  // namespace
+
+Server::Server(Context& context)
+    : context_(context),
+      entropy_(context.dice.next()),
+      checks_(context),
+      store_(store::make_memory_store(context.time)) {}
+
+void Server::start() {
+    if (is_up()) return;
+    ++life_;
+    context_.trace.note("server starts, life {}", life_);
+    HookedStore::Hooks hooks{
+        [this](store::Transaction& transaction) { before_commit(transaction); },
+        [this](const store::Transaction& transaction) { after_commit(transaction); }};
+    hooked_ = std::make_unique<HookedStore>(*store_, std::move(hooks));
+    resources_ = std::make_unique<resources::Resources>(*hooked_, context_.time, entropy_);
+    control::RoundOptions options;
+    options.resolve = [this](const std::string& reference) {
+        // Now and then a server does not know, and leaves it to the machines.
+        return context_.dice.chance(1, 16) ? "" : context_.models.resolve(reference);
+    };
+    options.on_events = [this] { schedule(5ms); };
+    round_ = std::make_unique<control::Round>(*resources_, std::move(options));
+    due_ = Duration::max();
+    schedule(10ms);
+}
+
+void Server::kill() {
+    if (!is_up()) return;
+    context_.trace.note("server is killed");
+    ++ticket_;
+    streams_.clear();
+    planes_.clear();
+    round_.reset();
+    resources_.reset();
+    hooked_.reset();
+    if (on_kill) on_kill();
+}
+
+void Server::restart_within(Duration most) {
+    context_.time.after(context_.dice.between(100ms, most), [this] { start(); });
+}
+
+void Server::schedule(Duration delay) {
+    const Duration when = context_.time.monotonic() + delay;
+    if (when >= due_) return;
+    due_ = when;
+    context_.time.after(delay, [this, ticket = ++ticket_] {
+        if (ticket == ticket_ && is_up()) round();
+    });
+}
+
+void Server::round() {
+    due_ = Duration::max();
+    checks_.round_begins();
+    if (context_.dice.strikes(Fault::kServerCutShort, 1, 80)) {
+        hooked_->die_after(context_.dice.below(6));
+    }
+    const Status done = round_->reconcile(context_.time.monotonic());
+    const Status kept = round_->maintain();
+    if (hooked_->is_dead()) {
+        kill();
+        restart_within(5s);
+        return;
+    }
+    // What the store refuses for another reason than a fault is a bug.
+    for (const Status& status : {done, kept}) {
+        if (!status.ok()) context_.trace.breach("round", "{}", status.message());
+    }
+    checks_.look(*resources_);
+    const Duration now = context_.time.monotonic();
+    schedule(round_->next(now) - now);
+}
+
+void Server::before_commit(store::Transaction& transaction) {
+    if (context_.plant != Plant::kEpoch) return;
+    for (store::Put& put : transaction.puts) {
+        if (!put.key.starts_with(kNodesPrefix)) continue;
+        json::Value node = json::parse(put.value).value();
+        json::Array* orders = const_cast<json::Array*>(&items_of(node.at("spec"), "services"));
+        for (json::Value& order : *orders) {
+            if (json::get_int(order, "epoch") == 3) order.get_object()["epoch"] = 2;
+        }
+        put.value = json::write(node);
+    }
+}
+
+void Server::after_commit(const store::Transaction& transaction) {
+    for (const store::Put& put : transaction.puts) {
+        if (!put.key.starts_with(kNodesPrefix)) continue;
+        checks_.written(api::Object::from_json(json::parse(put.value).value()).value());
+    }
+    for (const std::string& key : transaction.removes) {
+        if (key.starts_with(kNodesPrefix)) checks_.removed(key.substr(kNodesPrefix.size()));
+    }
+    if (pumping_) return;
+    pumping_ = true;
+    context_.time.after(1ms, [this] {
+        pumping_ = false;
+        if (is_up()) pump();
+    });
+}
+
+void Server::pump() {
+    for (auto stream = streams_.begin(); stream != streams_.end();) {
+        const auto events = stream->second.watch->next(Duration::zero());
+        bool ended = !events.ok();
+        const auto on_node = stream->second.on_node;
+        for (const resources::WatchEvent& event :
+             events.ok() ? *events : std::vector<resources::WatchEvent>()) {
+            const bool gone = event.type == resources::WatchEvent::Type::kRemoved;
+            on_node(gone ? nullptr : &event.object);
+            ended = ended || gone;
+        }
+        stream = ended ? streams_.erase(stream) : std::next(stream);
+    }
+}
+
+void Server::enrol(const std::string& node, const std::string& site) {
+    control::EnrolmentRecord record;
+    record.node = node;
+    record.site = site;
+    record.current = "1";
+    record.until = context_.time.now() + kLongCertificate;
+    enrolled_[node] = std::move(record);
+}
+
+void Server::revoke(const std::string& node) {
+    enrolled_[node] = control::revoked(enrolled_[node], "by the workload");
+}
+
+Status Server::admit(const std::string& node) {
+    if (!is_up()) return unavailable("no server answers");
+    const control::EnrolmentRecord& record = enrolled_[node];
+    return control::decide_use(&record, svid_of(record), context_.time.now()).verdict;
+}
+
+Result<api::Object> Server::enlist(const std::string& node) {
+    HF_TRY(admit(node));
+    HF_TRY(send(node, [](node::ControlPlane& plane) { return plane.enlist().status(); }));
+    // As enrolment does: the join token says where the machine stands.
+    const std::string& site = enrolled_[node].site;
+    return resources_->modify({&api::node_kind(), "", node}, as_admin(),
+                              [&](api::Object& object) -> Status {
+                                  object.edit_spec()["site"] = site;
+                                  return {};
+                              });
+}
+
+Status Server::send(const std::string& node,
+                    const std::function<Status(node::ControlPlane&)>& what) {
+    HF_TRY(admit(node));
+    std::unique_ptr<node::ControlPlane>& plane = planes_[node];
+    if (!plane) {
+        plane = node::make_local_control_plane(
+            *resources_, node, [this](const std::string& name) {
+                round_->heard(name, context_.time.monotonic());
+                if (round_->lost().contains(name)) schedule(5ms);
+            });
+    }
+    return what(*plane);
+}
+
+Status Server::follow(const std::string& node, std::function<void(const api::Object*)> on_node) {
+    HF_TRY(admit(node));
+    resources::WatchOptions options;
+    options.selection.fields = HF_TRY(api::FieldSelector::parse("metadata.name=" + node));
+    Stream stream;
+    stream.watch = HF_TRY(resources_->watch(api::node_kind(), "", options));
+    stream.on_node = std::move(on_node);
+    streams_[node] = std::move(stream);
+    context_.time.after(1ms, [this] {
+        if (is_up()) pump();
+    });
+    return {};
+}
+
+void Server::take_backup() {
+    backup_.clear();
+    const store::ListResult all = store_->list("", {}).value();
+    for (const store::KeyValue& item : all.items) {
+        backup_.push_back({item.key, item.value, store::LeaseId{}});
+    }
+    context_.trace.note("a backup of {} keys", backup_.size());
+}
+
+bool Server::restore_backup() {
+    if (backup_.empty()) return false;
+    kill();
+    context_.trace.note("the backup is restored");
+    store_ = store::make_memory_store(context_.time);
+    for (std::size_t i = 0; i < backup_.size(); i += kPutsAtOnce) {
+        store::Transaction part;
+        for (std::size_t j = i; j < std::min(i + kPutsAtOnce, backup_.size()); ++j) {
+            part.puts.push_back(backup_[j]);
+        }
+        const Status put = store_->commit(part).status();
+        if (!put.ok()) context_.trace.breach("backup", "{}", put.message());
+    }
+    checks_.forget();
+    ++restored_;
+    return true;
+}
+
+}  // namespace hf::sim

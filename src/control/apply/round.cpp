@@ -1,0 +1,185 @@
+#include "control/apply/round.h"
+
+#include <algorithm>
+
+#include "api/conditions.h"
+#include "control/reconcile/service_status.h"
+
+namespace hf::control {
+namespace {
+
+constexpr std::string_view kComponent = "reconciler";
+
+resources::WriteOptions as_reconciler() {
+    resources::WriteOptions options;
+    options.who = api::Identity::of_system(kComponent);
+    return options;
+}
+
+resources::ObjectKey key_of(const api::Kind& kind, const std::string& key) {
+    const std::size_t slash = key.find('/');
+    if (slash == std::string::npos) return {&kind, "", key};
+    return {&kind, key.substr(0, slash), key.substr(slash + 1)};
+}
+
+// It went meanwhile: the next round sees that.
+Status unless_gone(const Status& written) {
+    return written.code() == Code::kNotFound ? Status() : written;
+}
+
+resources::EventNote note_of(bool warning, std::string reason, std::string message) {
+    resources::EventNote note;
+    note.type = warning ? "Warning" : "Normal";
+    note.reason = std::move(reason);
+    note.message = std::move(message);
+    note.component = kComponent;
+    return note;
+}
+
+}  // namespace
+
+Round::Round(resources::Resources& resources, RoundOptions options)
+    : resources_(resources),
+      resolve_(std::move(options.resolve)),
+      write_(as_reconciler()),
+      sites_(resources, api::site_kind(), options.on_events),
+      nodes_(resources, api::node_kind(), options.on_events),
+      services_(resources, api::service_kind(), options.on_events),
+      policies_(resources, api::trust_policy_kind(), options.on_events),
+      changes_(resources, api::rollout_kind(), options.on_events),
+      versions_(resources, write_),
+      rollouts_({resources, write_, resolve_}),
+      liveness_(options.node_term) {}
+
+Status Round::maintain() {
+    HF_TRY(resources_.store().expire_leases());
+    return resources_.maintain();
+}
+
+Duration Round::next(Duration now) const {
+    Duration next = std::min(now + kRoundEvery, liveness_.next(now));
+    if (const auto wake = rollouts_.wake()) {
+        const Duration left = *wake - resources_.clock().now();
+        next = std::min(next, now + std::max(left, Duration::zero()));
+    }
+    return next;
+}
+
+// Roll-outs before nodes: an order that a roll-out's state does not remember any more is on record
+// then.
+Status Round::read() {
+    HF_TRY(changes_.update());
+    HF_TRY(sites_.update());
+    HF_TRY(nodes_.update());
+    HF_TRY(services_.update());
+    HF_TRY(policies_.update());
+    return {};
+}
+
+Status Round::reconcile(Duration now) {
+    HF_TRY(read());
+    if (HF_TRY(judge_liveness(now))) HF_TRY(read());
+    // A roll-out that cannot go on holds up nothing else.
+    const Status rolled =
+        rollouts_.run({changes_.objects(), nodes_.objects(), services_.objects()});
+    HF_TRY(read());
+    const Orders orders =
+        HF_TRY(decide_orders({sites_.objects(), nodes_.objects(), services_.objects(),
+                              policies_.objects(), rollouts_.rolling()},
+                             resolve_));
+    HF_TRY(write_orders(orders));
+    HF_TRY(read());
+    HF_TRY(write_statuses(orders.plan));
+    HF_TRY(versions_.record(nodes_.objects()));
+    return rolled;
+}
+
+// Whether any machine was lost or found.
+Result<bool> Round::judge_liveness(Duration now) {
+    std::map<std::string, bool> known;
+    for (const auto& [name, node] : nodes_.objects()) known[name] = api::is_true(node, "Ready");
+    lost_.clear();
+    for (const auto& [name, ready] : known) {
+        if (!ready) lost_.insert(name);
+    }
+    const std::vector<Liveness::Change> changes = liveness_.update(known, now);
+    for (const Liveness::Change& change : changes) HF_TRY(write_liveness(change));
+    return !changes.empty();
+}
+
+Status Round::write_liveness(const Liveness::Change& change) {
+    const Instant now = resources_.clock().now();
+    const auto edit = [&](api::Object& node) -> Status {
+        const api::Condition alive{
+            "Ready", api::Truth::kTrue, "AgentRuns", "the agent takes services", 0, {}};
+        const api::Condition lost{
+            "Ready", api::Truth::kUnknown, "NodeLost", "no heartbeat has come for a while", 0, {}};
+        api::set_condition(node, change.alive ? alive : lost, now);
+        return {};
+    };
+    const Result<api::Object> written =
+        resources_.modify_status({&api::node_kind(), "", change.node}, write_, edit);
+    if (!written.ok()) return unless_gone(written.status());
+    if (change.alive) {
+        lost_.erase(change.node);
+    } else {
+        lost_.insert(change.node);
+    }
+    const resources::EventNote note =
+        change.alive ? note_of(false, "NodeReady", "the node is heard")
+                     : note_of(true, "NodeLost", "no heartbeat has come for a while");
+    return resources_.record_event(*written, note);
+}
+
+Status Round::write_orders(const Orders& orders) {
+    for (const auto& [service, epoch] : orders.epochs) {
+        const auto edit = [&](api::Object& object) -> Status {
+            json::Object& status = object.edit_status();
+            status["epoch"] = std::max(epoch, json::get_int(object.status(), "epoch"));
+            return {};
+        };
+        HF_TRY(unless_gone(
+            resources_.modify_status(key_of(api::service_kind(), service), write_, edit).status()));
+    }
+    for (const NodeOrders& each : orders.nodes) {
+        const auto edit = [&](api::Object& node) -> Status {
+            json::Object& spec = node.edit_spec();
+            spec["services"] = each.services;
+            spec["trustPolicies"] = each.policies;
+            return {};
+        };
+        HF_TRY(unless_gone(
+            resources_.modify({&api::node_kind(), "", each.node}, write_, edit).status()));
+    }
+    return {};
+}
+
+Status Round::write_statuses(const place::Plan& plan) {
+    for (const place::ServicePlan& each : plan.services) {
+        const api::Object* service = services_.find(each.service);
+        if (!service) continue;
+        const Instant now = resources_.clock().now();
+        if (with_status(*service, each, nodes_.objects(), now) == *service) continue;
+        const auto before = api::find_condition(*service, "Placed");
+        const auto edit = [&](api::Object& object) -> Status {
+            object = with_status(object, each, nodes_.objects(), now);
+            return {};
+        };
+        const Result<api::Object> written =
+            resources_.modify_status(key_of(api::service_kind(), each.service), write_, edit);
+        if (!written.ok()) {
+            HF_TRY(unless_gone(written.status()));
+            continue;
+        }
+        const auto after = api::find_condition(*written, "Placed");
+        const bool news = !before || before->message != after->message;
+        if (news) {
+            const bool warning = after->status != api::Truth::kTrue;
+            HF_TRY(
+                resources_.record_event(*written, note_of(warning, after->reason, after->message)));
+        }
+    }
+    return {};
+}
+
+}  // namespace hf::control

@@ -1,0 +1,85 @@
+// The brain of the node agent: all that it decides, without a thread, a clock or a disk. What
+// happened goes in, a step comes out as effects for the shell to carry out (agent.h; the simulator
+// in sim/ is another shell around the same brain).
+//
+//   - Until what answered before a restart answers again, or cannot for now, new orders wait.
+//   - Orders are followed when they are no older than those followed last (desired.h).
+//   - What must outlive a restart comes out as one text, to be on the disk before the rest is done.
+//
+// Owned by one thread. Never fails: what it cannot follow is among the troubles.
+
+#pragma once
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "node/desired.h"
+#include "node/mail.h"
+#include "node/report.h"
+
+namespace hf::node {
+
+// What a step did, with what the status shall say of its outcome.
+struct Finished {
+    Done done;
+    std::optional<Running> running;
+};
+
+// In this order.
+struct Effects {
+    std::optional<std::string> memory;  // write_memory()'s: the disk shall hold it
+    Actions work;                       // kRun and kRetire, to be done one after the other
+    std::vector<ServiceEvent> events;   // to be told
+    bool status = false;                // what status() says shall be published
+    std::vector<Status> troubles;
+};
+
+class Brain final {
+public:
+    struct Options {
+        NodeFacts facts;
+        Duration report_every = std::chrono::seconds(30);  // also when nothing changed
+    };
+    explicit Brain(Options options) : options_(std::move(options)) {}
+
+    // Once, before the first step: what an earlier life left on the disk.
+    void recall(Memory memory, Instant now);
+
+    struct Input {
+        std::vector<Finished> finished;
+        std::optional<api::Object> node;  // the latest that came
+    };
+    Effects step(Input input, Instant now);
+
+    // When step() has something to do without any input.
+    Instant next() const;
+
+    json::Object status(const MailAccount& account, Instant now) const;
+
+    const State& state() const { return state_; }
+    const std::optional<Desired>& followed() const { return followed_; }
+
+private:
+    void take(Finished finished, Instant now);
+    void remember_active(Wish wish, const std::string& digest);
+    void follow(const api::Object& node);
+    void apply(Instant now);
+    void forget(const std::string& service);
+    void carry_out(const Actions& actions);
+
+    const Options options_;
+    Memory memory_;
+    bool unsaved_ = false;             // memory_ says more than the disk
+    std::optional<Desired> followed_;  // the orders, as far as they are known
+    bool unapplied_ = false;           // they have not become wishes yet
+    State state_;
+    std::map<std::string, Running> running_;
+    std::set<std::string> recalled_;  // services that come up as they were before the restart
+    bool changed_status_ = true;
+    Instant next_report_;
+    Effects effects_;  // of the step under way
+};
+
+}  // namespace hf::node
