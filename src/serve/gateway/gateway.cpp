@@ -171,8 +171,11 @@ void Gateway::start(const std::shared_ptr<Exchange>& exchange, const Call::Send&
 }
 
 void Gateway::attempt(Exchange& exchange, const Call::Send& send) {
+    const Instant start = now();
     Result<http::Response> response = ask(exchange, send);
     Call::Ended ended = judge(response, exchange.versioned);
+    // Whoever was silent for so long had been connected to: another model there may be well.
+    ended.outcome.machine = now() - start < options_.silence_max;
     {
         const MutexLock lock(exchange.mutex);
         Exchange::Slot& slot = exchange.slots[send.attempt];
