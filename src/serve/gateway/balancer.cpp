@@ -217,7 +217,7 @@ void Balancer::report(const Choice& choice, const Outcome& outcome, Instant now)
         if (entry.state_id != choice.state_id) continue;
         const bool ejected = entry.state.end(choice.ticket, outcome, now, can_spare(*service, now));
         service->counts.ejections += ejected ? 1 : 0;
-        if (ejected && outcome.ending == Ending::kUnreachable) {
+        if (ejected && outcome.ending == Ending::kUnreachable && outcome.machine) {
             eject_everywhere(choice.replica.url, now);
         }
     }

@@ -416,6 +416,12 @@ TEST(Balancer, AMachineThatIsGoneIsGoneForEveryService) {
     const auto view = world.balancer.view(world.now);
     EXPECT_EQ(view[0].replicas[0].health, Health::kEjected);
     EXPECT_EQ(view[1].replicas[0].health, Health::kServing);
+    // So is silence.
+    const Choice choice = *world.choose({.service = "s", .exclude = {replica(2).url}});
+    world.set({{"s", {choice.replica}, {}}, {"t", {choice.replica}, {}}});
+    world.balancer.report(choice, {.ending = Ending::kUnreachable, .machine = false}, world.now);
+    EXPECT_EQ(world.balancer.view(world.now)[0].replicas[0].health, Health::kEjected);
+    EXPECT_EQ(world.balancer.view(world.now)[1].replicas[0].health, Health::kServing);
 }
 
 TEST(RetryBudget, IsAFifthOfTheRequestsAndHedgesLeaveSome) {

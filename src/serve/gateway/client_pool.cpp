@@ -16,7 +16,7 @@ Result<ClientPool::Lease> ClientPool::take(const Replica& replica, bool patient,
         if (!lease && patient) lease = take_idle({replica.url, false}, now, old);
         if (lease) return std::move(*lease);
     }
-    return make(replica, patient);
+    return make(replica, patient, now);
 }
 
 std::optional<ClientPool::Lease> ClientPool::take_idle(const Key& key, Instant now,
@@ -29,25 +29,27 @@ std::optional<ClientPool::Lease> ClientPool::take_idle(const Key& key, Instant n
         idle.pop_front();
     }
     if (idle.empty()) return std::nullopt;
-    Lease lease{std::move(idle.back().client), true, key.second};
+    Lease lease{std::move(idle.back().client), true, key.second, idle.back().made};
     idle.pop_back();
     return lease;
 }
 
-Result<ClientPool::Lease> ClientPool::make(const Replica& replica, bool patient) const {
+Result<ClientPool::Lease> ClientPool::make(const Replica& replica, bool patient,
+                                           Instant now) const {
     http::ClientOptions options = options_ ? options_(replica) : http::ClientOptions();
     options.connect_timeout = patient ? kConnectTimeoutPatient : kConnectTimeout;
     options.read_timeout = silence_max_;
     options.redirects_max = 0;
     std::unique_ptr<http::Client> client = HF_TRY(http::Client::create(std::move(options)));
-    return Lease{std::move(client), false, patient};
+    return Lease{std::move(client), false, patient, now};
 }
 
 void ClientPool::give_back(const Replica& replica, Lease lease, Instant now) {
+    if (now - lease.made >= kClientLife) return;
     Idle surplus;  // closed without the lock
     const MutexLock lock(mutex_);
     std::deque<Idle>& idle = idle_[{replica.url, lease.patient}];
-    idle.push_back({std::move(lease.client), now});
+    idle.push_back({std::move(lease.client), now, lease.made});
     if (idle.size() <= kIdleClientsMax) return;
     surplus = std::move(idle.front());
     idle.pop_front();

@@ -25,6 +25,9 @@ namespace hf::serve::gateway {
 inline constexpr std::size_t kIdleClientsMax = 32;                 // of one replica
 inline constexpr Duration kIdleAgeMax = std::chrono::seconds(60);  // below a server's 75 s
 
+// So long a client is used again; then another is made, with the certificates of that day.
+inline constexpr Duration kClientLife = std::chrono::hours(1);
+
 // To connect and to shake hands, each: short while another replica could be asked, so that traffic
 // moves within half a second, longer where there is none.
 inline constexpr Duration kConnectTimeout = std::chrono::milliseconds(300);
@@ -42,11 +45,12 @@ public:
         std::unique_ptr<http::Client> client;
         bool used = false;  // its connection may have ended without its knowing
         bool patient = false;
+        Instant made{};
     };
 
     // A client that waits, or a new one.
     Result<Lease> take(const Replica& replica, bool patient, Instant now);
-    Result<Lease> make(const Replica& replica, bool patient) const;
+    Result<Lease> make(const Replica& replica, bool patient, Instant now) const;
 
     // After an answer. What failed is not given back.
     void give_back(const Replica& replica, Lease lease, Instant now);
@@ -61,6 +65,7 @@ private:
     struct Idle {
         std::unique_ptr<http::Client> client;
         Instant since{};
+        Instant made{};
     };
     using Key = std::pair<std::string, bool>;  // URL; patient
 

@@ -171,8 +171,11 @@ void Gateway::start(const std::shared_ptr<Exchange>& exchange, const Call::Send&
 }
 
 void Gateway::attempt(Exchange& exchange, const Call::Send& send) {
+    const Instant start = now();
     Result<http::Response> response = ask(exchange, send);
     Call::Ended ended = judge(response, exchange.versioned);
+    // Whoever was silent for so long had been connected to: another model there may be well.
+    ended.outcome.machine = now() - start < options_.silence_max;
     {
         const MutexLock lock(exchange.mutex);
         Exchange::Slot& slot = exchange.slots[send.attempt];
@@ -224,12 +227,14 @@ Result<http::Response> Gateway::ask(Exchange& exchange, const Call::Send& send) 
         sent = 0;
         Result<http::Response> response = lease.client->send(request);
         if (response.ok()) clients_.give_back(replica, std::move(lease), now());
-        const bool stale = !response.ok() && lease.used &&
-                           response.status().code() == Code::kUnavailable && pulse().ok();
+        // The connection had waited and may have ended meanwhile, or the certificates have changed;
+        // a new client tells.
+        const Code code = response.status().code();
+        const bool stale = !response.ok() && lease.used && pulse().ok() &&
+                           (code == Code::kUnavailable || code == Code::kUnauthenticated);
         if (!stale) return response;
-        // The connection had waited and may have ended meanwhile; a new one tells.
         clients_.forget(replica);
-        lease = HF_TRY(clients_.make(replica, send.patient));
+        lease = HF_TRY(clients_.make(replica, send.patient, now()));
     }
 }
 

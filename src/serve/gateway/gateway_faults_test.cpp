@@ -203,7 +203,7 @@ TEST(GatewayFaults, WhoTalksNonsenseIsNotAnswered) {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 9999 Odd\r\n\r\n",
-        std::string("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", 31),
+        std::string("HTTP/1.1 200 OK\r\nX: a") + '\0' + "b\r\n\r\n",
         many_headers,
     };
     TestReplica good("good");

@@ -59,7 +59,8 @@ enum class Ending {
 struct Outcome {
     Ending ending = Ending::kAnswered;
     Duration retry_after = kPressureDefault;  // when pressed
-    bool timed = true;  // false: how long it took says nothing of how long inferences take
+    bool machine = true;  // when unreachable: the machine is, and so for every other service
+    bool timed = true;    // false: how long it took says nothing of how long inferences take
 };
 
 // One request sent to a replica.

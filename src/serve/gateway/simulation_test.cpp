@@ -19,7 +19,9 @@ using namespace std::chrono_literals;
 
 constexpr Instant kStart{1'000'000s};
 
-enum class Mode { kAlive, kRefuses, kDrops, kPresses };  // kDrops: connecting times out
+// kDrops: connecting times out. kSilent: its power is gone, and connections that were kept alive do
+// not know.
+enum class Mode { kAlive, kRefuses, kDrops, kSilent, kPresses };
 
 struct Machine {
     Duration work{};  // of one request; one at a time
@@ -177,7 +179,9 @@ private:
                 break;
             case Mode::kRefuses:
             case Mode::kDrops:
+            case Mode::kSilent:
                 if (machine.mode == Mode::kDrops) end = now + 300ms;
+                if (machine.mode == Mode::kSilent) end = now + 30s;
                 ended.answered = false;
                 ended.outcome.ending = Ending::kUnreachable;
                 ended.error = unavailable("gone");
@@ -239,7 +243,7 @@ TEST(GatewaySimulation, LoadFollowsSpeed) {
 }
 
 TEST(GatewaySimulation, AReplicaDiesAndComesBack) {
-    for (const Mode death : {Mode::kRefuses, Mode::kDrops}) {
+    for (const Mode death : {Mode::kRefuses, Mode::kDrops, Mode::kSilent}) {
         for (const std::uint64_t seed : seeds()) {
             Simulation simulation({4ms, 4ms, 4ms, 4ms}, seed);
             simulation.load(0s, 30s, 3ms);
@@ -259,8 +263,8 @@ TEST(GatewaySimulation, AReplicaDiesAndComesBack) {
             EXPECT_EQ(simulation.sent_to_ejected, 0u);
             EXPECT_EQ(simulation.panics, 0u);
             // Until the first failure is seen, requests still go there: with connections refused
-            // one, with 300 ms to time out those of that time. After that, probes only: at 0.5,
-            // 1.5, 3.5 and 7.5 s.
+            // one; with 300 ms to time out, or a second of silence to be sure, those of that time.
+            // After that, probes only: at 0.5, 1.5, 3.5 and 7.5 s.
             const std::uint64_t lost = at_return - before;
             EXPECT_LE(lost, death == Mode::kRefuses ? 2 + 4u : 60 + 4u);
             EXPECT_GT(simulation.machines[1].sent, at_return + 200) << "it is used again";
