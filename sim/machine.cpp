@@ -53,10 +53,17 @@ void Machine::boot() {
     node::Outbox& box = **outbox;
     node::Mail::Options mail;
     mail.seed = context_.dice.next();
-    process_ = std::make_unique<Process>(
-        Process{std::move(*outbox), node::Mail(box, mail),
-                node::Brain({facts_of(place_), std::chrono::seconds(30)}), {}, {}, {}, {}, false,
-                false, Rng(context_.dice.next())});
+    process_ =
+        std::make_unique<Process>(Process{std::move(*outbox),
+                                          node::Mail(box, mail),
+                                          node::Brain({facts_of(place_), std::chrono::seconds(30)}),
+                                          {},
+                                          {},
+                                          {},
+                                          {},
+                                          false,
+                                          false,
+                                          Rng(context_.dice.next())});
     checks_.account(process_->mail.account());
     const Result<Bytes> bytes = files_.read(kMemory, node::kMaxMemoryBytes);
     node::Memory memory;

@@ -95,8 +95,8 @@ void NodeChecks::retires(const std::string& service, const node::Brain& brain) {
     const auto wish = brain.followed()->wishes.find(service);
     if (wish == brain.followed()->wishes.end()) return;
     if (!node::check_residency(wish->second, jurisdiction_).ok()) return;
-    context_.trace.breach("static stability", "{} stops answering for {}, which it is ordered to run",
-                          name_, service);
+    context_.trace.breach("static stability",
+                          "{} stops answering for {}, which it is ordered to run", name_, service);
 }
 
 void NodeChecks::settles(const node::Brain& brain,
@@ -108,8 +108,8 @@ void NodeChecks::settles(const node::Brain& brain,
         if (wish == brain.followed()->wishes.end()) continue;
         if (!node::check_residency(wish->second, jurisdiction_).ok()) continue;
         context_.trace.breach("static stability",
-                              "{} answered {} for {} before it restarted, and does not since", name_,
-                              before.digest, service);
+                              "{} answered {} for {} before it restarted, and does not since",
+                              name_, before.digest, service);
     }
     for (const auto& [service, digest] : answers) {
         context_.trace.checked();
@@ -128,7 +128,8 @@ void NodeChecks::settles(const node::Brain& brain,
 void NodeChecks::acknowledged(std::uint64_t sequence) {
     context_.trace.checked();
     if (delivered_.contains(sequence)) return;
-    context_.trace.breach("outbox", "{} takes event {} for told, which nobody got", name_, sequence);
+    context_.trace.breach("outbox", "{} takes event {} for told, which nobody got", name_,
+                          sequence);
 }
 
 void NodeChecks::account(const node::MailAccount& account) {
@@ -137,7 +138,8 @@ void NodeChecks::account(const node::MailAccount& account) {
     const std::uint64_t ended = outbox.acknowledged + outbox.dropped_in_all() + outbox.expired;
     if (outbox.accepted != ended + account.waiting || outbox.accepted < kept_) {
         context_.trace.breach(
-            "outbox", "{}: {} accepted ({} known to be), {} acknowledged, {} dropped, {} expired, {} wait",
+            "outbox",
+            "{}: {} accepted ({} known to be), {} acknowledged, {} dropped, {} expired, {} wait",
             name_, outbox.accepted, kept_, outbox.acknowledged, outbox.dropped_in_all(),
             outbox.expired, account.waiting);
     }

@@ -131,8 +131,7 @@ std::string World::unrest_of_services() {
         for (const auto& machine : machines_) {
             const auto& wishes = machine->brain().followed()->wishes;
             answering += !revoked_.contains(machine->place().name) &&
-                         wishes.contains(plan.service) &&
-                         machine->answers().contains(plan.service);
+                         wishes.contains(plan.service) && machine->answers().contains(plan.service);
         }
         const std::int64_t said = json::get_int(service->second.status(), "readyReplicas");
         if (said != answering) {

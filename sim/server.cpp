@@ -179,11 +179,10 @@ Status Server::send(const std::string& node,
     HF_TRY(admit(node));
     std::unique_ptr<node::ControlPlane>& plane = planes_[node];
     if (!plane) {
-        plane = node::make_local_control_plane(
-            *resources_, node, [this](const std::string& name) {
-                round_->heard(name, context_.time.monotonic());
-                if (round_->lost().contains(name)) schedule(5ms);
-            });
+        plane = node::make_local_control_plane(*resources_, node, [this](const std::string& name) {
+            round_->heard(name, context_.time.monotonic());
+            if (round_->lost().contains(name)) schedule(5ms);
+        });
     }
     return what(*plane);
 }

@@ -16,8 +16,12 @@ constexpr std::size_t kMachinesMore = 3;  // that may come beyond those of the s
 constexpr std::array<std::string_view, 2> kPolicies{"default", "strict"};
 constexpr std::string_view kNamespace = "default";
 
-std::string site_name(std::size_t index) { return fmt::format("site-{}", index); }
-std::string_view law_of(std::size_t site) { return kJurisdictions[site % kJurisdictions.size()]; }
+std::string site_name(std::size_t index) {
+    return fmt::format("site-{}", index);
+}
+std::string_view law_of(std::size_t site) {
+    return kJurisdictions[site % kJurisdictions.size()];
+}
 
 resources::WriteOptions as_admin() {
     resources::WriteOptions options;
@@ -177,9 +181,8 @@ void World::change_machine() {
 }
 
 void World::change_policy() {
-    const resources::ObjectKey key{
-        &api::trust_policy_kind(), "",
-        std::string(kPolicies[context_.dice.below(kPolicies.size())])};
+    const resources::ObjectKey key{&api::trust_policy_kind(), "",
+                                   std::string(kPolicies[context_.dice.below(kPolicies.size())])};
     const json::Object spec = any_policy(context_.dice);
     context_.trace.note("wish: policy {} = {}", key.name, json::write(spec));
     write([&](resources::Resources& to) {

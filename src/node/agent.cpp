@@ -13,6 +13,9 @@
 namespace hf::node {
 namespace {
 
+// How often versions that are watched are asked how they answer.
+constexpr Duration kWatchEvery = std::chrono::milliseconds(500);
+
 Running describe(const Steps::Candidate& candidate) {
     Running running;
     running.digest = candidate.digest;
@@ -34,6 +37,7 @@ public:
           clock_(world.steps.clock),
           files_(world.files),
           control_plane_(world.control_plane),
+          host_(world.steps.host),
           steps_(world.steps),
           brain_({options_.facts, options_.report_every}) {}
 
@@ -124,8 +128,12 @@ private:
             input.finished.swap(finished_);
             input.node.swap(news_);
             lock.unlock();
+            for (const std::string& service : brain_.watched()) {
+                if (const auto answers = host_.answers(service)) input.answers[service] = *answers;
+            }
             carry_out(brain_.step(std::move(input), clock_.now()));
-            const Duration patience = std::max(Duration::zero(), brain_.next() - clock_.now());
+            Duration patience = std::max(Duration::zero(), brain_.next() - clock_.now());
+            if (!brain_.watched().empty()) patience = std::min(patience, kWatchEvery);
             lock.lock();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
                 return stopping_ || news_ || !finished_.empty();
@@ -163,6 +171,7 @@ private:
     env::Clock& clock_;
     env::Files& files_;
     ControlPlane& control_plane_;
+    ModelHost& host_;
     Steps steps_;  // the worker's
 
     // The loop's.

@@ -36,9 +36,20 @@ public:
         changed_.notify_all();
         return "http://here/" + activation.service;
     }
+    std::optional<Answers> answers(const std::string& service) override {
+        const MutexLock lock(mutex_);
+        const auto at = active_.find(service);
+        if (at == active_.end()) return std::nullopt;
+        return answers_[at->second.digest.to_string()];
+    }
     void retire(const std::string& service) override {
         const MutexLock lock(mutex_);
         active_.erase(service);
+    }
+    // How the version answers from now on.
+    void let_answer(const std::string& digest, const Answers& answers) {
+        const MutexLock lock(mutex_);
+        answers_[digest] = answers;
     }
     std::optional<Activation> active(const std::string& service) {
         const MutexLock lock(mutex_);
@@ -56,6 +67,7 @@ private:
     Mutex mutex_;
     ConditionVariable changed_;
     std::map<std::string, Activation> active_ HF_GUARDED_BY(mutex_);
+    std::map<std::string, Answers> answers_ HF_GUARDED_BY(mutex_);
 };
 
 // What the agent cannot do, as it tells it.
@@ -351,6 +363,26 @@ TEST_F(AgentTest, RemembersWhatAnsweredAndWhatWasRefused) {
     start();
     EXPECT_TRUE(until_says("scale", "Verified", "refused before"));
     EXPECT_EQ(condition("scale", "Ready")->reason, "ServingPrevious");
+}
+
+// A version that answers with errors: the node goes back by itself, and does not try it again.
+TEST_F(AgentTest, GoesBackFromAVersionThatFails) {
+    const std::string good = push("scale:1", 3, 3, &key_);
+    wish("scale", "scale:1");
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), good);
+    const std::string bad = push("scale:2", 4, 4, &key_);
+    host_.let_answer(bad, {1, 20, 1});
+    wish("scale", "scale:2");
+    EXPECT_TRUE(until_says("scale", "Active", "[errors]"));
+    const auto watch = resources_.watch(api::node_kind(), "", {}).value();
+    while (json::get_string(reported("scale"), "digest") != good)
+        ASSERT_TRUE(watch->next(20s).ok());
+    EXPECT_EQ(host_.active("default/scale")->digest.to_string(), good);
+    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingPrevious");
+    // After a restart too.
+    start();
+    EXPECT_TRUE(until_says("scale", "Active", "refused before"));
+    EXPECT_EQ(host_.active("default/scale")->digest.to_string(), good);
 }
 
 TEST_F(AgentTest, OlderOrdersAreNotFollowed) {

@@ -4,9 +4,17 @@
 
 namespace hf::node {
 
+namespace {
+
+// How often new counts of answers are reason enough for a report.
+constexpr Duration kAnswersEvery = std::chrono::seconds(2);
+
+}  // namespace
+
 // What answered comes up first, so that an order which is refused leaves no gap.
 void Brain::recall(Memory memory, Instant now) {
     memory_ = std::move(memory);
+    judge_trials(now);
     for (const auto& [service, refusals] : memory_.refusals) {
         state_.slots[service].refusals = refusals;
     }
@@ -20,11 +28,51 @@ void Brain::recall(Memory memory, Instant now) {
     unapplied_ = true;
 }
 
+// A process that ended while a version was on trial may have ended by it.
+void Brain::judge_trials(Instant now) {
+    for (auto& [service, trial] : memory_.trials) {
+        unsaved_ = true;
+        if (++trial.starts <= kTrialStartsMax) continue;
+        const auto active = memory_.active.find(service);
+        const Wish wish = active == memory_.active.end() ? Wish() : active->second;
+        std::vector<Refusal>& list = memory_.refusals[service];
+        list.push_back({trial.digest, wish.policy_version, wish.device, Step::kActivate,
+                        failed_precondition("[trial] the process ended {} times while {} was on "
+                                            "trial",
+                                            kTrialStartsMax, trial.digest)});
+        if (list.size() > kMaxRefusals) list.erase(list.begin());
+        trial.digest.clear();
+    }
+    std::erase_if(memory_.trials, [](const auto& entry) { return entry.second.digest.empty(); });
+    (void)now;
+}
+
+std::vector<std::string> Brain::watched() const {
+    std::vector<std::string> services;
+    for (const auto& [service, slot] : state_.slots) {
+        const bool rolls = !slot.wish.rollout.empty();
+        if (!slot.active_digest.empty() && (slot.trial_ends || rolls)) services.push_back(service);
+    }
+    return services;
+}
+
+void Brain::take_answers(const std::map<std::string, Answers>& answers, Instant now) {
+    for (const auto& [service, each] : answers) {
+        carry_out(on_answers(state_, service, each, now));
+        const bool news = !(answers_[service] == each);
+        if (news && now - answers_reported_ >= kAnswersEvery) changed_status_ = true;
+        answers_[service] = each;
+    }
+    if (changed_status_) answers_reported_ = now;
+}
+
 Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
+    take_answers(input.answers, now);
     if (input.node) follow(*input.node);
     if (unapplied_ && recalled_.empty()) apply(now);
     carry_out(on_tick(state_, now));
+    for (const auto& [service, slot] : state_.slots) remember_active(service, slot);
     if (changed_status_ || now >= next_report_) {
         changed_status_ = false;
         next_report_ = now + options_.report_every;
@@ -44,34 +92,45 @@ Instant Brain::next() const {
 
 json::Object Brain::status(const MailAccount& account, Instant now) const {
     const std::int64_t generation = followed_ ? followed_->generation : 0;
-    return node_status({options_.facts, state_, running_, account, generation}, now);
+    return node_status({options_.facts, state_, running_, answers_, account, generation}, now);
 }
 
 void Brain::take(Finished finished, Instant now) {
     const Done& done = finished.done;
-    const auto slot = state_.slots.find(done.service);
-    const Wish wish = slot == state_.slots.end() ? Wish() : slot->second.wish;
-    if (finished.running && done.status.ok() && done.step == Step::kActivate) {
+    if (finished.running && done.status.ok() && done.step == Step::kActivate &&
+        state_.slots.contains(done.service)) {
         running_[done.service] = *finished.running;
-        remember_active(wish, done.digest);
+        answers_.erase(done.service);
     }
     carry_out(on_done(state_, done, now));
+    const auto slot = state_.slots.find(done.service);
     if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {
         recalled_.erase(done.service);
     }
-    if (slot != state_.slots.end() &&
-        slot->second.refusals.size() != memory_.refusals[done.service].size()) {
-        memory_.refusals[done.service] = slot->second.refusals;
-        unsaved_ = true;
-    }
 }
 
-void Brain::remember_active(Wish wish, const std::string& digest) {
-    if (wish.service.empty()) return;
-    wish.digest = digest;
-    Wish& known = memory_.active[wish.service];
-    if (known == wish) return;
-    known = std::move(wish);
+// What a restart shall bring up, and what it shall not.
+void Brain::remember_active(const std::string& service, const Slot& slot) {
+    if (slot.refusals.size() != memory_.refusals[service].size()) {
+        memory_.refusals[service] = slot.refusals;
+        unsaved_ = true;
+    }
+    const bool tries = slot.trial_ends && !slot.active_digest.empty();
+    const auto trial = memory_.trials.find(service);
+    if (tries && (trial == memory_.trials.end() || trial->second.digest != slot.active_digest)) {
+        memory_.trials[service] = {slot.active_digest, 1};
+        unsaved_ = true;
+    }
+    // Until what is recalled has come up, it is not what answers that counts but what did.
+    if (tries || slot.active_digest.empty() || slot.falling_back) return;
+    if (trial != memory_.trials.end() && !recalled_.contains(service) &&
+        trial->second.digest == slot.active_digest) {
+        memory_.trials.erase(trial);
+        unsaved_ = true;
+    }
+    Wish& known = memory_.active[service];
+    if (known == slot.active_wish) return;
+    known = slot.active_wish;
     unsaved_ = true;
 }
 
@@ -110,6 +169,8 @@ void Brain::forget(const std::string& service) {
     running_.erase(service);
     memory_.active.erase(service);
     memory_.refusals.erase(service);
+    memory_.trials.erase(service);
+    answers_.erase(service);
     carry_out(on_gone(state_, service));
     unsaved_ = true;
 }

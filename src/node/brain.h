@@ -4,6 +4,8 @@
 //
 //   - Until what answered before a restart answers again, or cannot for now, new orders wait.
 //   - Orders are followed when they are no older than those followed last (desired.h).
+//   - A version that replaces another is what a restart brings up only once it has stood its trial;
+//     one under which the process ended twice is refused.
 //   - What must outlive a restart comes out as one text, to be on the disk before the rest is done.
 //
 // Owned by one thread. Never fails: what it cannot follow is among the troubles.
@@ -49,12 +51,16 @@ public:
 
     struct Input {
         std::vector<Finished> finished;
-        std::optional<api::Object> node;  // the latest that came
+        std::optional<api::Object> node;         // the latest that came
+        std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
     };
     Effects step(Input input, Instant now);
 
     // When step() has something to do without any input.
     Instant next() const;
+
+    // Services whose answers are of interest, about once a second: on trial, or in a roll-out.
+    std::vector<std::string> watched() const;
 
     json::Object status(const MailAccount& account, Instant now) const;
 
@@ -63,7 +69,9 @@ public:
 
 private:
     void take(Finished finished, Instant now);
-    void remember_active(Wish wish, const std::string& digest);
+    void remember_active(const std::string& service, const Slot& slot);
+    void judge_trials(Instant now);
+    void take_answers(const std::map<std::string, Answers>& answers, Instant now);
     void follow(const api::Object& node);
     void apply(Instant now);
     void forget(const std::string& service);
@@ -76,6 +84,8 @@ private:
     bool unapplied_ = false;           // they have not become wishes yet
     State state_;
     std::map<std::string, Running> running_;
+    std::map<std::string, Answers> answers_;  // by service, as they were reported last
+    Instant answers_reported_;
     std::set<std::string> recalled_;  // services that come up as they were before the restart
     bool changed_status_ = true;
     Instant next_report_;

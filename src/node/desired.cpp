@@ -150,10 +150,16 @@ std::string write_memory(const Memory& memory) {
     for (const auto& [service, list] : memory.refusals) {
         for (const Refusal& refusal : list) refusals.push_back(to_json(service, refusal));
     }
+    json::Array trials;
+    for (const auto& [service, trial] : memory.trials) {
+        trials.push_back(
+            {{"service", service}, {"digest", trial.digest}, {"starts", trial.starts}});
+    }
     return json::write(json::Object{{"version", kMemoryVersion},
                                     {"node", memory.node.json()},
                                     {"active", std::move(active)},
-                                    {"refusals", std::move(refusals)}}) +
+                                    {"refusals", std::move(refusals)},
+                                    {"trials", std::move(trials)}}) +
            "\n";
 }
 
@@ -177,6 +183,12 @@ Result<Memory> read_memory(std::string_view text) {
         std::vector<Refusal>& list = memory.refusals[service];
         Refusal refusal = HF_TRY(refusal_from(each));
         if (list.size() < kMaxRefusals) list.push_back(std::move(refusal));
+    }
+    for (const json::Value& each : items_of(value, "trials")) {
+        const std::string service = HF_TRY(json::need_string(each, "service"));
+        Trial& trial = memory.trials[service];
+        trial.digest = HF_TRY(json::need_string(each, "digest"));
+        trial.starts = json::get_int(each, "starts");
     }
     return memory;
 }

@@ -30,10 +30,21 @@ Result<Desired> read_desired(const api::Object& node);
 // Node that was made anew starts again.
 Status check_follows(const Desired& last, const Desired& next);
 
+// A version that was activated and has not stood its trial: the process may have ended by it.
+struct Trial {
+    std::string digest;
+    std::int64_t starts = 0;  // of the process, while it was on trial
+    friend bool operator==(const Trial&, const Trial&) = default;
+};
+
+// A version under which the process ended so often is refused.
+inline constexpr std::int64_t kTrialStartsMax = 2;
+
 struct Memory {
     api::Object node;                    // with the orders followed last
     std::map<std::string, Wish> active;  // what answered, as it was wished for; digest always set
     std::map<std::string, std::vector<Refusal>> refusals;  // by service
+    std::map<std::string, Trial> trials;                   // by service
 };
 
 std::string write_memory(const Memory& memory);

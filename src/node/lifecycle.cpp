@@ -86,8 +86,8 @@ Action run(State& state, Slot& slot, Step step) {
     action.service = slot.wish.service;
     action.step = step;
     action.run = slot.in_flight_run;
-    action.wish = slot.wish;
-    action.digest = slot.digest;
+    action.wish = slot.falling_back ? slot.previous : slot.wish;
+    action.digest = slot.falling_back ? slot.previous.digest : slot.digest;
     return action;
 }
 
@@ -153,6 +153,58 @@ Actions refuse(Slot& slot, Step step, const Status& why, Instant now) {
     return actions;
 }
 
+// The version of the wish answers from now on.
+void begin_trial(Slot& slot, Instant now) {
+    const bool replaces = !slot.active_digest.empty() && slot.active_digest != slot.digest;
+    if (replaces) {
+        // One that was itself on trial is nothing to go back to.
+        if (!slot.trial_ends) slot.previous = slot.active_wish;
+        slot.trial_ends = now + kTrialFor;
+    }
+    slot.active_digest = slot.digest;
+    slot.active_wish = slot.wish;
+    slot.active_wish.digest = slot.digest;
+}
+
+void end_trial(Slot& slot) {
+    slot.trial_ends.reset();
+    slot.previous = Wish();
+    slot.falling_back = false;
+}
+
+Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
+    slot.trial_ends.reset();
+    slot.falling_back = true;
+    slot.refusals.push_back(
+        {slot.active_digest, slot.wish.policy_version, slot.wish.device, Step::kActivate, why});
+    if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
+    set_condition(slot, {"Active", false, "RolledBack", std::string(why.message()), now});
+    return {event(slot, true, "RollingBack",
+                  fmt::format("{}; back to {}", why.message(), slot.previous.digest)),
+            report(slot), run(state, slot, Step::kPull)};
+}
+
+// A step on the way back ended.
+Actions go_on_back(State& state, Slot& slot, const Done& done, Instant now) {
+    slot.in_flight.reset();
+    if (!done.status.ok()) {
+        const std::string digest = slot.previous.digest;
+        end_trial(slot);
+        return {
+            event(slot, true, "RollBackFailed",
+                  fmt::format("{} cannot be brought up again: {}", digest, done.status.message()))};
+    }
+    if (done.step != Step::kActivate) {
+        return {run(state, slot, static_cast<Step>(static_cast<int>(done.step) + 1))};
+    }
+    slot.active_wish = slot.previous;
+    slot.active_digest = slot.previous.digest;
+    end_trial(slot);
+    set_ready(slot, now);
+    return {event(slot, false, "RolledBack", fmt::format("{} answers again", slot.active_digest)),
+            report(slot)};
+}
+
 // The step in flight succeeded: what comes next.
 Actions advance(State& state, Slot& slot, Instant now) {
     const Step step = *slot.in_flight;
@@ -162,7 +214,7 @@ Actions advance(State& state, Slot& slot, Instant now) {
     const bool news = !before || !before->truth || before->message != slot.digest;
     set_condition(slot, {done, true, done, slot.digest, now});
     if (step == Step::kActivate) {
-        slot.active_digest = slot.digest;
+        begin_trial(slot, now);
         slot.settled = true;
         slot.attempts = 0;
         set_ready(slot, now);
@@ -233,9 +285,11 @@ Actions on_done(State& state, const Done& done, Instant now) {
     if (slot.superseded) {
         slot.in_flight.reset();
         if (done.step == Step::kActivate && done.status.ok()) slot.active_digest = done.digest;
+        end_trial(slot);
         set_ready(slot, now);
         return {report(slot), run(state, slot, Step::kResolve)};
     }
+    if (slot.falling_back) return go_on_back(state, slot, done, now);
     if (done.status.ok()) {
         if (done.step == Step::kResolve) slot.digest = done.digest;
         return advance(state, slot, now);
@@ -245,9 +299,23 @@ Actions on_done(State& state, const Done& done, Instant now) {
     return refuse(slot, done.step, done.status, now);
 }
 
+Actions on_answers(State& state, const std::string& service, const Answers& answers, Instant now) {
+    const auto at = state.slots.find(service);
+    if (at == state.slots.end()) return {};
+    Slot& slot = at->second;
+    const bool bad = answers.failed >= kTrialFailures && answers.failed > answers.succeeded;
+    // A next version is on its way already, or there is nothing to go back to.
+    if (!bad || !slot.trial_ends || now >= *slot.trial_ends || slot.in_flight) return {};
+    return fall_back(state, slot,
+                     failed_precondition("[errors] {} failed {} of {} requests", slot.active_digest,
+                                         answers.failed, answers.failed + answers.succeeded),
+                     now);
+}
+
 Actions on_tick(State& state, Instant now) {
     Actions actions;
     for (auto& [service, slot] : state.slots) {
+        if (slot.trial_ends && *slot.trial_ends <= now) end_trial(slot);
         if (slot.in_flight || slot.settled || !slot.retry_at || *slot.retry_at > now) continue;
         slot.retry_at.reset();
         // From the start: what was missing may be there under another digest now.
@@ -259,7 +327,9 @@ Actions on_tick(State& state, Instant now) {
 std::optional<Instant> next_tick(const State& state) {
     std::optional<Instant> next;
     for (const auto& [service, slot] : state.slots) {
-        if (slot.retry_at && (!next || *slot.retry_at < *next)) next = slot.retry_at;
+        for (const std::optional<Instant>& at : {slot.retry_at, slot.trial_ends}) {
+            if (at && (!next || *at < *next)) next = at;
+        }
     }
     return next;
 }

@@ -5,7 +5,10 @@
 // One step of a service is in flight at a time. What answers now keeps answering until the next
 // version has passed every step; a version that was refused for good (not for want of network, disk
 // or memory) is remembered with the policy that refused it, and not tried again until either
-// changes. Everything the agent must do comes out as actions; see agent.h for the shell.
+// changes. A version that replaces another is on trial for kTrialFor: should it answer with errors,
+// the node goes back to the one before by itself, and refuses it from then on.
+//
+// Everything the agent must do comes out as actions; see agent.h for the shell.
 //
 // Pure. Times are handed in. A State belongs to one thread.
 
@@ -71,6 +74,18 @@ struct Refusal {
     Status why;
 };
 
+// A version on trial that failed so many requests, and more than it answered, is gone back from.
+inline constexpr Duration kTrialFor = std::chrono::seconds(60);
+inline constexpr std::uint64_t kTrialFailures = 5;
+
+// How a version has answered since it was activated.
+struct Answers {
+    std::uint64_t succeeded = 0;
+    std::uint64_t failed = 0;  // not by the caller's fault
+    std::int64_t p99_ms = 0;
+    friend bool operator==(const Answers&, const Answers&) = default;
+};
+
 // Names one run of a step, so that an answer which comes after the service went is not taken for
 // one of its successor.
 using RunId = Named<struct RunIdTag, std::uint64_t>;
@@ -83,6 +98,10 @@ struct Slot {
     bool superseded = false;    // the wish changed since the step in flight began
     std::string digest;         // what the wish resolved to; empty before
     std::string active_digest;  // what answers; empty when nothing does
+    Wish active_wish;           // by which it was wished for, with its digest
+    Wish previous;              // what answered before, while what answers is on trial
+    std::optional<Instant> trial_ends;
+    bool falling_back = false;  // the steps are run for `previous`
     bool settled = false;       // the wish is active or refused: nothing to do until it changes
     int attempts = 0;           // that failed for a passing reason since the wish or activation
     std::optional<Instant> retry_at;
@@ -128,7 +147,10 @@ struct Done {
 };
 Actions on_done(State& state, const Done& done, Instant now);
 
-// Starts what waited for its time.
+// How what answers has done since it does.
+Actions on_answers(State& state, const std::string& service, const Answers& answers, Instant now);
+
+// Starts what waited for its time, and ends trials.
 Actions on_tick(State& state, Instant now);
 
 // When on_tick() has something to do next.

@@ -68,6 +68,10 @@ TEST(Lifecycle, Script) {
             return show(state, on_wish(state, wish, now));
         }
         if (c.name == "gone") return show(state, on_gone(state, words[0]));
+        if (c.name == "answers") {  // service succeeded failed
+            const Answers answers{std::stoull(words[1]), std::stoull(words[2]), 0};
+            return show(state, on_answers(state, words[0], answers, now));
+        }
         if (c.name == "stale") {  // an answer to a run before the last
             const RunId run{state.last_run.value() - 1};
             const Done done{words[0], step_named(words[1]), run, {}, words[2]};

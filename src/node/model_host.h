@@ -4,10 +4,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "node/lifecycle.h"
 #include "runtime/model.h"
 
 namespace hf::node {
@@ -29,6 +31,9 @@ public:
     // From the return on, requests for the service get this model; those under way keep the one
     // they have. The service's address.
     virtual Result<std::string> activate(const Activation& activation) = 0;
+
+    // How the service's present version has answered since activate(); nothing when none does.
+    virtual std::optional<Answers> answers(const std::string& service) = 0;
 
     // The service answers no more. No effect when it did not.
     virtual void retire(const std::string& service) = 0;

@@ -12,7 +12,8 @@ json::Value condition(const Condition& of, std::int64_t generation) {
             {"lastTransitionTime", format_rfc3339(of.changed)}};
 }
 
-json::Value service_status(const std::string& service, const Slot& slot, const Running* running) {
+json::Value service_status(const std::string& service, const Slot& slot, const Running* running,
+                           const Answers* answers) {
     const std::size_t slash = service.find('/');
     json::Object status{{"namespace", service.substr(0, slash)},
                         {"name", service.substr(slash + 1)},
@@ -27,6 +28,11 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
         status["format"] = running->format;
         status["signer"] = running->signer;
         status["sizeBytes"] = static_cast<std::int64_t>(running->size_bytes);
+    }
+    if (answers) {
+        status["requests"] = static_cast<std::int64_t>(answers->succeeded + answers->failed);
+        status["errors"] = static_cast<std::int64_t>(answers->failed);
+        status["latencyP99Milliseconds"] = answers->p99_ms;
     }
     json::Array conditions;
     for (const Condition& each : slot.conditions) {
@@ -53,8 +59,10 @@ json::Object node_status(const Report& report, Instant now) {
     json::Array services;
     for (const auto& [service, slot] : report.state.slots) {
         const auto running = report.running.find(service);
+        const auto answers = report.answers.find(service);
         services.push_back(service_status(
-            service, slot, running == report.running.end() ? nullptr : &running->second));
+            service, slot, running == report.running.end() ? nullptr : &running->second,
+            answers == report.answers.end() ? nullptr : &answers->second));
     }
     status["services"] = std::move(services);
     const OutboxAccount& outbox = report.account.outbox;

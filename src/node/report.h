@@ -37,6 +37,7 @@ struct Report {
     const NodeFacts& facts;
     const State& state;
     const std::map<std::string, Running>& running;  // by service
+    const std::map<std::string, Answers>& answers;  // by service
     const MailAccount account;
     std::int64_t generation = 0;  // of the orders that are followed
 };

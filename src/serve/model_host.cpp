@@ -33,7 +33,10 @@ Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     const Duration start = clock_.monotonic();
     Result<std::vector<Tensor>> outputs = session->run(inputs);
     const Duration duration = clock_.monotonic() - start;
-    count(outputs.ok(), duration);
+    // Inputs that do not fit are the caller's fault, and say nothing of the model.
+    const bool misfit = outputs.status().code() == Code::kInvalidArgument;
+    if (misfit) count_refused();
+    if (!misfit) count(outputs.ok(), duration);
     give_back(std::move(session));
     if (!outputs.ok()) return outputs.status();
     return Inference{std::move(*outputs), duration};

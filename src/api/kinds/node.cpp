@@ -60,7 +60,11 @@ Field reported_service() {
          text("url", "Where it answers."), text("device", "What it was compiled for."),
          text("format", "Of the model's files."),
          text("signer", "Who signed the version that answers."),
-         integer("sizeBytes", "Of the version's files."), conditions()});
+         integer("sizeBytes", "Of the version's files."),
+         integer("requests", "That reached it since it answers; while it is watched."),
+         integer("errors", "Those of them that it failed."),
+         integer("latencyP99Milliseconds", "The 99th percentile of what they took."),
+         conditions()});
 }
 
 Field capacity() {

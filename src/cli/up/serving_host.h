@@ -19,6 +19,7 @@ public:
     void set_base_url(std::string url) { base_url_ = std::move(url); }
 
     Result<std::string> activate(const node::Activation& activation) override;
+    std::optional<node::Answers> answers(const std::string& service) override;
     void retire(const std::string& service) override;
 
     static std::string served_name(const std::string& service);

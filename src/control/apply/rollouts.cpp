@@ -73,6 +73,7 @@ Result<rollout::Observed> Rollouts::observe(const api::Object& object, const rol
     observed.rollout = object.uid();
     observed.spec = HF_TRY(rollout::spec_from(object.spec()));
     observed.nodes = observe_nodes(service, view.nodes);
+    observed.metrics = observe_metrics(service, view.nodes);
     if (observed.spec.from.empty()) {
         observed.spec.from =
             state.in_force ? state.in_force->from : present_digest(service, view.nodes);

@@ -1,6 +1,6 @@
 // Round: one round of the reconciler, without a thread: mirrors what there is, asks the pure
-// functions of reconcile/ and rollout/ what should be, writes what differs, and keeps the store in order.
-// reconciler.h runs it on a thread; the simulator in sim/ runs it in virtual time.
+// functions of reconcile/ and rollout/ what should be, writes what differs, and keeps the store in
+// order. reconciler.h runs it on a thread; the simulator in sim/ runs it in virtual time.
 //
 // A crash between any two of its writes leaves what the next round, of this server or another,
 // completes. Errors are those of the first write that failed; the next round tries again.

@@ -90,6 +90,23 @@ std::vector<NodeState> observe_nodes(const std::string& service, const Objects& 
     return states;
 }
 
+std::map<std::string, rollout::Metrics> observe_metrics(const std::string& service,
+                                                        const Objects& nodes) {
+    std::map<std::string, rollout::Metrics> metrics;
+    for (const auto& [name, node] : nodes) {
+        const json::Value* report = find_service(node.status(), service);
+        if (!report || lost_since(node)) continue;
+        const std::string digest(json::get_string(*report, "digest"));
+        if (digest.empty() || !json::find(*report, "requests")) continue;
+        rollout::Metrics& sum = metrics[digest];
+        sum.requests += json::get_int(*report, "requests");
+        sum.errors += json::get_int(*report, "errors");
+        sum.latency_p99_ms =
+            std::max(sum.latency_p99_ms, json::get_int(*report, "latencyP99Milliseconds"));
+    }
+    return metrics;
+}
+
 std::string present_digest(const std::string& service, const Objects& nodes) {
     std::map<std::string, int> counts;
     for (const auto& [name, node] : nodes) {

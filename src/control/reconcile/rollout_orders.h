@@ -15,6 +15,10 @@ namespace hf::control {
 // nothing of its order, or is lost, is unreachable since it was last heard.
 std::vector<rollout::NodeState> observe_nodes(const std::string& service, const Objects& nodes);
 
+// How each version answers, over the machines that report it, lost ones not counted.
+std::map<std::string, rollout::Metrics> observe_metrics(const std::string& service,
+                                                        const Objects& nodes);
+
 // The version that the service's machines have on record before a roll-out: that of most of them;
 // empty when there is none.
 std::string present_digest(const std::string& service, const Objects& nodes);
