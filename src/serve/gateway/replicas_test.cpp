@@ -139,8 +139,8 @@ Replica SilentReplica::replica() const {
     return replica_at(port_, node_);
 }
 
-RawReplica::RawReplica(std::string node, std::string answer)
-    : node_(std::move(node)), answer_(std::move(answer)) {
+RawReplica::RawReplica(std::string node, std::string answer, bool lingers)
+    : node_(std::move(node)), answer_(std::move(answer)), lingers_(lingers) {
     std::tie(socket_, port_) = listen_on_loopback(64);
     thread_ = std::thread([this] { serve(); });
 }
@@ -162,6 +162,7 @@ void RawReplica::serve() {
         std::array<char, 4096> request;
         static_cast<void>(::recv(peer, request.data(), request.size(), 0));
         static_cast<void>(::send(peer, answer_.data(), answer_.size(), MSG_NOSIGNAL));
+        if (lingers_) static_cast<void>(::recv(peer, request.data(), request.size(), 0));
         ::close(peer);
     }
 }

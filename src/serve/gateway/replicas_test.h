@@ -73,10 +73,11 @@ private:
     std::vector<int> waiting_;
 };
 
-// Reads what comes first, says always the same, and closes.
+// Reads what comes first, says always the same, and closes; when it `lingers`, only as soon as it
+// is asked again on the same connection. What keeps connections to it goes before it.
 class RawReplica final {
 public:
-    RawReplica(std::string node, std::string answer);
+    RawReplica(std::string node, std::string answer, bool lingers = false);
     ~RawReplica();
     RawReplica(const RawReplica&) = delete;
     RawReplica& operator=(const RawReplica&) = delete;
@@ -88,6 +89,7 @@ private:
 
     const std::string node_;
     const std::string answer_;
+    const bool lingers_;
     int socket_ = -1;
     std::uint16_t port_ = 0;
     std::thread thread_;
