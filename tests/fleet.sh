@@ -69,6 +69,7 @@ until_says '"name":"pump"' curl -sf "$gateway/v2/models/pump"
 expect 22 '404' curl -sSf "$gateway/v2/models/nothing"
 python3 "$tests/load.py" "$gateway/v2/models/pump" 4 >load.log 2>&1 &
 load=$!
+until_says 0 stat -c %s loading
 end 9 one
 until_says 'one +Unknown' hf get nodes
 until_says 'PartlyServing' hf get services

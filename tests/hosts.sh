@@ -83,6 +83,7 @@ expect 0 '' net berlin curl -sSfk https://10.77.0.11:8081/v2/health/live
 # A site is cut off under load: no request fails, the site goes on for its own people, and comes back.
 net ctl python3 "$tests/load.py" "$gateway/v2/models/pump" 4 >load.log 2>&1 &
 load=$!
+until_says 0 stat -c %s loading
 start=$(now)
 net ctl ip link set berlin down
 until_says 'berlin-3 +Unknown' hf get nodes

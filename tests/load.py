@@ -1,6 +1,6 @@
 """Asks a service for predictions, one after the other on several connections, until the file `stop` is there.
 
-load.py URL CONNECTIONS: prints "N answered, M failed, slowest S s" and what failed; exits with 1 when anything did.
+load.py URL CONNECTIONS: makes the file `loading` once the first is answered; prints "N answered, M failed, slowest S s" and what failed; exits with 1 when anything did.
 """
 
 import http.client
@@ -32,6 +32,8 @@ def main():
                 good, why = False, repr(error)
                 connection.close()
             with lock:
+                if good and not counts[0]:
+                    open('loading', 'w').close()
                 counts[0 if good else 1] += 1
                 slowest[0] = max(slowest[0], time.monotonic() - begin)
                 if not good and len(failures) < 5:

@@ -11,6 +11,7 @@
 
 #include "api/object.h"
 #include "base/status.h"
+#include "base/time.h"
 
 namespace hf::node {
 
@@ -43,8 +44,11 @@ public:
 
     virtual Status tell(const ServiceEvent& event) = 0;
 
-    // The node is alive. Cheap; about twice a second.
+    // The node is alive. Cheap; as often as heartbeat_every() says.
     virtual Status heartbeat() = 0;
+
+    // As the control plane last asked for; zero: it does not mind.
+    virtual Duration heartbeat_every() const { return Duration::zero(); }
 };
 
 }  // namespace hf::node

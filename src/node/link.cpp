@@ -100,6 +100,7 @@ void Link::run_link() {
         const Status sent = send(control_plane_, outgoing);
         if (!sent.ok()) note(Status(sent).context("the control plane"));
         lock.lock();
+        mail_.pace(control_plane_.heartbeat_every());
         mail_.settle(std::move(outgoing), sent);
     }
     if (!mail_.enlisted() || !mail_.has_status()) return;

@@ -75,7 +75,8 @@ Mail::Outgoing Mail::take(Instant now) {
 void Mail::settle(Outgoing outgoing, const Status& sent) {
     failures_ = sent.ok() ? 0 : failures_ + 1;
     if (!sent.ok()) reached_ = false;
-    patience_ = sent.ok() ? options_.heartbeat : link_pause(failures_, rng_);
+    const Duration every = every_ > Duration::zero() ? every_ : options_.heartbeat;
+    patience_ = sent.ok() ? every : link_pause(failures_, rng_);
     const bool again = !sent.ok() && !is_final(sent.code());
     if (outgoing.status) {
         if (again && !status_) status_.swap(outgoing.status);

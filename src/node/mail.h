@@ -51,6 +51,9 @@ public:
     void reached();
     bool enlisted() const { return enlisted_; }
 
+    // How often heartbeats go; zero: as in the options.
+    void pace(Duration every) { every_ = every; }
+
     // Whether something shall go now. When not: after patience(), whatever there is.
     bool ready() const;
     Duration patience() const { return patience_; }
@@ -77,6 +80,7 @@ private:
     bool enlisted_ = false;
     bool reached_ = false;  // since the last failure
     int failures_ = 0;      // in a row
+    Duration every_{};      // between heartbeats, as asked for
     Duration patience_;
 };
 

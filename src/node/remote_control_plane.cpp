@@ -1,11 +1,15 @@
 #include "node/remote_control_plane.h"
 
+#include <algorithm>
 #include <atomic>
 
 #include "api/client.h"
 
 namespace hf::node {
 namespace {
+
+// A server that asks for longer pauses gets this.
+constexpr Duration kHeartbeatMost = std::chrono::seconds(60);
 
 constexpr std::string_view kMergePatch = "application/merge-patch+json";
 
@@ -79,7 +83,15 @@ public:
                     {}});
     }
 
-    Status heartbeat() override { return ask({"POST", "/v1/node/heartbeat", "{}", {}}); }
+    Status heartbeat() override {
+        Status status;
+        const json::Value answer = ask({"POST", "/v1/node/heartbeat", "{}", {}}, status);
+        const std::int64_t most = kHeartbeatMost / std::chrono::milliseconds(1);
+        const std::int64_t next = json::get_int(answer, "nextMilliseconds");
+        every_ = std::chrono::milliseconds(std::clamp<std::int64_t>(next, 0, most));
+        return status;
+    }
+    Duration heartbeat_every() const override { return every_; }
 
 private:
     struct Line {
@@ -128,25 +140,34 @@ private:
         return json::parse(body, body.size()).context("what {} answers", options_.url);
     }
 
-    // On the telling thread.
     Status ask(const Call& request) {
-        HF_TRY(refresh(teller_));
-        const Status status = call(teller_, request).status();
+        Status status;
+        ask(request, status);
+        return status;
+    }
+
+    // On the telling thread.
+    json::Value ask(const Call& request, Status& status) {
+        status = refresh(teller_);
+        if (!status.ok()) return {};
+        Result<json::Value> answer = call(teller_, request);
+        status = answer.status();
         const bool broken =
             status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
         if (broken) {
             ++failures_;
             teller_.client.reset();
         }
-        return status;
+        return answer.ok() ? std::move(*answer) : json::Value();
     }
 
     const RemoteOptions options_;
     const std::string nodes_path_, node_path_;
     std::atomic<bool> stopping_{false};
     std::atomic<std::uint64_t> failures_{0};
-    Line watcher_;  // the thread's that follows
-    Line teller_;   // the other's
+    Duration every_{};  // between heartbeats, as the server asks; the telling thread's
+    Line watcher_;      // the thread's that follows
+    Line teller_;       // the other's
 };
 
 }  // namespace

@@ -84,8 +84,16 @@ private:
         }
         http::Router router;
         control::add_api_routes(router, *api_server_);
-        control::add_node_routes(router, *api_server_, *resources_,
-                                 [this](const std::string& node) { reconciler_->heard(node); });
+        control::add_node_routes(
+            router, *api_server_, *resources_,
+            [this](const std::string& node) { return reconciler_->heard(node); });
+        api_server_->set_on_node([this](const std::string& node, bool watches) {
+            if (watches) {
+                reconciler_->heard(node);
+            } else {
+                reconciler_->parted(node);
+            }
+        });
         control::add_admin_routes(router, {*api_server_, *resources_, *join_tokens_, *enrolment_});
         vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);

@@ -35,13 +35,26 @@ public:
         thread_.join();
     }
 
-    void heard(const std::string& node) override {
+    Duration heard(const std::string& node) override {
         const Duration now = resources_.clock().monotonic();
+        Duration every{};
         {
             const MutexLock lock(mutex_);
+            every = every_;
             heard_[node] = now;
-            if (!lost_.contains(node)) return;
+            parted_.erase(node);
+            if (!lost_.contains(node)) return every;
             lost_.erase(node);
+            news_ = true;
+        }
+        changed_.notify_all();
+        return every;
+    }
+
+    void parted(const std::string& node) override {
+        {
+            const MutexLock lock(mutex_);
+            parted_[node] = resources_.clock().monotonic();
             news_ = true;
         }
         changed_.notify_all();
@@ -64,9 +77,12 @@ private:
             news_ = false;
             std::map<std::string, Duration> heard;
             heard.swap(heard_);
+            std::map<std::string, Duration> parted;
+            parted.swap(parted_);
             const Duration begun = resources_.clock().monotonic();
             lock.unlock();
             for (const auto& [node, at] : heard) round_.heard(node, at);
+            for (const auto& [node, at] : parted) round_.parted(node, at);
             // What fails now is found again in the next round.
             note_trouble(round_.reconcile(begun));
             note_trouble(round_.maintain());
@@ -74,6 +90,7 @@ private:
             const Duration patience = round_.next(now) - now;
             lock.lock();
             lost_ = round_.lost();
+            every_ = round_.heartbeat_every();
             // Heard while the round went on, too late for it.
             for (const auto& [node, at] : heard_) news_ = news_ || lost_.contains(node);
             changed_.wait_for(lock, patience,
@@ -97,6 +114,8 @@ private:
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     bool news_ HF_GUARDED_BY(mutex_) = false;
     std::map<std::string, Duration> heard_ HF_GUARDED_BY(mutex_);  // since the last round began
+    std::map<std::string, Duration> parted_ HF_GUARDED_BY(mutex_);
+    Duration every_ HF_GUARDED_BY(mutex_) = kHeartbeatEvery;
     std::set<std::string> lost_ HF_GUARDED_BY(mutex_);  // machines whose next heartbeat is news
 
     std::thread thread_;

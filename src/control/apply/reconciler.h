@@ -34,8 +34,11 @@ public:
     static std::unique_ptr<Reconciler> start(resources::Resources& resources,
                                              ReconcilerOptions options);
 
-    // A heartbeat of that node came. From any thread.
-    virtual void heard(const std::string& node) = 0;
+    // A heartbeat of that node came: how long until the next one is due. From any thread.
+    virtual Duration heard(const std::string& node) = 0;
+
+    // The connection on which that node follows its orders ended. From any thread.
+    virtual void parted(const std::string& node) = 0;
 };
 
 }  // namespace hf::control

@@ -49,6 +49,7 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       changes_(resources, api::rollout_kind(), options.on_events),
       versions_(resources, write_),
       rollouts_({resources, write_, resolve_}),
+      node_term_(options.node_term),
       liveness_(options.node_term) {}
 
 Status Round::maintain() {
@@ -98,6 +99,10 @@ Status Round::reconcile(Duration now) {
 Result<bool> Round::judge_liveness(Duration now) {
     std::map<std::string, bool> known;
     for (const auto& [name, node] : nodes_.objects()) known[name] = api::is_true(node, "Ready");
+    const auto nodes = static_cast<std::int64_t>(known.size());
+    every_ =
+        std::max<Duration>(kHeartbeatEvery, std::chrono::seconds(1) * nodes / kHeartbeatsASecond);
+    liveness_.set_term(std::max(node_term_, 3 * every_));
     lost_.clear();
     for (const auto& [name, ready] : known) {
         if (!ready) lost_.insert(name);

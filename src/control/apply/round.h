@@ -24,6 +24,9 @@ namespace hf::control {
 // How long at most between two rounds: leases end and failed writes are tried again.
 inline constexpr Duration kRoundEvery = std::chrono::seconds(2);
 
+inline constexpr Duration kHeartbeatEvery = std::chrono::milliseconds(500);
+inline constexpr std::int64_t kHeartbeatsASecond = 500;
+
 struct RoundOptions {
     Resolve resolve;  // null: machines look models up themselves
     Duration node_term = kNodeTerm;
@@ -37,6 +40,10 @@ public:
 
     // A heartbeat of that node came at `at`, of the monotonic clock.
     void heard(const std::string& node, Duration at) { liveness_.heard(node, at); }
+    void parted(const std::string& node, Duration at) { liveness_.parted(node, at); }
+
+    // How often nodes shall be heard: that all together come kHeartbeatsASecond times at most.
+    Duration heartbeat_every() const { return every_; }
 
     // `now`, of the monotonic clock: no heartbeat before it is still to be told.
     Status reconcile(Duration now);
@@ -67,6 +74,8 @@ private:
     resources::Mirror changes_;  // Rollouts
     VersionRecorder versions_;
     Rollouts rollouts_;
+    const Duration node_term_;
+    Duration every_{};
     Liveness liveness_;
     std::set<std::string> lost_;
 };

@@ -8,6 +8,12 @@ void Liveness::heard(const std::string& node, Duration now) {
     heard_[node] = now;
 }
 
+void Liveness::parted(const std::string& node, Duration now) {
+    const auto at = heard_.find(node);
+    if (at == heard_.end()) return;
+    at->second = std::min(at->second, now - term_ + std::min(term_, kReconnectGrace));
+}
+
 std::vector<Liveness::Change> Liveness::update(const std::map<std::string, bool>& known,
                                                Duration now) {
     // Nobody could be heard while this was not running.

@@ -22,6 +22,7 @@ namespace hf::control {
 inline constexpr Duration kNodeTerm = std::chrono::milliseconds(1500);
 inline constexpr int kSilentPercentMax = 60;
 inline constexpr std::size_t kSilentCountMin = 4;  // of fewer machines, all may be lost
+inline constexpr Duration kReconnectGrace = std::chrono::seconds(1);
 inline constexpr Duration kStormPatience = std::chrono::seconds(5);
 
 class Liveness final {
@@ -29,6 +30,12 @@ public:
     explicit Liveness(Duration term = kNodeTerm) : term_(term) {}
 
     void heard(const std::string& node, Duration now);
+
+    // Its connection ended: it has kReconnectGrace to come again, whatever the term.
+    void parted(const std::string& node, Duration now);
+
+    // Of large fleets, which are heard less often.
+    void set_term(Duration term) { term_ = term; }
 
     struct Change {
         std::string node;

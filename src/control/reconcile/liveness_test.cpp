@@ -22,6 +22,18 @@ TEST(Liveness, LosesWhoIsSilentAndFindsWhoSpeaks) {
     EXPECT_EQ(liveness.update({{"a", false}}, 1800ms), (Changes{{"a", true}}));
 }
 
+TEST(Liveness, WhoseConnectionEndsHasAMomentToComeAgain) {
+    Liveness liveness(30s);
+    liveness.heard("a", 0ms);
+    liveness.heard("b", 0ms);
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 0ms), Changes{});
+    liveness.parted("a", 10s);
+    liveness.parted("b", 10s);
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 10900ms), Changes{});
+    liveness.heard("b", 10900ms);
+    EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 11001ms), (Changes{{"a", false}}));
+}
+
 TEST(Liveness, AServerThatHasJustStartedGivesAllATerm) {
     Liveness liveness(1500ms);
     EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 50s), Changes{});

@@ -41,6 +41,11 @@ public:
     // Lets watches notice their time. Called by the owner about once a second.
     void tick();
 
+    // Told when a node begins to watch its orders, and when that watch is gone; from any thread.
+    // Set once, before requests come.
+    using OnNode = std::function<void(const std::string& node, bool watches)>;
+    void set_on_node(OnNode on_node) { on_node_ = std::move(on_node); }
+
     // Ends the watches that this user has open: they were refused since.
     void end_watches(const std::string& user);
 
@@ -100,6 +105,7 @@ private:
 
     resources::Resources& resources_;
     Tokens& tokens_;
+    OnNode on_node_;
     Enrolment* const enrolment_;  // may be null
     const std::string version_;
     const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;

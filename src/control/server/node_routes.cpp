@@ -19,14 +19,16 @@ http::Response done() {
 class NodeRoutes final {
 public:
     NodeRoutes(ApiServer& api, resources::Resources& resources,
-               std::function<void(const std::string&)> on_heartbeat)
+               std::function<Duration(const std::string&)> on_heartbeat)
         : api_(api), resources_(resources), on_heartbeat_(std::move(on_heartbeat)) {}
 
     http::Response heartbeat(const http::Request& request) {
         const Result<std::string> node = caller(request);
         if (!node.ok()) return failure(node.status());
-        if (on_heartbeat_) on_heartbeat_(*node);
-        return done();
+        const Duration next = on_heartbeat_ ? on_heartbeat_(*node) : Duration::zero();
+        return json_answer(
+            200, json::Object{{"nextMilliseconds",
+                               static_cast<std::int64_t>(next / std::chrono::milliseconds(1))}});
     }
 
     http::Response event(const http::Request& request) {
@@ -84,13 +86,13 @@ private:
 
     ApiServer& api_;
     resources::Resources& resources_;
-    const std::function<void(const std::string&)> on_heartbeat_;
+    const std::function<Duration(const std::string&)> on_heartbeat_;
 };
 
 }  // namespace
 
 void add_node_routes(http::Router& router, ApiServer& api, resources::Resources& resources,
-                     std::function<void(const std::string&)> on_heartbeat) {
+                     std::function<Duration(const std::string&)> on_heartbeat) {
     const auto routes = std::make_shared<NodeRoutes>(api, resources, std::move(on_heartbeat));
     router.add("POST", "/v1/node/heartbeat",
                [routes](const http::Request& request) { return routes->heartbeat(request); });

@@ -1,6 +1,6 @@
 // What nodes say beside the verbs of the resource API, each as itself (client certificate):
 //
-//     POST /v1/node/heartbeat   it is alive                              204
+//     POST /v1/node/heartbeat   it is alive      {"nextMilliseconds"}: when to say so again
 //     POST /v1/node/events      {"service", "uid", "warning", "reason", "message"}: an Event about
 //     a
 //                               service that it is ordered to run        204
@@ -17,6 +17,6 @@
 namespace hf::control {
 
 void add_node_routes(http::Router& router, ApiServer& api, resources::Resources& resources,
-                     std::function<void(const std::string& node)> on_heartbeat);
+                     std::function<Duration(const std::string& node)> on_heartbeat);
 
 }  // namespace hf::control

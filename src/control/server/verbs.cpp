@@ -188,11 +188,18 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
         watches_.push_back({call.who.user, wakener});
     }
     auto watch = HF_TRY(resources_.watch(*call.kind, call.path.ns, options));
-    return std::make_shared<WatchStream>(
-        std::move(watch), std::move(wakener), resources_.clock(),
-        WatchStreamOptions{*call.kind, call.form,
-                           call.path.group.empty() ? "v1" : std::string(api::kApiVersion),
-                           is_yes(call.query("allowWatchBookmarks")), initial, life});
+    WatchStreamOptions stream{*call.kind,
+                              call.form,
+                              call.path.group.empty() ? "v1" : std::string(api::kApiVersion),
+                              is_yes(call.query("allowWatchBookmarks")),
+                              initial,
+                              life};
+    if (const auto node = node_name(call.who); node && on_node_) {
+        on_node_(*node, true);
+        stream.on_end = [told = on_node_, node = *node] { told(node, false); };
+    }
+    return std::make_shared<WatchStream>(std::move(watch), std::move(wakener), resources_.clock(),
+                                         std::move(stream));
 }
 
 http::Response ApiServer::watch(const Call& call) {

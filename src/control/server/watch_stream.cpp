@@ -31,6 +31,10 @@ WatchStream::WatchStream(std::unique_ptr<resources::ObjectWatch> watch,
       ends_at_(clock.monotonic() + options_.life),
       bookmark_at_(clock.monotonic() + kBookmarkInterval) {}
 
+WatchStream::~WatchStream() {
+    if (options_.on_end) options_.on_end();
+}
+
 std::optional<Bytes> WatchStream::next() {
     if (ended_ || wakener_->ended()) return std::nullopt;
     std::string out;

@@ -26,6 +26,7 @@ struct WatchStreamOptions {
     bool bookmarks = false;
     bool initial_events_end = false;  // a bookmark tells where what was there before ends
     Duration life;
+    std::function<void()> on_end = {};  // when the stream is gone, from any thread; may be null
 };
 
 // Where the store's "something happened" meets the HTTP loop's wake function, whichever is there
@@ -47,6 +48,7 @@ private:
 
 class WatchStream final : public http::BodyStream {
 public:
+    ~WatchStream() override;
     WatchStream(std::unique_ptr<resources::ObjectWatch> watch, std::shared_ptr<Wakener> wakener,
                 env::Clock& clock, WatchStreamOptions options);
 
