@@ -1,30 +1,15 @@
 #include "node/desired.h"
 
-#include "base/text.h"
+#include "base/json_lists.h"
 
 namespace hf::node {
 namespace {
 
 constexpr std::int64_t kMemoryVersion = 1;
 
-std::vector<std::string> texts(const json::Value& value, std::string_view key) {
-    std::vector<std::string> found;
-    const json::Array* items = json::find_array(value, key);
-    for (const json::Value& item : items ? *items : json::Array()) {
-        if (item.is_string()) found.emplace_back(json::as_view(item.get_string()));
-    }
-    return found;
-}
-
-const json::Array& items_of(const json::Value& value, std::string_view key) {
-    static const json::Array kNone;
-    const json::Array* found = json::find_array(value, key);
-    return found ? *found : kNone;
-}
-
 // The policy of that name among the orders.
 void take_policy(Wish& wish, const json::Value& spec) {
-    for (const json::Value& policy : items_of(spec, "trustPolicies")) {
+    for (const json::Value& policy : json::items_of(spec, "trustPolicies")) {
         if (json::get_string(policy, "name") != wish.policy) continue;
         wish.policy_version = fmt::format("{}/{}", json::get_string(policy, "uid"),
                                           json::get_int(policy, "generation"));
@@ -47,8 +32,8 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     wish.digest = std::string(json::get_string(order, "digest"));
     wish.device = std::string(json::get_string(order, "device", "auto"));
     wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
-    wish.jurisdictions = texts(order, "jurisdictions");
-    wish.forbidden = texts(order, "forbiddenJurisdictions");
+    wish.jurisdictions = json::strings_of(order, "jurisdictions");
+    wish.forbidden = json::strings_of(order, "forbiddenJurisdictions");
     take_policy(wish, spec);
     return wish;
 }
@@ -86,8 +71,8 @@ Result<Wish> wish_from(const json::Value& value) {
     wish.policy = std::string(json::get_string(value, "policy"));
     wish.policy_version = std::string(json::get_string(value, "policyVersion"));
     wish.policy_text = std::string(json::get_string(value, "policyText"));
-    wish.jurisdictions = texts(value, "jurisdictions");
-    wish.forbidden = texts(value, "forbidden");
+    wish.jurisdictions = json::strings_of(value, "jurisdictions");
+    wish.forbidden = json::strings_of(value, "forbidden");
     return wish;
 }
 
@@ -123,7 +108,7 @@ Result<Desired> read_desired(const api::Object& node) {
     desired.uid = std::string(node.uid());
     desired.generation = node.generation();
     std::size_t index = 0;
-    for (const json::Value& order : items_of(node.spec(), "services")) {
+    for (const json::Value& order : json::items_of(node.spec(), "services")) {
         Wish wish = HF_TRY(read_wish(order, node.spec())
                                .context("node {}: spec.services[{}]", node.name(), index++));
         const std::string service = wish.service;
@@ -173,18 +158,18 @@ Result<Memory> read_memory(std::string_view text) {
     const json::Value* node = json::find(value, "node");
     if (!node) return invalid_argument("there is no node in it");
     memory.node = HF_TRY(api::Object::from_json(*node));
-    for (const json::Value& each : items_of(value, "active")) {
+    for (const json::Value& each : json::items_of(value, "active")) {
         Wish wish = HF_TRY(wish_from(each));
         const std::string service = wish.service;
         memory.active.insert_or_assign(service, std::move(wish));
     }
-    for (const json::Value& each : items_of(value, "refusals")) {
+    for (const json::Value& each : json::items_of(value, "refusals")) {
         const std::string service = HF_TRY(json::need_string(each, "service"));
         std::vector<Refusal>& list = memory.refusals[service];
         Refusal refusal = HF_TRY(refusal_from(each));
         if (list.size() < kMaxRefusals) list.push_back(std::move(refusal));
     }
-    for (const json::Value& each : items_of(value, "trials")) {
+    for (const json::Value& each : json::items_of(value, "trials")) {
         const std::string service = HF_TRY(json::need_string(each, "service"));
         Trial& trial = memory.trials[service];
         trial.digest = HF_TRY(json::need_string(each, "digest"));

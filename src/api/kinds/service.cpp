@@ -76,7 +76,7 @@ const Kind& service_kind() {
                  integer("epoch", "Grows each time that its replicas move."),
                  integer("wantedReplicas", "How many shall run."),
                  integer("readyReplicas", "How many answer."),
-                 list("replicas", "Where each replica runs.", replica()).between(0, 1'000'000),
+                 list("replicas", "Where each replica runs; the first hundred.", replica()),
                  text("device", "What it was compiled for."), conditions()})},
         {{"Model", "spec.model", "Which model."},
          {"Ready", "status.conditions[type=Ready].status", "Whether the wanted version answers."},

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/conditions.h"
+#include "base/json_lists.h"
 #include "cli/up/serving_host.h"
 
 namespace hf::cli {
@@ -12,21 +13,6 @@ namespace {
 
 using serve::gateway::Replica;
 using serve::gateway::Route;
-
-std::vector<std::string> texts(const json::Value& value, std::string_view key) {
-    std::vector<std::string> found;
-    const json::Array* items = json::find_array(value, key);
-    for (const json::Value& item : items ? *items : json::Array()) {
-        if (item.is_string()) found.emplace_back(json::as_view(item.get_string()));
-    }
-    return found;
-}
-
-const json::Array& services_in(const json::Value& part) {
-    static const json::Array kNone;
-    const json::Array* found = json::find_array(part, "services");
-    return found ? *found : kNone;
-}
 
 std::string service_of(const json::Value& entry) {
     return fmt::format("{}/{}", json::get_string(entry, "namespace"),
@@ -49,12 +35,12 @@ bool is_ready(const json::Value& report) {
 void add_replicas(const api::Object& node, const Objects& sites,
                   std::map<std::string, Route>& routes) {
     std::map<std::string, std::int64_t> ordered;
-    for (const json::Value& order : services_in(node.spec())) {
+    for (const json::Value& order : json::items_of(node.spec(), "services")) {
         ordered[service_of(order)] = json::get_int(order, "epoch");
     }
     const std::string site(json::get_string(node.spec(), "site"));
     const auto place = sites.find(site);
-    for (const json::Value& report : services_in(node.status())) {
+    for (const json::Value& report : json::items_of(node.status(), "services")) {
         const auto route = routes.find(service_of(report));
         const auto order = ordered.find(service_of(report));
         const std::int64_t epoch = json::get_int(report, "epoch");
@@ -83,8 +69,8 @@ std::vector<Route> gateway_routes(const Objects& services, const Objects& nodes,
         Route& route = routes[key];
         route.service = ServingHost::served_name(key);
         if (const json::Value* placement = json::find(service.spec(), "placement")) {
-            route.residency.allowed = texts(*placement, "jurisdictions");
-            route.residency.forbidden = texts(*placement, "forbiddenJurisdictions");
+            route.residency.allowed = json::strings_of(*placement, "jurisdictions");
+            route.residency.forbidden = json::strings_of(*placement, "forbiddenJurisdictions");
         }
     }
     for (const auto& [name, node] : nodes) add_replicas(node, sites, routes);

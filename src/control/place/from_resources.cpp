@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/conditions.h"
+#include "base/json_lists.h"
 
 namespace hf::control::place {
 namespace {
@@ -16,15 +17,6 @@ const json::Value& part(const json::Value& value, std::string_view key) {
     static const json::Value kNull;
     const json::Value* found = json::find(value, key);
     return found ? *found : kNull;
-}
-
-std::vector<std::string> texts(const json::Value& value, std::string_view key) {
-    std::vector<std::string> result;
-    const json::Array* items = json::find_array(value, key);
-    for (const json::Value& item : items ? *items : json::Array()) {
-        if (item.is_string()) result.emplace_back(json::as_view(item.get_string()));
-    }
-    return result;
 }
 
 Duration milliseconds(const json::Value& value, std::string_view key) {
@@ -75,10 +67,10 @@ Service service_from(const api::Object& object) {
     service.demand = demand_from(part(object.spec(), "resources"));
     service.replicas = json::get_int(object.spec(), "replicas", 1);
     service.priority = static_cast<int>(json::get_int(placement, "priority"));
-    service.residency.allowed = texts(placement, "jurisdictions");
-    service.residency.forbidden = texts(placement, "forbiddenJurisdictions");
-    service.device_kinds = texts(placement, "deviceKinds");
-    service.pinned = texts(placement, "nodes");
+    service.residency.allowed = json::strings_of(placement, "jurisdictions");
+    service.residency.forbidden = json::strings_of(placement, "forbiddenJurisdictions");
+    service.device_kinds = json::strings_of(placement, "deviceKinds");
+    service.pinned = json::strings_of(placement, "nodes");
     service.latency_max = milliseconds(placement, "latencyMilliseconds");
     service.domain_max = json::get_int(placement, "maxPerDomain");
     service.node_max = json::get_int(placement, "maxPerNode", 1);

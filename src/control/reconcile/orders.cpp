@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/json_lists.h"
 #include "control/place/from_resources.h"
 
 namespace hf::control {
@@ -17,12 +18,6 @@ struct Seat {
     std::string node;
     friend auto operator<=>(const Seat&, const Seat&) = default;
 };
-
-const json::Array& items_of(const json::Value& value, std::string_view key) {
-    static const json::Array kNone;
-    const json::Array* found = json::find_array(value, key);
-    return found ? *found : kNone;
-}
 
 std::string service_of(const json::Value& order) {
     return fmt::format("{}/{}", json::get_string(order, "namespace"),
@@ -38,7 +33,7 @@ std::vector<api::Object> values_of(const Objects& objects) {
 std::map<Seat, json::Value> present_orders(const Objects& nodes) {
     std::map<Seat, json::Value> present;
     for (const auto& [name, node] : nodes) {
-        for (const json::Value& order : items_of(node.spec(), "services")) {
+        for (const json::Value& order : json::items_of(node.spec(), "services")) {
             present.emplace(Seat{service_of(order), name}, order);
         }
     }
@@ -63,10 +58,6 @@ std::map<Seat, std::set<int>> seats_of(const place::Plan& plan) {
         }
     }
     return seats;
-}
-
-json::Value list_or_nothing(const json::Value& placement, std::string_view key) {
-    return items_of(placement, key);
 }
 
 struct OrderParts {
@@ -109,7 +100,7 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
     }
     if (const json::Value* placement = json::find(spec, "placement")) {
         for (std::string_view key : {"jurisdictions", "forbiddenJurisdictions"}) {
-            json::Value list = list_or_nothing(*placement, key);
+            json::Value list = json::items_of(*placement, key);
             if (!list.get_array().empty()) order[key] = std::move(list);
         }
     }
@@ -173,8 +164,8 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
     for (const auto& [name, node] : cluster.nodes) {
         json::Array services = std::move(wanted[name]);
         json::Array policies = policies_for(services, cluster.policies);
-        const bool same = items_of(node.spec(), "services") == services &&
-                          items_of(node.spec(), "trustPolicies") == policies;
+        const bool same = json::items_of(node.spec(), "services") == services &&
+                          json::items_of(node.spec(), "trustPolicies") == policies;
         if (!same) orders.nodes.push_back({name, std::move(services), std::move(policies)});
     }
     return orders;

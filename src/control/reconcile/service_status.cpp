@@ -193,10 +193,10 @@ api::Object with_status(const api::Object& service, const place::ServicePlan& pl
     json::Array replicas;
     std::int64_t observed = 0;
     for (const Part& part : parts) {
-        replicas.push_back(replica_of(part));
+        if (replicas.size() < kReplicasListed) replicas.push_back(replica_of(part));
         const std::int64_t seen =
             part.report ? json::get_int(*part.report, "observedGeneration") : 0;
-        observed = replicas.size() == 1 ? seen : std::min(observed, seen);
+        observed = &part == &parts.front() ? seen : std::min(observed, seen);
     }
     status["replicas"] = std::move(replicas);
     status["wantedReplicas"] = plan.wanted;

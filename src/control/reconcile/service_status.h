@@ -15,6 +15,10 @@
 
 namespace hf::control {
 
+// Of more replicas the status tells how many there are, not each: it is written whenever one of
+// them changes.
+inline constexpr std::size_t kReplicasListed = 100;
+
 // The Service with the status that it should have: `service` itself when nothing changes.
 api::Object with_status(const api::Object& service, const place::ServicePlan& plan,
                         const Objects& nodes, Instant now);

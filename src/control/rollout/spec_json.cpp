@@ -1,16 +1,11 @@
 // RolloutSpec from and to the resource's spec.
 
 #include "api/object.h"
+#include "base/json_lists.h"
 #include "control/rollout/spec.h"
 
 namespace hf::control::rollout {
 namespace {
-
-const json::Array& items(const json::Value& value, std::string_view key) {
-    static const json::Array kNone;
-    const json::Array* found = json::find_array(value, key);
-    return found ? *found : kNone;
-}
 
 const json::Value& part(const json::Value& value, std::string_view key) {
     static const json::Value kNull;
@@ -65,8 +60,8 @@ Result<Window> window_from(const json::Value& value) {
     const auto bounded = [&](std::string_view key, std::int64_t fallback) {
         return static_cast<int>(std::clamp(json::get_int(value, key, fallback), -kOut, kOut));
     };
-    if (!items(value, "days").empty()) window.days = 0;
-    for (const json::Value& day : items(value, "days")) {
+    if (!json::items_of(value, "days").empty()) window.days = 0;
+    for (const json::Value& day : json::items_of(value, "days")) {
         const std::string_view name =
             day.is_string() ? json::as_view(day.get_string()) : std::string_view();
         const std::optional<int> known = day_named(name);
@@ -82,7 +77,7 @@ Result<Window> window_from(const json::Value& value) {
 
 std::vector<Word> words_from(const json::Value& value, std::string_view key) {
     std::vector<Word> words;
-    for (const json::Value& item : items(value, key)) {
+    for (const json::Value& item : json::items_of(value, key)) {
         Word word{text(item, "stage"), text(item, "by")};
         words.push_back(std::move(word));
     }
@@ -187,14 +182,14 @@ Result<RolloutSpec> spec_from(const json::Value& value) {
     spec.model = text(value, "model");
     spec.digest = text(value, "digest");
     spec.from = text(value, "fromDigest");
-    for (const json::Value& item : items(value, "stages")) {
+    for (const json::Value& item : json::items_of(value, "stages")) {
         Stage stage = HF_TRY(stage_from(item).context("stages[{}]", spec.stages.size()));
         spec.stages.push_back(std::move(stage));
     }
     spec.abort = abort_from(part(value, "abort"));
     spec.budget = HF_TRY(share_from(value, "disruptionBudget"));
     spec.gates = gates_from(part(value, "gates"));
-    for (const json::Value& item : items(value, "windows")) {
+    for (const json::Value& item : json::items_of(value, "windows")) {
         const Window window = HF_TRY(window_from(item).context("windows[{}]", spec.windows.size()));
         spec.windows.push_back(window);
     }
