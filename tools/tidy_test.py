@@ -108,6 +108,12 @@ class Mutexes(unittest.TestCase):
         self.assertEqual(rules_of('void f() {\n    Mutex mutex;\n}\n'), [])
 
 
+class Scripts(unittest.TestCase):
+    def test_a_pipe_does_not_end_in_a_quiet_grep(self):
+        self.assertEqual(len(list(tidy.check_script('ldd x | grep -q lib && y\n'))), 1)
+        self.assertEqual(list(tidy.check_script('a || grep -q b file\nldd x | grep lib >/dev/null\n')), [])
+
+
 class Layers(unittest.TestCase):
     MAP = '0 base pure - | fmt | x\n1 env effect base | - | x\n1 obs effect base | - | x\n'
 

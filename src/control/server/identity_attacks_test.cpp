@@ -195,7 +195,9 @@ TEST_F(IdentityAttacks, A54OfManyAtOnceExactlyOneUsesAToken) {
     clock_.advance(hours(25));
     JoinOffer thrice;
     thrice.uses = 3;
-    for (const auto& [offer, wanted] : {std::pair(JoinOffer(), 1), std::pair(thrice, 3)}) {
+    for (const auto& each : {std::pair(JoinOffer(), 1), std::pair(thrice, 3)}) {
+        const JoinOffer& offer = each.first;
+        const int wanted = each.second;
         const std::string contested = token(offer);
         std::vector<std::string> outcomes(8);
         std::vector<std::thread> threads;
