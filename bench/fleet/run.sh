@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# ./dev bench fleet [--agents N]: one control plane and N machines with TLS connections of their own on this machine's
+# loopback: memory an idle machine, how soon a change reaches all, how a storm of reconnecting machines is taken, and a
+# roll-out in four stages. Wants Python's cryptography. Times include the simulated machines' own work on the same cores.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+agents=1000
+[ "${1:-}" != --agents ] || agents=$2
+holdfast=$PWD/build/${HF_PRESET:-release}/holdfast
+bench=$PWD/bench/fleet
+python3 -c 'import cryptography' 2>/dev/null || { echo "bench fleet: pip install cryptography"; exit 1; }
+files=$(ulimit -n)
+[ "$files" -gt $((2 * agents + 300)) ] || { echo "bench fleet: $files open files are allowed: at most $(((files - 300) / 2)) agents"; exit 1; }
+work=$(mktemp -d)
+cd "$work"
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+pause() { read -rt 0.1 <> <(:) || true; }
+hf() { "$holdfast" "$@" --kubeconfig server/kubeconfig; }
+start() {
+    : >server.log
+    "$holdfast" server --data server --listen "127.0.0.1:$1" --gateway none >server.log 2>&1 &
+    server=$!
+    for _ in $(seq 600); do grep -q 'is up at' server.log && break; pause; done
+    url=$(grep -oE 'https://[0-9.:]+' server.log)
+}
+memory() { awk '/VmRSS/ {print $2}' "/proc/$server/status"; }
+load() { cut -d' ' -f1 /proc/loadavg; }
+await() {
+    local begin=$SECONDS
+    until hf get "$2" 2>/dev/null | grep -E "$1" >/dev/null; do
+        [ $((SECONDS - begin)) -lt 600 ] || { echo "waited in vain for $1"; hf get "$2" | tail; tail -5 server.log; exit 1; }
+        pause
+    done
+}
+start 0
+for _ in $(seq $(((agents + 999) / 1000))); do hf token create --uses 1000 2>/dev/null; done >tokens
+empty=$(memory)
+coproc fleet { python3 "$bench/agents.py" "$url" server/pki/root.pem tokens "$agents" 2>agents.log; }
+say() { echo "$1" >&"${fleet[1]}"; }
+hear() { read -r answer <&"${fleet[0]}"; echo "$answer"; }
+
+say join
+echo "join      $(hear)"
+pause
+echo "memory    $(((($(memory) - empty)) / agents)) KiB of the server a connected machine ($(memory) KiB in all, $empty without)"
+cat >service.yaml <<YAML
+apiVersion: holdfast.dev/v1
+kind: Service
+metadata: {name: pump}
+spec: {model: "pump@sha256:$(printf '1%.0s' $(seq 64))", replicas: $agents, resources: {cpuMilli: 1, memoryMebibytes: 1}}
+YAML
+say "orders $agents"
+hf apply -f service.yaml >/dev/null
+echo "change    $(hear)"
+await "pump .* $agents " services
+
+say connected
+port=${url##*:}
+kill -9 "$server"
+start "$port"
+echo "storm     $(hear)"
+
+cat >rollout.yaml <<YAML
+apiVersion: holdfast.dev/v1
+kind: Rollout
+metadata: {name: next}
+spec:
+  service: pump
+  digest: sha256:$(printf '2%.0s' $(seq 64))
+  stages:
+  - {name: canary, limit: {count: 10}}
+  - {name: tenth, limit: {percent: 10}, maxParallel: 10000}
+  - {name: half, limit: {percent: 50}, maxParallel: 10000}
+  - {name: rest, maxParallel: 10000}
+YAML
+begin=$(date +%s.%N)
+hf apply -f rollout.yaml >/dev/null
+await 'next .*Succeeded' rollouts
+echo "roll-out  four stages in $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s"
+echo "machine   $(nproc) cores, load $(load), $agents agents, $(date -u +%F)"
+say end
