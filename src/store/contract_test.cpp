@@ -32,9 +32,9 @@ protected:
                 GTEST_SKIP() << "etcd is not installed (Debian package etcd-server)";
             }
             etcd_ = std::make_unique<testing::EtcdCluster>();
-            store_ = open_etcd_store({parse_etcd_address(etcd_->url()).value(), {}, {}, {}},
-                                     real_clock_)
-                         .value();
+            store_ =
+                open_etcd_store({parse_etcd_address(etcd_->url()).value(), {}, {}, {}}, real_clock_)
+                    .value();
         } else {
             store_ = open_sqlite_store(folder_ / "store.db", clock_).value();
         }

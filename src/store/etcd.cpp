@@ -245,8 +245,7 @@ private:
         const Revision to = cache_.revision();
         etcd::Members::Stream stream;
         stream.path = "/v3/watch";
-        stream.body =
-            etcd::watch_request(prefix_, std::max(start.after, start.missed_to), true);
+        stream.body = etcd::watch_request(prefix_, std::max(start.after, start.missed_to), true);
         stream.line = [&](std::string_view line) -> Status {
             etcd::WatchMessage message = HF_TRY(etcd::parse_watch(line, prefix_));
             if (message.compacted) return out_of_range("history was compacted; list again");

@@ -2,7 +2,8 @@
 // v3 API, which SQLite and memory implement too. contract_test.cpp is the suite that all pass.
 //
 // Every write that changes something gets the next revision, starting at 1 (a later one where
-// others write to the same etcd); all its key changes share it. Keys are byte strings ordered bytewise. Old revisions are kept until compact().
+// others write to the same etcd); all its key changes share it. Keys are byte strings ordered
+// bytewise. Old revisions are kept until compact().
 //
 // Thread-safety: all methods from any thread. Errors: ABORTED when a compare fails, OUT_OF_RANGE
 // for a revision that is compacted or in the future, RESOURCE_EXHAUSTED (disk full, value too

@@ -27,7 +27,7 @@ public:
     struct Start {
         std::string prefix;
         std::vector<Event> missed;  // what happened between the watch's revision and now
-        Revision now;                // events up to here are not queued any more
+        Revision now;               // events up to here are not queued any more
         std::function<void()> on_events;
     };
     std::unique_ptr<Watch> open(Start start);

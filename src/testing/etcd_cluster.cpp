@@ -100,8 +100,8 @@ std::string EtcdCluster::url() const {
 }
 
 std::string EtcdCluster::log_path(std::size_t member) const {
-    return folder_ / ("log" + std::to_string(member) + "." +
-                      std::to_string(members_[member].starts));
+    return folder_ /
+           ("log" + std::to_string(member) + "." + std::to_string(members_[member].starts));
 }
 
 void EtcdCluster::start(std::size_t member) {
@@ -163,12 +163,11 @@ void EtcdCluster::restart(std::size_t member) {
 std::size_t EtcdCluster::leader() const {
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (members_[i].pid < 0) continue;
-        const std::string command = "curl -s -m 2 http://" + endpoint(i) +
-                                    "/metrics | grep -c '^etcd_server_is_leader 1'";
+        const std::string command =
+            "curl -s -m 2 http://" + endpoint(i) + "/metrics | grep -c '^etcd_server_is_leader 1'";
         FILE* const pipe = ::popen(command.c_str(), "r");
         std::array<char, 16> line{};
-        const bool leads =
-            pipe && std::fgets(line.data(), line.size(), pipe) && line[0] == '1';
+        const bool leads = pipe && std::fgets(line.data(), line.size(), pipe) && line[0] == '1';
         if (pipe) ::pclose(pipe);
         if (leads) return i;
     }

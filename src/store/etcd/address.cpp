@@ -34,12 +34,11 @@ Result<std::string> prefix_of(std::string_view path) {
     while (path.starts_with('/')) path.remove_prefix(1);
     while (path.ends_with('/')) path.remove_suffix(1);
     if (path.empty()) return std::string(kDefaultPrefix);
-    const bool good = path.size() <= kMaxEtcdPrefixBytes &&
-                      std::all_of(path.begin(), path.end(), [](char c) {
-                          return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                 (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-                                 c == '/';
-                      });
+    const bool good =
+        path.size() <= kMaxEtcdPrefixBytes && std::all_of(path.begin(), path.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '-' || c == '_' || c == '.' || c == '/';
+        });
     if (!good) {
         return invalid_argument(
             "the prefix '{}': want up to {} letters, digits and any of '-', '_', '.', '/'",
@@ -67,8 +66,7 @@ Result<EtcdAddress> parse_etcd_address(std::string_view text) {
     EtcdAddress address;
     for (std::string_view endpoint : split(text.substr(0, slash), ',')) {
         HF_TRY(check_endpoint(endpoint));
-        const auto known =
-            std::find(address.endpoints.begin(), address.endpoints.end(), endpoint);
+        const auto known = std::find(address.endpoints.begin(), address.endpoints.end(), endpoint);
         if (known != address.endpoints.end()) {
             return invalid_argument("the member '{}' is named twice", endpoint);
         }

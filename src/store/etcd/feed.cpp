@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::string_view kRange = "/v3/kv/range";
 constexpr int kLoadTriesMax = 5;
+constexpr int kBackwardsMax = 4;  // probes in a row
 constexpr Duration kRetryPause = std::chrono::milliseconds(200);
 
 json::Object probe_request(const std::string& prefix) {
@@ -193,6 +194,7 @@ void Feed::probe() {
 }
 
 void Feed::look() {
+    const Revision before = cache_.revision();
     const Result<json::Value> answer = members_.read(kRange, probe_request(prefix_));
     if (!answer.ok()) {
         if (answer.status().code() == Code::kUnavailable) missed();
@@ -201,8 +203,10 @@ void Feed::look() {
     reached();
     const Revision now = ours(header_revision(*answer));
     const Revision seen = cache_.revision();
-    if (now < seen) {
-        // etcd has been put back to an older state; what we hold is of a future that is not.
+    // Once may be a stale read of etcd 3.4; for longer, etcd has been put back to an older state,
+    // and what is held here is of a future that does not come.
+    backwards_ = now < before ? backwards_ + 1 : 0;
+    if (backwards_ >= kBackwardsMax) {
         reload_ = true;
         cut_ = true;
     }

@@ -73,6 +73,7 @@ private:
     // The probe's thread's.
     Duration even_since_{};  // when the watch was last seen not to lag
     Duration compared_{};
+    int backwards_ = 0;  // probes in a row that showed an older store than the one held
 
     Mutex mutex_;
     ConditionVariable stop_;

@@ -107,10 +107,9 @@ std::vector<std::size_t> Members::order() {
     const std::size_t count = rests_until_.size();
     std::vector<std::size_t> order;
     for (std::size_t i = 0; i < count; ++i) order.push_back((first_ + i) % count);
-    std::stable_partition(order.begin(), order.end(),
-                          [&](std::size_t member) HF_REQUIRES(mutex_) {
-                              return rests_until_[member] <= now;
-                          });
+    std::stable_partition(order.begin(), order.end(), [&](std::size_t member) HF_REQUIRES(mutex_) {
+        return rests_until_[member] <= now;
+    });
     return order;
 }
 
@@ -138,8 +137,7 @@ Result<json::Value> Members::ask(std::size_t member, const Question& question, b
     give_back(std::move(client));
     const std::string_view body = as_text(response->body);
     if (response->status >= 300) {
-        return refusal(response->status, body)
-            .context("etcd at {}", options_.endpoints[member]);
+        return refusal(response->status, body).context("etcd at {}", options_.endpoints[member]);
     }
     return json::parse(body, kMaxAnswerBytes).context("etcd at {}", options_.endpoints[member]);
 }

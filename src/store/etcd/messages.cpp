@@ -139,8 +139,7 @@ json::Object transaction_request(const Transaction& transaction, std::string_vie
     json::Array compares, success, failure;
     for (const Compare& compare : transaction.compares) {
         // "Must not exist" is revision 0 for both; see theirs().
-        const std::int64_t modified =
-            compare.modified == Revision{} ? 0 : theirs(compare.modified);
+        const std::int64_t modified = compare.modified == Revision{} ? 0 : theirs(compare.modified);
         compares.push_back(json::Object{{"target", "MOD"},
                                         {"result", "EQUAL"},
                                         {"key", encoded(full(prefix, compare.key))},
@@ -148,8 +147,7 @@ json::Object transaction_request(const Transaction& transaction, std::string_vie
         failure.push_back(range_of(prefix, compare.key));
     }
     for (const Put& put : transaction.puts) {
-        json::Object fields{{"key", encoded(full(prefix, put.key))},
-                            {"value", encoded(put.value)}};
+        json::Object fields{{"key", encoded(full(prefix, put.key))}, {"value", encoded(put.value)}};
         if (put.lease != LeaseId{}) fields["lease"] = fmt::to_string(put.lease.value());
         success.push_back(json::Object{{"request_put", std::move(fields)}});
     }
