@@ -15,6 +15,7 @@ Status run(World& world, const Arguments& arguments) {
     options.api = HF_TRY(parse_listen("listen", arguments.get("listen")));
     options.hosts = arguments.all("host");
     options.trust_domain = arguments.get("trust-domain");
+    options.store = store_choice(arguments.get("store"), arguments);
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -39,7 +40,7 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command server_command() {
-    return {
+    Command command{
         "server",
         "Runs the control plane: resources, enrolment of machines, models, placement",
         {},
@@ -48,10 +49,17 @@ Command server_command() {
           "127.0.0.1:8443"},
          {"--host", "a name or address that they call it by; may be given again", "NAME", "", true},
          {"--trust-domain", "what its machines' names begin with; made up unless given", "NAME"},
-         {"--for", "stop by itself after so many seconds", "SECONDS"}},
+         {"--for", "stop by itself after so many seconds", "SECONDS"},
+         {"--store",
+          "where resources are kept: sqlite:PATH, or an etcd for several servers; in "
+          "the data folder unless given",
+          "URL"}},
         {"holdfast server",
-         "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example"},
+         "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example",
+         "holdfast server --store etcd://127.0.0.1:2379"},
         run};
+    for (Option& option : store_tls_options()) command.options.push_back(std::move(option));
+    return command;
 }
 
 }  // namespace hf::cli

@@ -6,9 +6,13 @@
 
 #include "api/kinds.h"
 #include "base/mutex.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
 #include "cli/up/identity.h"
+#include "control/apply/fenced_store.h"
+#include "control/apply/leadership.h"
+#include "control/apply/presence.h"
 #include "control/apply/reconciler.h"
 #include "control/server/admin_routes.h"
 #include "control/server/api_server.h"
@@ -16,7 +20,6 @@
 #include "control/server/model_access.h"
 #include "control/server/node_routes.h"
 #include "resources/bootstrap.h"
-#include "store/sqlite.h"
 #include "vault/registry_server.h"
 
 namespace hf::cli {
@@ -37,18 +40,26 @@ public:
         }
         stop_.notify_all();
         if (ticker_.joinable()) ticker_.join();
+        // Nobody asks any more, then nobody decides any more, then another may lead.
+        api_.reset();
+        presence_.reset();
+        {
+            const MutexLock lock(mutex_);
+            woken_ = nullptr;
+        }
+        reconciler_.reset();
+        leadership_.reset();
     }
 
     Status start() {
         HF_TRY(world_.files.create_directories(options_.data));
-        store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
+        StoreChoice choice = options_.store;
+        if (choice.url.empty()) choice.url = "sqlite:" + options_.data + "/store.db";
+        store_ = HF_TRY(open_store(world_, choice));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
-        control::ReconcilerOptions reconciler;
-        reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
-        reconciler.on_trouble = teller(world_, "reconciler");
-        reconciler_ = control::Reconciler::start(*resources_, std::move(reconciler));
+        HF_TRY(start_deciding(choice.is_etcd()));
         return start_api();
     }
 
@@ -56,7 +67,10 @@ public:
     std::string api_url() const override {
         return url_of("https", options_.api.address, api_->port());
     }
-    void heard(const std::string& node) override { reconciler_->heard(node); }
+    void heard(const std::string& node) override {
+        reconciler_->heard(node);
+        if (presence_) presence_->heard(node);
+    }
 
     void drain() override {
         // What is left on the API are watches, which clients take up again elsewhere or later.
@@ -64,6 +78,54 @@ public:
     }
 
 private:
+    // What this server does when it leads, and how it comes to.
+    Status start_deciding(bool shared) {
+        const std::string name = HF_TRY(server_name());
+        control::LeadershipOptions leadership;
+        leadership.name = name;
+        leadership.on_change = [this, shared](bool leads) {
+            if (shared) {
+                world_.note(leads ? "this server leads now\n" : "this server leads no longer\n");
+            }
+            const MutexLock lock(mutex_);
+            if (woken_) woken_->look();
+        };
+        leadership_ = control::Leadership::start(*store_, world_.clock, std::move(leadership));
+        fenced_ = std::make_unique<control::FencedStore>(*store_,
+                                                         [this] { return leadership_->fence(); });
+        deciding_ = std::make_unique<resources::Resources>(*fenced_, world_.clock, world_.entropy);
+        control::ReconcilerOptions reconciler;
+        reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
+        reconciler.on_trouble = teller(world_, "reconciler");
+        reconciler.leads = [this] { return leadership_->leads(); };
+        if (shared) {
+            reconciler.server = name;
+            presence_ = control::Presence::start(*store_, world_.clock, name);
+        }
+        reconciler_ = control::Reconciler::start(*deciding_, std::move(reconciler));
+        const MutexLock lock(mutex_);
+        woken_ = reconciler_.get();
+        return {};
+    }
+
+    // Made at the first start, and kept: a server that comes back takes up what was its own.
+    Result<std::string> server_name() {
+        constexpr std::size_t kIdBytes = 8;
+        constexpr std::uint64_t kMaxIdBytes = 64;
+        const std::string path = options_.data + "/server-id";
+        if (world_.files.exists(path)) {
+            const Bytes kept = HF_TRY(world_.files.read(path, kMaxIdBytes));
+            const std::string name(trim(as_text(kept)));
+            if (from_hex(name).ok() && name.size() == 2 * kIdBytes) return name;
+            return failed_precondition("{} is not what Holdfast wrote there; remove it", path);
+        }
+        Bytes random(kIdBytes);
+        world_.entropy.fill(random);
+        std::string name = to_hex(random);
+        HF_TRY(world_.files.write(path, as_bytes(name + "\n")));
+        return name;
+    }
+
     Status start_api() {
         ApiIdentity identity = HF_TRY(load_api_identity(
             world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
@@ -71,7 +133,7 @@ private:
         http::Router router;
         control::add_api_routes(router, *api_server_);
         control::add_node_routes(router, *api_server_, *resources_,
-                                 [this](const std::string& node) { reconciler_->heard(node); });
+                                 [this](const std::string& node) { heard(node); });
         control::add_admin_routes(router, {*api_server_, *resources_, *join_tokens_, *enrolment_});
         vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);
@@ -140,6 +202,10 @@ private:
     ControlOptions options_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<resources::Resources> resources_;
+    std::unique_ptr<control::Leadership> leadership_;
+    std::unique_ptr<control::FencedStore> fenced_;
+    std::unique_ptr<resources::Resources> deciding_;  // over the fenced store
+    std::unique_ptr<control::Presence> presence_;     // where servers share the store
     std::unique_ptr<control::Reconciler> reconciler_;
     std::unique_ptr<control::Tokens> tokens_;
     std::unique_ptr<control::JoinTokens> join_tokens_;
@@ -151,6 +217,7 @@ private:
     Mutex mutex_;
     ConditionVariable stop_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    control::Reconciler* woken_ HF_GUARDED_BY(mutex_) = nullptr;  // when the lead changes
     std::thread ticker_;
 };
 

@@ -1,7 +1,9 @@
 // ControlHost: the control plane of `holdfast up` and `holdfast server` over one data folder:
 // store, resource API, reconciler.
 //
-//     store.db                  the resources (store/sqlite.h); one process at a time has it
+//     store.db                  the resources (store/sqlite.h); one process at a time has it;
+//                               not with a store of its own (etcd), which servers share
+//     server-id                 the name of this server among those that share a store
 //     pki/, keys/, kubeconfig   see identity.h
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
@@ -13,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/store_choice.h"
 #include "cli/world.h"
 #include "http/server.h"
 #include "resources/resources.h"
@@ -25,6 +28,7 @@ struct ControlOptions {
     http::ServerOptions api;         // its TLS is made here
     std::vector<std::string> hosts;  // what clients call this machine, beside its address
     std::string trust_domain;        // for the first start; empty: one is made up
+    StoreChoice store;               // without a URL: store.db in the folder
 };
 
 class ControlHost {

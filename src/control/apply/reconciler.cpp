@@ -7,7 +7,10 @@
 
 #include "api/conditions.h"
 #include "base/mutex.h"
+#include "control/apply/presence.h"
+#include "control/apply/removals.h"
 #include "control/apply/versions.h"
+#include "control/apply/waker.h"
 #include "control/reconcile/service_status.h"
 #include "resources/mirror.h"
 
@@ -41,10 +44,12 @@ public:
     RealReconciler(resources::Resources& resources, ReconcilerOptions options)
         : resources_(resources),
           options_(std::move(options)),
-          sites_(resources, api::site_kind(), waker()),
-          nodes_(resources, api::node_kind(), waker()),
-          services_(resources, api::service_kind(), waker()),
-          policies_(resources, api::trust_policy_kind(), waker()),
+          sites_(resources, api::site_kind(), waker_.callback()),
+          nodes_(resources, api::node_kind(), waker_.callback()),
+          services_(resources, api::service_kind(), waker_.callback()),
+          policies_(resources, api::trust_policy_kind(), waker_.callback()),
+          elsewhere_(resources.store(), options_.server, waker_.callback()),
+          removals_(resources.store()),
           versions_(resources, as_reconciler()),
           liveness_(options_.node_term) {}
 
@@ -62,6 +67,15 @@ public:
         }
         changed_.notify_all();
         thread_.join();
+        waker_.close();
+    }
+
+    void look() override {
+        {
+            const MutexLock lock(mutex_);
+            news_ = true;
+        }
+        changed_.notify_all();
     }
 
     void heard(const std::string& node) override {
@@ -77,25 +91,12 @@ public:
     }
 
 private:
-    std::function<void()> waker() {
-        return [this] {
-            {
-                const MutexLock lock(mutex_);
-                news_ = true;
-            }
-            changed_.notify_all();
-        };
-    }
-
     void run() {
         MutexLock lock(mutex_);
         while (!stopping_) {
             news_ = false;
             lock.unlock();
-            // What fails now is found again in the next round.
-            note_trouble(reconcile());
-            note_trouble(resources_.store().expire_leases());
-            note_trouble(resources_.maintain());
+            if (leads()) round();
             lock.lock();
             const Duration now = resources_.clock().monotonic();
             const Duration patience = std::min(kRound, liveness_.next(now) - now);
@@ -104,7 +105,21 @@ private:
         }
     }
 
+    bool leads() const { return !options_.leads || options_.leads(); }
+
+    // What fails now is found again in the next round.
+    void round() {
+        note_trouble(reconcile());
+        const Result<bool> removed = removals_.any();
+        note_trouble(removed.status());
+        if (removed.ok() && *removed) resources_.expect_garbage();
+        note_trouble(resources_.store().expire_leases());
+        note_trouble(resources_.maintain());
+    }
+
     void note_trouble(const Status& trouble) {
+        // Another server leads now, and sees to it.
+        if (trouble.code() == Code::kFailedPrecondition && !leads()) return;
         if (trouble.ok() || trouble == last_trouble_) return;
         last_trouble_ = trouble;
         if (options_.on_trouble) options_.on_trouble(trouble);
@@ -134,9 +149,13 @@ private:
     Result<bool> judge_liveness() {
         std::map<std::string, bool> known;
         for (const auto& [name, node] : nodes_.objects()) known[name] = api::is_true(node, "Ready");
+        std::set<std::string> elsewhere;
+        if (!options_.server.empty()) elsewhere = HF_TRY(elsewhere_.update());
         std::vector<Liveness::Change> changes;
         {
             const MutexLock lock(mutex_);
+            const Duration now = resources_.clock().monotonic();
+            for (const std::string& node : elsewhere) liveness_.heard(node, now);
             changes = liveness_.update(known, resources_.clock().monotonic());
             // Those whose next heartbeat is news; the others' are only counted.
             lost_.clear();
@@ -240,11 +259,15 @@ private:
     Status last_trouble_;
     const resources::WriteOptions write_ = as_reconciler();
 
+    Waker waker_{[this] { look(); }};
+
     // The thread's.
     resources::Mirror sites_;
     resources::Mirror nodes_;
     resources::Mirror services_;
     resources::Mirror policies_;
+    HeardElsewhere elsewhere_;
+    Removals removals_;
     VersionRecorder versions_;
 
     Mutex mutex_;

@@ -88,8 +88,8 @@ TEST_F(Etcd, OneOfEightContendersWinsEachOf300Rounds) {
         for (int i = 0; i < 8; ++i) {
             threads.emplace_back([&, i] {
                 const std::string value = fmt::format("{}/{}", round, i);
-                const auto done =
-                    stores[static_cast<std::size_t>(i)]->commit({{{"key", at}}, {{"key", value, {}}}, {}});
+                const auto done = stores[static_cast<std::size_t>(i)]->commit(
+                    {{{"key", at}}, {{"key", value, {}}}, {}});
                 winners += done.ok();
                 losers += done.status().code() == Code::kAborted;
             });
@@ -164,8 +164,8 @@ private:
             const int next = fresh ? 1 : std::stoi(now->value) + 1;
             const Revision at = fresh ? Revision{} : now->modified;
             const Duration begun = clock.monotonic();
-            const Result<Revision> done = store.commit(
-                {{{key(writer), at}}, {{key(writer), std::to_string(next), {}}}, {}});
+            const Result<Revision> done =
+                store.commit({{{key(writer), at}}, {{key(writer), std::to_string(next), {}}}, {}});
             const MutexLock lock(mutex_);
             longest_ = std::max(longest_, clock.monotonic() - begun);
             if (done.ok()) acknowledged_[writer][*done] = next;

@@ -38,13 +38,14 @@ TEST(EtcdAddress, RefusesTheRest) {
 TEST(EtcdMessages, AskInTheirWords) {
     const Transaction transaction{
         {{"a", Revision{4}}, {"b", Revision{0}}}, {{"a", "1", LeaseId{7}}}, {"c"}};
-    EXPECT_EQ(json::write(transaction_request(transaction, kPrefix)),
-              R"({"compare":[{"target":"MOD","result":"EQUAL","key":"L3AvYQ==","mod_revision":"5"},)"
-              R"({"target":"MOD","result":"EQUAL","key":"L3AvYg==","mod_revision":"0"}],)"
-              R"("success":[{"request_put":{"key":"L3AvYQ==","value":"MQ==","lease":"7"}},)"
-              R"({"request_delete_range":{"key":"L3AvYw=="}}],)"
-              R"("failure":[{"request_range":{"key":"L3AvYQ=="}},)"
-              R"({"request_range":{"key":"L3AvYg=="}}]})");
+    EXPECT_EQ(
+        json::write(transaction_request(transaction, kPrefix)),
+        R"({"compare":[{"target":"MOD","result":"EQUAL","key":"L3AvYQ==","mod_revision":"5"},)"
+        R"({"target":"MOD","result":"EQUAL","key":"L3AvYg==","mod_revision":"0"}],)"
+        R"("success":[{"request_put":{"key":"L3AvYQ==","value":"MQ==","lease":"7"}},)"
+        R"({"request_delete_range":{"key":"L3AvYw=="}}],)"
+        R"("failure":[{"request_range":{"key":"L3AvYQ=="}},)"
+        R"({"request_range":{"key":"L3AvYg=="}}]})");
     EXPECT_EQ(json::write(watch_request(kPrefix, Revision{0}, false)),
               R"({"create_request":{"key":"L3Av","range_end":"L3Aw","start_revision":"2",)"
               R"("progress_notify":true}})");
@@ -67,9 +68,9 @@ TEST(EtcdMessages, AnswersThatAreNoneAreRefused) {
         const json::Value answer = json::parse(text).value();
         EXPECT_EQ(parse_range(answer, kPrefix).status().code(), Code::kDataLoss) << text;
     }
-    for (const std::string_view text : {"", "x", "{}", R"({"error":{"message":"gone"}})",
-                                        R"({"result":{"events":[{}]}})",
-                                        R"({"result":{"events":[{"kv":{"key":"L3E="}}]}})"}) {
+    for (const std::string_view text :
+         {"", "x", "{}", R"({"error":{"message":"gone"}})", R"({"result":{"events":[{}]}})",
+          R"({"result":{"events":[{"kv":{"key":"L3E="}}]}})"}) {
         EXPECT_FALSE(parse_watch(text, kPrefix).ok()) << text;
     }
 }
