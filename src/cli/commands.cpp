@@ -37,6 +37,7 @@ const std::vector<Command>& all_commands() {
         scan_command(),
         push_command(),
         pull_command(),
+        store_migrate_command(),
         vault_list_command(),
         vault_check_command(),
         vault_gc_command(),

@@ -33,10 +33,10 @@ bool StoreChoice::is_etcd() const {
 }
 
 std::vector<Option> store_tls_options() {
-    return {{"--store-ca", "the authority of etcd's certificates; needed beyond this machine",
-             "FILE"},
-            {"--store-cert", "the certificate that etcd knows this program by", "FILE"},
-            {"--store-key", "its key", "FILE"}};
+    return {
+        {"--store-ca", "the authority of etcd's certificates; needed beyond this machine", "FILE"},
+        {"--store-cert", "the certificate that etcd knows this program by", "FILE"},
+        {"--store-key", "its key", "FILE"}};
 }
 
 StoreChoice store_choice(std::string url, const Arguments& arguments) {
@@ -51,8 +51,8 @@ Result<std::unique_ptr<store::Store>> open_store(World& world, const StoreChoice
             "'{}' names no store; want sqlite:PATH or etcd://HOST:PORT[,HOST:PORT...][/PREFIX]",
             choice.url);
     }
-    const bool certificates = !choice.ca_file.empty() || !choice.certificate_file.empty() ||
-                              !choice.key_file.empty();
+    const bool certificates =
+        !choice.ca_file.empty() || !choice.certificate_file.empty() || !choice.key_file.empty();
     if (certificates) {
         return invalid_argument("--store-ca, --store-cert and --store-key are for etcd:// only");
     }

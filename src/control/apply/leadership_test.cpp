@@ -141,11 +141,9 @@ TEST(FencedStore, ADeposedLeaderChangesNothing) {
     EXPECT_EQ(fenced.commit({{{"k", first}}, {{"k", "2", {}}}, {}}).status().code(),
               Code::kFailedPrecondition);
     ASSERT_TRUE(store->commit({{}, {}, {std::string(kLeaderKey)}}).ok());
-    EXPECT_EQ(fenced.commit({{}, {{"k", "2", {}}}, {}}).status().code(),
-              Code::kFailedPrecondition);
+    EXPECT_EQ(fenced.commit({{}, {{"k", "2", {}}}, {}}).status().code(), Code::kFailedPrecondition);
     fence.reset();
-    EXPECT_EQ(fenced.commit({{}, {{"k", "2", {}}}, {}}).status().code(),
-              Code::kFailedPrecondition);
+    EXPECT_EQ(fenced.commit({{}, {{"k", "2", {}}}, {}}).status().code(), Code::kFailedPrecondition);
     EXPECT_EQ(fenced.compact(first).code(), Code::kFailedPrecondition);
     EXPECT_EQ(store->get("k")->value, "1");
 }

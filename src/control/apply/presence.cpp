@@ -63,8 +63,10 @@ private:
     Status beat() {
         if (lease_) {
             const Status kept = store_.keep_alive(*lease_);
-            if (kept.code() == Code::kNotFound) lease_.reset();
-            else HF_TRY(kept);
+            if (kept.code() == Code::kNotFound)
+                lease_.reset();
+            else
+                HF_TRY(kept);
         }
         const std::map<std::string, HeardBy> seen = HF_TRY(read_heard(store_));
         PresenceTable::Changes changes;
