@@ -78,6 +78,13 @@ case $target in
     plan_file) compile_plans ;;
     delta_apply) make_deltas ;;
     delta_make) for start in $(seq 20); do { printf '\377\177'; seq "$start" 900; seq "$((start / 2))" 3 1500; } >"$folder/$start"; done ;;
+    registry_protocol)
+        d=sha256:$(printf '1%.0s' $(seq 64))
+        for path in '' _catalog pump/tags/list a/b/manifests/v1 "a/b/manifests/$d" "p/blobs/$d" "p/referrers/$d" "p/deltas/$d/$d" \
+            p/blobs/uploads/; do
+            printf '%s\nbytes=3-9\ntext/html, */*;q=1\n2\na' "$path" >"$folder/$(md5sum <<<"$path" | cut -d' ' -f1)"
+        done
+        ;;
     passes) for start in $(seq 40); do seq "$start" 7 "$((start * 9 + 60))" | tr -d '\n' >"$folder/$start"; done ;;
     *) echo "seeds.sh: no fuzz target '$target'" >&2; exit 2 ;;
 esac

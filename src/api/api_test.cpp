@@ -19,6 +19,15 @@ std::string error_of(const Status& status) {
     return status.to_string() + "\n";
 }
 
+Labels labels_of(const Object& object) {
+    Labels labels;
+    const json::Object* found = json::find_object(object.metadata(), "labels");
+    for (const auto& label : found ? *found : json::Object()) {
+        labels[std::string(label.key())] = object.label(label.key());
+    }
+    return labels;
+}
+
 // Two JSON values in the input, on one line each.
 Result<std::pair<json::Value, json::Value>> two_values(const std::string& input) {
     const std::size_t end = input.find('\n');
@@ -96,6 +105,9 @@ TEST(Selector, Text) {
             for (std::string_view line : split(trim(command.input), '\n')) {
                 if (command.name == "labels") {
                     const Result<LabelSelector> selector = LabelSelector::parse(line);
+                    if (selector.ok()) {
+                        EXPECT_EQ(selector->matches(labels_of(object)), selector->matches(object));
+                    }
                     out += !selector.ok()              ? error_of(selector.status())
                            : selector->matches(object) ? "matches\n"
                                                        : "does not match\n";

@@ -8,9 +8,11 @@ namespace hf::api {
 
 const std::vector<const Kind*>& all_kinds() {
     static const std::vector<const Kind*> kKinds{
-        &site_kind(),          &node_kind(),         &model_kind(),
-        &model_version_kind(), &service_kind(),      &trust_policy_kind(),
-        &role_kind(),          &role_binding_kind(), &service_account_kind(),
+        &site_kind(),         &node_kind(),
+        &model_kind(),        &model_version_kind(),
+        &service_kind(),      &rollout_kind(),
+        &trust_policy_kind(), &role_kind(),
+        &role_binding_kind(), &service_account_kind(),
         &event_kind(),
     };
     return kKinds;

@@ -35,6 +35,7 @@ const Kind& node_kind();
 const Kind& model_kind();
 const Kind& model_version_kind();
 const Kind& service_kind();
+const Kind& rollout_kind();
 const Kind& trust_policy_kind();
 const Kind& role_kind();
 const Kind& role_binding_kind();

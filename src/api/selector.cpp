@@ -98,21 +98,30 @@ Result<LabelSelector> LabelSelector::parse(std::string_view text) {
     return selector;
 }
 
+bool LabelSelector::meets(const Requirement& want, bool has, std::string_view value) {
+    const auto is_listed = [&] {
+        return std::find(want.values.begin(), want.values.end(), value) != want.values.end();
+    };
+    switch (want.op) {
+        case Operator::kExists: return has;
+        case Operator::kNotExists: return !has;
+        case Operator::kIn: return has && is_listed();
+        case Operator::kNotIn: return !has || !is_listed();
+    }
+    return false;
+}
+
 bool LabelSelector::matches(const Object& object) const {
+    const json::Object* labels = json::find_object(object.metadata(), "labels");
     return std::all_of(requirements_.begin(), requirements_.end(), [&](const Requirement& want) {
-        const json::Object* labels = json::find_object(object.metadata(), "labels");
-        const bool has = labels && labels->contains(want.key);
-        const auto is_listed = [&] {
-            return std::find(want.values.begin(), want.values.end(), object.label(want.key)) !=
-                   want.values.end();
-        };
-        switch (want.op) {
-            case Operator::kExists: return has;
-            case Operator::kNotExists: return !has;
-            case Operator::kIn: return has && is_listed();
-            case Operator::kNotIn: return !has || !is_listed();
-        }
-        return false;
+        return meets(want, labels && labels->contains(want.key), object.label(want.key));
+    });
+}
+
+bool LabelSelector::matches(const Labels& labels) const {
+    return std::all_of(requirements_.begin(), requirements_.end(), [&](const Requirement& want) {
+        const auto at = labels.find(want.key);
+        return at == labels.end() ? meets(want, false, {}) : meets(want, true, at->second);
     });
 }
 

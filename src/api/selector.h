@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,8 @@ namespace hf::api {
 
 inline constexpr std::size_t kMaxSelectorBytes = 8u << 10;
 
+using Labels = std::map<std::string, std::string, std::less<>>;
+
 class LabelSelector final {
 public:
     LabelSelector() = default;  // selects all
@@ -21,6 +25,7 @@ public:
     static Result<LabelSelector> parse(std::string_view text);
 
     bool matches(const Object& object) const;
+    bool matches(const Labels& labels) const;
     bool selects_all() const { return requirements_.empty(); }
 
 private:
@@ -31,6 +36,8 @@ private:
         std::vector<std::string> values;
     };
     static Result<Requirement> parse_requirement(std::string_view text);
+    // Whether a label that is there or not, and reads `value`, is as asked.
+    static bool meets(const Requirement& want, bool has, std::string_view value);
 
     std::vector<Requirement> requirements_;
 };

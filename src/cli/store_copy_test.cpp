@@ -85,9 +85,9 @@ TEST(StoreCopy, GoesToEtcdAndBack) {
     testing::RealClock clock;
     testing::EtcdCluster cluster;
     const auto from = store::open_sqlite_store(folder / "a.db", clock).value();
-    const auto etcd =
-        store::open_etcd_store({store::parse_etcd_address(cluster.url()).value(), {}, {}, {}}, clock)
-            .value();
+    const auto etcd = store::open_etcd_store(
+                          {store::parse_etcd_address(cluster.url()).value(), {}, {}, {}}, clock)
+                          .value();
     const auto back = store::open_sqlite_store(folder / "b.db", clock).value();
     fill(*from, 700);
     ASSERT_TRUE(copy_store(*from, *etcd, nullptr).ok());

@@ -26,9 +26,7 @@ Result<std::unique_ptr<vault::Vault>> open_vault(World& world, const Arguments& 
 }
 
 Result<RegistryAccess> open_registry(World& world, const vault::Reference& reference,
-                                     bool plain_http) {
-    vault::RegistryOptions options;
-    options.plain_http = plain_http;
+                                     vault::RegistryOptions options) {
     options.docker_config = HF_TRY(read_docker_config(world));
     RegistryAccess access;
     access.client = HF_TRY(http::Client::create({}));

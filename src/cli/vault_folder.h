@@ -16,12 +16,12 @@ namespace hf::cli {
 Result<std::unique_ptr<vault::Vault>> open_vault(World& world, const Arguments& arguments);
 
 // A registry with the client and the login that it needs ($DOCKER_CONFIG/config.json, or
-// ~/.docker/config.json). REQUIRES: reference.registry is not empty.
+// ~/.docker/config.json, put into `options`). REQUIRES: reference.registry is not empty.
 struct RegistryAccess {
     std::unique_ptr<http::Client> client;
     std::unique_ptr<vault::Registry> registry;
 };
 Result<RegistryAccess> open_registry(World& world, const vault::Reference& reference,
-                                     bool plain_http);
+                                     vault::RegistryOptions options);
 
 }  // namespace hf::cli

@@ -35,16 +35,19 @@ Result<SpiffeId> SpiffeId::parse(std::string_view text) {
         return invalid_argument("'{}' is no SPIFFE ID: want spiffe://TRUST-DOMAIN/PATH", text);
     }
     const SpiffeId id(text);
-    if (!is_domain(id.trust_domain())) {
-        return invalid_argument("'{}' is no trust domain: want lower-case letters, digits, . - _",
-                                id.trust_domain());
-    }
+    HF_TRY(check_trust_domain(id.trust_domain()));
     if (id.path().empty()) return id;
     for (const std::string_view segment : split(id.path().substr(1), '/')) {
         if (is_segment(segment)) continue;
         return invalid_argument("'{}' cannot be part of a SPIFFE ID's path", segment);
     }
     return id;
+}
+
+Status SpiffeId::check_trust_domain(std::string_view text) {
+    if (is_domain(text)) return {};
+    return invalid_argument("'{}' is no trust domain: want lower-case letters, digits, . - _",
+                            text);
 }
 
 std::string_view SpiffeId::trust_domain() const {

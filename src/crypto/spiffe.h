@@ -17,6 +17,9 @@ public:
     // segments in letters, digits and those signs, none of them "." or ".."; nothing else.
     static Result<SpiffeId> parse(std::string_view text);
 
+    // Whether the text alone is a trust domain.
+    static Status check_trust_domain(std::string_view text);
+
     const std::string& text() const { return text_; }
     std::string_view trust_domain() const;
     std::string_view path() const;  // with its first slash; may be empty

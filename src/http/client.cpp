@@ -283,11 +283,11 @@ private:
 
     Status shake_hands(Link& link, const Hop& hop) {
         SSL* const ssl = link.transport.ssl();
-        HF_TRY(expect_host(ssl, hop.url.host));
+        if (options_.server_uri.empty()) HF_TRY(expect_host(ssl, hop.url.host));
         link.transport.expires_after(options_.connect_timeout);
         const ErrorCode error =
             wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
-        if (!error) return {};
+        if (!error) return check_server_uri(ssl, options_.server_uri).context("{}", hop.name());
         const long verdict = SSL_get_verify_result(ssl);
         if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
             return unauthenticated(

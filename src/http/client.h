@@ -34,6 +34,10 @@ struct ClientOptions {
     // this SHA-256 (of its DER) and signed, by way of the others, a certificate for that host. No
     // other authority counts then: neither the system's nor `ca_pem`.
     std::optional<Digest> pinned_ca_sha256;
+
+    // When set, a server is believed by its identity and not by its host: its certificate must come
+    // from `ca_pem` alone and have this as its only URI (SPIFFE X509-SVID standard, section 5).
+    std::string server_uri;
 };
 
 struct ClientRequest {

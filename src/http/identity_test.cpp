@@ -113,8 +113,7 @@ TEST_F(PeerIdentity, EveryOtherServerIsRefusedByAPin) {
     begins_later.starts_in_s = kHour / 2;
     old_middle.ends_in_s = -60;
     const TestCertificate ended_middle = make_certificate(old_middle, &root_);
-    TestCertificate forged_middle = make_certificate(authority("middle"), &other_root_);
-    const TestCertificate by_forged = make_certificate({}, &forged_middle);
+    const TestCertificate by_forged = make_certificate({}, &other_middle_);
     const TestCertificate own = make_certificate({}, nullptr);
     struct Case {
         std::string name;
@@ -137,7 +136,7 @@ TEST_F(PeerIdentity, EveryOtherServerIsRefusedByAPin) {
          &root_,
          "not to be trusted"},
         {"a forged authority of the same name",
-         {by_forged, forged_middle, middle_, root_},
+         {by_forged, other_middle_, middle_, root_},
          &root_,
          "not to be trusted"},
         {"the authority between left out", {server_, root_}, &root_, "not to be trusted"},
@@ -265,6 +264,59 @@ TEST_F(PeerIdentity, ExpiredClientsAreAdmittedOnlyWhereAskedToAndOnlyTheirOwnEnd
     const ClientOptions alone = as(make_certificate({}, nullptr));
     for (const ClientOptions& bad : {by_gone, other, alone})
         EXPECT_EQ(ask(*lenient, bad).status().code(), Code::kUnauthenticated);
+}
+
+TEST_F(PeerIdentity, AServerIsBelievedByItsUri) {
+    TestSubject node, two, nobody;
+    node.alternatives = "URI:spiffe://plant/node/a";
+    two.alternatives = "URI:spiffe://plant/node/a,URI:spiffe://plant/node/b";
+    ClientOptions options;
+    options.ca_pem = root_.certificate_pem;
+    options.server_uri = "spiffe://plant/node/a";
+    const TestCertificate good = make_certificate(node, &middle_);
+    const std::unique_ptr<Server> server = serve({good, middle_});
+    EXPECT_EQ(ask(*server, options).value_or(""), "TLSv1.3  leaf");
+    for (const TestSubject& subject : {two, nobody}) {
+        const std::unique_ptr<Server> other = serve({make_certificate(subject, &middle_), middle_});
+        EXPECT_EQ(ask(*other, options).status().code(), Code::kUnauthenticated);
+    }
+    const std::unique_ptr<Server> strange =
+        serve({make_certificate(node, &other_middle_), other_middle_});
+    EXPECT_EQ(ask(*strange, options).status().code(), Code::kUnauthenticated);
+    options.server_uri = "spiffe://plant/node/b";
+    EXPECT_NE(ask(*server, options).status().message().find("is spiffe://plant/node/a, not"),
+              std::string::npos);
+}
+
+TEST_F(PeerIdentity, ACertificateIsRenewedWhileTheServerRuns) {
+    const std::unique_ptr<Server> server = serve({server_, middle_, root_});
+    ClientOptions options;
+    options.ca_pem = root_.certificate_pem;
+    EXPECT_TRUE(ask(*server, options).ok());
+    EXPECT_FALSE(server->renew_tls({"no certificate", "", ""}).ok());
+    EXPECT_TRUE(ask(*server, options).ok()) << "what is not good changes nothing";
+    ASSERT_TRUE(server
+                    ->renew_tls({other_server_.certificate_pem + other_middle_.certificate_pem,
+                                 other_server_.key_pem, ""})
+                    .ok());
+    EXPECT_FALSE(ask(*server, options).ok());
+    options.ca_pem = other_root_.certificate_pem;
+    EXPECT_TRUE(ask(*server, options).ok());
+}
+
+TEST_F(PeerIdentity, AGateAnswersBeforeAnyHandler) {
+    ServerOptions options;
+    options.gate = [](const Request& request) -> std::optional<Response> {
+        if (request.headers.get("Key")) return std::nullopt;
+        return Response::error(401, "who are you?");
+    };
+    const std::unique_ptr<Server> server = start(router(), options);
+    ClientRequest request;
+    request.url = fmt::format("http://127.0.0.1:{}/who", server->port());
+    const std::unique_ptr<Client> client = Client::create({}).value();
+    EXPECT_EQ(client->send(request)->status, 401);
+    request.headers.add("Key", "k");
+    EXPECT_EQ(client->send(request)->status, 200);
 }
 
 }  // namespace

@@ -94,6 +94,12 @@ public:
 
     std::uint16_t port() const override { return port_; }
 
+    Status renew_tls(const Tls& tls) override {
+        std::shared_ptr<asio::ssl::context> made = HF_TRY(make_server_context(tls));
+        asio::post(loop_, [this, made = std::move(made)] { tls_ = made; });
+        return {};
+    }
+
     bool drain(Duration grace) override {
         asio::post(loop_, [this] { start_draining(); });
         std::unique_lock lock(mutex_);
@@ -161,6 +167,9 @@ private:
 
     // Runs on a worker.
     asio::awaitable<Response> compute(Request request) {
+        if (options_.gate) {
+            if (std::optional<Response> refusal = options_.gate(request)) co_return *refusal;
+        }
         co_return dispatch(router_, std::move(request));
     }
 
@@ -180,7 +189,7 @@ private:
 
     const ServerOptions options_;
     const Router router_;
-    std::unique_ptr<asio::ssl::context> tls_;
+    std::shared_ptr<asio::ssl::context> tls_;  // the loop's
     asio::io_context loop_{1};
     asio::io_context work_;
     asio::executor_work_guard<asio::io_context::executor_type> working_{work_.get_executor()};

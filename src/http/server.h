@@ -84,6 +84,9 @@ struct ServerOptions {
     std::size_t workers = 4;
     Limits limits;
     std::optional<Tls> tls;
+
+    // Asked before every handler, on its worker thread; a response is the answer then. Null: none.
+    std::function<std::optional<Response>(const Request& request)> gate;
 };
 
 class Server {
@@ -94,6 +97,10 @@ public:
     static Result<std::unique_ptr<Server>> start(ServerOptions options, Router router);
 
     virtual std::uint16_t port() const = 0;
+
+    // New connections are made with these from now on; those that are open stay as they are.
+    // INVALID_ARGUMENT leaves all as it was. REQUIRES: the server has TLS.
+    virtual Status renew_tls(const Tls& tls) = 0;
 
     // Stops accepting, ends streams and answers what is in flight with Connection: close; returns
     // when all connections have ended or after `grace`. True when none had to be cut.

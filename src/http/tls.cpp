@@ -182,7 +182,7 @@ Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& o
         SSL_CTX_set_cert_verify_callback(handle, verify_pinned, pin);
     } else {
         ErrorCode ignored;  // a system without authorities trusts those of the options only
-        context->set_default_verify_paths(ignored);
+        if (options.server_uri.empty()) context->set_default_verify_paths(ignored);
         ERR_clear_error();
         if (!options.ca_pem.empty()) HF_TRY(trust(*context, options.ca_pem));
     }
@@ -225,6 +225,16 @@ Status expect_host(SSL* ssl, const std::string& host) {
     if (!named) return invalid_argument("no certificate can name the host '{}'", host);
     X509_VERIFY_PARAM_set_hostflags(wanted, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     return {};
+}
+
+Status check_server_uri(SSL* ssl, const std::string& uri) {
+    if (uri.empty()) return {};
+    const X509* const certificate = SSL_get0_peer_certificate(ssl);
+    const std::vector<std::string> uris =
+        certificate ? uris_of(certificate) : std::vector<std::string>();
+    if (uris.size() == 1 && uris.front() == uri) return {};
+    return unauthenticated("the server is {}, not {}",
+                           uris.size() == 1 ? uris.front() : "nobody by one name", uri);
 }
 
 }  // namespace hf::http

@@ -32,4 +32,7 @@ void describe_peer(SSL* ssl, Request& request);
 // hosts that no certificate can name.
 Status expect_host(SSL* ssl, const std::string& host);
 
+// UNAUTHENTICATED unless the peer's certificate has this URI, and no other. OK for an empty one.
+Status check_server_uri(SSL* ssl, const std::string& uri);
+
 }  // namespace hf::http

@@ -37,6 +37,7 @@ class RealAgent final : public Agent {
 public:
     RealAgent(World world, AgentOptions options)
         : options_(std::move(options)),
+          memory_path_(options_.folder + "/node.json"),
           clock_(world.steps.clock),
           files_(world.files),
           control_plane_(world.control_plane),
@@ -52,7 +53,8 @@ public:
         if (worker_.joinable()) worker_.join();
     }
 
-    void start() {
+    Status start() {
+        outbox_ = HF_TRY(Outbox::open(files_, options_.folder + "/outbox.log", {}));
         recall();
         Link::Options link;
         link.heartbeat = options_.heartbeat;
@@ -65,7 +67,8 @@ public:
             }
             changed_.notify_all();
         };
-        link_ = std::make_unique<Link>(control_plane_, std::move(link));
+        link_ =
+            std::make_unique<Link>(Link::World{control_plane_, *outbox_, clock_}, std::move(link));
         loop_ = std::thread([this] {
             pthread_setname_np(pthread_self(), "hf-node");
             run_loop();
@@ -74,6 +77,7 @@ public:
             pthread_setname_np(pthread_self(), "hf-node-work");
             run_worker();
         });
+        return {};
     }
 
 private:
@@ -108,11 +112,11 @@ private:
     // Before the loop's thread is there: what was followed and what answered before the restart.
     // What answered comes up first, so that an order which is refused leaves no gap.
     void recall() {
-        const Result<Bytes> bytes = files_.read(options_.memory_path, kMaxMemoryBytes);
+        const Result<Bytes> bytes = files_.read(memory_path_, kMaxMemoryBytes);
         if (bytes.status().code() == Code::kNotFound) return;
         Result<Memory> memory = bytes.ok() ? read_memory(as_text(*bytes)) : bytes.status();
         if (!memory.ok()) {
-            note_trouble(Status(memory.status()).context("{}", options_.memory_path));
+            note_trouble(Status(memory.status()).context("{}", memory_path_));
             return;
         }
         memory_ = std::move(*memory);
@@ -254,14 +258,15 @@ private:
         if (!changed_status_ && now < next_report_) return;
         changed_status_ = false;
         next_report_ = now + options_.report_every;
-        link_->publish(node_status(
-            {options_.facts, state_, running_, followed_ ? followed_->generation : 0}, now));
+        link_->publish(node_status({options_.facts, state_, running_, link_->account(),
+                                    followed_ ? followed_->generation : 0},
+                                   now));
     }
 
     // A node that cannot remember goes on; it says so.
     void save() {
         const std::string text = write_memory(memory_);
-        note_trouble(files_.write(options_.memory_path, as_bytes(text), env::Access::kPrivate)
+        note_trouble(files_.write(memory_path_, as_bytes(text), env::Access::kPrivate)
                          .context("what was ordered cannot be kept for a restart"));
     }
 
@@ -272,6 +277,7 @@ private:
     }
 
     const AgentOptions options_;
+    const std::string memory_path_;
     env::Clock& clock_;
     env::Files& files_;
     ControlPlane& control_plane_;
@@ -295,6 +301,7 @@ private:
     std::deque<Action> work_ HF_GUARDED_BY(mutex_);
     std::deque<Finished> finished_ HF_GUARDED_BY(mutex_);
 
+    std::unique_ptr<Outbox> outbox_;  // the link's
     std::unique_ptr<Link> link_;
     std::thread loop_;
     std::thread worker_;
@@ -305,7 +312,7 @@ private:
 Result<std::unique_ptr<Agent>> Agent::start(World world, AgentOptions options) {
     HF_TRY(api::check_name(options.name).context("the node's name"));
     auto agent = std::make_unique<RealAgent>(world, std::move(options));
-    agent->start();
+    HF_TRY(agent->start());
     return std::unique_ptr<Agent>(std::move(agent));
 }
 

@@ -2,9 +2,9 @@
 // around lifecycle.h: orders become wishes, the steps are done, and what became of them is reported
 // as the status of the Node and as events.
 //
-// Static stability: what the agent needs to go on is on its disk (`memory_path`): the last orders,
-// what answered, what was refused. It starts from there at once and alone; a control plane that is
-// away, slow or older than what was followed changes nothing here.
+// Static stability: what the agent needs to go on is on its disk (`folder`): the last orders,
+// what answered, what was refused, what is yet to be told. It starts from there at once and alone;
+// a control plane that is away, slow or older than what was followed changes nothing here.
 //
 // Threads: "hf-node" owns the lifecycle's state; "hf-node-work" does the steps, one at a time, so
 // that a slow compilation never delays news; link.h has two more. Destruction stops all after the
@@ -26,7 +26,7 @@ namespace hf::node {
 struct AgentOptions {
     std::string name;  // of the Node
     NodeFacts facts;
-    std::string memory_path;  // the file in which it remembers; its folder is there
+    std::string folder;  // where it remembers: node.json, and outbox.log; it is there
     Duration report_every = std::chrono::seconds(30);  // also when nothing changed
     Duration heartbeat = std::chrono::milliseconds(500);
     std::uint64_t seed = 1;  // of the pauses between tries

@@ -112,6 +112,7 @@ class AgentTest : public ::testing::Test {
 protected:
     void SetUp() override {
         ASSERT_TRUE(files_.create_directories("/v").ok());
+        ASSERT_TRUE(files_.create_directories("/n").ok());
         vault_ = vault::Vault::open(files_, "/v").value();
         policy(json::Array{json::Value(key_.public_key().pem())});
         start();
@@ -123,7 +124,7 @@ protected:
         ASSERT_TRUE(control_plane_->enlist().ok());
         AgentOptions options;
         options.name = "here";
-        options.memory_path = "/node.json";
+        options.folder = "/n";
         options.on_trouble = [this](const Status& trouble) { troubles_.add(trouble); };
         Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_};
         agent_ = Agent::start({steps, files_, *control_plane_}, options).value();
@@ -340,7 +341,7 @@ TEST_F(AgentTest, RemembersWhatAnsweredAndWhatWasRefused) {
     } away;
     AgentOptions options;
     options.name = "here";
-    options.memory_path = "/node.json";
+    options.folder = "/n";
     agent_ = Agent::start({{*vault_, host_, clock_, nullptr, ""}, files_, away}, options).value();
     ASSERT_TRUE(host_.await("default/scale"));
     EXPECT_EQ(host_.active("default/scale")->digest.to_string(), good);
@@ -358,10 +359,10 @@ TEST_F(AgentTest, OlderOrdersAreNotFollowed) {
     EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), first);
     agent_.reset();
     // A control plane that was restored from a backup: the same Node, with an older spec.
-    const std::string text(as_text(files_.read("/node.json", 1u << 20).value()));
+    const std::string text(as_text(files_.read("/n/node.json", 1u << 20).value()));
     Memory memory = read_memory(text).value();
     memory.node.edit_metadata()["generation"] = memory.node.generation() + 5;
-    ASSERT_TRUE(files_.write("/node.json", as_bytes(write_memory(memory))).ok());
+    ASSERT_TRUE(files_.write("/n/node.json", as_bytes(write_memory(memory))).ok());
     orders_.clear();
     send_orders();
     start();

@@ -43,6 +43,7 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     wish.uid = std::string(json::get_string(order, "uid"));
     wish.generation = json::get_int(order, "generation");
     wish.epoch = json::get_int(order, "epoch");
+    wish.rollout = std::string(json::get_string(order, "rollout"));
     wish.digest = std::string(json::get_string(order, "digest"));
     wish.device = std::string(json::get_string(order, "device", "auto"));
     wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
@@ -61,6 +62,7 @@ json::Value to_json(const Wish& wish) {
             {"uid", wish.uid},
             {"generation", wish.generation},
             {"epoch", wish.epoch},
+            {"rollout", wish.rollout},
             {"reference", wish.reference},
             {"digest", wish.digest},
             {"device", wish.device},
@@ -79,6 +81,7 @@ Result<Wish> wish_from(const json::Value& value) {
     wish.uid = std::string(json::get_string(value, "uid"));
     wish.generation = json::get_int(value, "generation");
     wish.epoch = json::get_int(value, "epoch");
+    wish.rollout = std::string(json::get_string(value, "rollout"));
     wish.device = std::string(json::get_string(value, "device"));
     wish.policy = std::string(json::get_string(value, "policy"));
     wish.policy_version = std::string(json::get_string(value, "policyVersion"));

@@ -191,6 +191,7 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.uid = uid;
     same.generation = generation;
     same.epoch = epoch;
+    same.rollout = rollout;
     return *this == same;
 }
 

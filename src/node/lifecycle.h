@@ -36,6 +36,7 @@ struct Wish {
     std::string uid;      // the service's
     std::int64_t generation = 0;
     std::int64_t epoch = 0;      // of the order: reported back, so that an old one shows
+    std::string rollout;         // of the order, where a roll-out gave it: reported back too
     std::string reference;       // "pump:v1" or "pump@sha256:..."
     std::string digest;          // what it stands for; empty: the vault says
     std::string device;          // "auto", "cpu", "ref"

@@ -13,6 +13,24 @@ bool is_final(Code code) {
            code == Code::kPermissionDenied || code == Code::kAlreadyExists;
 }
 
+std::string encode(const ServiceEvent& event) {
+    return json::write(json::Object{{"service", event.service},
+                                    {"uid", event.uid},
+                                    {"warning", event.warning},
+                                    {"reason", event.reason},
+                                    {"message", event.message}});
+}
+
+std::optional<ServiceEvent> decode(const std::string& text) {
+    const Result<json::Value> value = json::parse(text);
+    if (!value.ok()) return std::nullopt;
+    return ServiceEvent{std::string(json::get_string(*value, "service")),
+                        std::string(json::get_string(*value, "uid")),
+                        json::get_bool(*value, "warning"),
+                        std::string(json::get_string(*value, "reason")),
+                        std::string(json::get_string(*value, "message"))};
+}
+
 }  // namespace
 
 Duration link_pause(int failures, Rng& rng) {
@@ -24,8 +42,11 @@ Duration link_pause(int failures, Rng& rng) {
     return Duration(static_cast<Duration::rep>(half + rng.below(half + 1)));
 }
 
-Link::Link(ControlPlane& control_plane, Options options)
-    : control_plane_(control_plane), options_(std::move(options)) {
+Link::Link(World world, Options options)
+    : control_plane_(world.control_plane),
+      clock_(world.clock),
+      options_(std::move(options)),
+      outbox_(world.outbox) {
     watch_ = std::thread([this] {
         pthread_setname_np(pthread_self(), "hf-node-watch");
         run_watch();
@@ -56,20 +77,20 @@ void Link::publish(json::Object status) {
 }
 
 void Link::tell(ServiceEvent event) {
+    const Urgency urgency = event.warning ? Urgency::kHigh : Urgency::kNormal;
+    const Instant expires = clock_.now() + (event.warning ? kWarningKept : kEventKept);
+    Status kept;
     {
         const MutexLock lock(mutex_);
-        if (events_.size() == kMaxEvents) {
-            events_.pop_front();
-            ++dropped_;
-        }
-        events_.push_back(std::move(event));
+        kept = outbox_.put(urgency, expires, encode(event));
     }
     changed_.notify_all();
+    if (!kept.ok()) note(kept.context("an event was lost"));
 }
 
-bool Link::connected() const {
+Link::Account Link::account() const {
     const MutexLock lock(mutex_);
-    return enlisted_ && last_trouble_.ok();
+    return {outbox_.size(), outbox_.account()};
 }
 
 // Tells of each new trouble once; OK ends the last one.
@@ -114,20 +135,22 @@ Link::Outgoing Link::take() {
     Outgoing outgoing;
     if (status_) {
         outgoing.status.swap(status_);
-    } else if (!events_.empty()) {
-        outgoing.event = events_.front();
-        outgoing.dropped = dropped_;
+        return outgoing;
+    }
+    while (const OutboxItem* item = outbox_.next(clock_.now())) {
+        outgoing.sequence = item->sequence;
+        outgoing.event = decode(item->payload);
+        if (outgoing.event) return outgoing;
+        const Status ignored = outbox_.acknowledge(item->sequence);  // of another version of this
+        (void)ignored;
     }
     return outgoing;
 }
 
 Status Link::send(const Outgoing& outgoing) {
     if (outgoing.status) return control_plane_.publish(*outgoing.status);
-    if (!outgoing.event) return control_plane_.heartbeat();
-    if (outgoing.dropped == 0) return control_plane_.tell(*outgoing.event);
-    ServiceEvent event = *outgoing.event;
-    event.message += fmt::format(" ({} events before it were dropped)", outgoing.dropped);
-    return control_plane_.tell(event);
+    if (outgoing.event) return control_plane_.tell(*outgoing.event);
+    return control_plane_.heartbeat();
 }
 
 void Link::settle(Outgoing outgoing, const Status& sent) {
@@ -137,9 +160,8 @@ void Link::settle(Outgoing outgoing, const Status& sent) {
         return;
     }
     if (!outgoing.event || again) return;
-    // It may have been dropped while it was on its way.
-    if (!events_.empty() && events_.front() == *outgoing.event) events_.pop_front();
-    dropped_ -= std::min(dropped_, outgoing.dropped);
+    const Status ignored = outbox_.acknowledge(outgoing.sequence);  // else it is said once more
+    (void)ignored;
 }
 
 void Link::run_link() {

@@ -2,14 +2,13 @@
 // what there is to say goes out, each on a thread of its own, so that a network that hangs holds up
 // nothing else. What fails is tried again, after a pause that grows and is never the same for all.
 //
-// A status is a state: only the latest is sent. Events are a queue of at most kMaxEvents; when it
-// is full the oldest goes, and the next one that is sent says how many were dropped.
+// A status is a state: only the latest is sent. Events wait in an outbox on the disk (outbox.h),
+// also over a restart; warnings go first and are kept for longer.
 //
 // Threads: "hf-node-watch" and "hf-node-link". All methods from any thread.
 
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <optional>
 #include <thread>
@@ -18,10 +17,12 @@
 #include "base/rng.h"
 #include "env/clock.h"
 #include "node/control_plane.h"
+#include "node/outbox.h"
 
 namespace hf::node {
 
-inline constexpr std::size_t kMaxEvents = 1000;
+inline constexpr Duration kEventKept = std::chrono::hours(24);
+inline constexpr Duration kWarningKept = std::chrono::hours(24 * 14);
 inline constexpr Duration kLinkRetryFirst = std::chrono::milliseconds(500);
 inline constexpr Duration kLinkRetryMost = std::chrono::seconds(30);
 
@@ -37,33 +38,42 @@ public:
         std::function<void(const Status&)> on_trouble;    // from both, once a new reason
     };
 
-    // REQUIRES: control_plane outlives this.
-    Link(ControlPlane& control_plane, Options options);
+    // REQUIRES: all three outlive this; the outbox is this one's from now on.
+    struct World {
+        ControlPlane& control_plane;
+        Outbox& outbox;
+        env::Clock& clock;
+    };
+    Link(World world, Options options);
     ~Link();  // gives the last status one try
 
     void publish(json::Object status);
     void tell(ServiceEvent event);
 
-    // The control plane answered the last time it was asked.
-    bool connected() const;
+    struct Account {
+        std::size_t waiting = 0;
+        OutboxAccount outbox;
+    };
+    Account account() const;
 
 private:
     // One thing on its way: a status, an event, or else a heartbeat.
     struct Outgoing {
         std::optional<json::Object> status;
         std::optional<ServiceEvent> event;
-        std::size_t dropped = 0;  // events before it, which it tells of
+        std::uint64_t sequence = 0;  // of the event
     };
 
     void run_watch();
     void run_link();
-    bool waits() const HF_REQUIRES(mutex_) { return status_ || !events_.empty(); }
+    bool waits() const HF_REQUIRES(mutex_) { return status_ || outbox_.size() > 0; }
     Outgoing take() HF_REQUIRES(mutex_);
     Status send(const Outgoing& outgoing);
     void settle(Outgoing outgoing, const Status& sent) HF_REQUIRES(mutex_);
     void note(Status trouble);
 
     ControlPlane& control_plane_;
+    env::Clock& clock_;
     const Options options_;
 
     mutable Mutex mutex_;
@@ -72,8 +82,7 @@ private:
     bool enlisted_ HF_GUARDED_BY(mutex_) = false;
     bool reached_ HF_GUARDED_BY(mutex_) = false;  // just now: what failed before may go now
     std::optional<json::Object> status_ HF_GUARDED_BY(mutex_);  // not sent yet
-    std::deque<ServiceEvent> events_ HF_GUARDED_BY(mutex_);
-    std::size_t dropped_ HF_GUARDED_BY(mutex_) = 0;
+    Outbox& outbox_ HF_GUARDED_BY(mutex_);
     Status last_trouble_ HF_GUARDED_BY(mutex_);
 
     std::thread watch_;

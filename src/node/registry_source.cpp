@@ -53,6 +53,7 @@ public:
         vault::RegistryOptions options;
         options.always_tls = true;
         options.deltas = true;
+        options.wait = options_.wait;
         vault::Registry registry(*client, wanted, std::move(options));
         const Result<vault::TransferReport> report = registry.pull(vault_);
         if (!report.ok()) return as_passing(report.status());

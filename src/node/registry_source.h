@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/time.h"
 #include "http/client.h"
 #include "node/model_source.h"
 #include "vault/vault.h"
@@ -16,6 +17,7 @@ namespace hf::node {
 struct RegistrySourceOptions {
     std::string url;                                           // "https://control.example:8443"
     std::function<Result<http::ClientOptions>()> credentials;  // asked before each transfer
+    std::function<Status(Duration)> wait;                      // CANCELLED when it is to end
     std::function<void(const std::string&)> on_remark;         // what people may want to know
 };
 

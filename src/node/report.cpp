@@ -17,7 +17,9 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
     json::Object status{{"namespace", service.substr(0, slash)},
                         {"name", service.substr(slash + 1)},
                         {"observedGeneration", slot.wish.generation},
-                        {"epoch", slot.wish.epoch}};
+                        {"epoch", slot.wish.epoch},
+                        {"settled", slot.settled}};
+    if (!slot.wish.rollout.empty()) status["rollout"] = slot.wish.rollout;
     if (!slot.active_digest.empty()) status["digest"] = slot.active_digest;
     if (running && running->digest == slot.active_digest) {
         status["url"] = running->url;
@@ -55,6 +57,13 @@ json::Object node_status(const Report& report, Instant now) {
             service, slot, running == report.running.end() ? nullptr : &running->second));
     }
     status["services"] = std::move(services);
+    const OutboxAccount& outbox = report.account.outbox;
+    status["outbox"] = {{"waiting", static_cast<std::int64_t>(report.account.waiting)},
+                        {"accepted", static_cast<std::int64_t>(outbox.accepted)},
+                        {"acknowledged", static_cast<std::int64_t>(outbox.acknowledged)},
+                        {"expired", static_cast<std::int64_t>(outbox.expired)},
+                        {"dropped", static_cast<std::int64_t>(outbox.dropped_in_all())},
+                        {"damaged", static_cast<std::int64_t>(outbox.damaged)}};
     return status;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "node/lifecycle.h"
+#include "node/link.h"
 
 namespace hf::node {
 
@@ -36,7 +37,8 @@ struct Report {
     const NodeFacts& facts;
     const State& state;
     const std::map<std::string, Running>& running;  // by service
-    std::int64_t generation = 0;                    // of the orders that are followed
+    const Link::Account account;
+    std::int64_t generation = 0;  // of the orders that are followed
 };
 
 // Everything but the conditions of the Node itself.

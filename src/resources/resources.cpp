@@ -41,6 +41,14 @@ Status too_old(const Status& status) {
     return out_of_range("The resourceVersion is too old: list again ({})", status.message());
 }
 
+// Who asks for one object by its name is not shown the keys of all others.
+std::string prefix_for(const api::Kind& kind, std::string_view ns,
+                       const api::Selection& selection) {
+    std::string prefix = store_prefix(kind, ns);
+    if (!kind.namespaced || !ns.empty()) prefix += selection.fields.name();
+    return prefix;
+}
+
 }  // namespace
 
 Resources::Resources(store::Store& store, env::Clock& clock, env::Entropy& entropy)
@@ -73,7 +81,7 @@ Result<Object> Resources::get(const ObjectKey& key) {
 Result<ObjectList> Resources::list(const api::Kind& kind, std::string_view ns,
                                    const ListOptions& options) {
     constexpr std::size_t kChunk = 500;
-    const std::string prefix = store_prefix(kind, ns);
+    const std::string prefix = prefix_for(kind, ns, options.selection);
     store::ListOptions from{"", options.limit > 0 ? kChunk : 0, options.at};
     if (!options.continue_token.empty()) {
         const Continuation continuation = HF_TRY(decode_token(options.continue_token, prefix));
@@ -115,7 +123,7 @@ Result<std::unique_ptr<ObjectWatch>> Resources::watch(const api::Kind& kind, std
             initial.push_back({WatchEvent::Type::kAdded, std::move(object)});
     }
     Result<std::unique_ptr<store::Watch>> watch =
-        store_.watch(store_prefix(kind, ns), after, options.on_events);
+        store_.watch(prefix_for(kind, ns, options.selection), after, options.on_events);
     if (!watch.ok()) return too_old(watch.status());
     return std::make_unique<ObjectWatch>(std::move(*watch), options.selection, std::move(initial));
 }

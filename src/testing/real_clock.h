@@ -1,8 +1,7 @@
-// The machine's own clock, for tests that wait for another program. Thread-safe.
+// The machine's own clock, for tests that talk over real sockets. What can run on ManualClock
+// does. Thread-safe.
 
 #pragma once
-
-#include <ctime>
 
 #include "env/clock.h"
 
@@ -10,16 +9,11 @@ namespace hf::testing {
 
 class RealClock final : public env::Clock {
 public:
-    Instant now() const override { return Instant(read(CLOCK_REALTIME)); }
-    Duration monotonic() const override { return read(CLOCK_MONOTONIC); }
-    Duration thread_cpu() const override { return read(CLOCK_THREAD_CPUTIME_ID); }
-
-private:
-    static Duration read(clockid_t clock) {
-        timespec time{};
-        ::clock_gettime(clock, &time);
-        return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+    Instant now() const override { return std::chrono::system_clock::now(); }
+    Duration monotonic() const override {
+        return std::chrono::steady_clock::now().time_since_epoch();
     }
+    Duration thread_cpu() const override { return monotonic(); }
 };
 
 }  // namespace hf::testing

@@ -9,8 +9,6 @@
 namespace hf::vault {
 namespace {
 
-constexpr std::size_t kNumberDigits = 16;
-constexpr std::size_t kHexDigits = 2 * Digest::kSize;
 constexpr std::string_view kTemporaryMark = ".tmp-";  // as env::FileWriter names what it writes
 
 Status no_use(const DeltaEnds& ends, std::string_view why) {
@@ -32,29 +30,42 @@ Status check_delta(ByteView bytes, const DeltaEnds& ends) {
 
 }  // namespace
 
+std::string DeltaName::text() const {
+    return fmt::format("{:016x}-{}-{}", number, base.hex(), result.hex());
+}
+
+std::optional<DeltaName> DeltaName::parse(std::string_view name) {
+    constexpr std::size_t kNumberDigits = 16;
+    constexpr std::size_t kHexDigits = 2 * Digest::kSize;
+    if (name.size() != kNumberDigits + 2 * (1 + kHexDigits)) return std::nullopt;
+    DeltaName parsed;
+    const char* end = name.data() + kNumberDigits;
+    const auto read = std::from_chars(name.data(), end, parsed.number, 16);
+    if (read.ec != std::errc() || read.ptr != end) return std::nullopt;
+    const auto hex = [&](std::size_t at) {
+        return Digest::parse("sha256:" + std::string(name.substr(at, kHexDigits)));
+    };
+    const Result<Digest> base = hex(kNumberDigits + 1);
+    const Result<Digest> result = hex(kNumberDigits + 1 + kHexDigits + 1);
+    if (!base.ok() || !result.ok()) return std::nullopt;
+    parsed.base = *base;
+    parsed.result = *result;
+    // Only what text() writes: no other mark between the parts.
+    if (parsed.text() != name) return std::nullopt;
+    return parsed;
+}
+
 struct DeltaStore::Stored {
-    std::uint64_t number = 0;
-    std::string pair;  // both digests, in hexadecimal
+    DeltaName name;
     std::uint64_t bytes = 0;
 
-    static std::string pair_of(const DeltaEnds& ends) {
-        return ends.base.hex() + "-" + ends.result.hex();
-    }
-
-    // nullopt for what else may lie in the folder.
-    static std::optional<Stored> parse(std::string_view name) {
-        if (name.size() != kNumberDigits + 1 + kHexDigits + 1 + kHexDigits) return std::nullopt;
-        Stored stored;
-        const char* end = name.data() + kNumberDigits;
-        const auto read = std::from_chars(name.data(), end, stored.number, 16);
-        if (read.ec != std::errc() || read.ptr != end || *end != '-') return std::nullopt;
-        stored.pair = name.substr(kNumberDigits + 1);
-        return stored;
+    bool joins(const DeltaEnds& ends) const {
+        return name.base == ends.base && name.result == ends.result;
     }
 };
 
-std::string DeltaStore::path(const Stored& stored) const {
-    return fmt::format("{}/{:016x}-{}", folder_, stored.number, stored.pair);
+std::string DeltaStore::path(const DeltaName& name) const {
+    return folder_ + "/" + name.text();
 }
 
 // The oldest first.
@@ -64,25 +75,28 @@ Result<std::vector<DeltaStore::Stored>> DeltaStore::list() const {
     if (entries.status().code() == Code::kNotFound) return all;
     if (!entries.ok()) return entries.status();
     for (const env::DirectoryEntry& entry : *entries) {
-        std::optional<Stored> stored = Stored::parse(entry.name);
-        if (!stored || entry.kind != env::FileKind::kRegular) continue;
-        const Result<env::FileInfo> info = files_.info(path(*stored));
-        if (!info.ok()) continue;  // gone since it was listed
-        stored->bytes = info->size_bytes;
-        all.push_back(std::move(*stored));
+        const std::optional<DeltaName> name = DeltaName::parse(entry.name);
+        if (!name || entry.kind != env::FileKind::kRegular) continue;
+        const Result<env::FileInfo> info = files_.info(path(*name));
+        if (info.ok()) all.push_back({*name, info->size_bytes});  // else gone since it was listed
     }
     std::sort(all.begin(), all.end(),
-              [](const Stored& a, const Stored& b) { return a.number < b.number; });
+              [](const Stored& a, const Stored& b) { return a.name.number < b.name.number; });
     return all;
+}
+
+Status DeltaStore::check_sizes(const DeltaEnds& ends) const {
+    if (std::max(ends.base_bytes, ends.result_bytes) <= options_.blob_bytes_max) return {};
+    return no_use(ends, fmt::format("blobs above {} are not compared here",
+                                    format_bytes(options_.blob_bytes_max)));
 }
 
 // Null when it has to be made.
 Result<std::shared_ptr<const env::MappedFile>> DeltaStore::find(const DeltaEnds& ends) {
-    const std::string pair = Stored::pair_of(ends);
     for (const Stored& stored : HF_TRY(list())) {
-        if (stored.pair != pair) continue;
+        if (!stored.joins(ends)) continue;
         if (stored.bytes == 0) return would_be_larger(ends);
-        Result<std::unique_ptr<env::MappedFile>> file = files_.map(path(stored), true);
+        Result<std::unique_ptr<env::MappedFile>> file = files_.map(path(stored.name), true);
         if (!file.ok() || !check_delta(file.value()->bytes(), ends).ok()) continue;
         return std::shared_ptr<const env::MappedFile>(std::move(file).value());
     }
@@ -91,10 +105,7 @@ Result<std::shared_ptr<const env::MappedFile>> DeltaStore::find(const DeltaEnds&
 
 Result<std::shared_ptr<const env::MappedFile>> DeltaStore::get(const DeltaEnds& ends,
                                                                const OpenBlob& open) {
-    if (std::max(ends.base_bytes, ends.result_bytes) > options_.blob_bytes_max) {
-        return no_use(ends, fmt::format("blobs above {} are not compared here",
-                                        format_bytes(options_.blob_bytes_max)));
-    }
+    HF_TRY(check_sizes(ends));
     std::shared_ptr<const env::MappedFile> kept = HF_TRY(find(ends));
     return kept ? kept : make(ends, open);
 }
@@ -114,6 +125,8 @@ Result<std::shared_ptr<const env::MappedFile>> DeltaStore::make(const DeltaEnds&
     {
         const std::shared_ptr<const env::MappedFile> base = HF_TRY(open(ends.base));
         const std::shared_ptr<const env::MappedFile> result = HF_TRY(open(ends.result));
+        const DeltaEnds real{ends.base, base->bytes().size(), ends.result, result->bytes().size()};
+        HF_TRY(check_sizes(real));  // a manifest may say anything
         const auto side = [&](ByteView file) {
             return delta::Side{file, options_.find_tensors ? options_.find_tensors(file)
                                                            : std::vector<delta::Tensor>()};
@@ -122,11 +135,11 @@ Result<std::shared_ptr<const env::MappedFile>> DeltaStore::make(const DeltaEnds&
         const bool smaller = bytes.size() < result->bytes().size();
         if (!smaller || bytes.size() > options_.store_bytes_max) bytes.clear();
     }
-    Stored stored{0, Stored::pair_of(ends), bytes.size()};
-    stored.number = HF_TRY(make_room(bytes.size(), ends));
-    HF_TRY(files_.write(path(stored), bytes));
+    const std::uint64_t number = HF_TRY(make_room(bytes.size(), ends));
+    const std::string kept_at = path({number, ends.base, ends.result});
+    HF_TRY(files_.write(kept_at, bytes));
     if (bytes.empty()) return would_be_larger(ends);
-    return std::shared_ptr<const env::MappedFile>(HF_TRY(files_.map(path(stored), true)));
+    return std::shared_ptr<const env::MappedFile>(HF_TRY(files_.map(kept_at, true)));
 }
 
 // Removes what was not finished, what is damaged of this pair, and the oldest until `bytes` more
@@ -137,18 +150,17 @@ Result<std::uint64_t> DeltaStore::make_room(std::uint64_t bytes, const DeltaEnds
         HF_TRY(files_.remove(folder_ + "/" + entry.name));
     }
     const std::vector<Stored> all = HF_TRY(list());
-    const std::string pair = Stored::pair_of(ends);
     std::uint64_t total = bytes;
     std::size_t count = all.size() + 1;
     for (const Stored& stored : all) total += stored.bytes;
     for (const Stored& stored : all) {
         const bool full = total > options_.store_bytes_max || count > kMaxStoredDeltas;
-        if (!full && stored.pair != pair) continue;
-        HF_TRY(files_.remove(path(stored)));
+        if (!full && !stored.joins(ends)) continue;
+        HF_TRY(files_.remove(path(stored.name)));
         total -= stored.bytes;
         --count;
     }
-    return all.empty() ? 0 : all.back().number + 1;
+    return all.empty() ? 0 : all.back().name.number + 1;
 }
 
 }  // namespace hf::vault

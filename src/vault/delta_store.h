@@ -26,24 +26,36 @@
 
 namespace hf::vault {
 
-inline constexpr std::size_t kMaxStoredDeltas = 4096;  // the refused pairs among them
+inline constexpr std::string_view kDeltasFolder = "deltas";  // among what a vault keeps of its own
+inline constexpr std::size_t kMaxStoredDeltas = 4096;        // the refused pairs among them
 
 struct DeltaStoreOptions {
     std::uint64_t store_bytes_max = std::uint64_t{1} << 30;
 
     // Of base and result each: making a delta holds the delta in memory and a thread for seconds.
     std::uint64_t blob_bytes_max = std::uint64_t{256} << 20;
-    int level = 9;  // of zstd
+    int level = 12;  // of zstd
 
     // Where a file keeps its weights; without it they are found by content.
     std::function<std::vector<delta::Tensor>(ByteView)> find_tensors;
 };
 
+// Sizes are those that a manifest says.
 struct DeltaEnds {
     Digest base;
     std::uint64_t base_bytes = 0;
     Digest result;
     std::uint64_t result_bytes = 0;
+};
+
+// The ends of a delta that is kept under that name; nullopt for other files.
+struct DeltaName {
+    std::uint64_t number = 0;  // larger: made later
+    Digest base;
+    Digest result;
+
+    std::string text() const;
+    static std::optional<DeltaName> parse(std::string_view name);
 };
 
 class DeltaStore final {
@@ -60,12 +72,13 @@ public:
 private:
     struct Stored;
 
+    Status check_sizes(const DeltaEnds& ends) const;
     Result<std::vector<Stored>> list() const;
     Result<std::shared_ptr<const env::MappedFile>> find(const DeltaEnds& ends);
     Result<std::shared_ptr<const env::MappedFile>> make(const DeltaEnds& ends,
                                                         const OpenBlob& open);
     Result<std::uint64_t> make_room(std::uint64_t bytes, const DeltaEnds& ends);
-    std::string path(const Stored& stored) const;
+    std::string path(const DeltaName& name) const;
 
     env::Files& files_;
     const std::string folder_;

@@ -81,7 +81,6 @@ TEST(DeltaStore, UsesWhatIsKnownOfTheWeights) {
             std::equal(file.begin(), file.end(), pair.base.bytes.begin(), pair.base.bytes.end());
         return base ? pair.base.tensors : pair.result.tensors;
     };
-    options.level = 12;
     EXPECT_EQ(blobs.get(blobs.ends(one, two), options).value(),
               encode(pair.base.side(), pair.result.side()));
 }
@@ -105,6 +104,8 @@ TEST(DeltaStore, RefusesWhatWouldSaveNothingAndRemembersThat) {
         EXPECT_EQ(blobs.get(ends, options).status().code(), Code::kNotFound);
     }
     EXPECT_EQ(blobs.opened, 2);
+    EXPECT_EQ(blobs.get({large, 1, small, 1}, options).status().code(), Code::kNotFound);
+    EXPECT_TRUE(blobs.kept().size() == 1);  // of the first pair, and that there is none
     options.store_bytes_max = 10;
     EXPECT_EQ(blobs.get(blobs.ends(small, blobs.add(version(4000, 2))), options).status().code(),
               Code::kNotFound);
@@ -194,6 +195,54 @@ TEST(DeltaStore, IgnoresStrangersInItsFolder) {
         to_bytes("x"));
     const Digest one = blobs.add(version(9000, 1)), two = blobs.add(version(9000, 2));
     EXPECT_TRUE(blobs.get(blobs.ends(one, two)).ok());
+}
+
+// What is gone from the vault is not kept in deltas either.
+TEST(DeltaStore, KeepsNothingOfBlobsThatWereCollected) {
+    const ServedVault served;
+    const Bytes one = version(9000, 1), two = version(9000, 2), three = version(9000, 3);
+    push_model(*served.vault, "pump:v1", {{"m", one}});
+    push_model(*served.vault, "pump:v2", {{"m", two}});
+    push_model(*served.vault, "pump:v3", {{"m", three}});
+    const auto get = [&](ByteView from, ByteView to) {
+        return served
+            .ask("/v2/pump/deltas/" + crypto::sha256(from).to_string() + "/" +
+                 crypto::sha256(to).to_string())
+            .status;
+    };
+    const auto kept = [&] {
+        const std::vector<std::string> paths = served.files.paths();
+        return std::count_if(paths.begin(), paths.end(), [](const std::string& path) {
+            return path.starts_with("/v/.holdfast/deltas/0");
+        });
+    };
+    ASSERT_EQ(get(one, two), 200);
+    ASSERT_EQ(get(two, three), 200);
+    ASSERT_EQ(served.vault->collect_garbage()->temporaries_removed, 0U);
+    EXPECT_EQ(kept(), 2);
+    ASSERT_EQ(served.vault->untag("pump:v1"), Status());
+    EXPECT_EQ(served.vault->collect_garbage()->temporaries_removed, 1U);
+    EXPECT_EQ(kept(), 1);
+    EXPECT_EQ(get(one, two), 404);
+    EXPECT_EQ(get(two, three), 200);
+}
+
+TEST(DeltaName, IsReadAsItIsWritten) {
+    const DeltaName name{77, crypto::sha256(as_bytes("a")), crypto::sha256(as_bytes("b"))};
+    const DeltaName read = DeltaName::parse(name.text()).value();
+    EXPECT_EQ(read.number, 77U);
+    EXPECT_EQ(read.base, name.base);
+    EXPECT_EQ(read.result, name.result);
+    for (std::size_t at = 0; at < name.text().size(); ++at) {
+        for (const char other : {'g', '-', 'A', ' '}) {
+            std::string text = name.text();
+            if (text[at] == other) continue;
+            text[at] = other;
+            EXPECT_FALSE(DeltaName::parse(text)) << text;
+        }
+    }
+    EXPECT_FALSE(DeltaName::parse(name.text() + "0"));
+    EXPECT_FALSE(DeltaName::parse(""));
 }
 
 // Over the registry: both ends must be the repository's own.

@@ -180,7 +180,7 @@ Result<TransferReport> Registry::pull(Vault& vault) {
 Status Registry::fetch_blob(Push& push, const Descriptor& blob) {
     std::unique_ptr<BlobWriter> writer = HF_TRY(push.create(blob));
     const std::string path = "blobs/" + blob.digest.to_string();
-    int attempts = 0;
+    int attempts = 0, restarts = 0;
     for (;;) {
         const std::uint64_t offset = writer->size_bytes();
         http::ClientRequest request;
@@ -199,6 +199,7 @@ Status Registry::fetch_blob(Push& push, const Descriptor& blob) {
         const bool none_left = writer->size_bytes() >= blob.size_bytes;
         if (writer->size_bytes() > 0 &&
             (none_left || !HF_TRY(can_resume(path, writer->size_bytes())))) {
+            if (++restarts >= options_.attempts_max) return response.status();
             writer = HF_TRY(push.create(blob));
         }
     }

@@ -40,7 +40,7 @@ struct RegistryOptions {
     std::string docker_config;  // the text of a Docker config.json; empty: no login
     std::uint64_t blob_bytes_max = std::uint64_t{16} << 30;
     std::uint64_t chunk_bytes = 16u << 20;  // larger blobs go up in pieces of this size
-    int attempts_max = 4;                   // in a row, without one more byte across
+    int attempts_max = 4;  // in a row without one more byte across, or from the start
     bool deltas = false;
 
     // Waits that long before a busy registry is asked for a delta again; an error ends the pull.

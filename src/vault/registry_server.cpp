@@ -117,7 +117,7 @@ RegistryServer::RegistryServer(Vault& vault, RegistryServerOptions options)
     : vault_(vault),
       options_(std::move(options)),
       repositories_(vault),
-      deltas_(vault.files(), vault.own_path("deltas"), options_.deltas) {}
+      deltas_(vault.files(), vault.own_path(kDeltasFolder), options_.deltas) {}
 
 http::Response RegistryServer::answer(const http::Request& request) {
     if (request.method != "GET" && request.method != "HEAD") {
@@ -283,11 +283,13 @@ http::Response RegistryServer::delta(const http::Request& request, const Registr
     return response;
 }
 
-// A blob's bytes never change, so one that was verified stays so while it is mapped.
+// A blob's bytes never change, so one that was verified stays so while it is mapped. What the
+// collector removed is let go, for its room on the disk comes back only then.
 Result<std::shared_ptr<const env::MappedFile>> RegistryServer::open(const Digest& digest) {
     const auto same = [&](const OpenBlob& open) { return open.first == digest; };
     {
         const MutexLock lock(mutex_);
+        std::erase_if(open_, [this](const OpenBlob& open) { return !vault_.holds(open.first); });
         const auto found = std::find_if(open_.begin(), open_.end(), same);
         if (found != open_.end()) {
             std::rotate(open_.begin(), found, found + 1);

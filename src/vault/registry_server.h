@@ -35,7 +35,7 @@ inline constexpr std::size_t kMaxOpenBlobs = 32;
 inline constexpr std::size_t kBlobPieceBytes = 256u << 10;
 
 // After which a client may ask again for a delta that could not be made at once.
-inline constexpr int kDeltaRetrySeconds = 2;
+inline constexpr int kDeltaRetrySeconds = 5;
 
 struct RegistryServerOptions {
     // Asked before anything is looked up. UNAUTHENTICATED becomes 401 with a challenge for a name

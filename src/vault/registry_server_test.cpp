@@ -294,7 +294,7 @@ TEST(RegistryServer, HostileIndexesAreOneError) {
 
 // More blobs than stay open, and more than once: each keeps its own bytes.
 TEST(RegistryServer, KeepsFewBlobsOpenAndMixesUpNone) {
-    const ServedVault served;
+    ServedVault served;
     FileContents contents;
     for (std::size_t i = 0; i < 2 * kMaxOpenBlobs; ++i) {
         contents[fmt::format("m{}", i)] = to_bytes(fmt::format("weights {}", i));
@@ -305,6 +305,11 @@ TEST(RegistryServer, KeepsFewBlobsOpenAndMixesUpNone) {
             EXPECT_EQ(served.ask(blob_url("pump", bytes)).body, bytes) << path;
         }
     }
+    // A blob whose file is gone is not served from what is still mapped.
+    const Bytes gone = contents["m0"];
+    ASSERT_EQ(served.ask(blob_url("pump", gone)).status, 200);
+    ASSERT_EQ(served.files.remove("/v/blobs/sha256/" + crypto::sha256(gone).hex()), Status());
+    EXPECT_EQ(served.outcome(blob_url("pump", gone)), "404 BLOB_UNKNOWN");
 }
 
 }  // namespace

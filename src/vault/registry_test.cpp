@@ -217,6 +217,11 @@ TEST(Registry, BrokenDownloadsGoOnWhereTheyStopped) {
     EXPECT_EQ(resumes.sent, good.sent + 3);  // a byte each time, to see whether ranges are known
     EXPECT_EQ(pull_from(restarts), kWeights);
     EXPECT_EQ(restarts.breaks, 0u);
+    FakeRegistry hopeless = good;  // every time half of it, and never the other half
+    hopeless.breaks = 1000;
+    hopeless.knows_ranges = false;
+    EXPECT_EQ(pull_from(hopeless), "UNAVAILABLE");
+    EXPECT_LT(hopeless.log.size(), 20u);
     FakeRegistry dead = good;
     dead.breaks = 1000;
     dead.stalls = true;

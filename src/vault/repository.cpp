@@ -88,7 +88,11 @@ Result<Repository> Repositories::find(std::string_view name) {
     for (const Descriptor& entry : HF_TRY(entries_of(vault_))) {
         const std::optional<Name> parts = name_of(entry);
         if (parts && parts->repository == name) {
-            repository.tags[std::string(parts->tag)] = entry.digest;
+            const auto tag = repository.tags.emplace(parts->tag, entry.digest).first;
+            if (tag->second != entry.digest) {
+                return invalid_argument("'{}:{}' means two manifests here; push it again", name,
+                                        parts->tag);
+            }
             add(entry, 0, repository);
         }
         if (entry.annotation(std::string(kNameAnnotation)).empty()) unnamed.push_back(entry);
@@ -113,7 +117,7 @@ std::shared_ptr<const ManifestContents> Repositories::contents_of(const Descript
     auto contents = std::make_shared<const ManifestContents>(std::move(read).value());
     const MutexLock lock(mutex_);
     const std::size_t blobs = contents->blobs.size() + contents->manifests.size() + 1;
-    if (cached_blobs_ + blobs > kMaxCachedBlobs) {
+    if (cached_blobs_ + blobs > cached_blobs_max_) {
         cache_.clear();
         cached_blobs_ = 0;
     }

@@ -8,8 +8,8 @@
 // Manifests do not change, so what each reaches is read once.
 //
 // Borrows the Vault. Thread-safety: any thread. Errors: NOT_FOUND for a repository without a tag,
-// DATA_LOSS for an index that cannot be read. A manifest that cannot be read reaches nothing: the
-// others are still served.
+// INVALID_ARGUMENT where a tag means two manifests, DATA_LOSS for an index that cannot be read. A
+// manifest that cannot be read reaches nothing: the others are still served.
 
 #pragma once
 
@@ -52,7 +52,8 @@ inline constexpr std::size_t kMaxCachedBlobs = 200'000;
 
 class Repositories final {
 public:
-    explicit Repositories(const Vault& vault) : vault_(vault) {}
+    explicit Repositories(const Vault& vault, std::size_t cached_blobs_max = kMaxCachedBlobs)
+        : vault_(vault), cached_blobs_max_(cached_blobs_max) {}
 
     // Sorted.
     Result<std::vector<std::string>> names() const;
@@ -65,6 +66,7 @@ private:
     void add_attached(const std::vector<Descriptor>& unnamed, Repository& out);
 
     const Vault& vault_;
+    const std::size_t cached_blobs_max_;
     Mutex mutex_;
     std::map<Digest, std::shared_ptr<const ManifestContents>> cache_ HF_GUARDED_BY(mutex_);
     std::size_t cached_blobs_ HF_GUARDED_BY(mutex_) = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "vault/delta_store.h"
 
 namespace hf::vault {
 namespace {
@@ -124,7 +125,7 @@ Status Push::tag(const Descriptor& manifest, std::string_view name) {
     const Status complete = vault_.collect_reachable(manifest, 0, reachable);
     if (!complete.ok()) return complete.context("cannot name {} yet", manifest.digest.to_string());
     for (const Digest& digest : reachable) {
-        if (vault_.files_.exists(vault_.blob_path(digest))) continue;
+        if (vault_.holds(digest)) continue;
         return failed_precondition("manifest {} needs blob {}, which is not here",
                                    manifest.digest.to_string(), digest.to_string());
     }
@@ -218,6 +219,10 @@ Result<std::shared_ptr<const env::MappedFile>> Vault::open_blob(const Descriptor
     return file;
 }
 
+bool Vault::holds(const Digest& digest) const {
+    return files_.exists(blob_path(digest));
+}
+
 Result<std::unique_ptr<Push>> Vault::begin_push() {
     const std::unique_ptr<env::FileLock> lock = HF_TRY(lock_index());
     for (int slot = 0; slot < kMaxPushes; ++slot) {
@@ -261,13 +266,7 @@ Result<GarbageReport> Vault::collect_garbage() {
     }
     HF_TRY(remove_unreached(reachable, report));
     HF_TRY(remove_temporaries(folder_, report));
-    HF_TRY(remove_temporaries(own_path(""), report));
-    for (int slot = 0; slot < kMaxPushes; ++slot) {
-        const std::string scratch = own_path(scratch_name(slot));
-        if (!files_.exists(scratch)) continue;
-        HF_TRY(files_.remove(scratch));
-        ++report.temporaries_removed;
-    }
+    HF_TRY(remove_own_leavings(reachable, report));
     return report;
 }
 
@@ -356,6 +355,29 @@ Status Vault::remove_unreached(const std::set<Digest>& reachable, GarbageReport&
         ++report.blobs_removed;
     }
     return remove_temporaries(folder, report);
+}
+
+// Of pushes that were killed; and deltas that hold content of what is gone.
+Status Vault::remove_own_leavings(const std::set<Digest>& reachable, GarbageReport& report) {
+    const auto remove = [&](const std::string& path) -> Status {
+        report.bytes_removed += HF_TRY(files_.info(path)).size_bytes;
+        HF_TRY(files_.remove(path));
+        ++report.temporaries_removed;
+        return {};
+    };
+    HF_TRY(remove_temporaries(own_path(""), report));
+    for (int slot = 0; slot < kMaxPushes; ++slot) {
+        const std::string scratch = own_path(scratch_name(slot));
+        if (files_.exists(scratch)) HF_TRY(remove(scratch));
+    }
+    const std::string deltas = own_path(kDeltasFolder);
+    if (!files_.exists(deltas)) return {};
+    for (const env::DirectoryEntry& entry : HF_TRY(files_.list(deltas))) {
+        const std::optional<DeltaName> name = DeltaName::parse(entry.name);
+        if (!name || (reachable.contains(name->base) && reachable.contains(name->result))) continue;
+        HF_TRY(remove(deltas + "/" + entry.name));
+    }
+    return {};
 }
 
 Status Vault::remove_temporaries(const std::string& folder, GarbageReport& report) {

@@ -98,7 +98,7 @@ private:
 struct GarbageReport {
     std::size_t blobs_kept = 0;
     std::size_t blobs_removed = 0;
-    std::size_t temporaries_removed = 0;
+    std::size_t temporaries_removed = 0;  // deltas among them
     std::uint64_t bytes_removed = 0;
     bool push_under_way = false;  // then nothing was removed
 };
@@ -139,14 +139,17 @@ public:
     Result<std::shared_ptr<const env::MappedFile>> open_blob(const Descriptor& blob,
                                                              std::string_view what) const;
 
+    // A file of that name is there; nothing is said of its bytes.
+    bool holds(const Digest& digest) const;
+
     // UNAVAILABLE when kMaxPushes are under way.
     Result<std::unique_ptr<Push>> begin_push();
 
     // NOT_FOUND when there is no such name. The blobs stay until the next collection.
     Status untag(std::string_view name);
 
-    // Removes blobs that no reference reaches, and what interrupted writes left. Removes nothing
-    // when a reference leads to a manifest that cannot be read.
+    // Removes blobs that no reference reaches, deltas from or to them, and what interrupted writes
+    // left. Removes nothing when a reference leads to a manifest that cannot be read.
     Result<GarbageReport> collect_garbage();
 
     // Reads and hashes everything that references reach.
@@ -161,6 +164,7 @@ private:
     Status write_index(const std::vector<Descriptor>& entries);
     Status collect_reachable(const Descriptor& from, int depth, std::set<Digest>& out) const;
     Status remove_unreached(const std::set<Digest>& reachable, GarbageReport& report);
+    Status remove_own_leavings(const std::set<Digest>& reachable, GarbageReport& report);
     Status remove_temporaries(const std::string& folder, GarbageReport& report);
 
     env::Files& files_;

@@ -23,6 +23,8 @@ Field ordered_service() {
          text("model", "The model, as the service names it.").needed().as(Format::kModelReference),
          text("digest", "The version that this stands for; empty: the machine looks it up.")
              .as(Format::kDigest),
+         text("rollout", "The roll-out's order that gave it this version."),
+         timestamp("orderedAt", "When it did."),
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
@@ -52,6 +54,8 @@ Field reported_service() {
         {text("namespace", "Its service's namespace."), text("name", "Its service."),
          integer("observedGeneration", "The generation of the service that this tells of."),
          integer("epoch", "The order that it follows."),
+         text("rollout", "The roll-out's order that it follows."),
+         truth("settled", "Whether it is done with the order, for good or ill."),
          text("digest", "The version that answers.").as(Format::kDigest),
          text("url", "Where it answers."), text("device", "What it was compiled for."),
          text("format", "Of the model's files."),
@@ -68,6 +72,14 @@ Field capacity() {
          integer("priceMicros", "What the machine costs an hour, in millionths.")
              .between(0, 1'000'000'000'000),
          integer("wattsMax", "Its power under full load.").between(0, 1'000'000)});
+}
+
+Field outbox() {
+    return object("outbox", "Of the events that it has to tell, since it first joined.",
+                  {integer("waiting", "Not told yet."), integer("accepted", "All."),
+                   integer("acknowledged", "Told."), integer("expired", "Too old to tell."),
+                   integer("dropped", "For want of room, the least urgent first."),
+                   integer("damaged", "Lines that could not be read.")});
 }
 
 }  // namespace
@@ -91,7 +103,7 @@ const Kind& node_kind() {
               text("jurisdiction", "Whose law holds where it stands, as the machine knows it."),
               integer("observedGeneration", "The generation of the spec that it follows."),
               list("services", "What runs there now.", reported_service()).between(0, kMaxServices),
-              text("url", "Where its services answer."),
+              text("url", "Where its services answer."), outbox(),
               timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
         {{"Ready", "status.conditions[type=Ready].status", "Whether the node takes services."},
          {"Site", "spec.site", "Where it stands."},

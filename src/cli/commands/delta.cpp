@@ -3,7 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
-#include "graph/weights.h"
+#include "cli/weight_tensors.h"
 #include "vault/delta/encode.h"
 #include "vault/delta/files.h"
 
@@ -14,12 +14,7 @@ using vault::delta::Header;
 using vault::delta::Kind;
 
 vault::delta::Side side_of(ByteView file) {
-    vault::delta::Side side{file, {}};
-    for (graph::WeightPlace& place : graph::find_weights(file)) {
-        side.tensors.push_back({std::move(place.name), place.offset, place.size,
-                                vault::delta::element_of(place.dtype)});
-    }
-    return side;
+    return {file, find_weight_tensors(file)};
 }
 
 double percent(std::uint64_t part, std::uint64_t whole) {

@@ -1,4 +1,5 @@
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/trust_roots.h"
 #include "cli/vault_folder.h"
@@ -8,23 +9,42 @@
 namespace hf::cli {
 namespace {
 
+struct Source {
+    std::unique_ptr<vault::Vault> vault;
+    std::optional<vault::TransferReport> transfer;  // from a registry
+};
+
+Result<vault::TransferReport> fetch(World& world, const Arguments& arguments,
+                                    const vault::Reference& reference, vault::Vault& vault) {
+    vault::RegistryOptions options;
+    options.plain_http = arguments.flag("plain-http");
+    options.deltas = arguments.flag("deltas");
+    options.wait = [&world](Duration time) {
+        return world.wait_for_signal(time) ? cancelled("stopped by a signal") : Status();
+    };
+    const RegistryAccess access = HF_TRY(open_registry(world, reference, std::move(options)));
+    vault::TransferReport report = HF_TRY(access.registry->pull(vault));
+    for (const std::string& remark : report.remarks) world.note(remark + "\n");
+    return report;
+}
+
 // The vault that the model is in now: the folder --from, or ours, filled from a registry first.
-Result<std::unique_ptr<vault::Vault>> source_vault(World& world, const Arguments& arguments,
-                                                   const vault::Reference& reference) {
+Result<Source> find_source(World& world, const Arguments& arguments,
+                           const vault::Reference& reference) {
+    Source source;
     if (arguments.has("from")) {
         if (!reference.registry.empty()) {
             return invalid_argument("--from names a folder and '{}' a registry: give one of them",
                                     reference.to_string());
         }
-        return vault::Vault::open_existing(world.files, arguments.get("from"));
+        source.vault = HF_TRY(vault::Vault::open_existing(world.files, arguments.get("from")));
+        return source;
     }
-    std::unique_ptr<vault::Vault> vault = HF_TRY(open_vault(world, arguments));
+    source.vault = HF_TRY(open_vault(world, arguments));
     if (!reference.registry.empty()) {
-        const RegistryAccess access =
-            HF_TRY(open_registry(world, reference, arguments.flag("plain-http")));
-        HF_TRY(access.registry->pull(*vault));
+        source.transfer = HF_TRY(fetch(world, arguments, reference, *source.vault));
     }
-    return vault;
+    return source;
 }
 
 Result<std::optional<std::string>> read_bundle(const vault::Vault& vault,
@@ -65,23 +85,32 @@ Status write_out(World& world, const vault::OpenModel& model,
 
 Status run(World& world, const Arguments& arguments) {
     const vault::Reference reference = HF_TRY(vault::parse_reference(arguments.get("REF")));
-    const std::unique_ptr<vault::Vault> vault = HF_TRY(source_vault(world, arguments, reference));
-    const vault::PackedModel packed = HF_TRY(vault::read_model(*vault, reference));
-    const vault::OpenModel model = HF_TRY(vault::open_model(*vault, packed));
-    const std::optional<std::string> bundle = HF_TRY(read_bundle(*vault, packed));
+    const Source source = HF_TRY(find_source(world, arguments, reference));
+    const vault::PackedModel packed = HF_TRY(vault::read_model(*source.vault, reference));
+    const vault::OpenModel model = HF_TRY(vault::open_model(*source.vault, packed));
+    const std::optional<std::string> bundle = HF_TRY(read_bundle(*source.vault, packed));
     const trust::TrustDecision decision =
         HF_TRY(judge(world, arguments, model, bundle).context("{}", reference.to_string()));
     if (arguments.has("output")) {
         HF_TRY(write_out(world, model, bundle, arguments.get("output")));
     }
     if (arguments.flag("json")) {
-        world.out(json::write(json::Object{{"reference", reference.to_string()},
-                                           {"digest", packed.manifest.to_string()},
-                                           {"files", packed.files.size()},
-                                           {"signer", decision.signer},
-                                           {"golden", packed.golden.has_value()}}) +
-                  "\n");
+        json::Object out{{"reference", reference.to_string()},
+                         {"digest", packed.manifest.to_string()},
+                         {"files", packed.files.size()},
+                         {"signer", decision.signer},
+                         {"golden", packed.golden.has_value()}};
+        if (source.transfer) {
+            out["bytesReceived"] = source.transfer->bytes;
+            out["bytesSavedByDeltas"] = source.transfer->bytes_saved;
+        }
+        world.out(json::write(out) + "\n");
         return {};
+    }
+    if (source.transfer && source.transfer->blobs_by_delta > 0) {
+        world.note(fmt::format("received {}, deltas saved {}\n",
+                               format_bytes(source.transfer->bytes),
+                               format_bytes(source.transfer->bytes_saved)));
     }
     world.out(fmt::format("pulled {}: {} file{}, {}\n{}\n", reference.to_string(),
                           packed.files.size(), packed.files.size() == 1 ? "" : "s",
@@ -103,11 +132,16 @@ Command pull_command() {
           true},
          {"--ca", "a trusted certificate, for bundles with a certificate chain", "FILE", "", true},
          {"--from", "an OCI layout folder instead of the vault", "DIR"},
+         {"--deltas",
+          "fetch a file that is here in another version of that name as its difference, where the "
+          "registry makes such, as `holdfast registry` does",
+          ""},
          {"--plain-http", "no TLS, also to other machines than this one", ""},
          data_option(),
          {"--json", "as JSON", ""}},
         {"holdfast pull pump:1 -o pump --key release.key.pub",
-         "holdfast pull localhost:5000/pumps/pump:1 -o pump"},
+         "holdfast pull localhost:5000/pumps/pump:1 -o pump",
+         "holdfast pull localhost:5000/pumps/pump:2 --deltas"},
         run};
 }
 

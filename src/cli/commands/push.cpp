@@ -174,8 +174,10 @@ Status run(World& world, const Arguments& arguments) {
     const vault::Descriptor manifest = HF_TRY(store(world, arguments, *vault, candidate));
     std::string place = vault->folder();
     if (!candidate.reference.registry.empty()) {
+        vault::RegistryOptions options;
+        options.plain_http = arguments.flag("plain-http");
         const RegistryAccess access =
-            HF_TRY(open_registry(world, candidate.reference, arguments.flag("plain-http")));
+            HF_TRY(open_registry(world, candidate.reference, std::move(options)));
         HF_TRY(access.registry->push(*vault, manifest));
         place = "registry " + candidate.reference.registry;
     }

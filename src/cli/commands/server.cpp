@@ -6,6 +6,7 @@
 namespace hf::cli {
 namespace {
 
+constexpr auto kDrainGrace = std::chrono::seconds(30);
 constexpr std::int64_t kMaxSeconds = 7 * 24 * 3600;
 
 Status run(World& world, const Arguments& arguments) {
@@ -16,6 +17,10 @@ Status run(World& world, const Arguments& arguments) {
     options.hosts = arguments.all("host");
     options.trust_domain = arguments.get("trust-domain");
     options.store = store_choice(arguments.get("store"), arguments);
+    options.site = arguments.get("site");
+    if (arguments.get("gateway") != "none") {
+        options.gateway = HF_TRY(parse_listen("gateway", arguments.get("gateway")));
+    }
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -32,8 +37,13 @@ Status run(World& world, const Arguments& arguments) {
                     "           kubeconfig: {}/kubeconfig\n"
                     "           add a machine: {} token create --kubeconfig {}/kubeconfig\n",
                     seconds, control->api_url(), data, world.program, data));
+    if (!control->gateway_url().empty()) {
+        world.out(fmt::format("           predictions: {}/v2/models/SERVICE/infer\n",
+                              control->gateway_url()));
+    }
     world.wait_for_signal(patience);
-    control->drain();
+    const bool clean = control->drain(kDrainGrace);
+    world.note(clean ? "drained, every request answered\n" : "stopped with requests unanswered\n");
     return {};
 }
 
@@ -42,12 +52,15 @@ Status run(World& world, const Arguments& arguments) {
 Command server_command() {
     Command command{
         "server",
-        "Runs the control plane: resources, enrolment of machines, models, placement",
+        "Runs the control plane: resources, enrolment, models, placement, roll-outs, gateway",
         {},
         {data_option(),
          {"--listen", "where machines and people reach it, over TLS", "ADDR:PORT",
           "127.0.0.1:8443"},
          {"--host", "a name or address that they call it by; may be given again", "NAME", "", true},
+         {"--gateway", "where predictions for all services are asked for, or 'none'", "ADDR:PORT",
+          "127.0.0.1:8080"},
+         {"--site", "the Site where this server stands: its machines answer first", "NAME"},
          {"--trust-domain", "what its machines' names begin with; made up unless given", "NAME"},
          {"--for", "stop by itself after so many seconds", "SECONDS"},
          {"--store",

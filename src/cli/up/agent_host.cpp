@@ -18,6 +18,17 @@ namespace {
 constexpr Duration kRenewAgain = std::chrono::minutes(1);
 constexpr Duration kRenewLook = std::chrono::minutes(10);
 
+// The inference door shows who this machine is, and lets in whom its server knows.
+std::optional<http::Tls> tls_of(const node::Identity& identity) {
+    const http::ClientOptions own = identity.client_options();
+    http::Tls tls;
+    tls.certificate_pem = own.certificate_pem;
+    tls.key_pem = own.key_pem;
+    tls.client_ca_pem = own.ca_pem;
+    tls.tls13_only = true;
+    return tls;
+}
+
 class RealAgentHost final : public AgentHost {
 public:
     RealAgentHost(World& world, AgentHostOptions options)
@@ -49,6 +60,11 @@ public:
         source.credentials = [this]() -> Result<http::ClientOptions> {
             return identity_->client_options();
         };
+        source.wait = [this](Duration pause) -> Status {
+            MutexLock lock(mutex_);
+            const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
+            return stop_.wait_for(lock, pause, stopping) ? cancelled("stopped") : Status();
+        };
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
         source_ = node::make_registry_source(*vault_, std::move(source));
         NodeOptions node;
@@ -57,6 +73,7 @@ public:
         node.inference = options_.inference;
         node.advertise = options_.advertise;
         node.jurisdiction = options_.jurisdiction;
+        node.tls = tls_of(*identity_);
         node_ = HF_TRY(
             NodeHost::start(world_, {*vault_, *control_plane_, source_.get()}, std::move(node)));
         renewer_ = std::thread([this] {
@@ -101,7 +118,8 @@ private:
             Duration pause = identity_->next_renewal(now) - now;
             if (pause <= Duration::zero()) {
                 lock.unlock();
-                const Status renewed = identity_->renew();
+                Status renewed = identity_->renew();
+                if (renewed.ok()) renewed = node_->renew_tls(*tls_of(*identity_));
                 if (!renewed.ok() && renewed != last) {
                     world_.note(fmt::format("identity: {}\n", renewed.message()));
                 }
@@ -119,11 +137,12 @@ private:
     std::unique_ptr<vault::Vault> vault_;
     std::unique_ptr<node::ControlPlane> control_plane_;
     std::unique_ptr<node::ModelSource> source_;
-    std::unique_ptr<NodeHost> node_;
 
     Mutex mutex_;
     ConditionVariable stop_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
+
+    std::unique_ptr<NodeHost> node_;  // before what its threads use
     std::thread renewer_;
 };
 

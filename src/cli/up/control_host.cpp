@@ -9,7 +9,9 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
+#include "cli/up/gateway_host.h"
 #include "cli/up/identity.h"
+#include "cli/weight_tensors.h"
 #include "control/apply/fenced_store.h"
 #include "control/apply/leadership.h"
 #include "control/apply/presence.h"
@@ -41,6 +43,7 @@ public:
         stop_.notify_all();
         if (ticker_.joinable()) ticker_.join();
         // Nobody asks any more, then nobody decides any more, then another may lead.
+        gateway_.reset();
         api_.reset();
         presence_.reset();
         {
@@ -72,9 +75,13 @@ public:
         if (presence_) presence_->heard(node);
     }
 
-    void drain() override {
+    std::string gateway_url() const override { return gateway_ ? gateway_->url() : ""; }
+
+    bool drain(Duration grace) override {
+        const bool answered = !gateway_ || gateway_->drain(grace);
         // What is left on the API are watches, which clients take up again elsewhere or later.
         api_->drain(std::chrono::seconds(1));
+        return answered;
     }
 
 private:
@@ -130,6 +137,12 @@ private:
         ApiIdentity identity = HF_TRY(load_api_identity(
             world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
         HF_TRY(make_doors(identity));
+        if (options_.gateway) {
+            gateway_ =
+                HF_TRY(GatewayHost::start(world_, *resources_,
+                                          {*options_.gateway, options_.site, identity.authority,
+                                           identity.ca_pem, identity.trust_domain}));
+        }
         http::Router router;
         control::add_api_routes(router, *api_server_);
         control::add_node_routes(router, *api_server_, *resources_,
@@ -166,6 +179,7 @@ private:
                                    const vault::RegistryRequest& what) {
             return control::may_read_models(*api_server_, *resources_, request, what.name);
         };
+        registry.deltas.find_tensors = find_weight_tensors;
         registry_ = std::make_unique<vault::RegistryServer>(vault_, std::move(registry));
         return {};
     }
@@ -213,6 +227,7 @@ private:
     std::unique_ptr<control::ApiServer> api_server_;
     std::unique_ptr<vault::RegistryServer> registry_;
     std::unique_ptr<http::Server> api_;
+    std::unique_ptr<GatewayHost> gateway_;
 
     Mutex mutex_;
     ConditionVariable stop_;

@@ -12,6 +12,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,9 @@ struct ControlOptions {
     http::ServerOptions api;         // its TLS is made here
     std::vector<std::string> hosts;  // what clients call this machine, beside its address
     std::string trust_domain;        // for the first start; empty: one is made up
-    StoreChoice store;               // without a URL: store.db in the folder
+    std::optional<http::ServerOptions> gateway;  // where predictions are asked for; none: nowhere
+    std::string site;                            // of this machine, for the gateway
+    StoreChoice store;                           // without a URL: store.db in the folder
 };
 
 class ControlHost {
@@ -41,13 +44,14 @@ public:
                                                       ControlOptions options);
 
     virtual resources::Resources& resources() = 0;
-    virtual std::string api_url() const = 0;  // "https://127.0.0.1:8443"
+    virtual std::string api_url() const = 0;      // "https://127.0.0.1:8443"
+    virtual std::string gateway_url() const = 0;  // empty without one
 
     // A node of this process is alive.
     virtual void heard(const std::string& node) = 0;
 
-    // Stops deciding; then ends connections once they are answered.
-    virtual void drain() = 0;
+    // Ends connections once they are answered. True when no prediction had to be cut.
+    virtual bool drain(Duration grace) = 0;
 };
 
 // "http://127.0.0.1:8080".

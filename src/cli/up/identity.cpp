@@ -117,14 +117,11 @@ Result<crypto::Credential> load_authority(World& world, const Pair& root, const 
 
 Result<std::string> load_trust_domain(World& world, const std::string& path,
                                       const std::string& wanted) {
-    const auto check = [](const std::string& name) {
-        return crypto::SpiffeId::parse("spiffe://" + name + "/node").status();
-    };
-    if (!wanted.empty()) HF_TRY(check(wanted).context("the trust domain"));
+    if (!wanted.empty()) HF_TRY(crypto::SpiffeId::check_trust_domain(wanted));
     if (world.files.exists(path)) {
         const std::string text = HF_TRY(read_pem(world, path));
         std::string kept(trim(text));
-        HF_TRY(check(kept).context("{}", path));
+        HF_TRY(crypto::SpiffeId::check_trust_domain(kept).context("{}", path));
         if (wanted.empty() || wanted == kept) return kept;
         return failed_precondition(
             "{} says '{}', not '{}': the names of all nodes begin with it, so it cannot be changed",

@@ -31,7 +31,7 @@ protected:
     }
     Result<ApiIdentity> load(const std::string& domain = "") {
         World world = world_of(files_);
-        return load_api_identity(world, kData, "127.0.0.1", domain);
+        return load_api_identity(world, kData, {"127.0.0.1", {}, domain});
     }
     std::string text(const std::string& name) {
         const Result<Bytes> bytes = files_.read(kData + "/pki/" + name, 1u << 20);
@@ -68,7 +68,7 @@ TEST_F(ApiIdentityTest, IsMadeOnceAndKept) {
 }
 
 TEST_F(ApiIdentityTest, TheTrustDomainIsGivenOnceOrMadeUp) {
-    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a"})
+    for (const char* bad : {"Plant", "plant/x", "a b", "spiffe://a", "a\n"})
         EXPECT_EQ(load(bad).status().code(), Code::kInvalidArgument) << bad;
     EXPECT_EQ(load("plant.example").value().trust_domain, "plant.example");
     EXPECT_EQ(load().value().trust_domain, "plant.example");
@@ -111,7 +111,7 @@ TEST_F(ApiIdentityTest, WhatIsDamagedIsSaid) {
     files_.overwrite(kData + "/pki/root.pem", to_bytes(root));
     take_root_key_away();
     const std::string key = text("authority.key.pem");
-    for (const std::string& name : {"authority.pem", "authority.key.pem"}) {
+    for (const std::string name : {"authority.pem", "authority.key.pem"}) {
         const std::string good = text(name);
         files_.overwrite(kData + "/pki/" + name, to_bytes("x"));
         const Status status = load().status();
@@ -132,7 +132,7 @@ TEST_F(ApiIdentityTest, ACrashAtAnyPointIsMendedByTheNextStart) {
         testing::MemoryFiles files;
         World world = world_of(files);
         files.die_after(changes);
-        const bool through = load_api_identity(world, kData, "127.0.0.1").ok();
+        const bool through = load_api_identity(world, kData, {"127.0.0.1", {}, ""}).ok();
         files.restart();
         Rng rng(changes);
         files.lose_power(rng);
@@ -141,7 +141,7 @@ TEST_F(ApiIdentityTest, ACrashAtAnyPointIsMendedByTheNextStart) {
             return bytes.ok() ? std::string(as_text(*bytes)) : "";
         };
         const std::string root = read("root.pem"), domain = read("trust-domain");
-        const Result<ApiIdentity> next = load_api_identity(world, kData, "127.0.0.1");
+        const Result<ApiIdentity> next = load_api_identity(world, kData, {"127.0.0.1", {}, ""});
         ASSERT_TRUE(next.ok()) << changes << ": " << next.status().to_string();
         EXPECT_TRUE(root.empty() || root == next->ca_pem);
         EXPECT_TRUE(domain.empty() || domain == next->trust_domain + "\n");

@@ -31,7 +31,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
 
 bool Instance::drain(Duration grace) {
     const bool answered = node_->drain(grace);
-    control_->drain();
+    control_->drain(Duration::zero());
     return answered;
 }
 

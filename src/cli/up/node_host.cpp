@@ -9,6 +9,20 @@
 namespace hf::cli {
 namespace {
 
+bool is_loopback(const std::string& address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
+// Health is for everybody; predictions are for machines of the same authority.
+std::optional<http::Response> known_clients_only(const http::Request& request) {
+    if (!request.client_uris.empty() || request.path.starts_with("/v2/health/")) {
+        return std::nullopt;
+    }
+    return http::Response::error(401,
+                                 "send a client certificate of this machine's authority, or ask "
+                                 "through the gateway");
+}
+
 class RealNodeHost final : public NodeHost {
 public:
     RealNodeHost(World& world, NodeParts parts, NodeOptions options)
@@ -22,13 +36,23 @@ public:
                                                  std::move(receipts)));
         http::Router router;
         serve::add_oip_routes(router, models_, receipts_.get());
-        inference_ = HF_TRY(http::Server::start(options_.inference, std::move(router)));
+        http::ServerOptions door = options_.inference;
+        if (options_.tls && !is_loopback(door.address)) {
+            door.tls = options_.tls;
+            door.gate = known_clients_only;
+            secure_ = true;
+        }
+        inference_ = HF_TRY(http::Server::start(std::move(door), std::move(router)));
         host_.set_base_url(reached_at());
         return start_agent();
     }
 
     std::string inference_url() const override {
-        return url_of("http", options_.inference.address, inference_->port());
+        return url_of(secure_ ? "https" : "http", options_.inference.address, inference_->port());
+    }
+
+    Status renew_tls(const http::Tls& tls) override {
+        return secure_ ? inference_->renew_tls(tls) : Status();
     }
 
     bool drain(Duration grace) override {
@@ -46,7 +70,7 @@ private:
         const env::Machine machine = world_.describe_machine();
         node::AgentOptions agent;
         agent.name = options_.name;
-        agent.memory_path = options_.data + "/node.json";
+        agent.folder = options_.data;
         agent.facts.cpus = machine.cpus;
         agent.facts.memory_bytes = machine.memory_bytes;
         agent.facts.architecture = machine.architecture;
@@ -71,6 +95,7 @@ private:
     serve::Models models_;
     ServingHost host_{models_, world_.clock};
     std::unique_ptr<serve::Receipts> receipts_;
+    bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;
     std::unique_ptr<node::Agent> agent_;
 };

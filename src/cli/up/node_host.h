@@ -3,12 +3,14 @@
 //
 //     receipts/   the log of predictions (serve/receipts.h)
 //     node.json   what the agent remembers (node/desired.h)
+//     outbox.log  what it is yet to tell (node/outbox.h)
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cli/world.h"
@@ -25,6 +27,10 @@ struct NodeOptions {
     http::ServerOptions inference;
     std::string advertise;     // the URL under which others reach it; empty: where it listens
     std::string jurisdiction;  // whose law holds here; empty: unknown
+
+    // Used when the inference door is not on loopback: others then come by TLS and with a
+    // certificate of the same authority.
+    std::optional<http::Tls> tls;
 };
 
 struct NodeParts {
@@ -42,6 +48,9 @@ public:
                                                    NodeOptions options);
 
     virtual std::string inference_url() const = 0;  // "http://127.0.0.1:8080"
+
+    // A newer certificate for the inference door; no effect where it has no TLS.
+    virtual Status renew_tls(const http::Tls& tls) = 0;
 
     // Withdraws readiness and ends connections once they are answered. True when none had to be
     // cut.

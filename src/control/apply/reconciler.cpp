@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "control/apply/presence.h"
 #include "control/apply/removals.h"
+#include "control/apply/rollouts.h"
 #include "control/apply/versions.h"
 #include "control/apply/waker.h"
 #include "control/reconcile/service_status.h"
@@ -48,9 +49,11 @@ public:
           nodes_(resources, api::node_kind(), waker_.callback()),
           services_(resources, api::service_kind(), waker_.callback()),
           policies_(resources, api::trust_policy_kind(), waker_.callback()),
+          changes_(resources, api::rollout_kind(), waker_.callback()),
           elsewhere_(resources.store(), options_.server, waker_.callback()),
           removals_(resources.store()),
           versions_(resources, as_reconciler()),
+          rollouts_({resources, as_reconciler(), options_.resolve}),
           liveness_(options_.node_term) {}
 
     void begin() {
@@ -99,7 +102,11 @@ private:
             if (leads()) round();
             lock.lock();
             const Duration now = resources_.clock().monotonic();
-            const Duration patience = std::min(kRound, liveness_.next(now) - now);
+            Duration patience = std::min(kRound, liveness_.next(now) - now);
+            if (const auto wake = rollouts_.wake()) {
+                const Duration left = *wake - resources_.clock().now();
+                patience = std::clamp(left, Duration::zero(), patience);
+            }
             changed_.wait_for(lock, patience,
                               [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
@@ -125,7 +132,10 @@ private:
         if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
+    // Roll-outs before nodes: an order that a roll-out's state does not remember any more is on
+    // record then.
     Status read() {
+        HF_TRY(changes_.update());
         HF_TRY(sites_.update());
         HF_TRY(nodes_.update());
         HF_TRY(services_.update());
@@ -136,9 +146,13 @@ private:
     Status reconcile() {
         HF_TRY(read());
         if (HF_TRY(judge_liveness())) HF_TRY(read());
-        const Orders orders = HF_TRY(decide_orders(
-            {sites_.objects(), nodes_.objects(), services_.objects(), policies_.objects()},
-            options_.resolve));
+        // A roll-out that cannot go on holds up nothing else.
+        note_trouble(rollouts_.run({changes_.objects(), nodes_.objects(), services_.objects()}));
+        HF_TRY(read());
+        const Orders orders =
+            HF_TRY(decide_orders({sites_.objects(), nodes_.objects(), services_.objects(),
+                                  policies_.objects(), rollouts_.rolling()},
+                                 options_.resolve));
         HF_TRY(write_orders(orders));
         HF_TRY(read());
         HF_TRY(write_statuses(orders.plan));
@@ -266,9 +280,11 @@ private:
     resources::Mirror nodes_;
     resources::Mirror services_;
     resources::Mirror policies_;
+    resources::Mirror changes_;
     HeardElsewhere elsewhere_;
     Removals removals_;
     VersionRecorder versions_;
+    Rollouts rollouts_;
 
     Mutex mutex_;
     ConditionVariable changed_;

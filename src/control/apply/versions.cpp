@@ -1,10 +1,9 @@
 #include "control/apply/versions.h"
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include "api/names.h"
+#include "control/reconcile/node_parts.h"
 
 namespace hf::control {
 namespace {
@@ -12,24 +11,17 @@ namespace {
 constexpr std::size_t kDigestPrefix = std::string_view("sha256:").size();
 constexpr std::size_t kShortDigest = 12;
 
-const json::Value* same_service(const json::Array& list, const json::Value& order) {
-    const auto found = std::find_if(list.begin(), list.end(), [&](const json::Value& item) {
-        return json::get_string(item, "namespace") == json::get_string(order, "namespace") &&
-               json::get_string(item, "name") == json::get_string(order, "name");
-    });
-    return found == list.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 Status VersionRecorder::record(const Objects& nodes) {
     Status failed;
     for (const auto& [name, node] : nodes) {
-        const json::Array* reports = json::find_array(node.status(), "services");
         const json::Array* orders = json::find_array(node.spec(), "services");
-        if (!reports || !orders) continue;
+        if (!orders) continue;
         for (const json::Value& order : *orders) {
-            const json::Value* report = same_service(*reports, order);
+            const json::Value* report =
+                find_service(node.status(), json::get_string(order, "namespace"),
+                             json::get_string(order, "name"));
             if (!report || json::get_string(*report, "digest").empty()) continue;
             const Status status = record_one(order, *report);
             if (!status.ok()) failed = status;

@@ -74,6 +74,7 @@ struct OrderParts {
     const json::Value* before;  // null: the machine does not have it yet
     const std::set<int>& devices;
     std::int64_t epoch;
+    bool rolling;  // a roll-out moves the service
 };
 
 std::string digest_of(const OrderParts& parts, const Resolve& resolve) {
@@ -96,8 +97,13 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
                        {"model", json::get_string(spec, "model")},
                        {"device", json::get_string(spec, "device", "auto")},
                        {"trustPolicy", json::get_string(spec, "trustPolicy", "default")}};
-    const std::string digest = digest_of(parts, resolve);
-    if (!digest.empty()) order["digest"] = digest;
+    if (parts.rolling && parts.before) {
+        for (std::string_view key : {"model", "digest", "rollout", "orderedAt"}) {
+            if (const json::Value* kept = json::find(*parts.before, key)) order[key] = *kept;
+        }
+    } else if (const std::string digest = digest_of(parts, resolve); !digest.empty()) {
+        order["digest"] = digest;
+    }
     if (!parts.devices.empty()) {
         order["devices"] = json::Array(parts.devices.begin(), parts.devices.end());
     }
@@ -161,7 +167,7 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const std::int64_t epoch =
             stays ? json::get_int(before->second, "epoch") : orders.epochs[seat.service];
         const OrderParts parts{cluster.services.at(seat.service), stays ? &before->second : nullptr,
-                               devices, epoch};
+                               devices, epoch, cluster.rolling.contains(seat.service)};
         wanted[seat.node].push_back(order_for(parts, resolve));
     }
     for (const auto& [name, node] : cluster.nodes) {

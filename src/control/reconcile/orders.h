@@ -10,6 +10,9 @@
 //   - What a model reference stands for is looked up once for each generation of a service and
 //     ordered by digest, so that all machines run the same.
 //
+//   - While a roll-out moves a service, it alone says which version a machine that has the service
+//     runs (rollout_orders.h).
+//
 // Pure. Whoever carries it out writes the epochs of services first and the nodes then: a crash
 // between leaves an epoch that nobody holds, never two orders with one epoch.
 
@@ -17,6 +20,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -32,6 +36,7 @@ struct Cluster {
     const Objects& nodes;
     const Objects& services;
     const Objects& policies;
+    std::set<std::string> rolling;  // services that a roll-out moves
 };
 
 // What a model reference stands for now; empty when that is not known here.

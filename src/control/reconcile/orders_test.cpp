@@ -48,7 +48,7 @@ public:
     }
 
     Orders decide() {
-        return decide_orders({sites, nodes, services, policies},
+        return decide_orders({sites, nodes, services, policies, rolling},
                              [](const std::string& reference) {
                                  return reference == "pump:v1" ? "sha256:" + std::string(64, '1')
                                                                : "";
@@ -113,6 +113,7 @@ public:
     }
 
     Objects sites, nodes, services, policies;
+    std::set<std::string> rolling;
 };
 
 TEST(Orders, SayAllThatANodeNeeds) {

@@ -6,6 +6,7 @@
 
 #include "api/conditions.h"
 #include "control/place/layout.h"
+#include "control/reconcile/node_parts.h"
 
 namespace hf::control {
 namespace {
@@ -21,22 +22,13 @@ struct Part {
     bool lost = false;
 };
 
-const json::Value* find_service(const json::Value& part, const api::Object& service) {
-    const json::Array* list = json::find_array(part, "services");
-    if (!list) return nullptr;
-    const auto found = std::find_if(list->begin(), list->end(), [&](const json::Value& item) {
-        return json::get_string(item, "namespace") == service.ns() &&
-               json::get_string(item, "name") == service.name();
-    });
-    return found == list->end() ? nullptr : &*found;
-}
-
 std::vector<Part> parts_of(const api::Object& service, const Objects& nodes) {
     std::vector<Part> parts;
     for (const auto& [name, node] : nodes) {
-        const json::Value* order = find_service(node.spec(), service);
+        const json::Value* order = find_service(node.spec(), service.ns(), service.name());
         if (!order) continue;
-        Part part{&node, order, find_service(node.status(), service), !api::is_true(node, "Ready")};
+        Part part{&node, order, find_service(node.status(), service.ns(), service.name()),
+                  !api::is_true(node, "Ready")};
         const bool old =
             part.report && json::get_int(*part.report, "epoch") < json::get_int(*order, "epoch");
         if (old) part.report = nullptr;

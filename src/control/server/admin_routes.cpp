@@ -100,6 +100,7 @@ public:
             const api::Identity who = HF_TRY(allow(request, "update", "enrolments", node));
             const json::Value body = HF_TRY(body_of(request));
             HF_TRY(parts_.enrolment.revoke(node, json::get_string(body, "why"), who));
+            parts_.api.end_watches(node_identity(node).user);
             return json::Value();
         });
     }

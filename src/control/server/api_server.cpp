@@ -36,6 +36,11 @@ void mark_stale(http::Response& response, Duration staleness) {
     response.headers.set(std::string(kStaleHeader), fmt::to_string(seconds));
 }
 
+Status no_nodes() {
+    return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
+                           "this server takes no nodes");
+}
+
 http::Response raw(std::string_view type, std::string_view body) {
     http::Response response = http::Response::text(200, body);
     response.headers.set("Content-Type", std::string(type));
@@ -65,8 +70,7 @@ ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::strin
 Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
     if (!request.client_uris.empty()) {
         if (enrolment_) return enrolment_->authenticate(request);
-        return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
-                               "this server has no nodes of its own");
+        return no_nodes();
     }
     const std::optional<std::string_view> header = request.headers.get("Authorization");
     if (!header) {
@@ -94,6 +98,14 @@ Result<api::Identity> ApiServer::by_certificate(const http::Request& request) {
     return api::Identity{name, {std::string(api::kAuthenticatedGroup)}};
 }
 
+Status ApiServer::check_sent(const api::Identity& who, const json::Value& sent) {
+    const std::optional<std::string> node = node_name(who);
+    if (!node) return {};
+    if (!enrolment_) return no_nodes();
+    const EnrolmentRecord record = HF_TRY(enrolment_->get(*node));
+    return check_node_site(*node, record.site, sent);
+}
+
 Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {
     if (const auto node = node_name(who)) return decide_node_access(*node, access);
     if (who.is_in(api::kMastersGroup)) return {};
@@ -111,14 +123,26 @@ void ApiServer::tick() {
     std::vector<std::shared_ptr<Wakener>> alive;
     {
         const MutexLock lock(mutex_);
-        std::erase_if(watches_, [&](const std::weak_ptr<Wakener>& watch) {
-            std::shared_ptr<Wakener> wakener = watch.lock();
+        std::erase_if(watches_, [&](const OpenWatch& watch) {
+            std::shared_ptr<Wakener> wakener = watch.wakener.lock();
             if (!wakener) return true;
             alive.push_back(std::move(wakener));
             return false;
         });
     }
     for (const std::shared_ptr<Wakener>& wakener : alive) wakener->wake();
+}
+
+void ApiServer::end_watches(const std::string& user) {
+    std::vector<std::shared_ptr<Wakener>> theirs;
+    {
+        const MutexLock lock(mutex_);
+        for (const OpenWatch& watch : watches_) {
+            if (watch.user != user) continue;
+            if (auto wakener = watch.wakener.lock()) theirs.push_back(std::move(wakener));
+        }
+    }
+    for (const std::shared_ptr<Wakener>& wakener : theirs) wakener->end();
 }
 
 http::Response ApiServer::handle(const http::Request& request) {

@@ -27,7 +27,7 @@ namespace hf::control {
 
 // Bounds. A larger body is refused with 413, a watch too many with 503; a watch's life is cut.
 inline constexpr std::size_t kMaxRequestBodyBytes = 3u << 20;
-inline constexpr std::size_t kMaxWatches = 1000;
+inline constexpr std::size_t kMaxWatches = 20'000;
 inline constexpr Duration kMaxWatchLife = std::chrono::minutes(30);
 
 // On the answer to a GET while the store cannot be reached: for how many seconds it could not.
@@ -44,6 +44,9 @@ public:
     // Lets watches notice their time. Called by the owner about once a second.
     void tick();
 
+    // Ends the watches that this user has open: they were refused since.
+    void end_watches(const std::string& user);
+
     // Who asks: UNAUTHENTICATED when that is not known. Also for other routes of the same server.
     Result<api::Identity> authenticate(const http::Request& request);
 
@@ -52,6 +55,14 @@ public:
 
 private:
     Result<api::Identity> by_certificate(const http::Request& request);
+
+    // What a node may not say of itself, in an object or merge patch that it sends.
+    Status check_sent(const api::Identity& who, const json::Value& sent);
+
+    struct OpenWatch {
+        std::string user;
+        std::weak_ptr<Wakener> wakener;
+    };
 
     // One request on its way: what it is about and who asks.
     struct Call {
@@ -96,7 +107,7 @@ private:
     const std::string version_;
     const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;
     Mutex mutex_;
-    std::vector<std::weak_ptr<Wakener>> watches_ HF_GUARDED_BY(mutex_);
+    std::vector<OpenWatch> watches_ HF_GUARDED_BY(mutex_);
 };
 
 // Adds all of the API's routes. REQUIRES: `server` outlives the HTTP server that the router goes

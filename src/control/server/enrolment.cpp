@@ -139,7 +139,7 @@ Enrolment::Enrolment(Private, const Parts& parts, EnrolmentOptions options)
 Result<std::unique_ptr<Enrolment>> Enrolment::create(resources::Resources& resources,
                                                      JoinTokens& tokens, env::Entropy& entropy,
                                                      EnrolmentOptions options) {
-    HF_TRY(crypto::SpiffeId::parse("spiffe://" + options.trust_domain + "/node").status());
+    HF_TRY(crypto::SpiffeId::check_trust_domain(options.trust_domain));
     HF_TRY(crypto::check_authority(options.authority, options.root_pem));
     return std::make_unique<Enrolment>(Private{}, Parts{resources, tokens, entropy},
                                        std::move(options));

@@ -66,14 +66,29 @@ Status decide_node_access(std::string_view node, const api::AccessRequest& acces
 
 Status check_node_object(std::string_view node, const api::Object& object) {
     if (object.kind() == api::node_kind().name) {
-        if (object.name() == node) return {};
-        return of_another(node, fmt::format("'{}'", object.name()));
+        if (object.name() != node) return of_another(node, fmt::format("'{}'", object.name()));
+        for (std::string_view field : {"labels", "annotations", "ownerReferences", "finalizers"}) {
+            const json::Value* value = json::find(object.metadata(), field);
+            if (!value || value->is_null()) continue;
+            return refuse(Code::kPermissionDenied, reasons::kNodeForbidden,
+                          "node '{}' cannot give itself {}: an administrator does", node, field);
+        }
+        return {};
     }
     const json::Value* source = json::find(object.json(), "source");
     if (!source) return {};
     const std::string_view host = json::get_string(*source, "host");
     if (host.empty() || host == node) return {};
     return of_another(node, fmt::format("'{}'", host));
+}
+
+Status check_node_site(std::string_view node, std::string_view site, const json::Value& sent) {
+    const json::Value* named = json::find_path(sent, {"status", "site"});
+    if (!named || named->is_null()) return {};
+    if (named->is_string() && json::as_view(named->get_string()) == site) return {};
+    return refuse(Code::kPermissionDenied, reasons::kNodeOtherSite,
+                  "node '{}' is enrolled for {}; its join token says where it stands", node,
+                  site.empty() ? "no site" : fmt::format("the site '{}'", site));
 }
 
 }  // namespace hf::control

@@ -93,10 +93,29 @@ TEST(NodeAccess, PathsOutsideTheGroupAreRefused) {
     EXPECT_TRUE(check_node_path("press", &*own).ok());
 }
 
+TEST(NodeAccess, ANodeStandsWhereItIsEnrolledFor) {
+    const auto sent = [](const char* text) { return json::parse(text).value(); };
+    for (const char* good : {"{}", "[]", "null", R"({"status":{}})", R"({"status":null})",
+                             R"({"status":{"site":null}})", R"({"status":{"site":"hall"}})"}) {
+        EXPECT_TRUE(check_node_site("press", "hall", sent(good)).ok()) << good;
+    }
+    for (const char* bad : {R"({"status":{"site":"yard"}})", R"({"status":{"site":""}})",
+                            R"({"status":{"site":["hall"]}})", R"({"status":{"site":1}})"}) {
+        EXPECT_EQ(reasons::of(check_node_site("press", "hall", sent(bad))), reasons::kNodeOtherSite)
+            << bad;
+    }
+    EXPECT_FALSE(check_node_site("press", "", sent(R"({"status":{"site":"hall"}})")).ok());
+}
+
 TEST(NodeAccess, ObjectsAreMadeInTheNodesOwnNameOnly) {
     EXPECT_TRUE(check_node_object("press", api::Object::make("Node", "", "press")).ok());
     EXPECT_EQ(reasons::of(check_node_object("press", api::Object::make("Node", "", "drill"))),
               reasons::kNodeOfAnother);
+    for (const char* field : {"labels", "annotations", "ownerReferences", "finalizers"}) {
+        api::Object marked = api::Object::make("Node", "", "press");
+        marked.edit_metadata()[field] = json::Object{{"a", "b"}};
+        EXPECT_EQ(reasons::of(check_node_object("press", marked)), reasons::kNodeForbidden);
+    }
     const auto event = [](const char* host) {
         api::Object object = api::Object::make("Event", "default", "e");
         object.fields()["source"] = json::Object{{"component", "node"}, {"host", host}};

@@ -41,6 +41,7 @@ inline constexpr std::string_view kNotItsService = "not-its-service";
 inline constexpr std::string_view kNotItsModel = "not-its-model";
 inline constexpr std::string_view kNodeForbidden = "node-forbidden";
 inline constexpr std::string_view kNodeOfAnother = "node-of-another";
+inline constexpr std::string_view kNodeOtherSite = "node-other-site";
 
 // "REASON: text".
 template <typename... Args>

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "control/server/api_server.h"
 #include "control/server/node_access.h"
+#include "control/server/reasons.h"
 
 namespace hf::control {
 namespace {
@@ -181,10 +182,10 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
     options.on_events = [wakener] { wakener->wake(); };
     {
         const MutexLock lock(mutex_);
-        std::erase_if(watches_, [](const auto& watch) { return watch.expired(); });
+        std::erase_if(watches_, [](const auto& watch) { return watch.wakener.expired(); });
         if (watches_.size() >= kMaxWatches)
             return unavailable("there are {} watches already; try again", kMaxWatches);
-        watches_.push_back(wakener);
+        watches_.push_back({call.who.user, wakener});
     }
     auto watch = HF_TRY(resources_.watch(*call.kind, call.path.ns, options));
     return std::make_shared<WatchStream>(
@@ -215,6 +216,7 @@ http::Response ApiServer::create(const Call& call) {
         about = {std::string(api::kGroup), call.kind->plural, std::string(object.name()), ""};
         HF_TRY(check_address(call.path, *call.kind, object));
         if (const auto node = node_name(call.who)) HF_TRY(check_node_object(*node, object));
+        HF_TRY(check_sent(call.who, object.json()));
         return resources_.create(std::move(object), options);
     };
     const Result<Object> created = work();
@@ -233,6 +235,7 @@ http::Response ApiServer::update(const Call& call) {
         const resources::WriteOptions options = HF_TRY(write_options(call, report));
         Object object = HF_TRY(Object::from_json(HF_TRY(parse_body(call.request))));
         HF_TRY(check_address(call.path, *call.kind, object));
+        HF_TRY(check_sent(call.who, object.json()));
         if (call.path.subresource == "status")
             return resources_.update_status(std::move(object), options);
         return resources_.update(std::move(object), options);
@@ -259,6 +262,11 @@ http::Response ApiServer::patch(const Call& call) {
                             "media types include: application/json-patch+json, "
                             "application/merge-patch+json (kubectl patch --type=merge)");
     }
+    if (type == kJsonPatch && node_name(call.who)) {
+        return failure(reasons::refuse(Code::kPermissionDenied, reasons::kNodeForbidden,
+                                       "a node sends merge patches, which can be judged before "
+                                       "they are applied"));
+    }
     resources::Report report;
     const auto work = [&]() -> Result<Object> {
         const resources::WriteOptions options = HF_TRY(write_options(call, report));
@@ -266,6 +274,7 @@ http::Response ApiServer::patch(const Call& call) {
         patch.type =
             type == kJsonPatch ? resources::Patch::Type::kJson : resources::Patch::Type::kMerge;
         patch.value = HF_TRY(json::parse(as_text(call.request.body), kMaxRequestBodyBytes));
+        if (type == kMergePatch) HF_TRY(check_sent(call.who, patch.value));
         patch.status = call.path.subresource == "status";
         return resources_.patch({call.kind, call.path.ns, call.path.name}, patch, options);
     };

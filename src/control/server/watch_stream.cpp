@@ -16,6 +16,11 @@ void Wakener::wake() {
     if (wake) wake();
 }
 
+void Wakener::end() {
+    ended_ = true;
+    wake();
+}
+
 WatchStream::WatchStream(std::unique_ptr<resources::ObjectWatch> watch,
                          std::shared_ptr<Wakener> wakener, env::Clock& clock,
                          WatchStreamOptions options)
@@ -27,7 +32,7 @@ WatchStream::WatchStream(std::unique_ptr<resources::ObjectWatch> watch,
       bookmark_at_(clock.monotonic() + kBookmarkInterval) {}
 
 std::optional<Bytes> WatchStream::next() {
-    if (ended_) return std::nullopt;
+    if (ended_ || wakener_->ended()) return std::nullopt;
     std::string out;
     const Result<std::vector<resources::WatchEvent>> events = watch_->next(Duration::zero());
     if (!events.ok()) {

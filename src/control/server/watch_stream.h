@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
@@ -34,7 +35,12 @@ public:
     void set(std::function<void()> wake);
     void wake();
 
+    // The watcher may not watch any more.
+    void end();
+    bool ended() const { return ended_; }
+
 private:
+    std::atomic<bool> ended_{false};
     Mutex mutex_;
     std::function<void()> wake_ HF_GUARDED_BY(mutex_);
 };

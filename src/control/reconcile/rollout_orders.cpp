@@ -1,0 +1,128 @@
+#include "control/reconcile/rollout_orders.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "api/conditions.h"
+#include "control/reconcile/node_parts.h"
+
+namespace hf::control {
+namespace {
+
+using rollout::NodeState;
+using rollout::Outcome;
+
+std::optional<rollout::Token> token_of(const json::Value& part) {
+    const Result<rollout::Token> token = rollout::parse_token(json::get_string(part, "rollout"));
+    return token.ok() ? std::optional(*token) : std::nullopt;
+}
+
+Instant time_of(std::string_view text) {
+    const Result<Instant> time = parse_rfc3339(text);
+    return time.ok() ? *time : Instant();
+}
+
+// The condition that is false, for a version that was refused or is tried again.
+std::string failure_in(const json::Value& report) {
+    const json::Array* conditions = json::find_array(report, "conditions");
+    for (const json::Value& each : conditions ? *conditions : json::Array()) {
+        const bool step = json::get_string(each, "type") != "Ready";
+        if (step && json::get_string(each, "status") == "False") {
+            return fmt::format("{}: {}", json::get_string(each, "reason"),
+                               json::get_string(each, "message"));
+        }
+    }
+    return "unknown";
+}
+
+void read_outcome(const json::Value& report, const json::Value& order, NodeState& node) {
+    const std::optional<rollout::Token> told = token_of(report);
+    if (!node.token || !told || told->rollout != node.token->rollout) return;
+    node.answered = told->revision;
+    if (told->revision != node.token->revision) return;
+    const std::string failure = failure_in(report);
+    if (json::get_string(report, "digest") == json::get_string(order, "digest")) {
+        node.outcome = Outcome::kGood;
+    } else if (failure == "unknown") {
+        node.outcome = Outcome::kWorking;
+    } else {
+        node.outcome = json::get_bool(report, "settled") ? Outcome::kFailed : Outcome::kPassing;
+        node.reason = failure;
+    }
+}
+
+std::optional<Instant> lost_since(const api::Object& node) {
+    const auto ready = api::find_condition(node, "Ready");
+    if (!ready) return time_of(node.creation_timestamp());
+    if (ready->status == api::Truth::kTrue) return std::nullopt;
+    return time_of(ready->last_transition_time);
+}
+
+NodeState observe(const api::Object& object, const json::Value& order, const json::Value* report) {
+    NodeState node;
+    node.name = object.name();
+    if (const json::Object* labels = json::find_object(object.metadata(), "labels")) {
+        for (const auto& [key, value] : *labels) {
+            if (value.is_string()) node.labels.emplace(key, json::as_view(value.get_string()));
+        }
+    }
+    node.wants = json::get_string(order, "digest");
+    node.token = token_of(order);
+    node.ordered_at = time_of(json::get_string(order, "orderedAt"));
+    node.unreachable_since = lost_since(object);
+    node.available = false;
+    if (!report) return node;
+    node.runs = json::get_string(*report, "digest");
+    node.available = !node.unreachable_since && !node.runs.empty();
+    read_outcome(*report, order, node);
+    return node;
+}
+
+}  // namespace
+
+std::vector<NodeState> observe_nodes(const std::string& service, const Objects& nodes) {
+    std::vector<NodeState> states;
+    for (const auto& [name, node] : nodes) {
+        const json::Value* order = find_service(node.spec(), service);
+        if (order) states.push_back(observe(node, *order, find_service(node.status(), service)));
+    }
+    return states;
+}
+
+std::string present_digest(const std::string& service, const Objects& nodes) {
+    std::map<std::string, int> counts;
+    for (const auto& [name, node] : nodes) {
+        const json::Value* order = find_service(node.spec(), service);
+        if (!order) continue;
+        const std::string digest(json::get_string(*order, "digest"));
+        if (!digest.empty()) ++counts[digest];
+    }
+    const auto most =
+        std::max_element(counts.begin(), counts.end(),
+                         [](const auto& a, const auto& b) { return a.second < b.second; });
+    return most == counts.end() ? std::string() : most->first;
+}
+
+bool write_order(api::Object& node, const RolloutWrite& write) {
+    const json::Value* found = find_service(node.spec(), write.service);
+    if (!found) return false;
+    const std::optional<rollout::Token> there = token_of(*found);
+    const rollout::Token& token = write.action.token;
+    const bool not_older =
+        there && there->rollout == token.rollout && there->revision >= token.revision;
+    if (not_older) return false;
+    json::Array services = *json::find_array(node.spec(), "services");
+    for (json::Value& order : services) {
+        if (!(order == *found)) continue;
+        json::Object& fields = order.get_object();
+        fields["digest"] = write.action.digest;
+        fields["model"] = write.model;
+        fields["rollout"] = rollout::to_text(token);
+        fields["orderedAt"] = format_rfc3339(write.now);
+    }
+    node.edit_spec()["services"] = std::move(services);
+    return true;
+}
+
+}  // namespace hf::control

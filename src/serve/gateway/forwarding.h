@@ -1,0 +1,48 @@
+// What goes through the gateway and what does not: the headers and the URL of the request as a
+// replica gets it, the response as the caller gets it, and what a replica's answer means for the
+// balancer.
+//
+// Pure. Errors: INVALID_ARGUMENT names the header and what it should be.
+
+#pragma once
+
+#include <string>
+
+#include "http/client.h"
+#include "http/message.h"
+#include "serve/gateway/call.h"
+
+namespace hf::serve::gateway {
+
+// How many milliseconds the caller waits; handed on, less what was spent.
+inline constexpr const char* kTimeoutHeader = "X-Holdfast-Timeout-Ms";
+
+// The node that answered.
+inline constexpr const char* kNodeHeader = "X-Holdfast-Node";
+
+// How many gateways a request went through; more than kHopsMax is a loop between routing tables.
+inline constexpr const char* kHopsHeader = "X-Holdfast-Hops";
+inline constexpr std::int64_t kHopsMax = 4;
+
+inline constexpr Duration kTimeoutMax = std::chrono::hours(1);  // a longer one counts as this
+
+// The time that the caller allows, or `fallback` when it does not say.
+Result<Duration> timeout_of(const http::Headers& headers, Duration fallback);
+
+// FAILED_PRECONDITION when the request goes in circles.
+Result<std::int64_t> hops_of(const http::Headers& headers);
+
+// Tensor sizes, content types and trace context; no cookies, no credentials: the replica knows the
+// gateway by its certificate.
+http::Headers headers_onward(const http::Headers& headers);
+
+// The path below a replica's URL, made of the route's parameters. `what` is "", "/ready", "/infer".
+std::string path_onward(const http::Request& request, std::string_view what);
+
+// The replica's answer as the caller gets it, without what concerned one connection only.
+http::Response response_onward(http::Response response, const Replica& replica);
+
+// `versioned`: the request names a version, so 404 may be the right answer.
+Call::Ended judge(const Result<http::Response>& result, bool versioned);
+
+}  // namespace hf::serve::gateway

@@ -1,0 +1,236 @@
+#include "serve/gateway/gateway.h"
+
+#include <algorithm>
+#include <deque>
+#include <set>
+
+#include "serve/gateway/forwarding.h"
+
+namespace hf::serve::gateway {
+namespace {
+
+constexpr std::size_t kNoAnswer = static_cast<std::size_t>(-1);
+constexpr std::size_t kCopiedBodyMax = 64u << 10;  // larger ones go out piece by piece
+constexpr std::size_t kPieceBytes = 256u << 10;
+
+// The answer of a gateway that has none of a replica's.
+http::Response refusal(const Status& status) {
+    if (status.code() == Code::kInternal) {  // a replica's answer was of no use
+        return http::Response::error(502, status.message());
+    }
+    http::Response response = http::Response::error(status);
+    if (response.status == 503) response.headers.set("Retry-After", "1");
+    return response;
+}
+
+}  // namespace
+
+// One request and its attempts. Shared, because an attempt that lost ends after the request.
+class Gateway::Exchange final {
+public:
+    struct Slot {
+        std::atomic<bool> stop{false};
+        http::Response response;  // when the call says so
+    };
+
+    Exchange(Call::Facts facts, http::ClientRequest made, std::shared_ptr<const Bytes> sent)
+        : deadline(facts.deadline),
+          onward(std::move(made)),
+          body(std::move(sent)),
+          call(std::move(facts)) {}
+
+    const Instant deadline;
+    const http::ClientRequest onward;  // its url is the path below the replica's
+    const std::shared_ptr<const Bytes> body;
+    bool versioned = false;
+
+    Mutex mutex;  // before the gateway's own
+    ConditionVariable news;
+    Call call HF_GUARDED_BY(mutex);
+    std::deque<Slot> slots HF_GUARDED_BY(mutex);  // by attempt; a deque, so that they stay in place
+    std::size_t ended HF_GUARDED_BY(mutex) = 0;
+};
+
+Result<std::unique_ptr<Gateway>> Gateway::create(GatewayOptions options, const env::Clock& clock) {
+    if (options.threads < 1 || options.threads > kThreadsMax) {
+        return invalid_argument("a gateway has 1 to {} threads, not {}", kThreadsMax,
+                                options.threads);
+    }
+    if (options.timeout < kTimeLeftMin || options.timeout > kTimeoutMax) {
+        return invalid_argument("a gateway's time-out is {} to {}, not {}",
+                                format_duration(kTimeLeftMin), format_duration(kTimeoutMax),
+                                format_duration(options.timeout));
+    }
+    if (options.silence_max < kTimeLeftMin || options.silence_max > kTimeoutMax) {
+        return invalid_argument("the longest silence is {} to {}, not {}",
+                                format_duration(kTimeLeftMin), format_duration(kTimeoutMax),
+                                format_duration(options.silence_max));
+    }
+    return std::make_unique<Gateway>(Private(), std::move(options), clock);
+}
+
+Gateway::Gateway(Private, GatewayOptions options, const env::Clock& clock)
+    : options_(std::move(options)),
+      clock_(clock),
+      clients_(options_.client_options, options_.silence_max),
+      rng_(options_.seed),
+      workers_(options_.threads) {}
+
+Gateway::~Gateway() {
+    stopping_ = true;
+}
+
+Status Gateway::set_routes(std::vector<Route> routes) {
+    Status problems;
+    routes = usable_part(std::move(routes), problems);
+    std::set<std::string> urls;
+    for (const Route& route : routes) {
+        for (const Replica& replica : route.replicas) urls.insert(replica.url);
+    }
+    {
+        const MutexLock lock(mutex_);
+        balancer_.adopt(std::move(routes));
+    }
+    clients_.keep_only(urls);
+    has_routes_ = true;
+    return problems;
+}
+
+std::vector<Balancer::ServiceView> Gateway::view() const {
+    const MutexLock lock(mutex_);
+    return balancer_.view(now());
+}
+
+http::Response Gateway::forward(const http::Request& request, std::string_view what) {
+    const Instant came = now();
+    const Result<Duration> timeout = timeout_of(request.headers, options_.timeout);
+    if (!timeout.ok()) return refusal(timeout.status());
+    const Result<std::int64_t> hops = hops_of(request.headers);
+    if (!hops.ok()) {
+        const bool loop = hops.status().code() == Code::kFailedPrecondition;
+        return http::Response::error(loop ? 508 : 400, hops.status().message());
+    }
+    http::ClientRequest onward;
+    onward.method = request.method == "HEAD" ? "GET" : request.method;
+    onward.url = path_onward(request, what);
+    onward.headers = headers_onward(request.headers);
+    onward.headers.set(kHopsHeader, fmt::format("{}", *hops + 1));
+    Call::Facts facts;
+    facts.service = request.path_parameter("service");
+    facts.site = options_.site;
+    facts.deadline = came + *timeout;
+    facts.timed = what == "/infer";
+    const auto exchange = std::make_shared<Exchange>(std::move(facts), std::move(onward),
+                                                     std::make_shared<const Bytes>(request.body));
+    exchange->versioned = !request.path_parameter("version").empty();
+    Status failure;
+    const std::size_t answer = drive(exchange, failure);
+    if (answer == kNoAnswer) return refusal(failure);
+    const MutexLock lock(exchange->mutex);
+    return std::move(exchange->slots[answer].response);
+}
+
+// Does what the call says until it is done; the attempt that answered, or kNoAnswer.
+std::size_t Gateway::drive(const std::shared_ptr<Exchange>& exchange, Status& failure) {
+    Exchange& own = *exchange;
+    MutexLock lock(own.mutex);
+    for (;;) {
+        Call::Step step;
+        {
+            const MutexLock balancer_lock(mutex_);
+            step = own.call.next(balancer_, now(), rng_);
+        }
+        if (step.send) {
+            own.slots.emplace_back();
+            lock.unlock();
+            start(exchange, *step.send);
+            lock.lock();
+            continue;
+        }
+        if (step.done) {
+            for (Exchange::Slot& slot : own.slots) slot.stop = true;
+            failure = std::move(step.failure);
+            return step.answer.value_or(kNoAnswer);
+        }
+        const std::size_t seen = own.ended;
+        const Duration patience = std::max(step.wake - now(), Duration::zero());
+        own.news.wait_for(lock, patience,
+                          [&own, seen]() HF_REQUIRES(own.mutex) { return own.ended != seen; });
+    }
+}
+
+void Gateway::start(const std::shared_ptr<Exchange>& exchange, const Call::Send& send) {
+    const auto work = [this, exchange, send] { attempt(*exchange, send); };
+    if (!send.hedge) return workers_.post(work);
+    if (workers_.try_post(work)) return;
+    Call::Ended ended;
+    ended.outcome.ending = Ending::kNotSent;
+    const MutexLock lock(exchange->mutex);
+    const MutexLock balancer_lock(mutex_);
+    exchange->call.ended(balancer_, send.attempt, ended, now());
+}
+
+void Gateway::attempt(Exchange& exchange, const Call::Send& send) {
+    Result<http::Response> response = ask(exchange, send);
+    Call::Ended ended = judge(response, exchange.versioned);
+    {
+        const MutexLock lock(exchange.mutex);
+        Exchange::Slot& slot = exchange.slots[send.attempt];
+        ended.stopped = !response.ok() && (slot.stop || stopping_);
+        if (response.ok()) {
+            slot.response = response_onward(std::move(*response), send.choice.replica);
+        } else {
+            ended.error = ended.error.context("{}", send.choice.replica.node);
+        }
+        const MutexLock balancer_lock(mutex_);
+        exchange.call.ended(balancer_, send.attempt, std::move(ended), now());
+        ++exchange.ended;
+    }
+    exchange.news.notify_one();
+}
+
+Result<http::Response> Gateway::ask(Exchange& exchange, const Call::Send& send) {
+    const std::atomic<bool>* stop = nullptr;
+    {
+        const MutexLock lock(exchange.mutex);
+        stop = &exchange.slots[send.attempt].stop;
+    }
+    const auto pulse = [this, stop]() -> Status {
+        return *stop || stopping_ ? cancelled("nobody waits for the answer") : Status();
+    };
+    const Replica& replica = send.choice.replica;
+    http::ClientRequest request = exchange.onward;
+    request.url = replica.url + exchange.onward.url;
+    request.pulse = pulse;
+    const Bytes& body = *exchange.body;
+    std::size_t sent = 0;
+    if (body.size() <= kCopiedBodyMax) {
+        request.body = body;
+    } else {
+        request.source_bytes = body.size();
+        request.source = [&body, &sent]() -> Result<Bytes> {
+            const ByteView piece =
+                ByteView(body).subspan(sent, std::min(kPieceBytes, body.size() - sent));
+            sent += piece.size();
+            return Bytes(piece.begin(), piece.end());
+        };
+    }
+    ClientPool::Lease lease = HF_TRY(clients_.take(replica, send.patient, now()));
+    for (;;) {
+        HF_TRY(pulse());
+        const auto left = std::chrono::floor<std::chrono::milliseconds>(exchange.deadline - now());
+        request.headers.set(kTimeoutHeader,
+                            fmt::format("{}", std::max<std::int64_t>(left.count(), 0)));
+        sent = 0;
+        Result<http::Response> response = lease.client->send(request);
+        if (response.ok()) clients_.give_back(replica, std::move(lease), now());
+        const bool stale = !response.ok() && lease.used &&
+                           response.status().code() == Code::kUnavailable && pulse().ok();
+        if (!stale) return response;
+        // The connection had waited and may have ended meanwhile; a new one tells.
+        clients_.forget(replica);
+        lease = HF_TRY(clients_.make(replica, send.patient));
+    }
+}
+
+}  // namespace hf::serve::gateway
