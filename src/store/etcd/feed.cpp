@@ -16,6 +16,16 @@ constexpr int kLoadTriesMax = 5;
 constexpr int kBackwardsMax = 4;  // probes in a row
 constexpr Duration kRetryPause = std::chrono::milliseconds(200);
 
+// Pages begin small, because a value may have a megabyte, and grow while they are light.
+constexpr std::size_t kFirstPageKeys = 8;
+constexpr std::size_t kPageBytes = 2u << 20;
+constexpr Duration kPagePatience = 2 * kReadPatience;
+
+std::size_t next_page(std::size_t keys, std::size_t bytes) {
+    if (bytes > kPageBytes) return std::max<std::size_t>(1, keys / 2);
+    return bytes < kPageBytes / 4 ? std::min(kMaxPageKeys, 4 * keys) : keys;
+}
+
 json::Object probe_request(const std::string& prefix) {
     RangeQuery query;
     query.key = prefix;
@@ -36,24 +46,22 @@ Result<Listed> list_pages(Members& members, const ListQuery& query) {
         range.key = fmt::format("{}{}", query.prefix, query.start_after);
         range.key.push_back('\0');
     }
-    std::size_t page = kMaxPageKeys;
+    std::size_t page = kFirstPageKeys;
     std::size_t bytes = 0;
     for (;;) {
         const std::size_t left = query.limit == 0 ? page : query.limit - listed.items.size();
         range.limit = std::min(page, left);
         range.revision = listed.revision;
-        const Result<json::Value> answer = members.read(kRange, range_request(range));
-        if (answer.status().code() == Code::kResourceExhausted && page > 1) {
-            page /= 2;  // large values: fewer at a time
-            continue;
-        }
-        HF_TRY(answer.status());
-        RangeAnswer part = HF_TRY(parse_range(*answer, query.prefix));
+        const json::Value answer =
+            HF_TRY(members.read(kRange, range_request(range), kPagePatience));
+        RangeAnswer part = HF_TRY(parse_range(answer, query.prefix));
         if (listed.revision == 0) listed.revision = part.revision;
+        const std::size_t before = bytes;
         for (KeyValue& item : part.items) {
             bytes += item.key.size() + item.value.size();
             listed.items.push_back(std::move(item));
         }
+        page = next_page(page, bytes - before);
         if (bytes > kMaxCopyBytes) {
             return resource_exhausted("the store has more than {} bytes; the limit is that",
                                       kMaxCopyBytes);

@@ -12,6 +12,7 @@ namespace {
 constexpr Duration kSilenceMax = std::chrono::minutes(30);
 constexpr Duration kConnectPatience = std::chrono::seconds(1);
 constexpr int kReadPassesMax = 3;
+constexpr int kMembersInPatience = kReadPatience / kMemberPatience;
 
 // The member cannot answer now, and another might.
 bool is_passing(Code code) {
@@ -154,7 +155,7 @@ Result<json::Value> Members::read(std::string_view path, const json::Object& bod
         for (const std::size_t member : order()) {
             const Duration now = clock_.monotonic();
             if (now > end) break;
-            question.deadline = std::min(now + kMemberPatience, end);
+            question.deadline = std::min(now + patience / kMembersInPatience, end);
             Result<json::Value> answer = ask(member, question, sent);
             const bool passing = !answer.ok() && is_passing(answer.status().code());
             note(member, !passing);
