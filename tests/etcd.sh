@@ -51,13 +51,18 @@ start_member() {
 }
 for i in 0 1 2; do start_member $i; done
 for i in 0 1 2; do until_says 'serving client traffic' cat "m$i.log"; done
-leads_etcd() { curl -sf "http://127.0.0.1:${ports[$1]}/metrics" | grep -q '^etcd_server_is_leader 1'; }
+leads_etcd() { curl -sf "http://127.0.0.1:${ports[$1]}/metrics" | grep '^etcd_server_is_leader 1' >/dev/null; }
 
 start_server() {
     run "$1" "$holdfast" server --data "$1" --listen "127.0.0.1:${2:-0}" --gateway none --store "$store"
     until_says 'the control plane is up at' cat "$1.log"
     printf -v "url_$1" '%s' "$(grep -oE 'https://[0-9.:]+' "$1.log" | tail -1)"
 }
+
+# A device's program has none of it.
+if [ -e "$HF_BUILD_DIR/holdfast-agent" ]; then
+    grep -c '/v3/kv/txn' "$HF_BUILD_DIR/holdfast-agent" >/dev/null && fail 'holdfast-agent contains the store over etcd'
+fi
 
 # What is refused.
 expect 1 'TLS only' "$holdfast" server --data x --store etcd://etcd.example:2379
@@ -136,8 +141,8 @@ expect 1 'etcd does not answer' on b delete service/pump
 [ $(($(milliseconds) - begun)) -lt 2000 ] || fail 'a refusal took long'
 expect 0 '' ready
 for i in 0 1 2; do start_member $i; done
-for _ in $(seq 300); do headers | grep -qi 'holdfast-stale' || break; pause; done
-headers | grep -qi 'holdfast-stale' && fail 'still stale after etcd is back'
+for _ in $(seq 300); do headers | grep -i 'holdfast-stale' >/dev/null || break; pause; done
+headers | grep -i 'holdfast-stale' >/dev/null && fail 'still stale after etcd is back'
 service b v1
 until_says 'pump +pump:v1 +True +Serving +1' on b get services
 
@@ -154,6 +159,35 @@ run b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --
 until_says 'pump +pump:v1 +True +Serving +1' on b get services
 until_says 'one +True' on b get nodes
 expect 0 '' ready
+
+# An etcd that wants certificates. Its gateway speaks to itself with the member's own, which must be good for that.
+for i in 0 1 2; do end 9 "m$i"; done
+certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout "$1.key" -out "$1.pem" \
+        -subj "/CN=$1" "${@:2}" 2>/dev/null
+}
+certificate ca -addext keyUsage=keyCertSign
+certificate stranger
+certificate member -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
+    -addext extendedKeyUsage=serverAuth,clientAuth
+certificate server -CA ca.pem -CAkey ca.key -addext basicConstraints=CA:FALSE -addext extendedKeyUsage=clientAuth
+run tls "$etcd" --name tls --data-dir tls --logger zap --listen-client-urls "https://127.0.0.1:${ports[0]}" \
+    --advertise-client-urls "https://127.0.0.1:${ports[0]}" --listen-peer-urls "http://127.0.0.1:${ports[3]}" \
+    --initial-advertise-peer-urls "http://127.0.0.1:${ports[3]}" --initial-cluster "tls=http://127.0.0.1:${ports[3]}" \
+    --client-cert-auth --trusted-ca-file ca.pem --cert-file member.pem --key-file member.key
+until_says 'serving client traffic' cat tls.log
+tls=etcd://127.0.0.1:${ports[0]}
+end 15 b
+migrate() { "$holdfast" store migrate sqlite:moved.db "$tls" "$@"; }
+expect 1 'no member of etcd answers' migrate
+expect 1 'certificate' migrate --store-ca stranger.pem --store-cert server.pem --store-key server.key
+expect 1 '' migrate --store-ca ca.pem
+expect 1 '' migrate --store-ca ca.pem --store-cert stranger.pem --store-key stranger.key
+expect 1 '--store-cert' migrate --store-ca ca.pem --store-cert none.pem --store-key server.key
+expect 0 'copied: [0-9]+ keys' migrate --store-ca ca.pem --store-cert server.pem --store-key server.key
+run b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --store "$tls" --store-ca ca.pem \
+    --store-cert server.pem --store-key server.key
+until_says 'pump +pump:v1 +True +Serving +1' on b get services
 
 end 15 one
 end 15 b

@@ -18,6 +18,7 @@ constexpr int kMaxTries = 8;
 constexpr Duration kEventLife = std::chrono::hours(1);
 constexpr std::size_t kMaxAuditEntries = 10'000;
 constexpr std::int64_t kHistoryRevisions = 10'000;
+constexpr std::int64_t kCompactRevisions = 1'000;  // forgotten together
 
 // How many keys are forgotten in one transaction, so that it stays below the store's bounds.
 constexpr std::size_t kMaxForgotten = 100;
@@ -197,7 +198,9 @@ Status Resources::maintain() {
     HF_TRY(expire_events());
     HF_TRY(expire(kAuditPrefix, kMaxAuditEntries));
     const std::int64_t oldest = store_.revision().value() - kHistoryRevisions;
-    if (oldest > 0) HF_TRY(store_.compact(store::Revision(oldest)));
+    if (oldest < compacted_ + kCompactRevisions) return {};
+    HF_TRY(store_.compact(store::Revision(oldest)));
+    compacted_ = oldest;
     return {};
 }
 

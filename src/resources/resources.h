@@ -165,6 +165,7 @@ private:
     env::Clock& clock_;
     env::Entropy& entropy_;
     std::atomic<bool> removed_{false};  // since garbage was last collected
+    std::atomic<std::int64_t> compacted_{0};
 };
 
 }  // namespace hf::resources

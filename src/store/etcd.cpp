@@ -78,7 +78,7 @@ public:
         bool unsure = false;
         Status last;
         for (int attempt = 0; attempt < kMaxTries; ++attempt) {
-            HF_TRY(writable());
+            if (!unsure) HF_TRY(writable());
             const Duration left = end - clock_.monotonic();
             if (left <= Duration::zero()) break;
             const etcd::Answer answer = members_->write(kTxn, request, left);

@@ -11,6 +11,7 @@
 #include "cli/kubeconfig.h"
 #include "cli/up/gateway_host.h"
 #include "cli/up/identity.h"
+#include "cli/up/telling.h"
 #include "cli/weight_tensors.h"
 #include "control/apply/fenced_store.h"
 #include "control/apply/leadership.h"
@@ -237,17 +238,6 @@ private:
 };
 
 }  // namespace
-
-std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port) {
-    const bool v6 = address.find(':') != std::string::npos;
-    return fmt::format("{}://{}:{}", scheme, v6 ? "[" + address + "]" : address, port);
-}
-
-std::function<void(const Status&)> teller(World& world, std::string part) {
-    return [&world, part = std::move(part)](const Status& trouble) {
-        world.note(fmt::format("{}: {}\n", part, trouble.message()));
-    };
-}
 
 Result<std::unique_ptr<ControlHost>> ControlHost::start(World& world, vault::Vault& vault,
                                                         ControlOptions options) {

@@ -44,7 +44,7 @@ void Cache::load(std::vector<KeyValue> items, Revision revision) {
         history_.clear();
         history_bytes_ = 0;
         history_from_ = revision;
-        revision_ = revision;
+        revision_ = settled_ = revision;
         to_call = hub_.end_all();
     }
     for (const auto& call : to_call) call();

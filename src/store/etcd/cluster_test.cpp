@@ -256,6 +256,41 @@ TEST_F(Etcd, LosesNothingWhenMembersArePaused) {
     expect_whole(*watch, writers);
 }
 
+// The answer to a write does not come, and then the write is done after all.
+TEST_F(Etcd, AWriteWhoseAnswerIsLateHappensOnceAndIsFoundOut) {
+    testing::EtcdCluster cluster;
+    const auto store = open(cluster);
+    const Revision first = put(*store, "a", "1");
+    const auto watch = store->watch("a", first).value();
+    cluster.pause(0);
+    Result<Revision> done = unknown_error("not yet");
+    std::thread writer([&] { done = store->commit({{{"a", first}}, {{"a", "2", {}}}, {}}); });
+    // Longer than one member is given for a write, shorter than all of it.
+    EXPECT_FALSE(comes_true(2500ms, [] { return false; }));
+    cluster.resume(0);
+    writer.join();
+    ASSERT_TRUE(done.ok()) << done.status().to_string();
+    const std::vector<Event> events = watch->next(20s).value();
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_EQ(events[0].now.modified, *done);
+    EXPECT_EQ(store->get("a")->modified, *done) << "once";
+}
+
+TEST_F(Etcd, AWriteThatNobodyAnswersIsNeitherDoneNorUndone) {
+    testing::EtcdCluster cluster;
+    const auto store = open(cluster);
+    const Revision first = put(*store, "a", "1");
+    cluster.pause(0);
+    const Duration begun = clock_.monotonic();
+    const Status status = store->commit({{{"a", first}}, {{"a", "2", {}}}, {}}).status();
+    EXPECT_EQ(status.code(), Code::kDeadlineExceeded) << status.to_string();
+    EXPECT_LT(clock_.monotonic() - begun, 15s);
+    cluster.resume(0);
+    ASSERT_TRUE(comes_true(20s, [&] { return store->staleness() == 0s; }));
+    const std::string now = store->get("a")->value;
+    EXPECT_TRUE(now == "1" || now == "2") << now;
+}
+
 TEST_F(Etcd, AnswersFromItsCopyWhileEtcdIsAway) {
     testing::EtcdCluster cluster;
     const auto store = open(cluster);
