@@ -39,6 +39,7 @@ const std::vector<Command>& all_commands() {
         push_command(),
         pull_command(),
         registry_command(),
+        store_migrate_command(),
         vault_list_command(),
         vault_check_command(),
         vault_gc_command(),

@@ -37,6 +37,7 @@ Command score_command();
 Command serve_command();
 Command sign_command();
 Command simulate_machine_command();
+Command store_migrate_command();
 Command stream_command();
 Command up_command();
 Command server_command();

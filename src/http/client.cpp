@@ -307,6 +307,7 @@ private:
     Result<Response> transact(Link& link, const Hop& hop, const ClientRequest& request,
                               bool& answered) {
         link.reusable = false;
+        if (request.sent) *request.sent = true;
         const ErrorCode unsent = HF_TRY(write_request(link, hop, request));
         // A server that refuses a request may answer before it has read it all.
         Result<Response> response = read_response(link, hop, request, answered);

@@ -58,6 +58,10 @@ struct ClientRequest {
     // Called about ten times a second while the peer is waited for; an error ends the transfer and
     // is what send() answers. How a caller gives up: at a signal, at a deadline of its own.
     std::function<Status()> pulse;
+
+    // When set, becomes true as soon as the server may have got any of the request: where it stays
+    // false, a failed send() has changed nothing there.
+    bool* sent = nullptr;
 };
 
 class Client {

@@ -18,6 +18,10 @@ constexpr int kMaxTries = 8;
 constexpr Duration kEventLife = std::chrono::hours(1);
 constexpr std::size_t kMaxAuditEntries = 10'000;
 constexpr std::int64_t kHistoryRevisions = 10'000;
+constexpr std::int64_t kCompactRevisions = 1'000;  // forgotten together
+
+// How many keys are forgotten in one transaction, so that it stays below the store's bounds.
+constexpr std::size_t kMaxForgotten = 100;
 
 bool contains(const std::vector<std::string>& list, std::string_view text) {
     return std::find(list.begin(), list.end(), text) != list.end();
@@ -158,26 +162,33 @@ Result<std::size_t> Resources::collect_garbage() {
     return removed;
 }
 
+Status Resources::forget(const std::vector<std::string>& keys) {
+    for (std::size_t from = 0; from < keys.size(); from += kMaxForgotten) {
+        store::Transaction some;
+        const std::size_t end = std::min(from + kMaxForgotten, keys.size());
+        for (std::size_t i = from; i < end; ++i) some.removes.push_back(keys[i]);
+        HF_TRY(store_.commit(some).status());
+    }
+    return {};
+}
+
 Status Resources::expire(std::string_view prefix, std::size_t keep) {
     const store::ListResult all = HF_TRY(store_.list(prefix, {}));
-    if (all.items.size() <= keep) return {};
-    store::Transaction oldest;  // keys begin with the time
-    for (std::size_t i = 0; i + keep < all.items.size(); ++i)
-        oldest.removes.push_back(all.items[i].key);
-    return store_.commit(oldest).status();
+    std::vector<std::string> oldest;  // keys begin with the time
+    for (std::size_t i = 0; i + keep < all.items.size(); ++i) oldest.push_back(all.items[i].key);
+    return forget(oldest);
 }
 
 Status Resources::expire_events() {
     const std::string before = format_rfc3339(clock_.now() - kEventLife);
-    store::Transaction expired;
+    std::vector<std::string> expired;
     const ObjectList events = HF_TRY(list(api::event_kind(), "", {}));
     for (const Object& event : events.items) {
         // RFC 3339 in UTC orders as text.
         if (json::get_string(event.json(), "lastTimestamp", event.creation_timestamp()) < before)
-            expired.removes.push_back(store_key(key_of(api::event_kind(), event)));
+            expired.push_back(store_key(key_of(api::event_kind(), event)));
     }
-    if (expired.removes.empty()) return {};
-    return store_.commit(expired).status();
+    return forget(expired);
 }
 
 Status Resources::maintain() {
@@ -187,7 +198,9 @@ Status Resources::maintain() {
     HF_TRY(expire_events());
     HF_TRY(expire(kAuditPrefix, kMaxAuditEntries));
     const std::int64_t oldest = store_.revision().value() - kHistoryRevisions;
-    if (oldest > 0) HF_TRY(store_.compact(store::Revision(oldest)));
+    if (oldest < compacted_ + kCompactRevisions) return {};
+    HF_TRY(store_.compact(store::Revision(oldest)));
+    compacted_ = oldest;
     return {};
 }
 

@@ -141,6 +141,9 @@ public:
     // removals, expires old events and audit entries, compacts old history.
     Status maintain();
 
+    // Something may have been removed by others, beside this object: maintain() looks for garbage.
+    void expect_garbage() { removed_ = true; }
+
     store::Store& store() { return store_; }
     env::Clock& clock() { return clock_; }
 
@@ -158,6 +161,7 @@ private:
     Status disown(const api::Object& owner, const RemoveOptions& options);
     Result<std::vector<api::Object>> all_objects();
     Status check_grant(const api::Object& object, const WriteOptions& options);
+    Status forget(const std::vector<std::string>& keys);
     Status expire(std::string_view prefix, std::size_t keep);
     Status expire_events();
     std::string random_hex(std::size_t bytes);
@@ -168,6 +172,7 @@ private:
     env::Entropy& entropy_;
     Admit admit_;
     std::atomic<bool> removed_{false};  // since garbage was last collected
+    std::atomic<std::int64_t> compacted_{0};
 };
 
 }  // namespace hf::resources

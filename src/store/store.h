@@ -1,12 +1,14 @@
 // Store: revisioned key-value storage with compare-and-set, watch and leases: the shape of etcd's
-// v3 API, which SQLite and memory implement too. contract_test.h is the suite that all pass.
+// v3 API, which SQLite and memory implement too. contract_test.cpp is the suite that all pass.
 //
-// Every write that changes something gets the next revision, starting at 1; all its key changes
-// share it. Keys are byte strings ordered bytewise. Old revisions are kept until compact().
+// Every write that changes something gets the next revision, starting at 1 (a later one where
+// others write to the same etcd); all its key changes share it. Keys are byte strings ordered
+// bytewise. Old revisions are kept until compact().
 //
 // Thread-safety: all methods from any thread. Errors: ABORTED when a compare fails, OUT_OF_RANGE
 // for a revision that is compacted or in the future, RESOURCE_EXHAUSTED (disk full, value too
-// large), UNAVAILABLE (the store cannot be reached; nothing was done).
+// large), UNAVAILABLE (the store cannot be reached; nothing was done), DEADLINE_EXCEEDED (a write
+// was sent and no answer came: it may have happened, or may still; read again).
 
 #pragma once
 
@@ -122,6 +124,10 @@ public:
 
     // Removes the keys of leases that ended by the store's clock. Called by the owner now and then.
     virtual Status expire_leases() = 0;
+
+    // For how long the store has not been reached: what get() and list() answer may be that old.
+    // Zero while it is reached, and always for a store that is in this process.
+    virtual Duration staleness() { return Duration::zero(); }
 };
 
 }  // namespace hf::store

@@ -52,8 +52,7 @@ public:
         Queue& queue = *queue_;
         if (queue.cancelled) return cancelled("the watch of '{}' was cancelled", queue.prefix);
         if (queue.overrun) {
-            return out_of_range("the watch of '{}' fell {} events behind; list again", queue.prefix,
-                                kMaxQueuedEvents);
+            return out_of_range("the watch of '{}' fell too far behind; list again", queue.prefix);
         }
         std::vector<Event> events(std::make_move_iterator(queue.events.begin()),
                                   std::make_move_iterator(queue.events.end()));
@@ -117,6 +116,8 @@ std::vector<std::function<void()>> WatchHub::publish(const std::vector<Event>& e
     {
         const MutexLock lock(shared_->mutex);
         for (const auto& queue : shared_->queues) {
+            // A watch may begin later than what the store has seen so far.
+            if (revision <= queue->seen) continue;
             queue->seen = revision;
             const std::size_t before = queue->events.size();
             for (const Event& event : events) {
@@ -128,6 +129,20 @@ std::vector<std::function<void()>> WatchHub::publish(const std::vector<Event>& e
             }
             const bool news = queue->events.size() != before || queue->overrun;
             if (news && queue->on_events) to_call.push_back(queue->on_events);
+        }
+    }
+    shared_->changed.notify_all();
+    return to_call;
+}
+
+std::vector<std::function<void()>> WatchHub::end_all() {
+    std::vector<std::function<void()>> to_call;
+    {
+        const MutexLock lock(shared_->mutex);
+        for (const auto& queue : shared_->queues) {
+            queue->overrun = true;
+            queue->events.clear();
+            if (queue->on_events) to_call.push_back(queue->on_events);
         }
     }
     shared_->changed.notify_all();

@@ -27,7 +27,7 @@ public:
     struct Start {
         std::string prefix;
         std::vector<Event> missed;  // what happened between the watch's revision and now
-        Revision now;
+        Revision now;               // events up to here are not queued any more
         std::function<void()> on_events;
     };
     std::unique_ptr<Watch> open(Start start);
@@ -35,6 +35,10 @@ public:
     // Queues the events, all of one revision, for the watches that want them. Returns what to call
     // once the store's lock is released.
     std::vector<std::function<void()>> publish(const std::vector<Event>& events, Revision revision);
+
+    // Ends every watch as fallen behind: the store itself does not know what it missed. Returns
+    // what to call, as publish() does.
+    std::vector<std::function<void()>> end_all();
 
 private:
     struct Shared;

@@ -16,6 +16,7 @@ Status run(World& world, const Arguments& arguments) {
     options.api = HF_TRY(parse_listen("listen", arguments.get("listen")));
     options.hosts = arguments.all("host");
     options.trust_domain = arguments.get("trust-domain");
+    options.store = store_choice(arguments.get("store"), arguments);
     options.site = arguments.get("site");
     if (arguments.get("gateway") != "none") {
         options.gateway = HF_TRY(parse_listen("gateway", arguments.get("gateway")));
@@ -49,7 +50,7 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command server_command() {
-    return {
+    Command command{
         "server",
         "Runs the control plane: resources, enrolment, models, placement, roll-outs, gateway",
         {},
@@ -61,10 +62,17 @@ Command server_command() {
           "127.0.0.1:8080"},
          {"--site", "the Site where this server stands: its machines answer first", "NAME"},
          {"--trust-domain", "what its machines' names begin with; made up unless given", "NAME"},
-         {"--for", "stop by itself after so many seconds", "SECONDS"}},
+         {"--for", "stop by itself after so many seconds", "SECONDS"},
+         {"--store",
+          "where resources are kept: sqlite:PATH, or an etcd for several servers; in "
+          "the data folder unless given",
+          "URL"}},
         {"holdfast server",
-         "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example"},
+         "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example",
+         "holdfast server --store etcd://127.0.0.1:2379"},
         run};
+    for (Option& option : store_tls_options()) command.options.push_back(std::move(option));
+    return command;
 }
 
 }  // namespace hf::cli

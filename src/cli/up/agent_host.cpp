@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "base/mutex.h"
-#include "cli/up/control_host.h"
+#include "cli/up/telling.h"
 #include "node/identity.h"
 #include "node/registry_source.h"
 #include "node/remote_control_plane.h"

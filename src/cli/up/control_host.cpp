@@ -6,11 +6,16 @@
 
 #include "api/kinds.h"
 #include "base/mutex.h"
+#include "base/text.h"
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
 #include "cli/up/gateway_host.h"
 #include "cli/up/identity.h"
+#include "cli/up/telling.h"
 #include "cli/weight_tensors.h"
+#include "control/apply/fenced_store.h"
+#include "control/apply/leadership.h"
+#include "control/apply/presence.h"
 #include "control/apply/reconciler.h"
 #include "control/server/admin_routes.h"
 #include "control/server/api_server.h"
@@ -19,7 +24,6 @@
 #include "control/server/node_routes.h"
 #include "control/server/rollout_admission.h"
 #include "resources/bootstrap.h"
-#include "store/sqlite.h"
 #include "vault/registry_server.h"
 
 namespace hf::cli {
@@ -40,19 +44,28 @@ public:
         }
         stop_.notify_all();
         if (ticker_.joinable()) ticker_.join();
+        // Nobody asks any more, then nobody decides any more, then another may lead.
+        gateway_.reset();
+        api_.reset();
+        presence_.reset();
+        {
+            const MutexLock lock(mutex_);
+            woken_ = nullptr;
+        }
+        reconciler_.reset();
+        leadership_.reset();
     }
 
     Status start() {
         HF_TRY(world_.files.create_directories(options_.data));
-        store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
+        StoreChoice choice = options_.store;
+        if (choice.url.empty()) choice.url = "sqlite:" + options_.data + "/store.db";
+        store_ = HF_TRY(open_store(world_, choice));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
         resources_->set_admission(control::admit_rollout);
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
-        control::ReconcilerOptions reconciler;
-        reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
-        reconciler.on_trouble = teller(world_, "reconciler");
-        reconciler_ = control::Reconciler::start(*resources_, std::move(reconciler));
+        HF_TRY(start_deciding(choice.is_etcd()));
         return start_api();
     }
 
@@ -60,7 +73,7 @@ public:
     std::string api_url() const override {
         return url_of("https", options_.api.address, api_->port());
     }
-    void heard(const std::string& node) override { reconciler_->heard(node); }
+    void heard(const std::string& node) override { hear(node); }
 
     std::string gateway_url() const override { return gateway_ ? gateway_->url() : ""; }
 
@@ -72,6 +85,60 @@ public:
     }
 
 private:
+    // When it is to be heard again.
+    Duration hear(const std::string& node) {
+        if (presence_) presence_->heard(node);
+        return reconciler_->heard(node);
+    }
+
+    // What this server does when it leads, and how it comes to.
+    Status start_deciding(bool shared) {
+        const std::string name = HF_TRY(server_name());
+        control::LeadershipOptions leadership;
+        leadership.name = name;
+        leadership.on_change = [this, shared](bool leads) {
+            if (shared) {
+                world_.note(leads ? "this server leads now\n" : "this server leads no longer\n");
+            }
+            const MutexLock lock(mutex_);
+            if (woken_) woken_->look();
+        };
+        leadership_ = control::Leadership::start(*store_, world_.clock, std::move(leadership));
+        fenced_ = std::make_unique<control::FencedStore>(*store_,
+                                                         [this] { return leadership_->fence(); });
+        deciding_ = std::make_unique<resources::Resources>(*fenced_, world_.clock, world_.entropy);
+        control::ReconcilerOptions reconciler;
+        reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
+        reconciler.on_trouble = teller(world_, "reconciler");
+        reconciler.leads = [this] { return leadership_->leads(); };
+        if (shared) {
+            reconciler.server = name;
+            presence_ = control::Presence::start(*store_, world_.clock, name);
+        }
+        reconciler_ = control::Reconciler::start(*deciding_, std::move(reconciler));
+        const MutexLock lock(mutex_);
+        woken_ = reconciler_.get();
+        return {};
+    }
+
+    // Made at the first start, and kept: a server that comes back takes up what was its own.
+    Result<std::string> server_name() {
+        constexpr std::size_t kIdBytes = 8;
+        constexpr std::uint64_t kMaxIdBytes = 64;
+        const std::string path = options_.data + "/server-id";
+        if (world_.files.exists(path)) {
+            const Bytes kept = HF_TRY(world_.files.read(path, kMaxIdBytes));
+            const std::string name(trim(as_text(kept)));
+            if (from_hex(name).ok() && name.size() == 2 * kIdBytes) return name;
+            return failed_precondition("{} is not what Holdfast wrote there; remove it", path);
+        }
+        Bytes random(kIdBytes);
+        world_.entropy.fill(random);
+        std::string name = to_hex(random);
+        HF_TRY(world_.files.write(path, as_bytes(name + "\n")));
+        return name;
+    }
+
     Status start_api() {
         ApiIdentity identity = HF_TRY(load_api_identity(
             world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
@@ -86,10 +153,10 @@ private:
         control::add_api_routes(router, *api_server_);
         control::add_node_routes(
             router, *api_server_, *resources_,
-            [this](const std::string& node) { return reconciler_->heard(node); });
+            [this](const std::string& node) { return hear(node); });
         api_server_->set_on_node([this](const std::string& node, bool watches) {
             if (watches) {
-                reconciler_->heard(node);
+                hear(node);
             } else {
                 reconciler_->parted(node);
             }
@@ -163,6 +230,10 @@ private:
     ControlOptions options_;
     std::unique_ptr<store::Store> store_;
     std::unique_ptr<resources::Resources> resources_;
+    std::unique_ptr<control::Leadership> leadership_;
+    std::unique_ptr<control::FencedStore> fenced_;
+    std::unique_ptr<resources::Resources> deciding_;  // over the fenced store
+    std::unique_ptr<control::Presence> presence_;     // where servers share the store
     std::unique_ptr<control::Reconciler> reconciler_;
     std::unique_ptr<control::Tokens> tokens_;
     std::unique_ptr<control::JoinTokens> join_tokens_;
@@ -175,21 +246,11 @@ private:
     Mutex mutex_;
     ConditionVariable stop_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    control::Reconciler* woken_ HF_GUARDED_BY(mutex_) = nullptr;  // when the lead changes
     std::thread ticker_;
 };
 
 }  // namespace
-
-std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port) {
-    const bool v6 = address.find(':') != std::string::npos;
-    return fmt::format("{}://{}:{}", scheme, v6 ? "[" + address + "]" : address, port);
-}
-
-std::function<void(const Status&)> teller(World& world, std::string part) {
-    return [&world, part = std::move(part)](const Status& trouble) {
-        world.note(fmt::format("{}: {}\n", part, trouble.message()));
-    };
-}
 
 Result<std::unique_ptr<ControlHost>> ControlHost::start(World& world, vault::Vault& vault,
                                                         ControlOptions options) {

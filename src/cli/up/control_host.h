@@ -1,7 +1,9 @@
 // ControlHost: the control plane of `holdfast up` and `holdfast server` over one data folder:
 // store, resource API, reconciler.
 //
-//     store.db                  the resources (store/sqlite.h); one process at a time has it
+//     store.db                  the resources (store/sqlite.h); one process at a time has it;
+//                               not with a store of its own (etcd), which servers share
+//     server-id                 the name of this server among those that share a store
 //     pki/, keys/, kubeconfig   see identity.h
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
@@ -14,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/store_choice.h"
 #include "cli/world.h"
 #include "http/server.h"
 #include "resources/resources.h"
@@ -28,6 +31,7 @@ struct ControlOptions {
     std::string trust_domain;        // for the first start; empty: one is made up
     std::optional<http::ServerOptions> gateway;  // where predictions are asked for; none: nowhere
     std::string site;                            // of this machine, for the gateway
+    StoreChoice store;                           // without a URL: store.db in the folder
 };
 
 class ControlHost {
@@ -49,11 +53,5 @@ public:
     // Ends connections once they are answered. True when no prediction had to be cut.
     virtual bool drain(Duration grace) = 0;
 };
-
-// "http://127.0.0.1:8080".
-std::string url_of(std::string_view scheme, const std::string& address, std::uint16_t port);
-
-// Says on the terminal what a part cannot do: where the store is in trouble, nobody reads it there.
-std::function<void(const Status&)> teller(World& world, std::string part);
 
 }  // namespace hf::cli

@@ -6,8 +6,8 @@
 
 #include "api/kinds.h"
 #include "base/mutex.h"
-#include "cli/up/control_host.h"
 #include "cli/up/gateway_routes.h"
+#include "cli/up/telling.h"
 #include "crypto/svid.h"
 #include "resources/mirror.h"
 #include "serve/gateway/gateway.h"

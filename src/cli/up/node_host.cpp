@@ -1,8 +1,8 @@
 #include "cli/up/node_host.h"
 
 #include "cli/commands.h"
-#include "cli/up/control_host.h"
 #include "cli/up/serving_host.h"
+#include "cli/up/telling.h"
 #include "node/agent.h"
 #include "serve/oip.h"
 

@@ -8,6 +8,7 @@
 
 #include "base/mutex.h"
 #include "control/apply/round.h"
+#include "control/apply/waker.h"
 
 namespace hf::control {
 namespace {
@@ -17,7 +18,8 @@ public:
     RealReconciler(resources::Resources& resources, ReconcilerOptions options)
         : resources_(resources),
           options_(std::move(options)),
-          round_(resources, {options_.resolve, options_.node_term, waker()}) {}
+          round_(resources, {options_.resolve, options_.node_term, options_.server,
+                             waker_.callback()}) {}
 
     void begin() {
         thread_ = std::thread([this] {
@@ -33,6 +35,15 @@ public:
         }
         changed_.notify_all();
         thread_.join();
+        waker_.close();
+    }
+
+    void look() override {
+        {
+            const MutexLock lock(mutex_);
+            news_ = true;
+        }
+        changed_.notify_all();
     }
 
     Duration heard(const std::string& node) override {
@@ -61,16 +72,6 @@ public:
     }
 
 private:
-    std::function<void()> waker() {
-        return [this] {
-            {
-                const MutexLock lock(mutex_);
-                news_ = true;
-            }
-            changed_.notify_all();
-        };
-    }
-
     void run() {
         MutexLock lock(mutex_);
         while (!stopping_) {
@@ -84,8 +85,10 @@ private:
             for (const auto& [node, at] : heard) round_.heard(node, at);
             for (const auto& [node, at] : parted) round_.parted(node, at);
             // What fails now is found again in the next round.
-            note_trouble(round_.reconcile(begun));
-            note_trouble(round_.maintain());
+            if (leads()) {
+                note_trouble(round_.reconcile(begun));
+                note_trouble(round_.maintain());
+            }
             const Duration now = resources_.clock().monotonic();
             const Duration patience = round_.next(now) - now;
             lock.lock();
@@ -98,7 +101,11 @@ private:
         }
     }
 
+    bool leads() const { return !options_.leads || options_.leads(); }
+
     void note_trouble(const Status& trouble) {
+        // Another server leads now, and sees to it.
+        if (trouble.code() == Code::kFailedPrecondition && !leads()) return;
         if (trouble.ok() || trouble == last_trouble_) return;
         last_trouble_ = trouble;
         if (options_.on_trouble) options_.on_trouble(trouble);
@@ -107,6 +114,7 @@ private:
     resources::Resources& resources_;
     const ReconcilerOptions options_;
     Status last_trouble_;
+    Waker waker_{[this] { look(); }};
     Round round_;  // the thread's
 
     Mutex mutex_;

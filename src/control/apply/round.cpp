@@ -47,12 +47,16 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       services_(resources, api::service_kind(), options.on_events),
       policies_(resources, api::trust_policy_kind(), options.on_events),
       changes_(resources, api::rollout_kind(), options.on_events),
+      shared_(!options.server.empty()),
+      elsewhere_(resources.store(), options.server, options.on_events),
+      removals_(resources.store()),
       versions_(resources, write_),
       rollouts_({resources, write_, resolve_}),
       node_term_(options.node_term),
       liveness_(options.node_term) {}
 
 Status Round::maintain() {
+    if (HF_TRY(removals_.any())) resources_.expect_garbage();
     HF_TRY(resources_.store().expire_leases());
     return resources_.maintain();
 }
@@ -106,6 +110,9 @@ Result<bool> Round::judge_liveness(Duration now) {
     lost_.clear();
     for (const auto& [name, ready] : known) {
         if (!ready) lost_.insert(name);
+    }
+    if (shared_) {
+        for (const std::string& node : HF_TRY(elsewhere_.update())) liveness_.heard(node, now);
     }
     const std::vector<Liveness::Change> changes = liveness_.update(known, now);
     for (const Liveness::Change& change : changes) HF_TRY(write_liveness(change));

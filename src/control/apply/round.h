@@ -13,6 +13,8 @@
 #include <set>
 #include <string>
 
+#include "control/apply/presence.h"
+#include "control/apply/removals.h"
 #include "control/apply/rollouts.h"
 #include "control/apply/versions.h"
 #include "control/reconcile/liveness.h"
@@ -30,6 +32,7 @@ inline constexpr std::int64_t kHeartbeatsASecond = 500;
 struct RoundOptions {
     Resolve resolve;  // null: machines look models up themselves
     Duration node_term = kNodeTerm;
+    std::string server;  // this server's name where others share the store; empty: alone
     std::function<void()> on_events;  // from any thread: a round has something to do; may be null
 };
 
@@ -72,6 +75,9 @@ private:
     resources::Mirror services_;
     resources::Mirror policies_;
     resources::Mirror changes_;  // Rollouts
+    const bool shared_;          // other servers hear nodes too
+    HeardElsewhere elsewhere_;
+    Removals removals_;
     VersionRecorder versions_;
     Rollouts rollouts_;
     const Duration node_term_;

@@ -27,6 +27,15 @@ bool wants_protobuf(const http::Request& request) {
            !accept.starts_with("application/json");
 }
 
+// Says so on an answer that may be old, because the store cannot be reached (RFC 9111, section 5.5,
+// has the warning's number).
+void mark_stale(http::Response& response, Duration staleness) {
+    if (staleness <= Duration::zero()) return;
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(staleness).count();
+    response.headers.add("Warning", "110 - \"Response is stale: the store does not answer\"");
+    response.headers.set(std::string(kStaleHeader), fmt::to_string(seconds));
+}
+
 Status no_nodes() {
     return reasons::refuse(Code::kUnauthenticated, reasons::kSvidNotServed,
                            "this server takes no nodes");
@@ -155,7 +164,9 @@ http::Response ApiServer::handle(const http::Request& request) {
     if (!path || path->resource.empty()) return document(request);
     const bool watches = is_yes(request.query_value("watch").value_or(""));
     Call call{request, *path, verb_of(request.method, *path, watches), *who, nullptr, {}};
-    return serve_resource(call);
+    http::Response response = serve_resource(call);
+    if (is_reading(request.method)) mark_stale(response, resources_.store().staleness());
+    return response;
 }
 
 // Discovery and OpenAPI: the same for everybody who is known.

@@ -30,6 +30,9 @@ inline constexpr std::size_t kMaxRequestBodyBytes = 3u << 20;
 inline constexpr std::size_t kMaxWatches = 20'000;
 inline constexpr Duration kMaxWatchLife = std::chrono::minutes(30);
 
+// On the answer to a GET while the store cannot be reached: for how many seconds it could not.
+inline constexpr std::string_view kStaleHeader = "X-Holdfast-Stale";
+
 class ApiServer final {
 public:
     // `version` is Holdfast's; without `enrolment`, nodes are refused. REQUIRES: all outlive this.

@@ -83,6 +83,64 @@ protected:
     std::string accept_;
 };
 
+// A store that cannot be reached for a while, and answers from a copy.
+class StaleStore final : public store::Store {
+public:
+    explicit StaleStore(store::Store& inner) : inner_(inner) {}
+    store::Revision revision() override { return inner_.revision(); }
+    Result<store::KeyValue> get(std::string_view key) override { return inner_.get(key); }
+    Result<store::ListResult> list(std::string_view prefix,
+                                   const store::ListOptions& options) override {
+        return inner_.list(prefix, options);
+    }
+    Result<store::Revision> commit(const store::Transaction&) override {
+        return unavailable("etcd does not answer");
+    }
+    Result<std::unique_ptr<store::Watch>> watch(std::string_view prefix, store::Revision after,
+                                                std::function<void()> on_events) override {
+        return inner_.watch(prefix, after, std::move(on_events));
+    }
+    Status compact(store::Revision revision) override { return inner_.compact(revision); }
+    Result<store::LeaseId> grant(Duration ttl) override { return inner_.grant(ttl); }
+    Status keep_alive(store::LeaseId lease) override { return inner_.keep_alive(lease); }
+    Status revoke(store::LeaseId lease) override { return inner_.revoke(lease); }
+    Status expire_leases() override { return inner_.expire_leases(); }
+    Duration staleness() override { return 6500ms; }
+
+private:
+    store::Store& inner_;
+};
+
+TEST_F(ApiServerTest, SaysWhenItsAnswersMayBeOld) {
+    send("POST", kServices, kPump);
+    const std::string one = fmt::format("{}/pump", kServices);
+    EXPECT_EQ(send("GET", one).headers.get(kStaleHeader), std::nullopt);
+    StaleStore stale(*store_);
+    resources::Resources resources(stale, clock_, entropy_);
+    Tokens tokens(resources, entropy_);
+    ApiServer server(resources, tokens, "0.0.0");
+    http::Router router;
+    add_api_routes(router, server);
+    const auto ask = [&](std::string_view method, const std::string& target,
+                         std::string_view body) {
+        http::Request request;
+        request.method = std::string(method);
+        request.target = target;
+        request.body = to_bytes(body);
+        request.headers.add("Authorization", "Bearer " + token_);
+        return http::dispatch(router, std::move(request));
+    };
+    for (const std::string& target : {one, std::string(kServices)}) {
+        const http::Response old = ask("GET", target, "");
+        EXPECT_EQ(old.status, 200);
+        EXPECT_EQ(old.headers.get(kStaleHeader), "7");
+        EXPECT_TRUE(old.headers.get("Warning")->starts_with("110 "));
+    }
+    const http::Response refused = ask("DELETE", one, "");
+    EXPECT_EQ(refused.status, 503);
+    EXPECT_EQ(refused.headers.get(kStaleHeader), std::nullopt);
+}
+
 TEST_F(ApiServerTest, NobodyUnknownGetsAnythingButHealth) {
     for (const std::string& token :
          {std::string(), std::string("x"), token_ + "x", "hf." + std::string(16, 'a') + ".b",
