@@ -17,7 +17,7 @@
 #include "control/server/kubeconfig.h"
 #include "control/server/model_access.h"
 #include "control/server/node_routes.h"
-#include "control/server/rollout_admission.h"
+#include "control/server/policy_admission.h"
 #include "resources/bootstrap.h"
 #include "store/sqlite.h"
 #include "vault/registry_server.h"
@@ -46,7 +46,7 @@ public:
         HF_TRY(world_.files.create_directories(options_.data));
         store_ = HF_TRY(store::open_sqlite_store(options_.data + "/store.db", world_.clock));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
-        resources_->set_admission(control::admit_rollout);
+        resources_->set_admission(control::admission_of(*resources_));
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
         control::ReconcilerOptions reconciler;
