@@ -316,7 +316,7 @@ TEST_F(AgentTest, A64APolicyThatChangesUnderARunningModelIsHeard) {
     send_orders();
     EXPECT_NE(until("scale", "Verified", api::Truth::kFalse).find("[untrusted-signature]"),
               std::string::npos);
-    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingPrevious");
+    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingRefused");
     wish("second", "scale:1");
     EXPECT_NE(until("second", "Verified", api::Truth::kFalse).find("[untrusted-signature]"),
               std::string::npos);
