@@ -51,8 +51,9 @@ void set_ready(Slot& slot, Instant now) {
         set_condition(slot, {"Ready", false, "NotServing", "no version of the model answers", now});
     } else if (slot.active_digest == slot.digest && is_refused_now(slot)) {
         // Its policy changed since it was accepted.
-        set_condition(slot, {"Ready", true, "ServingRefused",
-                             slot.active_digest + " still answers; the policy now refuses it", now});
+        set_condition(slot,
+                      {"Ready", true, "ServingRefused",
+                       slot.active_digest + " still answers; the policy now refuses it", now});
     } else if (slot.active_digest == slot.digest) {
         set_condition(slot, {"Ready", true, "Serving", slot.active_digest + " answers", now});
     } else {

@@ -1,4 +1,5 @@
-// Audit entries: who did what to which object, stored in the same transaction as the write itself.
+// Audit entries: who did what to which object, stored in the same transaction as the write itself;
+// and who was refused what.
 // Pure functions.
 
 #pragma once

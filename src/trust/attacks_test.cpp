@@ -150,13 +150,10 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
              o.forge([](json::Object&) {});
          },
          bad},
-        {"A3 right key, other model",
-         [](Offer& o) { o.files["m.onnx"] = model_of("fan"); },
+        {"A3 right key, other model", [](Offer& o) { o.files["m.onnx"] = model_of("fan"); },
          "[file-mismatch][changed-file]"},
         {"A4 flipped payload bit",
-         [](Offer& o) {
-             o.edit_envelope([](json::Object& e) { Offer::flip(e, "payload"); });
-         },
+         [](Offer& o) { o.edit_envelope([](json::Object& e) { Offer::flip(e, "payload"); }); },
          bad},
         {"A5 flipped signature",
          [](Offer& o) {
@@ -167,9 +164,8 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
          bad},
         {"A5 no signature",
          [](Offer& o) {
-             o.edit_envelope([](json::Object& e) {
-                 e["signatures"].as_array()[0].as_object()["sig"] = "";
-             });
+             o.edit_envelope(
+                 [](json::Object& e) { e["signatures"].as_array()[0].as_object()["sig"] = ""; });
          },
          bad},
         {"A6 the old, wrong PAE",
@@ -233,15 +229,15 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
              o.forge([&](json::Object& s) { first_resource(s)["digest"] = other; });
          },
          "[untrusted-signature][root-digest-mismatch]"},
-        {"A12 extra file", [](Offer& o) { o.files["w.bin"] = "x"; },
-         "[file-mismatch][extra-file]"},
+        {"A12 extra file", [](Offer& o) { o.files["w.bin"] = "x"; }, "[file-mismatch][extra-file]"},
         {"A12 an extra file that the default ignores",
          [](Offer& o) { o.files[".git/config"] = "x"; }, "[file-mismatch][extra-file]"},
         {"A13 missing file", [](Offer& o) { o.files.erase("notes"); },
          "[file-mismatch][missing-file]"},
         {"A13 all files are missing", [](Offer& o) { o.files.clear(); },
          "[file-mismatch][missing-file]"},
-        {"A12 and A13: another name", [](Offer& o) {
+        {"A12 and A13: another name",
+         [](Offer& o) {
              o.files["M.onnx"] = o.files["m.onnx"];
              o.files.erase("m.onnx");
          },

@@ -114,8 +114,7 @@ TEST(TransportAttacks, A37ToA44NothingButThePromisedBytesGetsIn) {
         Code code;
     };
     const std::vector<Case> cases{
-        {"A37 other bytes", [&](const Asked& a) { return Lie::go_on(a, other); },
-         Code::kDataLoss},
+        {"A37 other bytes", [&](const Asked& a) { return Lie::go_on(a, other); }, Code::kDataLoss},
         {"A40 cut, then other bytes",
          [&](const Asked& a) { return a.turn == 0 ? Lie::break_off(a) : Lie::go_on(a, other); },
          Code::kDataLoss},
@@ -156,8 +155,7 @@ TEST(TransportAttacks, A37ToA44NothingButThePromisedBytesGetsIn) {
              for (;;) HF_TRY(Lie::send_bytes(a, 200, as_bytes(kWeights)));
          },
          Code::kResourceExhausted},
-        {"A40 cut for ever", [](const Asked& a) { return Lie::break_off(a); },
-         Code::kUnavailable},
+        {"A40 cut for ever", [](const Asked& a) { return Lie::break_off(a); }, Code::kUnavailable},
     };
     for (const Case& c : cases) {
         SCOPED_TRACE(c.what);

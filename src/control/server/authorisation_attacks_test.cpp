@@ -196,8 +196,8 @@ protected:
 
     // 403, one new entry that says who was refused what and why, and nothing else stored.
     void expect_refused(const Attack& attack) {
-        SCOPED_TRACE(fmt::format("{}: {} {} {}", attack.what, attack.who, attack.method,
-                                 attack.path));
+        SCOPED_TRACE(
+            fmt::format("{}: {} {} {}", attack.what, attack.who, attack.method, attack.path));
         token_of(attack.who);
         clock_.advance(kRefusalAuditPause);
         const std::size_t before = audit().size();
@@ -335,8 +335,8 @@ TEST(AuthorisationRules, A58NamespacesThatBeginAlikeAreStrangers) {
         const std::string key = resources::store_key({&api::service_kind(), ns, "pump"});
         EXPECT_FALSE(key.starts_with(inside)) << key;
     }
-    EXPECT_TRUE(rules.decide({"ada", {}}, {"get", "holdfast.dev", "services", "team", "", ""})
-                    .allowed);
+    EXPECT_TRUE(
+        rules.decide({"ada", {}}, {"get", "holdfast.dev", "services", "team", "", ""}).allowed);
 }
 
 TEST_F(AuthorisationAttacks, A60A61NobodyRaisesThemselves) {
@@ -346,8 +346,7 @@ TEST_F(AuthorisationAttacks, A60A61NobodyRaisesThemselves) {
     const std::string_view json_type = "application/json";
     const std::string all = R"("*")";
     const std::string get = R"("get")";
-    const std::string more =
-        R"({"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]})";
+    const std::string more = R"({"rules":[{"apiGroups":["*"],"resources":["*"],"verbs":["*"]}]})";
     const std::vector<Attack> attacks{
         {"A60 a role of everything", "bob", "POST", roles, role(all, all, all), json_type, held},
         {"A60 a verb more", "bob", "POST", roles, role(R"("delete")", R"("services")"), json_type,
@@ -427,11 +426,10 @@ TEST_F(AuthorisationAttacks, A64TheSigningPolicyIsNotLoosened) {
          R"({"spec":{"trustPolicy":"loose"}})", kMerge, granted},
     };
     for (const Attack& attack : attacks) expect_refused(attack);
-    const Attack other_change{"", "edith", "PATCH", services + "/strict",
-                              R"({"spec":{"model":"pump:v2"}})", kMerge};
+    const Attack other_change{
+        "", "edith", "PATCH", services + "/strict", R"({"spec":{"model":"pump:v2"}})", kMerge};
     EXPECT_EQ(send(other_change).status, 200) << "the policy stays, the rest may change";
-    EXPECT_EQ(send({"", "edith", "POST", services,
-                    service("plain", R"(,"trustPolicy":"default")")})
+    EXPECT_EQ(send({"", "edith", "POST", services, service("plain", R"(,"trustPolicy":"default")")})
                   .status,
               201);
 

@@ -29,9 +29,12 @@ void RefusalAudit::note(const api::Identity& who, const api::AccessRequest& aske
     if (!pace_.is_news(who.user, reason, resources_.clock().now())) return;
     const std::string verb = fmt::format("refuse/{}", reason);
     const auto cut = [](std::string_view text) { return text.substr(0, kMaxAuditedName); };
-    resources::AuditRecord record{
-        who, verb, cut(asked.path.empty() ? asked.resource : asked.path), cut(asked.ns),
-        cut(asked.name), ""};
+    resources::AuditRecord record{who,
+                                  verb,
+                                  cut(asked.path.empty() ? asked.resource : asked.path),
+                                  cut(asked.ns),
+                                  cut(asked.name),
+                                  ""};
     record.asked = asked.verb;
     const Status ignored = resources_.record_audit(record);
     static_cast<void>(ignored);
