@@ -129,15 +129,17 @@ json::Object& subject_digest(json::Object& statement) {
     return statement["subject"].as_array()[0].as_object()["digest"].as_object();
 }
 
-TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
-    using Edit = std::function<void(Offer&)>;
-    struct Case {
-        std::string_view what;
-        Edit edit;
-        std::string_view reason;
-    };
+using Edit = std::function<void(Offer&)>;
+
+struct Case {
+    std::string_view what;
+    Edit edit;
+    std::string_view reason;
+};
+
+std::vector<Case> signature_attacks() {
     const std::string_view bad = "[untrusted-signature][bad-signature]";
-    const std::vector<Case> cases{
+    return {
         {"nothing", [](Offer&) {}, "allowed"},
         {"A1 unsigned", [](Offer& o) { o.bundle.reset(); }, "[unsigned]"},
         {"A1 an empty signature", [](Offer& o) { o.bundle = ""; },
@@ -191,6 +193,12 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
              o.edit_envelope([](json::Object& e) { e["payloadType"] = "application/json"; });
          },
          "[untrusted-signature][payload-type]"},
+    };
+}
+
+// By a holder of a key that is trusted.
+std::vector<Case> statement_attacks() {
+    return {
         {"A8 wrong _type",
          [](Offer& o) {
              o.forge([](json::Object& s) { s["_type"] = "https://in-toto.io/Statement/v0.1"; });
@@ -229,6 +237,11 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
              o.forge([&](json::Object& s) { first_resource(s)["digest"] = other; });
          },
          "[untrusted-signature][root-digest-mismatch]"},
+    };
+}
+
+std::vector<Case> file_attacks() {
+    return {
         {"A12 extra file", [](Offer& o) { o.files["w.bin"] = "x"; }, "[file-mismatch][extra-file]"},
         {"A12 an extra file that the default ignores",
          [](Offer& o) { o.files[".git/config"] = "x"; }, "[file-mismatch][extra-file]"},
@@ -243,10 +256,16 @@ TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
          },
          "[file-mismatch][missing-file]"},
     };
-    for (const Case& c : cases) {
-        Offer offer;
-        c.edit(offer);
-        EXPECT_EQ(offer.verdict(), c.reason) << c.what;
+}
+
+TEST(ModelAttacks, A1ToA15EachIsRefusedForItsReason) {
+    for (const std::vector<Case>& cases :
+         {signature_attacks(), statement_attacks(), file_attacks()}) {
+        for (const Case& c : cases) {
+            Offer offer;
+            c.edit(offer);
+            EXPECT_EQ(offer.verdict(), c.reason) << c.what;
+        }
     }
 }
 
