@@ -214,7 +214,8 @@ Status AccessRules::check_grant(const Identity& who, const Object& object) const
     for (const Rule& rule : granted) {
         if (covers(held, rule)) continue;
         return permission_denied(
-            "user \"{}\" is attempting to grant permissions not currently held: verbs [{}] on "
+            "grant-not-held: user \"{}\" is attempting to grant permissions not currently held: "
+            "verbs [{}] on "
             "[{}{}]",
             who.user, fmt::join(rule.verbs, " "), fmt::join(rule.resources, " "),
             fmt::join(rule.paths, " "));

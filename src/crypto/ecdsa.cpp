@@ -114,6 +114,16 @@ Result<PublicKey> PublicKey::from_chain(const std::vector<Bytes>& chain,
     return PublicKey(HF_TRY(checked(X509_get_pubkey(certificates[0].get()), "certificate")));
 }
 
+Status check_signs_code(const Bytes& certificate) {
+    const std::vector<Certificate> parsed = HF_TRY(parse_chain({certificate}));
+    // All bits are set when the certificate names no purpose; then it is for any.
+    const std::uint32_t purposes = X509_get_extended_key_usage(parsed[0].get());
+    if ((purposes & (XKU_CODE_SIGN | XKU_ANYEKU)) != 0) return {};
+    return unauthenticated(
+        "the leaf certificate names the purposes that it is for, and signing of code is none of "
+        "them");
+}
+
 std::string PublicKey::pem() const {
     const Bio bio(BIO_new(BIO_s_mem()));
     HF_CHECK(PEM_write_bio_PUBKEY(bio.get(), key_->handle) == 1);

@@ -60,4 +60,8 @@ private:
     std::shared_ptr<const detail::Key> key_;
 };
 
+// A certificate (DER) that names extended purposes is for those only (RFC 5280, section 4.2.1.12):
+// UNAUTHENTICATED when it names some and code signing is none of them, as with one for TLS.
+Status check_signs_code(const Bytes& certificate);
+
 }  // namespace hf::crypto

@@ -318,6 +318,23 @@ TEST_F(AgentTest, NoticesAChangedPolicyAndAServiceThatGoes) {
     EXPECT_FALSE(host_.active("default/scale"));
 }
 
+// What answers keeps answering, under the policy that it was accepted by; that the policy of today
+// refuses it is in its status, and it does not come up again.
+TEST_F(AgentTest, A64APolicyThatChangesUnderARunningModelIsHeard) {
+    const std::string digest = push("scale:1", 3, 3, &key_);
+    wish("scale", "scale:1");
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), digest);
+    policy(json::Array{json::Value(crypto::PrivateKey::generate().public_key().pem())});
+    send_orders();
+    EXPECT_NE(until("scale", "Verified", api::Truth::kFalse).find("[untrusted-signature]"),
+              std::string::npos);
+    EXPECT_EQ(condition("scale", "Ready")->reason, "ServingRefused");
+    wish("second", "scale:1");
+    EXPECT_NE(until("second", "Verified", api::Truth::kFalse).find("[untrusted-signature]"),
+              std::string::npos);
+    EXPECT_FALSE(host_.active("default/second"));
+}
+
 TEST_F(AgentTest, ADamagedBlobNeverRuns) {
     push("scale:1", 3, 3, &key_);
     for (const std::string& path : files_.paths()) {

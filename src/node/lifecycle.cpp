@@ -41,9 +41,19 @@ void set_condition(Slot& slot, Condition next) {
     slot.conditions.push_back(std::move(next));
 }
 
+bool is_refused_now(const Slot& slot) {
+    const Condition* verified = slot.condition(condition_of(Step::kVerify));
+    return verified && !verified->truth;
+}
+
 void set_ready(Slot& slot, Instant now) {
     if (slot.active_digest.empty()) {
         set_condition(slot, {"Ready", false, "NotServing", "no version of the model answers", now});
+    } else if (slot.active_digest == slot.digest && is_refused_now(slot)) {
+        // Its policy changed since it was accepted.
+        set_condition(slot,
+                      {"Ready", true, "ServingRefused",
+                       slot.active_digest + " still answers; the policy now refuses it", now});
     } else if (slot.active_digest == slot.digest) {
         set_condition(slot, {"Ready", true, "Serving", slot.active_digest + " answers", now});
     } else {

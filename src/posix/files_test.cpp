@@ -62,6 +62,21 @@ TEST(RealFiles, BoundsKindsAndLinksAreChecked) {
     EXPECT_EQ(files.info(dir / "link")->kind, env::FileKind::kSymlink);
 }
 
+TEST(RealFiles, AMappingOutlivesItsPath) {
+    testing::TempDir dir;
+    RealFiles files;
+    ASSERT_TRUE(files.write(dir / "a", as_bytes("verified")).ok());
+    ASSERT_TRUE(files.write(dir / "evil", as_bytes("swapped!")).ok());
+    const auto mapping = files.map(dir / "a", true).value();
+    ASSERT_EQ(::unlink((dir / "a").c_str()), 0);
+    ASSERT_EQ(::symlink((dir / "evil").c_str(), (dir / "a").c_str()), 0);
+    EXPECT_EQ(as_text(mapping->bytes()), "verified");
+    EXPECT_EQ(files.map(dir / "a", true).status().code(), Code::kInvalidArgument);
+    ASSERT_EQ(::unlink((dir / "a").c_str()), 0);
+    ASSERT_TRUE(files.write(dir / "a", as_bytes("swapped!")).ok());
+    EXPECT_EQ(as_text(mapping->bytes()), "verified");
+}
+
 TEST(RealFiles, PrivateFilesAreForTheOwnerOnly) {
     testing::TempDir dir;
     RealFiles files;

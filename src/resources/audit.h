@@ -1,4 +1,5 @@
-// Audit entries: who did what to which object, stored in the same transaction as the write itself.
+// Audit entries: who did what to which object, stored in the same transaction as the write itself;
+// and who was refused what.
 // Pure functions.
 
 #pragma once
@@ -14,11 +15,12 @@ namespace hf::resources {
 
 struct AuditRecord {
     const api::Identity& who;
-    std::string_view verb;      // "create", "update", "delete"
+    std::string_view verb;      // "create", "update", "delete"; "refuse/REASON"
     std::string_view resource;  // "services", "serviceaccounts/token"
     std::string_view ns;
     std::string_view name;
     std::string_view uid;
+    std::string_view asked = {};  // of a refusal: the verb that was asked for
 };
 
 // `unique`: text that no other entry of the same nanosecond has.

@@ -2,7 +2,7 @@
 //
 //     /objects/<plural>/<namespace>/<name>   an object of a namespaced kind
 //     /objects/<plural>/<name>               an object of a kind without namespaces
-//     /audit/<nanoseconds, 20 digits>-<16 hex digits>   one write: who did what to which object
+//     /audit/<nanoseconds, 20 digits>-<16 hex digits>   a write or refusal: who did what
 //     /tokens/<id>                           a bearer token's digest (control/server/tokens.h)
 //
 // An object's value is its JSON without metadata.resourceVersion, which is the revision of its key.

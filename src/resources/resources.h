@@ -87,6 +87,8 @@ struct EventNote {
     std::string host;       // the node's name; may be empty
 };
 
+struct AuditRecord;  // resources/audit.h
+
 class Resources final {
 public:
     // REQUIRES: all three outlive this.
@@ -132,6 +134,9 @@ public:
 
     // Makes an Event about `object`, or counts one up that says the same.
     Status record_event(const api::Object& object, const EventNote& note);
+
+    // An audit entry for what was decided and is no write, such as a refusal.
+    Status record_audit(const AuditRecord& record);
 
     // Removes objects whose owners are all gone, and those that wait for what they own. What it
     // removed is the answer.

@@ -11,6 +11,8 @@ using api::Object;
 // A write that lost this often against others is given up; the caller hears ABORTED.
 constexpr int kMaxTries = 8;
 
+constexpr std::size_t kUniqueBytes = 8;  // of an audit entry's key
+
 Status check_namespace(const api::Kind& kind, const Object& object) {
     if (!kind.namespaced || object.ns().empty() || api::is_namespace(object.ns())) return {};
     return not_found("namespaces \"{}\" not found: there are \"{}\"", object.ns(),
@@ -34,9 +36,14 @@ Result<store::Revision> Resources::commit(const Write& write) {
     }
     const AuditRecord record{write.who,    write.verb,     write.key.kind->plural,
                              write.key.ns, write.key.name, write.uid};
-    constexpr std::size_t kUniqueBytes = 8;
     transaction.puts.push_back(audit_entry(record, clock_.now(), random_hex(kUniqueBytes)));
     return store_.commit(transaction);
+}
+
+Status Resources::record_audit(const AuditRecord& record) {
+    store::Transaction transaction;
+    transaction.puts.push_back(audit_entry(record, clock_.now(), random_hex(kUniqueBytes)));
+    return store_.commit(transaction).status();
 }
 
 Status Resources::check_grant(const Object& object, const WriteOptions& options) {

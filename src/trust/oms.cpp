@@ -141,6 +141,7 @@ Result<std::pair<crypto::PublicKey, std::string>> find_signer(const json::Value&
         crypto::PublicKey key =
             HF_TRY(crypto::PublicKey::from_chain(certificates, roots.ca_pems, roots.now)
                        .context("[untrusted-certificate]"));
+        HF_TRY(crypto::check_signs_code(certificates.front()).context("[untrusted-certificate]"));
         std::string signer = "certificate key " + key.fingerprint().to_string();
         return std::pair(std::move(key), std::move(signer));
     }

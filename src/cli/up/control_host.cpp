@@ -22,7 +22,7 @@
 #include "control/server/kubeconfig.h"
 #include "control/server/model_access.h"
 #include "control/server/node_routes.h"
-#include "control/server/rollout_admission.h"
+#include "control/server/policy_admission.h"
 #include "resources/bootstrap.h"
 #include "vault/registry_server.h"
 
@@ -62,7 +62,7 @@ public:
         if (choice.url.empty()) choice.url = "sqlite:" + options_.data + "/store.db";
         store_ = HF_TRY(open_store(world_, choice));
         resources_ = std::make_unique<resources::Resources>(*store_, world_.clock, world_.entropy);
-        resources_->set_admission(control::admit_rollout);
+        resources_->set_admission(control::admission_of(*resources_));
         HF_TRY(resources::ensure_builtin_roles(*resources_));
         HF_TRY(make_default_policy());
         HF_TRY(start_deciding(choice.is_etcd()));

@@ -53,6 +53,16 @@ About ApiServer::Call::about() const {
     return {path.group, path.resource, path.name, ""};
 }
 
+api::AccessRequest ApiServer::Call::access() const {
+    api::AccessRequest access;
+    access.verb = verb;
+    access.group = path.group;
+    access.resource = path.access_resource();
+    access.ns = path.ns;
+    access.name = path.name;
+    return access;
+}
+
 std::string_view ApiServer::Call::query(std::string_view name) const {
     return request.query_value(name).value_or("");
 }
@@ -65,7 +75,8 @@ ApiServer::ApiServer(resources::Resources& resources, Tokens& tokens, std::strin
       version_(std::move(version)),
       openapi_v2_(json::write(api::openapi_v2())),
       openapi_v2_protobuf_(api::openapi_v2_protobuf()),
-      openapi_v3_(json::write(api::openapi_v3())) {}
+      openapi_v3_(json::write(api::openapi_v3())),
+      refusals_(resources) {}
 
 Result<api::Identity> ApiServer::authenticate(const http::Request& request) {
     if (!request.client_uris.empty()) {
@@ -107,6 +118,18 @@ Status ApiServer::check_sent(const api::Identity& who, const json::Value& sent) 
 }
 
 Status ApiServer::authorize(const api::Identity& who, const api::AccessRequest& access) {
+    const Status decided = decide(who, access);
+    refusals_.note(who, access, decided);
+    return decided;
+}
+
+http::Response ApiServer::refused(const Call& call, const Status& why, const About& about,
+                                  const std::vector<api::Cause>& causes) {
+    refusals_.note(call.who, call.access(), why);
+    return failure(why, about, causes);
+}
+
+Status ApiServer::decide(const api::Identity& who, const api::AccessRequest& access) {
     if (const auto node = node_name(who)) return decide_node_access(*node, access);
     if (who.is_in(api::kMastersGroup)) return {};
     const api::AccessRules rules = HF_TRY(resources_.access_rules());
@@ -159,7 +182,13 @@ http::Response ApiServer::handle(const http::Request& request) {
     const std::optional<RequestPath> path = parse_request_path(request.path);
     if (const auto node = node_name(*who)) {
         const Status reachable = check_node_path(*node, path ? &*path : nullptr);
-        if (!reachable.ok()) return failure(reachable);
+        if (!reachable.ok()) {
+            api::AccessRequest asked;
+            asked.verb = to_lower(request.method);
+            asked.path = request.path;
+            refusals_.note(*who, asked, reachable);
+            return failure(reachable);
+        }
     }
     if (!path || path->resource.empty()) return document(request);
     const bool watches = is_yes(request.query_value("watch").value_or(""));
@@ -216,12 +245,8 @@ http::Response ApiServer::serve_resource(Call& call) {
     const bool known_part = path.subresource.empty() || token ||
                             (path.subresource == "status" && call.kind->has_status());
     if (scoped_wrongly || !known_part) return nothing();
-    api::AccessRequest access{std::string(call.verb),
-                              std::string(api::kGroup),
-                              path.access_resource(),
-                              path.ns,
-                              path.name,
-                              ""};
+    api::AccessRequest access = call.access();
+    access.group = std::string(api::kGroup);  // also of core events
     if (access.name.empty()) {
         const auto selector = api::FieldSelector::parse(call.query("fieldSelector"));
         if (selector.ok()) access.name = selector->name();

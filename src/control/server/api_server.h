@@ -3,6 +3,7 @@
 // certificate and its access judged by Roles and RoleBindings; only health checks are open to all.
 // Nodes come with the certificate of their enrolment (enrolment.h) and may do what node_access.h
 // lists, whatever Roles say. A certificate with URIs decides alone: a token beside it is not read.
+// Who is known and refused leaves an audit entry (refusal_audit.h).
 //
 // Not here, and refused clearly: server-side apply and strategic merge patches (415).
 //
@@ -17,6 +18,7 @@
 #include "base/mutex.h"
 #include "control/server/answers.h"
 #include "control/server/enrolment.h"
+#include "control/server/refusal_audit.h"
 #include "control/server/request_path.h"
 #include "control/server/tokens.h"
 #include "control/server/watch_stream.h"
@@ -55,11 +57,19 @@ public:
     // Who asks: UNAUTHENTICATED when that is not known. Also for other routes of the same server.
     Result<api::Identity> authenticate(const http::Request& request);
 
-    // PERMISSION_DENIED, in Kubernetes' words, unless allowed.
+    // PERMISSION_DENIED, in Kubernetes' words, unless allowed; a refusal is audited.
     Status authorize(const api::Identity& who, const api::AccessRequest& access);
+
+    // For refusals of callers who are known that other routes of the same server decide.
+    void audit_refusal(const api::Identity& who, const api::AccessRequest& asked,
+                       const Status& refusal) {
+        refusals_.note(who, asked, refusal);
+    }
 
 private:
     Result<api::Identity> by_certificate(const http::Request& request);
+
+    Status decide(const api::Identity& who, const api::AccessRequest& access);
 
     // What a node may not say of itself, in an object or merge patch that it sends.
     Status check_sent(const api::Identity& who, const json::Value& sent);
@@ -79,10 +89,15 @@ private:
         Form form;
 
         About about() const;
+        api::AccessRequest access() const;
         std::string_view query(std::string_view name) const;
     };
     // What a handler knows only after parsing; see verbs.cpp.
     Result<resources::WriteOptions> write_options(const Call& call, resources::Report& report);
+
+    // The answer to a call that failed; audited when it was forbidden.
+    http::Response refused(const Call& call, const Status& why, const About& about,
+                           const std::vector<api::Cause>& causes = {});
 
     http::Response document(const http::Request& request);
     http::Response serve_resource(Call& call);
@@ -112,6 +127,7 @@ private:
     Enrolment* const enrolment_;  // may be null
     const std::string version_;
     const std::string openapi_v2_, openapi_v2_protobuf_, openapi_v3_;
+    RefusalAudit refusals_;
     Mutex mutex_;
     std::vector<OpenWatch> watches_ HF_GUARDED_BY(mutex_);
 };

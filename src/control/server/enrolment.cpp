@@ -346,26 +346,11 @@ void Enrolment::add_audit(const api::Identity& who, std::string_view verb, std::
 // Best effort: what is refused stays refused when the store cannot be written.
 void Enrolment::audit_refusal(std::string_view node, const Status& refusal) {
     const std::string_view reason = reasons::of(refusal);
-    if (!is_news(node, reason)) return;
+    if (!refusals_.is_news(node, reason, resources_.clock().now())) return;
     store::Transaction transaction;
     add_audit(node_identity(node), fmt::format("refuse/{}", reason), node, transaction);
     const Status ignored = resources_.store().commit(transaction).status();
     static_cast<void>(ignored);
-}
-
-bool Enrolment::is_news(std::string_view node, std::string_view reason) {
-    const Instant now = resources_.clock().now();
-    const MutexLock lock(mutex_);
-    const std::string what = fmt::format("{} {}", reason, node);
-    const auto known = refusals_.find(what);
-    if (known != refusals_.end() && now < known->second + kRefusalAuditPause) return false;
-    if (known == refusals_.end() && refusals_.size() >= kMaxRefusalsRemembered) {
-        std::erase_if(refusals_,
-                      [&](const auto& entry) { return now >= entry.second + kRefusalAuditPause; });
-        if (refusals_.size() >= kMaxRefusalsRemembered) return false;
-    }
-    refusals_[what] = now;
-    return true;
 }
 
 void add_enrolment_routes(http::Router& router, Enrolment& enrolment) {

@@ -20,16 +20,15 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "base/mutex.h"
 #include "control/server/enrolment_record.h"
 #include "control/server/join_tokens.h"
+#include "control/server/refusal_audit.h"
 #include "crypto/certificates.h"
 #include "crypto/spiffe.h"
 #include "http/server.h"
@@ -40,8 +39,6 @@ inline constexpr std::string_view kNodesGroup = "system:nodes";
 inline constexpr std::string_view kNodeUserPrefix = "system:node:";
 
 inline constexpr std::size_t kMaxEnrolBodyBytes = 16u << 10;
-inline constexpr Duration kRefusalAuditPause = std::chrono::minutes(1);
-inline constexpr std::size_t kMaxRefusalsRemembered = 4096;
 
 struct EnrolmentOptions {
     crypto::Credential authority;  // signs nodes
@@ -113,14 +110,12 @@ private:
     void add_audit(const api::Identity& who, std::string_view verb, std::string_view node,
                    store::Transaction& transaction);
     void audit_refusal(std::string_view node, const Status& refusal);
-    bool is_news(std::string_view node, std::string_view reason);
 
     resources::Resources& resources_;
     JoinTokens& tokens_;
     env::Entropy& entropy_;
     const EnrolmentOptions options_;
-    Mutex mutex_;
-    std::map<std::string, Instant, std::less<>> refusals_ HF_GUARDED_BY(mutex_);
+    RefusalPace refusals_;
 };
 
 api::Identity node_identity(std::string_view node);

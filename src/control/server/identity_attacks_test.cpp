@@ -284,7 +284,11 @@ TEST_F(IdentityAttacks, A55A59A60ANodeIsNobodyElse) {
          {"POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", "{}"},
          forbidden},
     };
+    const std::size_t before = store_->list("/audit/", {})->items.size();
     for (const Case& c : cases) EXPECT_EQ(outcome(&press, c.ask), c.reason) << c.what;
+    EXPECT_TRUE(is_refusal_audited(node_identity("press"), another));
+    EXPECT_TRUE(is_refusal_audited(node_identity("press"), forbidden));
+    EXPECT_EQ(store_->list("/audit/", {})->items.size(), before + 2) << "one for each reason";
 
     // A role for nodes that somebody else wrote gives them nothing, nor does a token beside the
     // certificate.

@@ -1,5 +1,6 @@
 #include "control/server/machines_test.h"
 
+#include <algorithm>
 #include <ctime>
 
 #include "crypto/issuing.h"
@@ -127,6 +128,16 @@ bool Machines::is_audited(std::string_view verb, std::string_view node) {
             return true;
     }
     return false;
+}
+
+bool Machines::is_refusal_audited(const api::Identity& who, std::string_view reason) {
+    const std::string verb = fmt::format("refuse/{}", reason);
+    const store::ListResult entries = store_->list("/audit/", {}).value();
+    return std::any_of(entries.items.begin(), entries.items.end(), [&](const auto& item) {
+        const json::Value entry = json::parse(item.value).value();
+        return json::get_string(entry, "verb") == verb &&
+               json::get_string(entry, "user") == who.user;
+    });
 }
 
 void Machines::expect_refused(std::string_view what, const Machine& machine, const Ask& ask,

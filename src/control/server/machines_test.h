@@ -68,6 +68,9 @@ protected:
     // Whether an entry says that `verb` was done to the node's enrolment.
     bool is_audited(std::string_view verb, std::string_view node);
 
+    // Whether an entry says that this caller was refused for that reason, whatever they asked.
+    bool is_refusal_audited(const api::Identity& who, std::string_view reason);
+
     // The refusal, and its audit entry.
     void expect_refused(std::string_view what, const Machine& machine, const Ask& ask,
                         std::string_view reason);

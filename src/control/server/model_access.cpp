@@ -29,12 +29,15 @@ Status may_read_models(ApiServer& api, resources::Resources& resources,
                        const http::Request& request, const std::string& repository) {
     const api::Identity who = HF_TRY(api.authenticate(request));
     if (repository.empty()) return {};
-    if (const auto node = node_name(who)) return check_node(resources, *node, repository);
     api::AccessRequest access;
     access.verb = "get";
     access.resource = "models";
     access.name = repository;
-    return api.authorize(who, access);
+    const auto node = node_name(who);
+    if (!node) return api.authorize(who, access);
+    const Status ordered = check_node(resources, *node, repository);
+    api.audit_refusal(who, access, ordered);
+    return ordered;
 }
 
 }  // namespace hf::control

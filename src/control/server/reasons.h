@@ -1,6 +1,7 @@
-// Why a machine is refused: one stable word each, with which the message of the refusal begins
-// ("svid-expired: ...") and which its audit entry carries. Programs and people look for these;
-// docs/reference/enrolment.md says what to do about each.
+// Why a machine or a person is refused: one stable word each, with which the message of the refusal
+// begins ("svid-expired: ...") and which its audit entry carries. Programs and people look for
+// these; docs/reference/enrolment.md and docs/reference/attacks.md say what to do about each.
+// "forbidden" is in audit entries only: there the message is in Kubernetes' words.
 
 #pragma once
 
@@ -44,6 +45,9 @@ inline constexpr std::string_view kNotItsModel = "not-its-model";
 inline constexpr std::string_view kNodeForbidden = "node-forbidden";
 inline constexpr std::string_view kNodeOfAnother = "node-of-another";
 inline constexpr std::string_view kNodeOtherSite = "node-other-site";
+inline constexpr std::string_view kForbidden = "forbidden";
+inline constexpr std::string_view kGrantNotHeld = "grant-not-held";  // api/access.cpp says it
+inline constexpr std::string_view kPolicyNotGranted = "policy-not-granted";
 
 // "REASON: text".
 template <typename... Args>
@@ -56,6 +60,12 @@ Status refuse(Code code, std::string_view reason, fmt::format_string<Args...> fo
 // The reason that a refusal begins with.
 inline std::string_view of(const Status& status) {
     return status.message().substr(0, status.message().find(':'));
+}
+
+// Whether the text has the form of a reason, and not that of a sentence.
+inline bool is_reason(std::string_view text) {
+    constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz-";
+    return !text.empty() && text.find_first_not_of(kLetters) == std::string_view::npos;
 }
 
 }  // namespace hf::control::reasons

@@ -229,7 +229,7 @@ http::Response ApiServer::create(const Call& call) {
     const Result<Object> created = work();
     // kubectl names the kind of what is invalid, the resource of the rest.
     if (!report.causes.empty()) about.kind = call.kind->name;
-    if (!created.ok()) return failure(created.status(), about, report.causes);
+    if (!created.ok()) return refused(call, created.status(), about, report.causes);
     return with_warnings(
         json_answer(201, shaped(call.form, *call.kind, *created, resources_.clock().now())),
         report);
@@ -250,7 +250,7 @@ http::Response ApiServer::update(const Call& call) {
     const Result<Object> updated = work();
     About about = call.about();
     if (!report.causes.empty()) about.kind = call.kind->name;
-    if (!updated.ok()) return failure(updated.status(), about, report.causes);
+    if (!updated.ok()) return refused(call, updated.status(), about, report.causes);
     return with_warnings(
         json_answer(200, shaped(call.form, *call.kind, *updated, resources_.clock().now())),
         report);
@@ -270,9 +270,11 @@ http::Response ApiServer::patch(const Call& call) {
                             "application/merge-patch+json (kubectl patch --type=merge)");
     }
     if (type == kJsonPatch && node_name(call.who)) {
-        return failure(reasons::refuse(Code::kPermissionDenied, reasons::kNodeForbidden,
+        return refused(call,
+                       reasons::refuse(Code::kPermissionDenied, reasons::kNodeForbidden,
                                        "a node sends merge patches, which can be judged before "
-                                       "they are applied"));
+                                       "they are applied"),
+                       {});
     }
     resources::Report report;
     const auto work = [&]() -> Result<Object> {
@@ -288,7 +290,7 @@ http::Response ApiServer::patch(const Call& call) {
     const Result<Object> patched = work();
     About about = call.about();
     if (!report.causes.empty()) about.kind = call.kind->name;
-    if (!patched.ok()) return failure(patched.status(), about, report.causes);
+    if (!patched.ok()) return refused(call, patched.status(), about, report.causes);
     return with_warnings(
         json_answer(200, shaped(call.form, *call.kind, *patched, resources_.clock().now())),
         report);
@@ -301,7 +303,7 @@ http::Response ApiServer::remove(const Call& call) {
     options->who = call.who;
     const Result<resources::Removal> removal =
         resources_.remove({call.kind, call.path.ns, call.path.name}, *options);
-    if (!removal.ok()) return failure(removal.status(), call.about());
+    if (!removal.ok()) return refused(call, removal.status(), call.about());
     if (!removal->gone) return json_answer(200, removal->object.json());
     About about = call.about();
     about.uid = std::string(removal->object.uid());
@@ -327,7 +329,7 @@ http::Response ApiServer::remove_collection(const Call& call) {
         return list;
     };
     const Result<resources::ObjectList> removed = work();
-    if (!removed.ok()) return failure(removed.status(), call.about());
+    if (!removed.ok()) return refused(call, removed.status(), call.about());
     return json_answer(200, shaped_list({}, *call.kind, *removed, resources_.clock().now()));
 }
 
