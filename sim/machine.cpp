@@ -74,7 +74,7 @@ void Machine::boot() {
     think_within(Duration::zero());
     post_within(500ms);
     connect();
-    later(kSettleTime, [this] { checks_.settles(process_->brain, process_->answers); });
+    later(kSettleTime, [this] { checks_.settles(process_->brain); });
 }
 
 void Machine::kill(bool power) {
@@ -143,7 +143,10 @@ void Machine::carry_out(node::Effects effects) {
         if (died()) return;
         if (!saved.ok()) context_.trace.note("{}: {}", place_.name, saved.message());
     }
-    for (node::Action& action : effects.work) process_->work.push_back(std::move(action));
+    for (node::Action& action : effects.work) {
+        checks_.asks(action, process_->brain);
+        process_->work.push_back(std::move(action));
+    }
     for (const node::ServiceEvent& event : effects.events) {
         const Status kept = process_->mail.tell(event, now());
         checks_.told(kept);
@@ -160,6 +163,9 @@ void Machine::carry_out(node::Effects effects) {
     }
     checks_.account(process_->mail.account());
     work();
+    if (!process_->busy && process_->input.finished.empty()) {
+        checks_.idles(process_->brain, process_->answers);
+    }
     post(false);
 }
 
@@ -171,7 +177,6 @@ void Machine::work() {
             process_->candidates.erase(action.service);
             if (process_->answers.erase(action.service) > 0) {
                 context_.trace.note("{} retires {}", place_.name, action.service);
-                checks_.retires(action.service, process_->brain);
             }
             continue;
         }

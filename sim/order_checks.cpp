@@ -26,6 +26,20 @@ void OrderChecks::written(const api::Object& node) {
     seats_[name] = std::move(now);
 }
 
+void OrderChecks::start_from(const std::vector<api::Object>& nodes) {
+    granted_.clear();
+    seats_.clear();
+    for (const api::Object& node : nodes) {
+        for (const json::Value& order : items_of(node.spec(), "services")) {
+            const std::string uid(json::get_string(order, "uid"));
+            const std::int64_t epoch = json::get_int(order, "epoch");
+            seats_[std::string(node.name())][uid] = epoch;
+            Granted& granted = granted_[uid];
+            granted.epoch = std::max(granted.epoch, epoch);
+        }
+    }
+}
+
 void OrderChecks::check_seat(const std::string& node, const json::Value& order) {
     context_.trace.checked();
     const std::string uid(json::get_string(order, "uid"));

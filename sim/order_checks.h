@@ -32,11 +32,8 @@ public:
     // After a round that went well: against the services as they are.
     void look(resources::Resources& resources);
 
-    // A backup was restored: what was granted since then is not known any more.
-    void forget() {
-        granted_.clear();
-        seats_.clear();
-    }
+    // A backup was restored, with these Nodes: what was granted since then is not known any more.
+    void start_from(const std::vector<api::Object>& nodes);
 
 private:
     struct Granted {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/conditions.h"
 #include "node/local_control_plane.h"
 #include "store/memory.h"
 
@@ -84,7 +85,7 @@ void Server::round() {
         hooked_->die_after(context_.dice.below(6));
     }
     const Status done = round_->reconcile(context_.time.monotonic());
-    const Status kept = round_->maintain();
+    const Status kept = round_->maintain(context_.time.monotonic());
     if (hooked_->is_dead()) {
         kill();
         restart_within(5s);
@@ -115,7 +116,9 @@ void Server::before_commit(store::Transaction& transaction) {
 void Server::after_commit(const store::Transaction& transaction) {
     for (const store::Put& put : transaction.puts) {
         if (!put.key.starts_with(kNodesPrefix)) continue;
-        checks_.written(api::Object::from_json(json::parse(put.value).value()).value());
+        const api::Object node = api::Object::from_json(json::parse(put.value).value()).value();
+        checks_.written(node);
+        note_orders(node);
     }
     for (const std::string& key : transaction.removes) {
         if (key.starts_with(kNodesPrefix)) checks_.removed(key.substr(kNodesPrefix.size()));
@@ -126,6 +129,20 @@ void Server::after_commit(const store::Transaction& transaction) {
         pumping_ = false;
         if (is_up()) pump();
     });
+}
+
+// When they changed.
+void Server::note_orders(const api::Object& node) {
+    std::string text = fmt::format("{} generation {}{}{}:", node.name(), node.generation(),
+                                   json::get_bool(node.spec(), "drain") ? ", drains" : "",
+                                   api::is_true(node, "Ready") ? "" : ", not ready");
+    for (const json::Value& order : items_of(node.spec(), "services")) {
+        text += fmt::format(" {}@{}", json::get_string(order, "name"),
+                            json::get_int(order, "epoch"));
+    }
+    std::string& known = noted_[std::string(node.name())];
+    if (known != text) context_.trace.note("ordered: {}", text);
+    known = std::move(text);
 }
 
 void Server::pump() {
@@ -224,7 +241,12 @@ bool Server::restore_backup() {
         const Status put = store_->commit(part).status();
         if (!put.ok()) context_.trace.breach("backup", "{}", put.message());
     }
-    checks_.forget();
+    std::vector<api::Object> nodes;
+    for (const store::Put& put : backup_) {
+        if (!put.key.starts_with(kNodesPrefix)) continue;
+        nodes.push_back(api::Object::from_json(json::parse(put.value).value()).value());
+    }
+    checks_.start_from(nodes);
     ++restored_;
     return true;
 }

@@ -69,7 +69,7 @@ private:
             for (const auto& [node, at] : heard) round_.heard(node, at);
             // What fails now is found again in the next round.
             note_trouble(round_.reconcile(begun));
-            note_trouble(round_.maintain());
+            note_trouble(round_.maintain(begun));
             const Duration now = resources_.clock().monotonic();
             const Duration patience = round_.next(now) - now;
             lock.lock();

@@ -47,7 +47,9 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       versions_(resources, write_),
       liveness_(options.node_term) {}
 
-Status Round::maintain() {
+Status Round::maintain(Duration now) {
+    if (now - maintained_ < kMaintainEvery) return {};
+    maintained_ = now;
     HF_TRY(resources_.store().expire_leases());
     return resources_.maintain();
 }

@@ -24,6 +24,8 @@ namespace hf::control {
 // How long at most between two rounds: leases end and failed writes are tried again.
 inline constexpr Duration kRoundEvery = std::chrono::seconds(2);
 
+inline constexpr Duration kMaintainEvery = std::chrono::seconds(2);
+
 struct RoundOptions {
     Resolve resolve;  // null: machines look models up themselves
     Duration node_term = kNodeTerm;
@@ -41,8 +43,9 @@ public:
     // `now`, of the monotonic clock: no heartbeat before it is still to be told.
     Status reconcile(Duration now);
 
-    // Leases that ended, garbage, old history.
-    Status maintain();
+    // Leases that ended, garbage, old history; at most once in kMaintainEvery, since it looks at
+    // all that is stored.
+    Status maintain(Duration now);
 
     // Machines that are not ready: their next heartbeat is news.
     const std::set<std::string>& lost() const { return lost_; }
@@ -66,6 +69,7 @@ private:
     resources::Mirror policies_;
     VersionRecorder versions_;
     Liveness liveness_;
+    Duration maintained_{-kMaintainEvery};
     std::set<std::string> lost_;
 };
 
