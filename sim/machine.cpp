@@ -53,10 +53,17 @@ void Machine::boot() {
     node::Outbox& box = **outbox;
     node::Mail::Options mail;
     mail.seed = context_.dice.next();
-    process_ = std::make_unique<Process>(
-        Process{std::move(*outbox), node::Mail(box, mail),
-                node::Brain({facts_of(place_), std::chrono::seconds(30)}), {}, {}, {}, {}, false,
-                false, Rng(context_.dice.next())});
+    process_ =
+        std::make_unique<Process>(Process{std::move(*outbox),
+                                          node::Mail(box, mail),
+                                          node::Brain({facts_of(place_), std::chrono::seconds(30)}),
+                                          {},
+                                          {},
+                                          {},
+                                          {},
+                                          false,
+                                          false,
+                                          Rng(context_.dice.next())});
     checks_.account(process_->mail.account());
     const Result<Bytes> bytes = files_.read(kMemory, node::kMaxMemoryBytes);
     node::Memory memory;
@@ -133,7 +140,7 @@ void Machine::think() {
     if (process_->brain.followed()) checks_.follows(*process_->brain.followed());
     carry_out(std::move(effects));
     if (!process_) return;
-    think_within(std::max(Duration(1ms), process_->brain.next() - now()));
+    think_within(std::max(Duration(1ms), process_->brain.next(now()) - now()));
 }
 
 void Machine::carry_out(node::Effects effects) {
@@ -192,6 +199,7 @@ void Machine::work() {
 void Machine::finish(const node::Action& action) {
     process_->busy = false;
     node::Finished finished;
+    finished.wish = action.wish;
     finished.done = {action.service, action.step, action.run, {}, action.digest};
     finished.done.status = perform(action, finished.done.digest);
     const auto slot = process_->brain.state().slots.find(action.service);

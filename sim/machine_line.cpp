@@ -12,8 +12,7 @@ constexpr std::size_t kOldStates = 4;
 
 // As the server's routes for nodes: a node speaks of what it is ordered to run.
 Status check_concerns(Server& server, const std::string& node, const std::string& service) {
-    const api::Object object =
-        HF_TRY(server.resources().get({&api::node_kind(), "", node}));
+    const api::Object object = HF_TRY(server.resources().get({&api::node_kind(), "", node}));
     for (const json::Value& order : items_of(object.spec(), "services")) {
         if (fmt::format("{}/{}", json::get_string(order, "namespace"),
                         json::get_string(order, "name")) == service) {
@@ -41,7 +40,8 @@ void Machine::post(bool due) {
     }
     ++post_ticket_;
     process_->sending = true;
-    const auto outgoing = std::make_shared<node::Mail::Outgoing>(mail.take(now(), context_.time.monotonic()));
+    const auto outgoing =
+        std::make_shared<node::Mail::Outgoing>(mail.take(now(), context_.time.monotonic()));
     if (died()) return;
     checks_.account(mail.account());
     network_.call(
@@ -56,13 +56,12 @@ Status Machine::deliver(const node::Mail::Outgoing& outgoing) {
         context_.dice.chance(1, 16)) {
         return {};
     }
-    const Status done =
-        server_.send(place_.name, [&](node::ControlPlane& plane) -> Status {
-            if (outgoing.event) {
-                HF_TRY(check_concerns(server_, place_.name, outgoing.event->service));
-            }
-            return node::send(plane, outgoing);
-        });
+    const Status done = server_.send(place_.name, [&](node::ControlPlane& plane) -> Status {
+        if (outgoing.event) {
+            HF_TRY(check_concerns(server_, place_.name, outgoing.event->service));
+        }
+        return node::send(plane, outgoing);
+    });
     if (outgoing.event && done.ok()) checks_.delivered(outgoing.sequence);
     return done;
 }

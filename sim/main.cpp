@@ -107,7 +107,8 @@ struct Totals {
     }
     std::string text(double seconds) const {
         std::string text = fmt::format(
-            "{} seeds in {:.1f} s ({:.1f} a second), {:.1f} h of virtual time, {} ticks, {} checks of "
+            "{} seeds in {:.1f} s ({:.1f} a second), {:.1f} h of virtual time, {} ticks, {} checks "
+            "of "
             "invariants, rest after {} at most\n",
             seeds, seconds, static_cast<double>(seeds) / seconds,
             std::chrono::duration<double, std::ratio<3600>>(virtual_time).count(), ticks, checks,

@@ -21,7 +21,7 @@ struct Model {
     bool is_signed = true;
     bool is_scanned = true;
     bool compiles_on_cpu = true;
-    bool golden = true;   // reproduces its golden samples
+    bool golden = true;    // reproduces its golden samples
     bool crashes = false;  // may take its machine's process down when it begins to answer
 };
 
@@ -44,8 +44,8 @@ public:
     }
 
 private:
-    std::map<std::string, Model> models_;       // by digest
-    std::map<std::string, std::string> tags_;   // reference -> digest
+    std::map<std::string, Model> models_;      // by digest
+    std::map<std::string, std::string> tags_;  // reference -> digest
 };
 
 }  // namespace hf::sim

@@ -58,8 +58,8 @@ void NodeChecks::asks(const node::Action& action, const node::Brain& brain) {
     const bool may_run = is_wanted(*brain.followed(), action.service);
     if (action.kind == node::Action::Kind::kRetire) {
         if (!may_run || !is_wanted(before_, action.service)) return;
-        context_.trace.breach("static stability", "{} retires {}, which it is ordered to run", name_,
-                              action.service);
+        context_.trace.breach("static stability", "{} retires {}, which it is ordered to run",
+                              name_, action.service);
     }
     if (action.step != node::Step::kActivate || may_run) return;
     if (!brain.followed()->wishes.contains(action.service)) return;
@@ -121,8 +121,8 @@ void NodeChecks::settles(const node::Brain& brain) {
         if (wish == brain.followed()->wishes.end()) continue;
         if (!node::check_residency(wish->second, jurisdiction_).ok()) continue;
         context_.trace.breach("static stability",
-                              "{} answered {} for {} before it restarted, and does not since", name_,
-                              before.digest, service);
+                              "{} answered {} for {} before it restarted, and does not since",
+                              name_, before.digest, service);
     }
 }
 
@@ -145,7 +145,8 @@ void NodeChecks::idles(const node::Brain& brain,
 void NodeChecks::acknowledged(std::uint64_t sequence) {
     context_.trace.checked();
     if (delivered_.contains(sequence)) return;
-    context_.trace.breach("outbox", "{} takes event {} for told, which nobody got", name_, sequence);
+    context_.trace.breach("outbox", "{} takes event {} for told, which nobody got", name_,
+                          sequence);
 }
 
 void NodeChecks::account(const node::MailAccount& account) {
@@ -154,7 +155,8 @@ void NodeChecks::account(const node::MailAccount& account) {
     const std::uint64_t ended = outbox.acknowledged + outbox.dropped_in_all() + outbox.expired;
     if (outbox.accepted != ended + account.waiting || outbox.accepted < kept_) {
         context_.trace.breach(
-            "outbox", "{}: {} accepted ({} known to be), {} acknowledged, {} dropped, {} expired, {} wait",
+            "outbox",
+            "{}: {} accepted ({} known to be), {} acknowledged, {} dropped, {} expired, {} wait",
             name_, outbox.accepted, kept_, outbox.acknowledged, outbox.dropped_in_all(),
             outbox.expired, account.waiting);
     }

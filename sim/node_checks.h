@@ -57,8 +57,8 @@ private:
     Context& context_;
     const std::string name_;
     const std::string jurisdiction_;
-    std::string uid_;             // of the Node that is followed
-    std::int64_t generation_ = 0;  // of its orders
+    std::string uid_;                        // of the Node that is followed
+    std::int64_t generation_ = 0;            // of its orders
     std::map<std::string, Tried> verified_;  // by service: what passed last
     std::map<std::string, Tried> reproduced_;
     std::set<Tried> refused_;

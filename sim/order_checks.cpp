@@ -52,8 +52,9 @@ void OrderChecks::check_seat(const std::string& node, const json::Value& order) 
                                   node, json::get_string(order, "name"), before->second, epoch);
         }
     } else if (epoch < granted.epoch || (epoch == granted.epoch && granted.round != round_)) {
-        context_.trace.breach("epoch", "{} gets {} at epoch {}, which was granted before (up to {})",
-                              node, json::get_string(order, "name"), epoch, granted.epoch);
+        context_.trace.breach("epoch",
+                              "{} gets {} at epoch {}, which was granted before (up to {})", node,
+                              json::get_string(order, "name"), epoch, granted.epoch);
     }
     if (epoch > granted.epoch) granted = {epoch, round_};
 }
@@ -79,7 +80,8 @@ void OrderChecks::look(resources::Resources& resources) {
                 !names(items_of(*placement, "forbiddenJurisdictions"), here)) {
                 continue;
             }
-            context_.trace.breach("residency", "{} in {} is ordered to run {}, which may not lie there",
+            context_.trace.breach("residency",
+                                  "{} in {} is ordered to run {}, which may not lie there",
                                   node.name(), here, json::get_string(order, "name"));
         }
     }

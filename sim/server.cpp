@@ -104,12 +104,13 @@ void Server::before_commit(store::Transaction& transaction) {
     if (context_.plant != Plant::kEpoch) return;
     for (store::Put& put : transaction.puts) {
         if (!put.key.starts_with(kNodesPrefix)) continue;
-        json::Value node = json::parse(put.value).value();
-        json::Array* orders = const_cast<json::Array*>(&items_of(node.at("spec"), "services"));
-        for (json::Value& order : *orders) {
+        api::Object node = api::Object::from_json(json::parse(put.value).value()).value();
+        json::Array orders = items_of(node.spec(), "services");
+        for (json::Value& order : orders) {
             if (json::get_int(order, "epoch") == 3) order.get_object()["epoch"] = 2;
         }
-        put.value = json::write(node);
+        node.edit_spec()["services"] = std::move(orders);
+        put.value = json::write(node.json());
     }
 }
 
@@ -137,8 +138,8 @@ void Server::note_orders(const api::Object& node) {
                                    json::get_bool(node.spec(), "drain") ? ", drains" : "",
                                    api::is_true(node, "Ready") ? "" : ", not ready");
     for (const json::Value& order : items_of(node.spec(), "services")) {
-        text += fmt::format(" {}@{}", json::get_string(order, "name"),
-                            json::get_int(order, "epoch"));
+        text +=
+            fmt::format(" {}@{}", json::get_string(order, "name"), json::get_int(order, "epoch"));
     }
     std::string& known = noted_[std::string(node.name())];
     if (known != text) context_.trace.note("ordered: {}", text);
@@ -196,11 +197,10 @@ Status Server::send(const std::string& node,
     HF_TRY(admit(node));
     std::unique_ptr<node::ControlPlane>& plane = planes_[node];
     if (!plane) {
-        plane = node::make_local_control_plane(
-            *resources_, node, [this](const std::string& name) {
-                round_->heard(name, context_.time.monotonic());
-                if (round_->lost().contains(name)) schedule(5ms);
-            });
+        plane = node::make_local_control_plane(*resources_, node, [this](const std::string& name) {
+            round_->heard(name, context_.time.monotonic());
+            if (round_->lost().contains(name)) schedule(5ms);
+        });
     }
     return what(*plane);
 }

@@ -1,5 +1,6 @@
-// Trace: what happened in a run, as a hash of all lines, by which two runs of one seed are compared,
-// and the last lines, which tell of a failure. And the first breach of an invariant, if any.
+// Trace: what happened in a run, as a hash of all lines, by which two runs of one seed are
+// compared, and the last lines, which tell of a failure. And the first breach of an invariant, if
+// any.
 //
 // Owned by one thread.
 

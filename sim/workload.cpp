@@ -16,8 +16,12 @@ constexpr std::size_t kMachinesMore = 3;  // that may come beyond those of the s
 constexpr std::array<std::string_view, 2> kPolicies{"default", "strict"};
 constexpr std::string_view kNamespace = "default";
 
-std::string site_name(std::size_t index) { return fmt::format("site-{}", index); }
-std::string_view law_of(std::size_t site) { return kJurisdictions[site % kJurisdictions.size()]; }
+std::string site_name(std::size_t index) {
+    return fmt::format("site-{}", index);
+}
+std::string_view law_of(std::size_t site) {
+    return kJurisdictions[site % kJurisdictions.size()];
+}
 
 resources::WriteOptions as_admin() {
     resources::WriteOptions options;
@@ -48,12 +52,16 @@ void World::write(const std::function<Status(resources::Resources&)>& what) {
     if (!done.ok()) context_.trace.note("a wish is refused: {}", done.message());
 }
 
+// What people tell the server of a site. In some worlds they err, and machines must refuse.
+std::string_view World::told_law_of(std::size_t site) const {
+    const bool errs = options_.seed % 8 == 3 || options_.plant == Plant::kResidency;
+    return law_of(site == 0 && errs ? 1 : site);
+}
+
 void World::make_sites() {
     for (std::size_t i = 0; i < kSites; ++i) {
         api::Object site = api::Object::make("Site", "", site_name(i));
-        // The planted bug: the server is told of another law than holds there.
-        const bool lie = options_.plant == Plant::kResidency && i == 0;
-        site.edit_spec()["jurisdiction"] = lie ? law_of(1) : law_of(i);
+        site.edit_spec()["jurisdiction"] = told_law_of(i);
         write([&](resources::Resources& to) { return to.create(site, as_admin()).status(); });
     }
 }
@@ -70,7 +78,9 @@ void World::add_machine() {
     const std::size_t site = context_.dice.below(kSites);
     const std::string name = fmt::format("n{}", machines_.size());
     server_.enrol(name, site_name(site));
-    server_.order_checks().machine(name, std::string(law_of(site)));
+    // An error of people is none of the server's; but for the planted one.
+    const bool planted = options_.plant == Plant::kResidency;
+    server_.order_checks().machine(name, std::string(planted ? law_of(site) : told_law_of(site)));
     const Machine::World world{context_, network_, server_};
     machines_.push_back(std::make_unique<Machine>(
         world, Machine::Place{name, site_name(site), std::string(law_of(site))}));
@@ -177,9 +187,8 @@ void World::change_machine() {
 }
 
 void World::change_policy() {
-    const resources::ObjectKey key{
-        &api::trust_policy_kind(), "",
-        std::string(kPolicies[context_.dice.below(kPolicies.size())])};
+    const resources::ObjectKey key{&api::trust_policy_kind(), "",
+                                   std::string(kPolicies[context_.dice.below(kPolicies.size())])};
     const json::Object spec = any_policy(context_.dice);
     context_.trace.note("wish: policy {} = {}", key.name, json::write(spec));
     write([&](resources::Resources& to) {

@@ -70,8 +70,9 @@ Outcome World::run() {
             why = unrest();
             if (why.empty()) break;
         }
-        if (!why.empty()) context_.trace.breach("rest", "no rest after {}: {}",
-                                                format_duration(kRestWithin), why);
+        if (!why.empty())
+            context_.trace.breach("rest", "no rest after {}: {}", format_duration(kRestWithin),
+                                  why);
         say_all();
     }
     outcome.digest = context_.trace.digest();

@@ -91,7 +91,7 @@ private:
                 steps_.retire(action.service);
                 continue;
             }
-            Finished finished{steps_.perform(action), std::nullopt};
+            Finished finished{steps_.perform(action), action.wish, std::nullopt};
             if (const Steps::Candidate* candidate = steps_.candidate(action.service)) {
                 finished.running = describe(*candidate);
             }
@@ -125,7 +125,8 @@ private:
             input.node.swap(news_);
             lock.unlock();
             carry_out(brain_.step(std::move(input), clock_.now()));
-            const Duration patience = std::max(Duration::zero(), brain_.next() - clock_.now());
+            const Instant now = clock_.now();
+            const Duration patience = brain_.next(now) - now;
             lock.lock();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
                 return stopping_ || news_ || !finished_.empty();

@@ -7,25 +7,56 @@ namespace hf::node {
 // What answered comes up first, so that an order which is refused leaves no gap.
 void Brain::recall(Memory memory, Instant now) {
     memory_ = std::move(memory);
+    Result<Desired> desired = read_desired(memory_.node);
+    if (desired.ok()) {
+        followed_ = std::move(*desired);
+        unapplied_ = true;
+    } else {
+        effects_.troubles.push_back(desired.status());
+    }
+    const auto is_gone = [&](const auto& entry) {
+        return followed_ && !followed_->wishes.contains(entry.first);
+    };
+    unsaved_ = std::erase_if(memory_.active, is_gone) > 0;
+    unsaved_ = std::erase_if(memory_.refusals, is_gone) > 0 || unsaved_;
     for (const auto& [service, refusals] : memory_.refusals) {
         state_.slots[service].refusals = refusals;
     }
-    for (const auto& [service, wish] : memory_.active) {
+    for (const auto& [service, active] : memory_.active) {
         recalled_.insert(service);
-        carry_out(on_wish(state_, wish, now));
+        carry_out(on_wish(state_, in_its_place(active), now));
     }
-    Result<Desired> desired = read_desired(memory_.node);
-    if (!desired.ok()) return effects_.troubles.push_back(desired.status());
-    followed_ = std::move(*desired);
-    unapplied_ = true;
+}
+
+// As it is wished for, where data may lie by the newest orders.
+Wish Brain::in_its_place(Wish wish) const {
+    if (!followed_) return wish;
+    const Wish& newest = followed_->wishes.at(wish.service);
+    wish.jurisdictions = newest.jurisdictions;
+    wish.forbidden = newest.forbidden;
+    return wish;
+}
+
+// What comes up as it was: newer orders wait for it, but for whether it may come up at all.
+void Brain::heed(Instant now) {
+    const std::set<std::string> recalled = recalled_;
+    for (const std::string& service : recalled) {
+        if (followed_->wishes.contains(service)) {
+            carry_out(on_wish(state_, in_its_place(state_.slots.at(service).wish), now));
+        } else {
+            recalled_.erase(service);
+            forget(service);
+        }
+    }
 }
 
 Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
     if (input.node) follow(*input.node);
+    if (unapplied_) heed(now);
     if (unapplied_ && recalled_.empty()) apply(now);
     carry_out(on_tick(state_, now));
-    if (changed_status_ || now >= next_report_) {
+    if (changed_status_ || now >= next_report_ || next_report_ - now > options_.report_every) {
         changed_status_ = false;
         next_report_ = now + options_.report_every;
         effects_.status = true;
@@ -37,9 +68,14 @@ Effects Brain::step(Input input, Instant now) {
     return effects;
 }
 
-Instant Brain::next() const {
+// What lies further ahead than it was ever put does so because the clock was put back.
+Instant Brain::next(Instant now) const {
+    const auto honest = [&](Instant when, Duration most) {
+        return when - now > most ? now : std::max(now, when);
+    };
+    const Instant report = honest(next_report_, options_.report_every);
     const std::optional<Instant> tick = next_tick(state_);
-    return tick ? std::min(next_report_, *tick) : next_report_;
+    return tick ? std::min(report, honest(*tick, kRetryMost)) : report;
 }
 
 json::Object Brain::status(const MailAccount& account, Instant now) const {
@@ -48,30 +84,40 @@ json::Object Brain::status(const MailAccount& account, Instant now) const {
 }
 
 void Brain::take(Finished finished, Instant now) {
-    const Done& done = finished.done;
+    const Done done = finished.done;
     const auto slot = state_.slots.find(done.service);
-    const Wish wish = slot == state_.slots.end() ? Wish() : slot->second.wish;
-    if (finished.running && done.status.ok() && done.step == Step::kActivate) {
-        running_[done.service] = *finished.running;
-        remember_active(wish, done.digest);
+    const bool is_current = slot != state_.slots.end() && slot->second.in_flight &&
+                            slot->second.in_flight_run == done.run;
+    if (is_current && done.status.ok() && done.step == Step::kActivate) {
+        remember_active(std::move(finished));
     }
     carry_out(on_done(state_, done, now));
     if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {
         recalled_.erase(done.service);
     }
-    if (slot != state_.slots.end() &&
-        slot->second.refusals.size() != memory_.refusals[done.service].size()) {
-        memory_.refusals[done.service] = slot->second.refusals;
-        unsaved_ = true;
-    }
+    if (slot != state_.slots.end()) remember_refusals(done.service, slot->second);
 }
 
-void Brain::remember_active(Wish wish, const std::string& digest) {
-    if (wish.service.empty()) return;
-    wish.digest = digest;
-    Wish& known = memory_.active[wish.service];
-    if (known == wish) return;
-    known = std::move(wish);
+// By the wish that it was activated for, which need not be the present one.
+void Brain::remember_active(Finished finished) {
+    const std::string& service = finished.done.service;
+    if (finished.running) running_[service] = std::move(*finished.running);
+    finished.wish.digest = finished.done.digest;
+    Wish& known = memory_.active[service];
+    if (known == finished.wish) return;
+    known = std::move(finished.wish);
+    unsaved_ = true;
+}
+
+void Brain::remember_refusals(const std::string& service, const Slot& slot) {
+    if (slot.refusals.empty()) return;
+    std::vector<Refusal>& known = memory_.refusals[service];
+    const Refusal& last = slot.refusals.back();
+    const bool same = known.size() == slot.refusals.size() && known.back().digest == last.digest &&
+                      known.back().policy_version == last.policy_version &&
+                      known.back().device == last.device;
+    if (same) return;
+    known = slot.refusals;
     unsaved_ = true;
 }
 
@@ -107,8 +153,6 @@ void Brain::apply(Instant now) {
 }
 
 void Brain::forget(const std::string& service) {
-    running_.erase(service);
-    memory_.active.erase(service);
     memory_.refusals.erase(service);
     carry_out(on_gone(state_, service));
     unsaved_ = true;
@@ -117,8 +161,13 @@ void Brain::forget(const std::string& service) {
 void Brain::carry_out(const Actions& actions) {
     for (const Action& action : actions) {
         switch (action.kind) {
-            case Action::Kind::kRun:
-            case Action::Kind::kRetire: effects_.work.push_back(action); break;
+            case Action::Kind::kRetire:
+                // Nor after a restart.
+                running_.erase(action.service);
+                unsaved_ = memory_.active.erase(action.service) > 0 || unsaved_;
+                effects_.work.push_back(action);
+                break;
+            case Action::Kind::kRun: effects_.work.push_back(action); break;
             case Action::Kind::kReport: changed_status_ = true; break;
             case Action::Kind::kEvent: {
                 const auto slot = state_.slots.find(action.service);

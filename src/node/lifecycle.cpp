@@ -247,7 +247,9 @@ Actions on_done(State& state, const Done& done, Instant now) {
 Actions on_tick(State& state, Instant now) {
     Actions actions;
     for (auto& [service, slot] : state.slots) {
-        if (slot.in_flight || slot.settled || !slot.retry_at || *slot.retry_at > now) continue;
+        if (slot.in_flight || slot.settled || !slot.retry_at) continue;
+        // Later than any pause is long: the clock was put back meanwhile.
+        if (*slot.retry_at > now && *slot.retry_at - now <= kRetryMost) continue;
         slot.retry_at.reset();
         // From the start: what was missing may be there under another digest now.
         actions.push_back(run(state, slot, Step::kResolve));

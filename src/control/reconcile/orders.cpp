@@ -62,7 +62,8 @@ bool may_lie(const Cluster& cluster, const Seat& seat) {
     if (only.empty() && never.empty()) return true;
     const auto node = cluster.nodes.find(seat.node);
     if (node == cluster.nodes.end()) return false;
-    const auto site = cluster.sites.find(std::string(json::get_string(node->second.spec(), "site")));
+    const auto site =
+        cluster.sites.find(std::string(json::get_string(node->second.spec(), "site")));
     if (site == cluster.sites.end()) return false;
     const std::string_view here = json::get_string(site->second.spec(), "jurisdiction");
     return !here.empty() && !names(never, here) && (only.empty() || names(only, here));
