@@ -81,7 +81,15 @@ void Machine::boot() {
     think_within(Duration::zero());
     post_within(500ms);
     connect();
-    later(kSettleTime, [this] { checks_.settles(process_->brain); });
+    settle_within(kSettleTime);
+}
+
+// Unless it is still at work by then.
+void Machine::settle_within(Duration delay) {
+    later(delay, [this] {
+        if (process_->busy) return settle_within(1s);
+        checks_.settles(process_->brain);
+    });
 }
 
 void Machine::kill(bool power) {

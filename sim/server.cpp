@@ -12,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kNodesPrefix = "/objects/nodes/";
+constexpr std::string_view kServicesPrefix = "/objects/services/";
 constexpr Duration kLongCertificate = std::chrono::hours(24 * 365);
 constexpr std::size_t kPutsAtOnce = 100;
 
@@ -95,7 +96,7 @@ void Server::round() {
     for (const Status& status : {done, kept}) {
         if (!status.ok()) context_.trace.breach("round", "{}", status.message());
     }
-    checks_.look(*resources_);
+    checks_.look();
     const Duration now = context_.time.monotonic();
     schedule(round_->next(now) - now);
 }
@@ -114,16 +115,20 @@ void Server::before_commit(store::Transaction& transaction) {
     }
 }
 
-void Server::after_commit(const store::Transaction& transaction) {
+// To the checks.
+void Server::show(const store::Transaction& transaction) {
     for (const store::Put& put : transaction.puts) {
-        if (!put.key.starts_with(kNodesPrefix)) continue;
-        const api::Object node = api::Object::from_json(json::parse(put.value).value()).value();
-        checks_.written(node);
-        note_orders(node);
+        const bool is_node = put.key.starts_with(kNodesPrefix);
+        if (!is_node && !put.key.starts_with(kServicesPrefix)) continue;
+        const api::Object object = api::Object::from_json(json::parse(put.value).value()).value();
+        checks_.written(object);
+        if (is_node) note_orders(object);
     }
-    for (const std::string& key : transaction.removes) {
-        if (key.starts_with(kNodesPrefix)) checks_.removed(key.substr(kNodesPrefix.size()));
-    }
+    for (const std::string& key : transaction.removes) checks_.removed(key);
+}
+
+void Server::after_commit(const store::Transaction& transaction) {
+    show(transaction);
     if (pumping_) return;
     pumping_ = true;
     context_.time.after(1ms, [this] {
@@ -233,6 +238,7 @@ bool Server::restore_backup() {
     kill();
     context_.trace.note("the backup is restored");
     store_ = store::make_memory_store(context_.time);
+    checks_.forget();
     for (std::size_t i = 0; i < backup_.size(); i += kPutsAtOnce) {
         store::Transaction part;
         for (std::size_t j = i; j < std::min(i + kPutsAtOnce, backup_.size()); ++j) {
@@ -240,13 +246,9 @@ bool Server::restore_backup() {
         }
         const Status put = store_->commit(part).status();
         if (!put.ok()) context_.trace.breach("backup", "{}", put.message());
+        show(part);
     }
-    std::vector<api::Object> nodes;
-    for (const store::Put& put : backup_) {
-        if (!put.key.starts_with(kNodesPrefix)) continue;
-        nodes.push_back(api::Object::from_json(json::parse(put.value).value()).value());
-    }
-    checks_.start_from(nodes);
+    checks_.begin();
     ++restored_;
     return true;
 }

@@ -68,6 +68,7 @@ private:
 
     Status admit(const std::string& node);
     void before_commit(store::Transaction& transaction);
+    void show(const store::Transaction& transaction);
     void after_commit(const store::Transaction& transaction);
     void schedule(Duration delay);
     void round();
