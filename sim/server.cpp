@@ -216,6 +216,7 @@ Status Server::follow(const std::string& node, std::function<void(const api::Obj
     options.selection.fields = HF_TRY(api::FieldSelector::parse("metadata.name=" + node));
     Stream stream;
     stream.watch = HF_TRY(resources_->watch(api::node_kind(), "", options));
+    HF_TRY(resources_->get({&api::node_kind(), "", node}));
     stream.on_node = std::move(on_node);
     streams_[node] = std::move(stream);
     context_.time.after(1ms, [this] {
