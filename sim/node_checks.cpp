@@ -58,6 +58,10 @@ void NodeChecks::asks(const node::Action& action, const node::Brain& brain) {
     const bool may_run = is_wanted(*brain.followed(), action.service);
     if (action.kind == node::Action::Kind::kRetire) {
         if (!may_run || !is_wanted(before_, action.service)) return;
+        // What it was ordered anew since, and has not brought up yet.
+        const auto slot = brain.state().slots.find(action.service);
+        if (slot == brain.state().slots.end()) return;
+        if (slot->second.active_digest.empty() && !slot->second.settled) return;
         context_.trace.breach("static stability", "{} retires {}, which it is ordered to run",
                               name_, action.service);
     }
