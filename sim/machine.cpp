@@ -81,7 +81,15 @@ void Machine::boot() {
     think_within(Duration::zero());
     post_within(500ms);
     connect();
-    later(kSettleTime, [this] { checks_.settles(process_->brain, process_->answers); });
+    settle_within(kSettleTime);
+}
+
+// Unless it is still at work by then.
+void Machine::settle_within(Duration delay) {
+    later(delay, [this] {
+        if (process_->busy) return settle_within(1s);
+        checks_.settles(process_->brain);
+    });
 }
 
 void Machine::kill(bool power) {
@@ -140,7 +148,7 @@ void Machine::think() {
     if (process_->brain.followed()) checks_.follows(*process_->brain.followed());
     carry_out(std::move(effects));
     if (!process_) return;
-    think_within(std::max(Duration(1ms), process_->brain.next() - now()));
+    think_within(std::max(Duration(1ms), process_->brain.next(now()) - now()));
 }
 
 void Machine::carry_out(node::Effects effects) {
@@ -150,7 +158,10 @@ void Machine::carry_out(node::Effects effects) {
         if (died()) return;
         if (!saved.ok()) context_.trace.note("{}: {}", place_.name, saved.message());
     }
-    for (node::Action& action : effects.work) process_->work.push_back(std::move(action));
+    for (node::Action& action : effects.work) {
+        checks_.asks(action, process_->brain);
+        process_->work.push_back(std::move(action));
+    }
     for (const node::ServiceEvent& event : effects.events) {
         const Status kept = process_->mail.tell(event, now());
         checks_.told(kept);
@@ -167,6 +178,9 @@ void Machine::carry_out(node::Effects effects) {
     }
     checks_.account(process_->mail.account());
     work();
+    if (!process_->busy && process_->input.finished.empty()) {
+        checks_.idles(process_->brain, process_->answers);
+    }
     post(false);
 }
 
@@ -178,7 +192,6 @@ void Machine::work() {
             process_->candidates.erase(action.service);
             if (process_->answers.erase(action.service) > 0) {
                 context_.trace.note("{} retires {}", place_.name, action.service);
-                checks_.retires(action.service, process_->brain);
             }
             continue;
         }
@@ -194,6 +207,7 @@ void Machine::work() {
 void Machine::finish(const node::Action& action) {
     process_->busy = false;
     node::Finished finished;
+    finished.wish = action.wish;
     finished.done = {action.service, action.step, action.run, {}, action.digest};
     finished.done.status = perform(action, finished.done.digest);
     const auto slot = process_->brain.state().slots.find(action.service);

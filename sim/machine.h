@@ -75,6 +75,7 @@ private:
     Instant now() const { return context_.time.now() + offset_; }
     void later(Duration delay, std::function<void()> what);  // unless the process died meanwhile
     bool died();
+    void settle_within(Duration delay);
 
     void think_within(Duration delay);
     void think();

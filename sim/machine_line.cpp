@@ -40,7 +40,8 @@ void Machine::post(bool due) {
     }
     ++post_ticket_;
     process_->sending = true;
-    const auto outgoing = std::make_shared<node::Mail::Outgoing>(mail.take(now()));
+    const auto outgoing =
+        std::make_shared<node::Mail::Outgoing>(mail.take(now(), context_.time.monotonic()));
     if (died()) return;
     checks_.account(mail.account());
     network_.call(

@@ -16,6 +16,7 @@ bool is_passing(Code code) {
 void NodeChecks::boots(const node::Memory& memory) {
     expected_ = memory.active;
     answered_.clear();
+    last_ = {};
     refused_.clear();
     for (const auto& [service, list] : memory.refusals) {
         for (const node::Refusal& each : list) {
@@ -33,14 +34,41 @@ void NodeChecks::dies() {
 
 void NodeChecks::follows(const node::Desired& desired) {
     context_.trace.checked();
+    before_ = std::move(last_);
     if (desired.uid == uid_ && desired.generation < generation_) {
         context_.trace.breach("generation", "{} follows generation {} after {}", name_,
                               desired.generation, generation_);
     }
     uid_ = desired.uid;
     generation_ = desired.generation;
+    last_ = desired;
     std::erase_if(refused_,
                   [&](const Tried& each) { return !desired.wishes.contains(each.service); });
+}
+
+// Ordered, and lawful here.
+bool NodeChecks::is_wanted(const node::Desired& desired, const std::string& service) const {
+    const auto wish = desired.wishes.find(service);
+    return wish != desired.wishes.end() && node::check_residency(wish->second, jurisdiction_).ok();
+}
+
+void NodeChecks::asks(const node::Action& action, const node::Brain& brain) {
+    context_.trace.checked();
+    if (!brain.followed()) return;
+    const bool may_run = is_wanted(*brain.followed(), action.service);
+    if (action.kind == node::Action::Kind::kRetire) {
+        if (!may_run || !is_wanted(before_, action.service)) return;
+        // What it was ordered anew since, and has not brought up yet.
+        const auto slot = brain.state().slots.find(action.service);
+        if (slot == brain.state().slots.end()) return;
+        if (slot->second.active_digest.empty() && !slot->second.settled) return;
+        context_.trace.breach("static stability", "{} retires {}, which it is ordered to run",
+                              name_, action.service);
+    }
+    if (action.step != node::Step::kActivate || may_run) return;
+    if (!brain.followed()->wishes.contains(action.service)) return;
+    context_.trace.breach("residency", "{} activates {}, which its orders say may not lie there",
+                          name_, action.service);
 }
 
 void NodeChecks::runs(const node::Action& action) {
@@ -89,18 +117,7 @@ void NodeChecks::activates(const node::Wish& wish, const std::string& digest) {
     }
 }
 
-void NodeChecks::retires(const std::string& service, const node::Brain& brain) {
-    context_.trace.checked();
-    if (!brain.followed()) return;
-    const auto wish = brain.followed()->wishes.find(service);
-    if (wish == brain.followed()->wishes.end()) return;
-    if (!node::check_residency(wish->second, jurisdiction_).ok()) return;
-    context_.trace.breach("static stability",
-                          "{} stops answering for {}, which it is ordered to run", name_, service);
-}
-
-void NodeChecks::settles(const node::Brain& brain,
-                         const std::map<std::string, std::string>& answers) {
+void NodeChecks::settles(const node::Brain& brain) {
     for (const auto& [service, before] : expected_) {
         context_.trace.checked();
         if (answered_.contains(service) || !brain.followed()) continue;
@@ -111,6 +128,10 @@ void NodeChecks::settles(const node::Brain& brain,
                               "{} answered {} for {} before it restarted, and does not since",
                               name_, before.digest, service);
     }
+}
+
+void NodeChecks::idles(const node::Brain& brain,
+                       const std::map<std::string, std::string>& answers) {
     for (const auto& [service, digest] : answers) {
         context_.trace.checked();
         if (!brain.followed()) continue;

@@ -25,14 +25,17 @@ public:
     void dies();
 
     void follows(const node::Desired& desired);
+    void asks(const node::Action& action, const node::Brain& brain);  // the brain, of the worker
     void runs(const node::Action& action);
     // `counts`: it is still wished for.
     void done(const node::Action& action, const Status& status, bool counts);
     void activates(const node::Wish& wish, const std::string& digest);
-    void retires(const std::string& service, const node::Brain& brain);
 
     // Nothing has disturbed the process for a while: what answered before it started does again.
-    void settles(const node::Brain& brain, const std::map<std::string, std::string>& answers);
+    void settles(const node::Brain& brain);
+
+    // There is nothing to do: what answers is what shall.
+    void idles(const node::Brain& brain, const std::map<std::string, std::string>& answers);
 
     void told(const Status& kept) { kept_ += kept.ok(); }
     void delivered(std::uint64_t sequence) { delivered_.insert(sequence); }
@@ -46,6 +49,7 @@ private:
         std::string service, digest, policy_version, device;
         friend auto operator<=>(const Tried&, const Tried&) = default;
     };
+    bool is_wanted(const node::Desired& desired, const std::string& service) const;
     static Tried tried(const node::Action& action) {
         return {action.service, action.digest, action.wish.policy_version, action.wish.device};
     }
@@ -60,6 +64,7 @@ private:
     std::set<Tried> refused_;
     std::map<std::string, node::Wish> expected_;  // answered before the restart
     std::set<std::string> answered_;              // since
+    node::Desired last_, before_;                 // what was followed after the last two steps
     std::set<std::uint64_t> delivered_;
     std::uint64_t kept_ = 0;  // events that the outbox took
 };

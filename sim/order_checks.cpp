@@ -3,6 +3,12 @@
 #include <algorithm>
 
 namespace hf::sim {
+namespace {
+
+constexpr std::string_view kNodesPrefix = "/objects/nodes/";
+constexpr std::string_view kServicesPrefix = "/objects/services/";
+
+}  // namespace
 
 const json::Array& items_of(const json::Value& value, std::string_view key) {
     static const json::Array kNone;
@@ -16,14 +22,42 @@ bool names(const json::Array& list, std::string_view text) {
     });
 }
 
-void OrderChecks::written(const api::Object& node) {
-    const std::string name(node.name());
-    for (const json::Value& order : items_of(node.spec(), "services")) check_seat(name, order);
+void OrderChecks::written(const api::Object& object) {
+    if (object.kind() == "Service") return write_service(object);
+    const std::string name(object.name());
     Seats now;
-    for (const json::Value& order : items_of(node.spec(), "services")) {
+    for (const json::Value& order : items_of(object.spec(), "services")) {
+        check_seat(name, order);
         now[std::string(json::get_string(order, "uid"))] = json::get_int(order, "epoch");
     }
     seats_[name] = std::move(now);
+}
+
+void OrderChecks::write_service(const api::Object& service) {
+    const std::string uid(service.uid());
+    uids_[fmt::format("{}{}/{}", kServicesPrefix, service.ns(), service.name())] = uid;
+    Law law{std::string(service.name()), {}, {}};
+    if (const json::Value* placement = json::find(service.spec(), "placement")) {
+        law.only = items_of(*placement, "jurisdictions");
+        law.never = items_of(*placement, "forbiddenJurisdictions");
+    }
+    laws_[uid] = std::move(law);
+}
+
+void OrderChecks::removed(std::string_view key) {
+    if (key.starts_with(kNodesPrefix)) seats_.erase(std::string(key.substr(kNodesPrefix.size())));
+    const auto service = uids_.find(std::string(key));
+    if (service == uids_.end()) return;
+    laws_.erase(service->second);
+    uids_.erase(service);
+}
+
+void OrderChecks::forget() {
+    granted_.clear();
+    seats_.clear();
+    laws_.clear();
+    uids_.clear();
+    restoring_ = true;
 }
 
 void OrderChecks::check_seat(const std::string& node, const json::Value& order) {
@@ -37,7 +71,8 @@ void OrderChecks::check_seat(const std::string& node, const json::Value& order) 
             context_.trace.breach("epoch", "{}: the order of {} goes from epoch {} back to {}",
                                   node, json::get_string(order, "name"), before->second, epoch);
         }
-    } else if (epoch < granted.epoch || (epoch == granted.epoch && granted.round != round_)) {
+    } else if (!restoring_ &&
+               (epoch < granted.epoch || (epoch == granted.epoch && granted.round != round_))) {
         context_.trace.breach("epoch",
                               "{} gets {} at epoch {}, which was granted before (up to {})", node,
                               json::get_string(order, "name"), epoch, granted.epoch);
@@ -45,30 +80,18 @@ void OrderChecks::check_seat(const std::string& node, const json::Value& order) 
     if (epoch > granted.epoch) granted = {epoch, round_};
 }
 
-void OrderChecks::look(resources::Resources& resources) {
-    const auto nodes = resources.list(api::node_kind(), "", {});
-    const auto services = resources.list(api::service_kind(), "", {});
-    if (!nodes.ok() || !services.ok()) return;
-    std::map<std::string, const api::Object*> by_uid;
-    for (const api::Object& service : services->items) {
-        by_uid[std::string(service.uid())] = &service;
-    }
-    for (const api::Object& node : nodes->items) {
-        const std::string& here = jurisdictions_[std::string(node.name())];
-        for (const json::Value& order : items_of(node.spec(), "services")) {
+void OrderChecks::look() {
+    for (const auto& [node, seats] : seats_) {
+        const std::string& here = jurisdictions_[node];
+        for (const auto& [uid, epoch] : seats) {
             context_.trace.checked();
-            const auto service = by_uid.find(std::string(json::get_string(order, "uid")));
-            if (service == by_uid.end()) continue;
-            const json::Value* placement = json::find(service->second->spec(), "placement");
-            if (!placement) continue;
-            const json::Array& only = items_of(*placement, "jurisdictions");
-            if ((only.empty() || names(only, here)) &&
-                !names(items_of(*placement, "forbiddenJurisdictions"), here)) {
-                continue;
-            }
+            const auto found = laws_.find(uid);
+            if (found == laws_.end()) continue;
+            const Law& law = found->second;
+            if ((law.only.empty() || names(law.only, here)) && !names(law.never, here)) continue;
             context_.trace.breach("residency",
-                                  "{} in {} is ordered to run {}, which may not lie there",
-                                  node.name(), here, json::get_string(order, "name"));
+                                  "{} in {} is ordered to run {}, which may not lie there", node,
+                                  here, law.name);
         }
     }
 }

@@ -9,7 +9,7 @@
 #include <map>
 #include <string>
 
-#include "resources/resources.h"
+#include "api/object.h"
 #include "sim/context.h"
 
 namespace hf::sim {
@@ -26,17 +26,17 @@ public:
     // A round begins: what it grants it may grant to several machines.
     void round_begins() { ++round_; }
 
-    void written(const api::Object& node);
-    void removed(const std::string& node) { seats_.erase(node); }
+    // What is committed to the store.
+    void written(const api::Object& object);
+    void removed(std::string_view key);
 
     // After a round that went well: against the services as they are.
-    void look(resources::Resources& resources);
+    void look();
 
-    // A backup was restored: what was granted since then is not known any more.
-    void forget() {
-        granted_.clear();
-        seats_.clear();
-    }
+    // A backup is being restored: what was granted since then is not known any more, and what is
+    // written until begin() was granted before.
+    void forget();
+    void begin() { restoring_ = false; }
 
 private:
     struct Granted {
@@ -44,14 +44,22 @@ private:
         std::uint64_t round = 0;
     };
     using Seats = std::map<std::string, std::int64_t>;  // service's identity -> epoch
+    struct Law {
+        std::string name;
+        json::Array only, never;
+    };
 
     void check_seat(const std::string& node, const json::Value& order);
+    void write_service(const api::Object& service);
 
     Context& context_;
     std::map<std::string, std::string> jurisdictions_;  // by node
     std::map<std::string, Granted> granted_;            // by service's identity: the highest
     std::map<std::string, Seats> seats_;                // by node
+    std::map<std::string, Law> laws_;                   // by service's identity
+    std::map<std::string, std::string> uids_;           // of services, by their key in the store
     std::uint64_t round_ = 0;
+    bool restoring_ = false;
 };
 
 const json::Array& items_of(const json::Value& value, std::string_view key);

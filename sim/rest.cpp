@@ -3,6 +3,7 @@
 
 #include "api/conditions.h"
 #include "control/reconcile/service_status.h"
+#include "node/residency.h"
 #include "sim/world.h"
 
 namespace hf::sim {
@@ -99,13 +100,15 @@ std::string World::unrest_of(const Machine& machine, const json::Value& order) {
             slot.conditions.empty() ? std::string_view() : slot.conditions.back().message;
         return fmt::format("not settled; {}", why);
     }
-    const std::string_view ordered = json::get_string(order, "digest");
-    if (!ordered.empty() && slot.digest != ordered) return "another version than ordered";
+    const bool lawful = node::check_residency(slot.wish, machine.place().jurisdiction).ok();
+    const auto answer = machine.answers().find(key_of(order));
+    if (!lawful) return answer == machine.answers().end() ? "" : "answers against the law";
     const Model* model = context_.models.find(slot.digest);
     if (!model) return "settled on no model";
+    const std::string_view ordered = json::get_string(order, "digest");
+    if (!ordered.empty() && slot.digest != ordered) return "another version than ordered";
     const bool good = model->golden && Models::compiles(*model, slot.wish.device) &&
                       Models::judge(*model, slot.wish.policy_text).ok();
-    const auto answer = machine.answers().find(key_of(order));
     const bool answers = answer != machine.answers().end() && answer->second == slot.digest;
     if (good && !answers) return "a good version does not answer";
     return "";

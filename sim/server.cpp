@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "api/conditions.h"
 #include "node/local_control_plane.h"
 #include "store/memory.h"
 
@@ -11,6 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kNodesPrefix = "/objects/nodes/";
+constexpr std::string_view kServicesPrefix = "/objects/services/";
 constexpr Duration kLongCertificate = std::chrono::hours(24 * 365);
 constexpr std::size_t kPutsAtOnce = 100;
 
@@ -84,7 +86,7 @@ void Server::round() {
         hooked_->die_after(context_.dice.below(6));
     }
     const Status done = round_->reconcile(context_.time.monotonic());
-    const Status kept = round_->maintain();
+    const Status kept = round_->maintain(context_.time.monotonic());
     if (hooked_->is_dead()) {
         kill();
         restart_within(5s);
@@ -94,7 +96,7 @@ void Server::round() {
     for (const Status& status : {done, kept}) {
         if (!status.ok()) context_.trace.breach("round", "{}", status.message());
     }
-    checks_.look(*resources_);
+    checks_.look();
     const Duration now = context_.time.monotonic();
     schedule(round_->next(now) - now);
 }
@@ -103,29 +105,50 @@ void Server::before_commit(store::Transaction& transaction) {
     if (context_.plant != Plant::kEpoch) return;
     for (store::Put& put : transaction.puts) {
         if (!put.key.starts_with(kNodesPrefix)) continue;
-        json::Value node = json::parse(put.value).value();
-        json::Array* orders = const_cast<json::Array*>(&items_of(node.at("spec"), "services"));
-        for (json::Value& order : *orders) {
+        api::Object node = api::Object::from_json(json::parse(put.value).value()).value();
+        json::Array orders = items_of(node.spec(), "services");
+        for (json::Value& order : orders) {
             if (json::get_int(order, "epoch") == 3) order.get_object()["epoch"] = 2;
         }
-        put.value = json::write(node);
+        node.edit_spec()["services"] = std::move(orders);
+        put.value = json::write(node.json());
     }
 }
 
-void Server::after_commit(const store::Transaction& transaction) {
+// To the checks.
+void Server::show(const store::Transaction& transaction) {
     for (const store::Put& put : transaction.puts) {
-        if (!put.key.starts_with(kNodesPrefix)) continue;
-        checks_.written(api::Object::from_json(json::parse(put.value).value()).value());
+        const bool is_node = put.key.starts_with(kNodesPrefix);
+        if (!is_node && !put.key.starts_with(kServicesPrefix)) continue;
+        const api::Object object = api::Object::from_json(json::parse(put.value).value()).value();
+        checks_.written(object);
+        if (is_node) note_orders(object);
     }
-    for (const std::string& key : transaction.removes) {
-        if (key.starts_with(kNodesPrefix)) checks_.removed(key.substr(kNodesPrefix.size()));
-    }
+    for (const std::string& key : transaction.removes) checks_.removed(key);
+}
+
+void Server::after_commit(const store::Transaction& transaction) {
+    show(transaction);
     if (pumping_) return;
     pumping_ = true;
     context_.time.after(1ms, [this] {
         pumping_ = false;
         if (is_up()) pump();
     });
+}
+
+// When they changed.
+void Server::note_orders(const api::Object& node) {
+    std::string text = fmt::format("{} generation {}{}{}:", node.name(), node.generation(),
+                                   json::get_bool(node.spec(), "drain") ? ", drains" : "",
+                                   api::is_true(node, "Ready") ? "" : ", not ready");
+    for (const json::Value& order : items_of(node.spec(), "services")) {
+        text +=
+            fmt::format(" {}@{}", json::get_string(order, "name"), json::get_int(order, "epoch"));
+    }
+    std::string& known = noted_[std::string(node.name())];
+    if (known != text) context_.trace.note("ordered: {}", text);
+    known = std::move(text);
 }
 
 void Server::pump() {
@@ -193,6 +216,7 @@ Status Server::follow(const std::string& node, std::function<void(const api::Obj
     options.selection.fields = HF_TRY(api::FieldSelector::parse("metadata.name=" + node));
     Stream stream;
     stream.watch = HF_TRY(resources_->watch(api::node_kind(), "", options));
+    HF_TRY(resources_->get({&api::node_kind(), "", node}));
     stream.on_node = std::move(on_node);
     streams_[node] = std::move(stream);
     context_.time.after(1ms, [this] {
@@ -215,6 +239,7 @@ bool Server::restore_backup() {
     kill();
     context_.trace.note("the backup is restored");
     store_ = store::make_memory_store(context_.time);
+    checks_.forget();
     for (std::size_t i = 0; i < backup_.size(); i += kPutsAtOnce) {
         store::Transaction part;
         for (std::size_t j = i; j < std::min(i + kPutsAtOnce, backup_.size()); ++j) {
@@ -222,8 +247,9 @@ bool Server::restore_backup() {
         }
         const Status put = store_->commit(part).status();
         if (!put.ok()) context_.trace.breach("backup", "{}", put.message());
+        show(part);
     }
-    checks_.forget();
+    checks_.begin();
     ++restored_;
     return true;
 }

@@ -68,10 +68,12 @@ private:
 
     Status admit(const std::string& node);
     void before_commit(store::Transaction& transaction);
+    void show(const store::Transaction& transaction);
     void after_commit(const store::Transaction& transaction);
     void schedule(Duration delay);
     void round();
     void pump();
+    void note_orders(const api::Object& node);
 
     Context& context_;
     DiceEntropy entropy_;
@@ -79,6 +81,7 @@ private:
     std::unique_ptr<store::Store> store_;
     std::map<std::string, control::EnrolmentRecord> enrolled_;
     std::vector<store::Put> backup_;
+    std::map<std::string, std::string> noted_;  // of each Node's orders
     std::uint64_t restored_ = 0;
     std::uint64_t life_ = 0;
     std::uint64_t ticket_ = 0;  // of the next round

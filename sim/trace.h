@@ -17,7 +17,7 @@
 
 namespace hf::sim {
 
-inline constexpr std::size_t kTraceKept = 60;  // lines
+inline constexpr std::size_t kTraceKept = 100;  // lines
 
 struct Breach {
     std::string invariant;  // one word

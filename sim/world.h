@@ -45,6 +45,7 @@ public:
 
 private:
     // workload.cpp
+    std::string_view told_law_of(std::size_t site) const;
     void make_sites();
     void make_policies();
     void add_machine();

@@ -18,7 +18,7 @@ import tidy
 
 ROOT = tidy.ROOT
 CLANG = 'clang++-14'
-FLAGS = ['-std=c++20', f'-I{ROOT}/src', '-Wthread-safety', '-Werror=thread-safety']
+FLAGS = ['-std=c++20', f'-I{ROOT}/src', f'-I{ROOT}', '-Wthread-safety', '-Werror=thread-safety']
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 
 # What nearly every file includes, parsed once: a third of the time.

@@ -17,7 +17,7 @@ PARAMETERS_MAX = 4
 
 PURE = {'base', 'config', 'tensor', 'crypto', 'kernels', 'api', 'graph', 'trust', 'meter', 'stream',
         'solve', 'spike', 'passes'}
-SHELLS = {'posix', 'app', 'cli', 'testing'}  # may touch the process's surroundings
+SHELLS = {'posix', 'app', 'cli', 'testing', 'sim'}  # may touch the process's surroundings
 
 
 class Rule:
@@ -175,7 +175,7 @@ def idle_mutexes(lines):
 
 def check_text(path, text):
     """Yields (rule, line, message) for one file."""
-    module = path.split('/')[1] if path.startswith('src/') else ''
+    module = path.split('/')[path.startswith('src/')] if path.startswith(('src/', 'sim/')) else ''
     lines = text.splitlines()
     for number, line in enumerate(lines, 1):
         if len(line) > LINE_COLUMNS_MAX:
@@ -215,7 +215,7 @@ def read_allowed(text):
 
 
 def sources():
-    for top in ('src', 'fuzz', 'bench', 'examples', 'tests'):
+    for top in ('src', 'sim', 'fuzz', 'bench', 'examples', 'tests'):
         folder = ROOT / top
         if folder.exists():
             yield from sorted([*folder.rglob('*.h'), *folder.rglob('*.cpp'), *folder.rglob('*.sh')])

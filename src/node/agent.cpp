@@ -95,7 +95,7 @@ private:
                 steps_.retire(action.service);
                 continue;
             }
-            Finished finished{steps_.perform(action), std::nullopt};
+            Finished finished{steps_.perform(action), action.wish, std::nullopt};
             if (const Steps::Candidate* candidate = steps_.candidate(action.service)) {
                 finished.running = describe(*candidate);
             }
@@ -132,7 +132,8 @@ private:
                 if (const auto answers = host_.answers(service)) input.answers[service] = *answers;
             }
             carry_out(brain_.step(std::move(input), clock_.now()));
-            Duration patience = std::max(Duration::zero(), brain_.next() - clock_.now());
+            const Instant now = clock_.now();
+            Duration patience = brain_.next(now) - now;
             if (!brain_.watched().empty()) patience = std::min(patience, kWatchEvery);
             lock.lock();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {

@@ -438,6 +438,13 @@ TEST_F(AgentTest, WhatMayNotLieHereDoesNotAnswerHere) {
     EXPECT_FALSE(host_.active("default/scale"));
 }
 
+// It was deleted between enlisting and following: whoever waits for news of it waits forever.
+TEST_F(AgentTest, FollowingANodeThatIsGoneEnds) {
+    const auto plane = make_local_control_plane(resources_, "gone", nullptr);
+    const Status ended = plane->follow([](const api::Object&) { return Status(); });
+    EXPECT_EQ(ended.code(), Code::kNotFound);
+}
+
 TEST(Memory, DamageIsNamed) {
     for (const std::string_view text :
          {"", "{", "[]", R"({"version":2})", R"({"version":1})", R"({"version":1,"node":[]})",

@@ -14,22 +14,53 @@ constexpr Duration kAnswersEvery = std::chrono::seconds(2);
 // What answered comes up first, so that an order which is refused leaves no gap.
 void Brain::recall(Memory memory, Instant now) {
     memory_ = std::move(memory);
-    judge_trials(now);
+    Result<Desired> desired = read_desired(memory_.node);
+    if (desired.ok()) {
+        followed_ = std::move(*desired);
+        unapplied_ = true;
+    } else {
+        effects_.troubles.push_back(desired.status());
+    }
+    const auto is_gone = [&](const auto& entry) {
+        return followed_ && !followed_->wishes.contains(entry.first);
+    };
+    unsaved_ = std::erase_if(memory_.active, is_gone) > 0;
+    unsaved_ = std::erase_if(memory_.refusals, is_gone) > 0 || unsaved_;
+    unsaved_ = std::erase_if(memory_.trials, is_gone) > 0 || unsaved_;
+    judge_trials();
     for (const auto& [service, refusals] : memory_.refusals) {
         state_.slots[service].refusals = refusals;
     }
-    for (const auto& [service, wish] : memory_.active) {
+    for (const auto& [service, active] : memory_.active) {
         recalled_.insert(service);
-        carry_out(on_wish(state_, wish, now));
+        carry_out(on_wish(state_, in_its_place(active), now));
     }
-    Result<Desired> desired = read_desired(memory_.node);
-    if (!desired.ok()) return effects_.troubles.push_back(desired.status());
-    followed_ = std::move(*desired);
-    unapplied_ = true;
+}
+
+// As it is wished for, where data may lie by the newest orders.
+Wish Brain::in_its_place(Wish wish) const {
+    if (!followed_) return wish;
+    const Wish& newest = followed_->wishes.at(wish.service);
+    wish.jurisdictions = newest.jurisdictions;
+    wish.forbidden = newest.forbidden;
+    return wish;
+}
+
+// What comes up as it was: newer orders wait for it, but for whether it may come up at all.
+void Brain::heed(Instant now) {
+    const std::set<std::string> recalled = recalled_;
+    for (const std::string& service : recalled) {
+        if (followed_->wishes.contains(service)) {
+            carry_out(on_wish(state_, in_its_place(state_.slots.at(service).wish), now));
+        } else {
+            recalled_.erase(service);
+            forget(service);
+        }
+    }
 }
 
 // A process that ended while a version was on trial may have ended by it.
-void Brain::judge_trials(Instant now) {
+void Brain::judge_trials() {
     for (auto& [service, trial] : memory_.trials) {
         unsaved_ = true;
         if (++trial.starts <= kTrialStartsMax) continue;
@@ -44,7 +75,6 @@ void Brain::judge_trials(Instant now) {
         trial.digest.clear();
     }
     std::erase_if(memory_.trials, [](const auto& entry) { return entry.second.digest.empty(); });
-    (void)now;
 }
 
 std::vector<std::string> Brain::watched() const {
@@ -70,10 +100,11 @@ Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
     take_answers(input.answers, now);
     if (input.node) follow(*input.node);
+    if (unapplied_) heed(now);
     if (unapplied_ && recalled_.empty()) apply(now);
     carry_out(on_tick(state_, now));
-    for (const auto& [service, slot] : state_.slots) remember_active(service, slot);
-    if (changed_status_ || now >= next_report_) {
+    for (const auto& [service, slot] : state_.slots) remember(service, slot);
+    if (changed_status_ || now >= next_report_ || next_report_ - now > options_.report_every) {
         changed_status_ = false;
         next_report_ = now + options_.report_every;
         effects_.status = true;
@@ -85,9 +116,14 @@ Effects Brain::step(Input input, Instant now) {
     return effects;
 }
 
-Instant Brain::next() const {
+// What lies further ahead than it was ever put does so because the clock was put back.
+Instant Brain::next(Instant now) const {
+    const auto honest = [&](Instant when, Duration most) {
+        return when - now > most ? now : std::max(now, when);
+    };
+    const Instant report = honest(next_report_, options_.report_every);
     const std::optional<Instant> tick = next_tick(state_);
-    return tick ? std::min(next_report_, *tick) : next_report_;
+    return tick ? std::min(report, honest(*tick, std::max(kRetryMost, kTrialFor))) : report;
 }
 
 json::Object Brain::status(const MailAccount& account, Instant now) const {
@@ -96,41 +132,50 @@ json::Object Brain::status(const MailAccount& account, Instant now) const {
 }
 
 void Brain::take(Finished finished, Instant now) {
-    const Done& done = finished.done;
-    if (finished.running && done.status.ok() && done.step == Step::kActivate &&
-        state_.slots.contains(done.service)) {
-        running_[done.service] = *finished.running;
+    const Done done = finished.done;
+    const auto slot = state_.slots.find(done.service);
+    const bool is_current = slot != state_.slots.end() && slot->second.in_flight &&
+                            slot->second.in_flight_run == done.run;
+    if (is_current && finished.running && done.status.ok() && done.step == Step::kActivate) {
+        running_[done.service] = std::move(*finished.running);
         answers_.erase(done.service);
     }
     carry_out(on_done(state_, done, now));
-    const auto slot = state_.slots.find(done.service);
     if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {
         recalled_.erase(done.service);
     }
 }
 
 // What a restart shall bring up, and what it shall not.
-void Brain::remember_active(const std::string& service, const Slot& slot) {
-    if (slot.refusals.size() != memory_.refusals[service].size()) {
-        memory_.refusals[service] = slot.refusals;
-        unsaved_ = true;
-    }
-    const bool tries = slot.trial_ends && !slot.active_digest.empty();
+void Brain::remember(const std::string& service, const Slot& slot) {
+    remember_refusals(service, slot);
     const auto trial = memory_.trials.find(service);
-    if (tries && (trial == memory_.trials.end() || trial->second.digest != slot.active_digest)) {
+    const bool known = trial != memory_.trials.end() && trial->second.digest == slot.active_digest;
+    if (slot.trial_ends && !known) {
         memory_.trials[service] = {slot.active_digest, 1};
         unsaved_ = true;
     }
-    // Until what is recalled has come up, it is not what answers that counts but what did.
-    if (tries || slot.active_digest.empty() || slot.falling_back) return;
-    if (trial != memory_.trials.end() && !recalled_.contains(service) &&
-        trial->second.digest == slot.active_digest) {
+    // On trial, it is what answered before that a restart brings up.
+    if (slot.trial_ends || slot.falling_back || slot.active_digest.empty()) return;
+    if (known) {
         memory_.trials.erase(trial);
         unsaved_ = true;
     }
-    Wish& known = memory_.active[service];
-    if (known == slot.active_wish) return;
-    known = slot.active_wish;
+    Wish& active = memory_.active[service];
+    if (active == slot.active_wish) return;
+    active = slot.active_wish;
+    unsaved_ = true;
+}
+
+void Brain::remember_refusals(const std::string& service, const Slot& slot) {
+    if (slot.refusals.empty()) return;
+    std::vector<Refusal>& known = memory_.refusals[service];
+    const Refusal& last = slot.refusals.back();
+    const bool same = known.size() == slot.refusals.size() && known.back().digest == last.digest &&
+                      known.back().policy_version == last.policy_version &&
+                      known.back().device == last.device;
+    if (same) return;
+    known = slot.refusals;
     unsaved_ = true;
 }
 
@@ -166,8 +211,6 @@ void Brain::apply(Instant now) {
 }
 
 void Brain::forget(const std::string& service) {
-    running_.erase(service);
-    memory_.active.erase(service);
     memory_.refusals.erase(service);
     memory_.trials.erase(service);
     answers_.erase(service);
@@ -178,8 +221,13 @@ void Brain::forget(const std::string& service) {
 void Brain::carry_out(const Actions& actions) {
     for (const Action& action : actions) {
         switch (action.kind) {
-            case Action::Kind::kRun:
-            case Action::Kind::kRetire: effects_.work.push_back(action); break;
+            case Action::Kind::kRetire:
+                // Nor after a restart.
+                running_.erase(action.service);
+                unsaved_ = memory_.active.erase(action.service) > 0 || unsaved_;
+                effects_.work.push_back(action);
+                break;
+            case Action::Kind::kRun: effects_.work.push_back(action); break;
             case Action::Kind::kReport: changed_status_ = true; break;
             case Action::Kind::kEvent: {
                 const auto slot = state_.slots.find(action.service);

@@ -2,7 +2,8 @@
 // happened goes in, a step comes out as effects for the shell to carry out (agent.h; the simulator
 // in sim/ is another shell around the same brain).
 //
-//   - Until what answered before a restart answers again, or cannot for now, new orders wait.
+//   - Until what answered before a restart answers again, or cannot for now, new orders wait. What
+//     its last orders do not name any more, or say may not lie here, does not come up again.
 //   - Orders are followed when they are no older than those followed last (desired.h).
 //   - A version that replaces another is what a restart brings up only once it has stood its trial;
 //     one under which the process ended twice is refused.
@@ -23,9 +24,10 @@
 
 namespace hf::node {
 
-// What a step did, with what the status shall say of its outcome.
+// What a step did, for which wish, with what the status shall say of its outcome.
 struct Finished {
     Done done;
+    Wish wish;
     std::optional<Running> running;
 };
 
@@ -56,8 +58,8 @@ public:
     };
     Effects step(Input input, Instant now);
 
-    // When step() has something to do without any input.
-    Instant next() const;
+    // When step() has something to do without any input; `now` when it has already.
+    Instant next(Instant now) const;
 
     // Services whose answers are of interest, about once a second: on trial, or in a roll-out.
     std::vector<std::string> watched() const;
@@ -69,10 +71,13 @@ public:
 
 private:
     void take(Finished finished, Instant now);
-    void remember_active(const std::string& service, const Slot& slot);
-    void judge_trials(Instant now);
+    void remember(const std::string& service, const Slot& slot);
+    void remember_refusals(const std::string& service, const Slot& slot);
+    void judge_trials();
     void take_answers(const std::map<std::string, Answers>& answers, Instant now);
     void follow(const api::Object& node);
+    Wish in_its_place(Wish wish) const;
+    void heed(Instant now);
     void apply(Instant now);
     void forget(const std::string& service);
     void carry_out(const Actions& actions);

@@ -120,7 +120,15 @@ Result<Desired> read_desired(const api::Object& node) {
 }
 
 Status check_follows(const Desired& last, const Desired& next) {
-    if (last.uid != next.uid || next.generation >= last.generation) return {};
+    if (last.uid != next.uid || next.generation > last.generation) return {};
+    if (next.generation == last.generation) {
+        if (next.wishes == last.wishes) return {};
+        return failed_precondition(
+            "generation {} has other orders than those that this node has followed: the control "
+            "plane was put back to an earlier state. The node keeps what it has until newer orders "
+            "come; to follow these, delete the Node and let it enlist anew",
+            next.generation);
+    }
     return failed_precondition(
         "orders of generation {} came after those of generation {}: the control plane's state is "
         "older than what this node has followed. It keeps what it has; to follow the older orders, "

@@ -26,8 +26,9 @@ struct Desired {
 
 Result<Desired> read_desired(const api::Object& node);
 
-// Whether `next` may follow `last`: orders only grow. FAILED_PRECONDITION says which was older. A
-// Node that was made anew starts again.
+// Whether `next` may follow `last`: orders only grow. FAILED_PRECONDITION says which was older, or
+// that one generation has two orders, as after a backup of the control plane was restored: which of
+// them is newer nobody can know. A Node that was made anew starts again.
 Status check_follows(const Desired& last, const Desired& next);
 
 // A version that was activated and has not stood its trial: the process may have ended by it.

@@ -98,6 +98,7 @@ Action run(State& state, Slot& slot, Step step) {
     action.run = slot.in_flight_run;
     action.wish = slot.falling_back ? slot.previous : slot.wish;
     action.digest = slot.falling_back ? slot.previous.digest : slot.digest;
+    slot.in_flight_wish = action.wish;
     return action;
 }
 
@@ -294,7 +295,12 @@ Actions on_done(State& state, const Done& done, Instant now) {
     Slot& slot = at->second;
     if (slot.superseded) {
         slot.in_flight.reset();
-        if (done.step == Step::kActivate && done.status.ok()) slot.active_digest = done.digest;
+        // It was activated by the wish before, and answers.
+        if (done.step == Step::kActivate && done.status.ok()) {
+            slot.active_digest = done.digest;
+            slot.active_wish = slot.in_flight_wish;
+            slot.active_wish.digest = done.digest;
+        }
         end_trial(slot);
         set_ready(slot, now);
         return {report(slot), run(state, slot, Step::kResolve)};
@@ -326,7 +332,9 @@ Actions on_tick(State& state, Instant now) {
     Actions actions;
     for (auto& [service, slot] : state.slots) {
         if (slot.trial_ends && *slot.trial_ends <= now) end_trial(slot);
-        if (slot.in_flight || slot.settled || !slot.retry_at || *slot.retry_at > now) continue;
+        if (slot.in_flight || slot.settled || !slot.retry_at) continue;
+        // Later than any pause is long: the clock was put back meanwhile.
+        if (*slot.retry_at > now && *slot.retry_at - now <= kRetryMost) continue;
         slot.retry_at.reset();
         // From the start: what was missing may be there under another digest now.
         actions.push_back(run(state, slot, Step::kResolve));

@@ -95,6 +95,7 @@ struct Slot {
     Wish wish;
     std::optional<Step> in_flight;
     RunId in_flight_run;
+    Wish in_flight_wish;
     bool superseded = false;    // the wish changed since the step in flight began
     std::string digest;         // what the wish resolved to; empty before
     std::string active_digest;  // what answers; empty when nothing does

@@ -95,7 +95,7 @@ void Link::run_link() {
         changed_.wait_for(lock, mail_.patience(),
                           [this]() HF_REQUIRES(mutex_) { return stopping_ || mail_.ready(); });
         if (stopping_ || !mail_.enlisted()) continue;
-        Mail::Outgoing outgoing = mail_.take(clock_.now());
+        Mail::Outgoing outgoing = mail_.take(clock_.now(), clock_.monotonic());
         lock.unlock();
         const Status sent = send(control_plane_, outgoing);
         if (!sent.ok()) note(Status(sent).context("the control plane"));
@@ -103,10 +103,11 @@ void Link::run_link() {
         mail_.pace(control_plane_.heartbeat_every());
         mail_.settle(std::move(outgoing), sent);
     }
-    if (!mail_.enlisted() || !mail_.has_status()) return;
-    const Mail::Outgoing last = mail_.take(clock_.now());
+    if (!mail_.enlisted()) return;
+    const std::optional<json::Object> last = mail_.take_status();
+    if (!last) return;
     lock.unlock();
-    const Status ignored = send(control_plane_, last);
+    const Status ignored = control_plane_.publish(*last);
     (void)ignored;
 }
 

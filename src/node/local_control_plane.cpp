@@ -34,6 +34,8 @@ public:
         options.selection.fields = HF_TRY(api::FieldSelector::parse("metadata.name=" + node_));
         const std::shared_ptr<resources::ObjectWatch> watch =
             HF_TRY(resources_.watch(api::node_kind(), "", options));
+        // What went before the watch began sends no word of it.
+        HF_TRY(resources_.get(key_));
         {
             const MutexLock lock(mutex_);
             watch_ = watch;

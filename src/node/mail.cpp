@@ -56,8 +56,10 @@ bool Mail::ready() const {
     return failures_ > 0 ? reached_ : status_ || outbox_.size() > 0;
 }
 
-Mail::Outgoing Mail::take(Instant now) {
+Mail::Outgoing Mail::take(Instant now, Duration at) {
     Outgoing outgoing;
+    outgoing.at = at;
+    if (!beaten_ || at - *beaten_ >= every()) return outgoing;
     if (status_) {
         outgoing.status.swap(status_);
         return outgoing;
@@ -75,8 +77,8 @@ Mail::Outgoing Mail::take(Instant now) {
 void Mail::settle(Outgoing outgoing, const Status& sent) {
     failures_ = sent.ok() ? 0 : failures_ + 1;
     if (!sent.ok()) reached_ = false;
-    const Duration every = every_ > Duration::zero() ? every_ : options_.heartbeat;
-    patience_ = sent.ok() ? every : link_pause(failures_, rng_);
+    patience_ = sent.ok() ? every() : link_pause(failures_, rng_);
+    if (sent.ok() && !outgoing.status && !outgoing.event) beaten_ = outgoing.at;
     const bool again = !sent.ok() && !is_final(sent.code());
     if (outgoing.status) {
         if (again && !status_) status_.swap(outgoing.status);

@@ -1,8 +1,9 @@
 // Mail: what a node has to say to its control plane, what of it goes next, and how long to wait
 // before; without a thread or a network. link.h is the shell that sends.
 //
-// One thing is on its way at a time: the latest status first, since others act on it, then the
-// events that wait in the outbox, and a heartbeat when there is neither. What fails is tried again,
+// One thing is on its way at a time: a heartbeat when one is due, however much else there is, since
+// a node that is not heard is taken for lost; then the latest status, since others act on it; then
+// the events that wait in the outbox. What fails is tried again,
 // after a pause that grows and is never the same for all; a refusal that would be the same again is
 // an end, too.
 //
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "base/rng.h"
 #include "node/control_plane.h"
@@ -63,16 +65,20 @@ public:
         std::optional<json::Object> status;
         std::optional<ServiceEvent> event;
         std::uint64_t sequence = 0;  // of the event
+        Duration at{};
     };
-    Outgoing take(Instant now);
+    // `at`: the same moment, of the monotonic clock.
+    Outgoing take(Instant now, Duration at);
     void settle(Outgoing outgoing, const Status& sent);
 
-    // A status that was never sent; at the end.
-    bool has_status() const { return status_.has_value(); }
+    // A status that was never sent, for the last try at the end.
+    std::optional<json::Object> take_status() { return std::exchange(status_, std::nullopt); }
 
     MailAccount account() const { return {outbox_.size(), outbox_.account()}; }
 
 private:
+    Duration every() const { return every_ > Duration::zero() ? every_ : options_.heartbeat; }
+
     Outbox& outbox_;
     const Options options_;
     Rng rng_;
@@ -82,6 +88,7 @@ private:
     int failures_ = 0;      // in a row
     Duration every_{};      // between heartbeats, as asked for
     Duration patience_;
+    std::optional<Duration> beaten_;  // when the last heartbeat that arrived was sent
 };
 
 Status send(ControlPlane& control_plane, const Mail::Outgoing& outgoing);

@@ -87,7 +87,7 @@ private:
             // What fails now is found again in the next round.
             if (leads()) {
                 note_trouble(round_.reconcile(begun));
-                note_trouble(round_.maintain());
+                note_trouble(round_.maintain(begun));
             }
             const Duration now = resources_.clock().monotonic();
             const Duration patience = round_.next(now) - now;

@@ -55,7 +55,9 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       node_term_(options.node_term),
       liveness_(options.node_term) {}
 
-Status Round::maintain() {
+Status Round::maintain(Duration now) {
+    if (now - maintained_ < kMaintainEvery) return {};
+    maintained_ = now;
     if (HF_TRY(removals_.any())) resources_.expect_garbage();
     HF_TRY(resources_.store().expire_leases());
     return resources_.maintain();

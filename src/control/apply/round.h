@@ -28,6 +28,7 @@ inline constexpr Duration kRoundEvery = std::chrono::seconds(2);
 
 inline constexpr Duration kHeartbeatEvery = std::chrono::milliseconds(500);
 inline constexpr std::int64_t kHeartbeatsASecond = 500;
+inline constexpr Duration kMaintainEvery = std::chrono::seconds(2);
 
 struct RoundOptions {
     Resolve resolve;  // null: machines look models up themselves
@@ -51,8 +52,9 @@ public:
     // `now`, of the monotonic clock: no heartbeat before it is still to be told.
     Status reconcile(Duration now);
 
-    // Leases that ended, garbage, old history.
-    Status maintain();
+    // Leases that ended, garbage, old history; at most once in kMaintainEvery, since it looks at
+    // all that is stored.
+    Status maintain(Duration now);
 
     // Machines that are not ready: their next heartbeat is news.
     const std::set<std::string>& lost() const { return lost_; }
@@ -83,6 +85,7 @@ private:
     const Duration node_term_;
     Duration every_{};
     Liveness liveness_;
+    Duration maintained_{-kMaintainEvery};
     std::set<std::string> lost_;
 };
 

@@ -16,6 +16,7 @@ TEST(Liveness, LosesWhoIsSilentAndFindsWhoSpeaks) {
     EXPECT_EQ(liveness.update({{"a", false}}, 100ms), (Changes{{"a", true}}));
     EXPECT_EQ(liveness.update({{"a", true}}, 1600ms), Changes{});
     EXPECT_EQ(liveness.next(1000ms), 1600ms);
+    EXPECT_GT(liveness.next(1600ms), 1600ms) << "at its very end nothing is to be seen yet";
     EXPECT_EQ(liveness.update({{"a", true}}, 1601ms), (Changes{{"a", false}}));
     EXPECT_EQ(liveness.update({{"a", false}}, 1700ms), Changes{});
     liveness.heard("a", 1800ms);

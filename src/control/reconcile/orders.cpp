@@ -40,8 +40,32 @@ std::map<Seat, json::Value> present_orders(const Objects& nodes) {
     return present;
 }
 
+bool names(const json::Array& list, std::string_view text) {
+    return std::any_of(list.begin(), list.end(), [&](const json::Value& each) {
+        return each.is_string() && json::as_view(each.get_string()) == text;
+    });
+}
+
+// Whether the data of the service may lie where the machine stands. The placer does not say: of a
+// machine that is lost it says nothing else.
+bool may_lie(const Cluster& cluster, const Seat& seat) {
+    const json::Value* placement =
+        json::find(cluster.services.at(seat.service).spec(), "placement");
+    if (!placement) return true;
+    const json::Array& only = items_of(*placement, "jurisdictions");
+    const json::Array& never = items_of(*placement, "forbiddenJurisdictions");
+    if (only.empty() && never.empty()) return true;
+    const auto node = cluster.nodes.find(seat.node);
+    if (node == cluster.nodes.end()) return false;
+    const auto site =
+        cluster.sites.find(std::string(json::get_string(node->second.spec(), "site")));
+    if (site == cluster.sites.end()) return false;
+    const std::string_view here = json::get_string(site->second.spec(), "jurisdiction");
+    return !here.empty() && !names(never, here) && (only.empty() || names(only, here));
+}
+
 // Which machines have each service from now on, with the GPUs of its replicas there.
-std::map<Seat, std::set<int>> seats_of(const place::Plan& plan) {
+std::map<Seat, std::set<int>> seats_of(const Cluster& cluster, const place::Plan& plan) {
     std::map<Seat, std::set<int>> seats;
     for (const place::ServicePlan& service : plan.services) {
         for (const place::Placed& placed : service.placed) {
@@ -51,9 +75,11 @@ std::map<Seat, std::set<int>> seats_of(const place::Plan& plan) {
         // Nobody else can take it: the lost machine keeps the order, the first by name first.
         std::int64_t missing = service.missing();
         for (const place::Displaced& lost : service.displaced) {
+            const Seat seat{service.service, lost.replica.node};
             if (lost.why != place::Refusal::kNotReady || missing <= 0) continue;
+            if (!may_lie(cluster, seat)) continue;
             --missing;
-            std::set<int>& devices = seats[{service.service, lost.replica.node}];
+            std::set<int>& devices = seats[seat];
             devices.insert(lost.replica.devices.begin(), lost.replica.devices.end());
         }
     }
@@ -145,7 +171,7 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
     orders.plan = HF_TRY(place::plan(place::fleet_from(
         {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)})));
     const std::map<Seat, json::Value> present = present_orders(cluster.nodes);
-    const std::map<Seat, std::set<int>> seats = seats_of(orders.plan);
+    const std::map<Seat, std::set<int>> seats = seats_of(cluster, orders.plan);
     std::map<std::string, std::int64_t> epochs = epochs_now(cluster, present);
     for (const auto& [seat, devices] : seats) {
         const bool moved = !present.contains(seat) && !orders.epochs.contains(seat.service);

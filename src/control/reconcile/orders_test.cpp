@@ -195,6 +195,31 @@ TEST(Orders, ResidencyEndsAnOrderAtOnce) {
     EXPECT_EQ(world.where("pump"), "");
 }
 
+TEST(Orders, ResidencyEndsAnOrderAlsoOnAMachineThatIsLostOrDrains) {
+    for (const bool drains : {false, true}) {
+        World world;
+        world.site("berlin", "DE");
+        world.node("a", true, "berlin");
+        world.service("pump");
+        world.round();
+        if (drains) world.nodes["a"].edit_spec()["drain"] = true;
+        if (!drains) world.set_ready("a", false);
+        world.round();
+        EXPECT_EQ(world.where("pump"), "a@1") << "nobody else can take it";
+        for (const json::Object& rule : {json::Object{{"forbiddenJurisdictions", {"DE"}}},
+                                         json::Object{{"jurisdictions", {"FR"}}}}) {
+            World ruled = world;
+            ruled.services["default/pump"].edit_spec()["placement"] = rule;
+            ruled.round();
+            EXPECT_EQ(ruled.where("pump"), "") << json::write(rule);
+        }
+        world.services["default/pump"].edit_spec()["placement"] = {
+            {"jurisdictions", json::Array{"DE"}}};
+        world.round();
+        EXPECT_EQ(world.where("pump"), "a@1") << "there it may lie";
+    }
+}
+
 TEST(Orders, EpochsNeverRepeatAndOneMachineHasEach) {
     Rng rng(testing::seed());
     for (int run = 0; run < 50; ++run) {

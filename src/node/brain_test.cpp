@@ -1,0 +1,218 @@
+// The agent's decisions, step by step, across restarts and wrong clocks.
+
+#include "node/brain.h"
+
+#include <gtest/gtest.h>
+
+#include <memory>
+
+namespace hf::node {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr Instant kStart{1'000'000s};
+const std::string kDigest = "sha256:" + std::string(64, 'a');
+
+// A machine in DE, whose worker does what the brain asks at once, as `answer` says.
+class Machine {
+public:
+    // Orders the service, by the law of `jurisdictions`; empty: anywhere.
+    api::Object node(std::int64_t generation, json::Array jurisdictions,
+                     const std::string& device = "auto") {
+        api::Object object = api::Object::make("Node", "", "here");
+        object.edit_metadata()["uid"] = "u";
+        object.edit_metadata()["generation"] = generation;
+        object.edit_spec()["services"] = json::Array{{{"namespace", "default"},
+                                                      {"name", "pump"},
+                                                      {"uid", "s"},
+                                                      {"model", "pump:v1"},
+                                                      {"digest", kDigest},
+                                                      {"device", device},
+                                                      {"jurisdictions", std::move(jurisdictions)}}};
+        return object;
+    }
+
+    void step(Brain::Input input) { carry_out(brain_->step(std::move(input), now)); }
+    void news(const api::Object& node) { step({{}, node}); }
+
+    // Does all that is asked, until `before` is asked.
+    void work(std::optional<Step> before = std::nullopt) {
+        while (!asked.empty() && (!before || asked.front().step != *before)) {
+            const Action action = asked.front();
+            asked.erase(asked.begin());
+            if (action.kind != Action::Kind::kRun) continue;
+            Finished finished{
+                {action.service, action.step, action.run, {}, kDigest}, action.wish, std::nullopt};
+            const bool banned =
+                !action.wish.jurisdictions.empty() && action.wish.jurisdictions.front() != "DE";
+            if (action.step == Step::kResolve && banned) {
+                finished.done.status = permission_denied("[residency]");
+            } else if (action.step == fails) {
+                finished.done.status = failure;
+            }
+            step({{finished}, std::nullopt});
+        }
+    }
+
+    // As after a loss of power.
+    void restart() {
+        asked.clear();
+        brain_ = std::make_unique<Brain>(Brain::Options());
+        brain_->recall(read_memory(disk).value(), now);
+        step({});
+    }
+
+    const Slot* slot() const {
+        const auto at = brain_->state().slots.find("default/pump");
+        return at == brain_->state().slots.end() ? nullptr : &at->second;
+    }
+    Brain& brain() { return *brain_; }
+
+    Instant now = kStart;
+    std::optional<Step> fails;
+    Status failure = unavailable("later");
+    Actions asked;
+    std::string disk;
+    std::vector<Status> troubles;
+    int reports = 0;
+
+private:
+    void carry_out(Effects effects) {
+        if (effects.memory) disk = *effects.memory;
+        asked.insert(asked.end(), effects.work.begin(), effects.work.end());
+        troubles.insert(troubles.end(), effects.troubles.begin(), effects.troubles.end());
+        reports += effects.status;
+    }
+    std::unique_ptr<Brain> brain_ = std::make_unique<Brain>(Brain::Options());
+};
+
+TEST(Brain, WhatAnsweredComesUpAgainBeforeNewOrders) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    machine.restart();
+    machine.news(machine.node(2, {}, "cpu"));
+    EXPECT_EQ(machine.slot()->wish.device, "auto");
+    machine.work();
+    EXPECT_EQ(machine.slot()->wish.device, "cpu");
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+}
+
+TEST(Brain, WhatMayNotLieHereDoesNotComeUpAgain) {
+    Machine machine;
+    machine.news(machine.node(1, {"DE"}));
+    machine.work();
+    machine.news(machine.node(2, {"FR"}));
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, "");
+    machine.restart();
+    for (const Action& action : machine.asked) {
+        EXPECT_EQ(action.wish.jurisdictions, std::vector<std::string>{"FR"});
+    }
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, "");
+}
+
+TEST(Brain, ABanThatWasOnlyHeardOfHoldsAfterARestart) {
+    Machine machine;
+    machine.news(machine.node(1, {"DE"}));
+    machine.work();
+    machine.news(machine.node(2, {"FR"}));  // and the power goes before anything is done
+    machine.restart();
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, "");
+}
+
+TEST(Brain, ABanDoesNotWaitForWhatComesUp) {
+    Machine machine;
+    machine.news(machine.node(1, {"DE"}));
+    machine.work();
+    machine.restart();
+    machine.work(Step::kActivate);
+    machine.asked.clear();  // the worker is slow; meanwhile:
+    machine.restart();
+    machine.work(Step::kReproduce);
+    machine.news(machine.node(2, {"FR"}));
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, "");
+}
+
+TEST(Brain, WhatIsNotOrderedAnyMoreDoesNotComeUp) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    machine.restart();
+    api::Object none = machine.node(2, {});
+    none.edit_spec()["services"] = json::Array();
+    machine.news(none);
+    EXPECT_EQ(machine.slot(), nullptr);
+    machine.restart();
+    EXPECT_TRUE(machine.asked.empty());
+}
+
+TEST(Brain, RemembersTheWishThatWasActivated) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work(Step::kActivate);
+    const Action activate = machine.asked.front();
+    machine.asked.clear();
+    machine.news(machine.node(2, {}, "cpu"));  // while it is being activated
+    machine.step({{{{activate.service, activate.step, activate.run, {}, kDigest},
+                    activate.wish,
+                    std::nullopt}},
+                  std::nullopt});
+    EXPECT_EQ(read_memory(machine.disk).value().active.at("default/pump").device, "auto");
+}
+
+TEST(Brain, RemembersRefusalsAlsoWhenThereAreAsManyAsItKeeps) {
+    Machine machine;
+    machine.fails = Step::kVerify;
+    machine.failure = failed_precondition("no");
+    for (std::int64_t i = 0; i < static_cast<std::int64_t>(kMaxRefusals) + 3; ++i) {
+        api::Object node = machine.node(i + 1, {});
+        node.edit_spec()["trustPolicies"] = json::Array{
+            {{"name", "default"}, {"uid", "p"}, {"generation", i}, {"spec", json::Object()}}};
+        machine.news(node);
+        machine.work();
+    }
+    const std::vector<Refusal>& known =
+        read_memory(machine.disk).value().refusals.at("default/pump");
+    EXPECT_EQ(known.size(), kMaxRefusals);
+    EXPECT_EQ(known.back().policy_version, fmt::format("p/{}", kMaxRefusals + 2));
+}
+
+TEST(Brain, AClockThatIsPutBackDelaysNothing) {
+    Machine machine;
+    machine.fails = Step::kPull;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    ASSERT_TRUE(machine.slot()->retry_at);
+    machine.fails.reset();
+    machine.now -= 48h;
+    EXPECT_LE(machine.brain().next(machine.now), machine.now + kRetryMost);
+    const int reports = machine.reports;
+    machine.step({});
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    EXPECT_GT(machine.reports, reports);
+}
+
+TEST(Brain, OneGenerationHasOneOrder) {
+    Machine machine;
+    machine.news(machine.node(2, {}));
+    machine.work();
+    machine.news(machine.node(2, {}, "cpu"));
+    ASSERT_EQ(machine.troubles.size(), 1u);
+    EXPECT_NE(machine.troubles[0].message().find("let it enlist anew"), std::string::npos);
+    EXPECT_EQ(machine.slot()->wish.device, "auto");
+    EXPECT_EQ(machine.brain().followed()->wishes.at("default/pump").device, "auto");
+    machine.news(machine.node(2, {}));
+    EXPECT_EQ(machine.troubles.size(), 1u) << "the same once more is no trouble";
+    machine.news(machine.node(3, {}, "cpu"));
+    EXPECT_EQ(machine.slot()->wish.device, "cpu");
+}
+
+}  // namespace
+}  // namespace hf::node
