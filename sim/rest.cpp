@@ -120,7 +120,7 @@ std::string World::unrest_of_services() {
     const control::Objects nodes = objects_of(resources, api::node_kind());
     const control::Objects services = objects_of(resources, api::service_kind());
     const control::Objects policies = objects_of(resources, api::trust_policy_kind());
-    const auto orders = control::decide_orders({sites, nodes, services, policies}, nullptr);
+    const auto orders = control::decide_orders({sites, nodes, services, policies, {}}, nullptr);
     if (!orders.ok()) return std::string(orders.status().message());
     if (!orders->nodes.empty()) return "orders to write for " + orders->nodes.front().node;
     if (!orders->epochs.empty()) return "replicas to move of " + orders->epochs.begin()->first;

@@ -34,7 +34,7 @@ public:
     }
 
     void step(Brain::Input input) { carry_out(brain_->step(std::move(input), now)); }
-    void news(const api::Object& node) { step({{}, node}); }
+    void news(const api::Object& node) { step({{}, node, {}}); }
 
     // Does all that is asked, until `before` is asked.
     void work(std::optional<Step> before = std::nullopt) {
@@ -51,7 +51,7 @@ public:
             } else if (action.step == fails) {
                 finished.done.status = failure;
             }
-            step({{finished}, std::nullopt});
+            step({{finished}, std::nullopt, {}});
         }
     }
 
@@ -162,7 +162,8 @@ TEST(Brain, RemembersTheWishThatWasActivated) {
     machine.step({{{{activate.service, activate.step, activate.run, {}, kDigest},
                     activate.wish,
                     std::nullopt}},
-                  std::nullopt});
+                  std::nullopt,
+                  {}});
     EXPECT_EQ(read_memory(machine.disk).value().active.at("default/pump").device, "auto");
 }
 

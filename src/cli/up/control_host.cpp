@@ -151,9 +151,8 @@ private:
         }
         http::Router router;
         control::add_api_routes(router, *api_server_);
-        control::add_node_routes(
-            router, *api_server_, *resources_,
-            [this](const std::string& node) { return hear(node); });
+        control::add_node_routes(router, *api_server_, *resources_,
+                                 [this](const std::string& node) { return hear(node); });
         api_server_->set_on_node([this](const std::string& node, bool watches) {
             if (watches) {
                 hear(node);

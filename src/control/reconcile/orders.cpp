@@ -52,8 +52,8 @@ bool may_lie(const Cluster& cluster, const Seat& seat) {
     const json::Value* placement =
         json::find(cluster.services.at(seat.service).spec(), "placement");
     if (!placement) return true;
-    const json::Array& only = items_of(*placement, "jurisdictions");
-    const json::Array& never = items_of(*placement, "forbiddenJurisdictions");
+    const json::Array& only = json::items_of(*placement, "jurisdictions");
+    const json::Array& never = json::items_of(*placement, "forbiddenJurisdictions");
     if (only.empty() && never.empty()) return true;
     const auto node = cluster.nodes.find(seat.node);
     if (node == cluster.nodes.end()) return false;
