@@ -55,12 +55,11 @@ json::Object range_of(std::string_view prefix, std::string_view key) {
     return {{"request_range", json::Object{{"key", encoded(full(prefix, key))}}}};
 }
 
-Result<std::optional<KeyValue>> ranged(const json::Value& response, std::string_view prefix) {
+Result<std::vector<KeyValue>> ranged(const json::Value& response, std::string_view prefix) {
     const json::Value* range = json::find(response, "response_range");
     if (!range) return data_loss("etcd's answer to a transaction lacks a range");
     std::vector<KeyValue> items = HF_TRY(key_values(*range, prefix));
-    if (items.empty()) return std::optional<KeyValue>();
-    return std::optional<KeyValue>(std::move(items.front()));
+    return items;
 }
 
 Result<Event> event_of(const json::Value& value, std::string_view prefix) {
@@ -174,8 +173,9 @@ Result<TransactionAnswer> parse_transaction(const json::Value& answer, std::stri
             parsed.changed = parsed.changed || integer(*removed, "deleted") > 0;
         }
         if (json::find(response, "response_range")) {
-            std::optional<KeyValue> now = HF_TRY(ranged(response, prefix));
-            parsed.compared.push_back(std::move(now));
+            std::vector<KeyValue> now = HF_TRY(ranged(response, prefix));
+            parsed.compared.emplace_back();
+            if (!now.empty()) parsed.compared.back() = std::move(now.front());
         }
     }
     return parsed;
