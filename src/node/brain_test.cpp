@@ -178,8 +178,8 @@ TEST(Brain, RemembersRefusalsAlsoWhenThereAreAsManyAsItKeeps) {
         machine.news(node);
         machine.work();
     }
-    const std::vector<Refusal>& known =
-        read_memory(machine.disk).value().refusals.at("default/pump");
+    const Memory memory = read_memory(machine.disk).value();
+    const std::vector<Refusal>& known = memory.refusals.at("default/pump");
     EXPECT_EQ(known.size(), kMaxRefusals);
     EXPECT_EQ(known.back().policy_version, fmt::format("p/{}", kMaxRefusals + 2));
 }

@@ -90,7 +90,8 @@ private:
         // Over a store of one process nobody else ends leases while nobody leads.
         HF_TRY(store_.expire_leases());
         for (int i = 0; i < kMaxMoves; ++i) {
-            std::optional<store::KeyValue> seen = HF_TRY(read_key());
+            std::optional<store::KeyValue> seen;
+            HF_TRY(read_key(seen));
             seen_ = seen ? seen->value : std::string();
             const Duration now = clock_.monotonic();
             switch (decide_leadership(self_, seen, options_.name, now)) {
@@ -110,11 +111,13 @@ private:
         return {};
     }
 
-    Result<std::optional<store::KeyValue>> read_key() {
+    // Nothing where there is no such key.
+    Status read_key(std::optional<store::KeyValue>& seen) {
         Result<store::KeyValue> found = store_.get(kLeaderKey);
-        if (found.status().code() == Code::kNotFound) return std::optional<store::KeyValue>();
+        if (found.status().code() == Code::kNotFound) return {};
         HF_TRY(found.status());
-        return std::optional<store::KeyValue>(std::move(*found));
+        seen.emplace(std::move(*found));
+        return {};
     }
 
     Status write_key(store::Revision compared) {
