@@ -170,7 +170,7 @@ void Server::enrol(const std::string& node, const std::string& site) {
     control::EnrolmentRecord record;
     record.node = node;
     record.site = site;
-    record.current = "1";
+    record.current = std::string("1");
     record.until = context_.time.now() + kLongCertificate;
     enrolled_[node] = std::move(record);
 }
