@@ -150,6 +150,11 @@ void EtcdCluster::kill(std::size_t member) {
 
 void EtcdCluster::pause(std::size_t member) {
     ::kill(members_[member].pid, SIGSTOP);
+    // It goes on until the last of its threads has seen the signal.
+    int status = 0;
+    while (::waitpid(members_[member].pid, &status, WUNTRACED) >= 0 && !WIFSTOPPED(status)) {
+        if (WIFEXITED(status) || WIFSIGNALED(status)) break;
+    }
 }
 
 void EtcdCluster::resume(std::size_t member) {
