@@ -22,6 +22,8 @@ namespace hf::control {
 inline constexpr Duration kNodeTerm = std::chrono::milliseconds(1500);
 inline constexpr int kSilentPercentMax = 60;
 inline constexpr std::size_t kSilentCountMin = 4;  // of fewer machines, all may be lost
+
+// After a connection ended; and on top of a term when most are silent.
 inline constexpr Duration kReconnectGrace = std::chrono::seconds(1);
 inline constexpr Duration kStormPatience = std::chrono::seconds(5);
 

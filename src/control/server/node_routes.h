@@ -1,9 +1,8 @@
 // What nodes say beside the verbs of the resource API, each as itself (client certificate):
 //
 //     POST /v1/node/heartbeat   it is alive      {"nextMilliseconds"}: when to say so again
-//     POST /v1/node/events      {"service", "uid", "warning", "reason", "message"}: an Event about
-//     a
-//                               service that it is ordered to run        204
+//     POST /v1/node/events      {"service", "uid", "warning", "reason", "message"}; 204: an Event
+//                               about a service that it is ordered to run
 //
 // Thread-safe. REQUIRES: everything handed in outlives the HTTP server that the router goes into.
 
