@@ -1,6 +1,6 @@
 """Asks a service for predictions, one after the other on several connections, until the file `stop` is there.
 
-load.py URL CONNECTIONS: makes the file `loading` once the first is answered; prints "N answered, M failed, slowest S s" and what failed; exits with 1 when anything did.
+load.py URL CONNECTIONS [TIMEOUT_SECONDS]: makes the file `loading` once the first is answered; prints "N answered, M failed, slowest S s" and what failed; exits with 1 when anything did.
 """
 
 import http.client
@@ -15,11 +15,12 @@ import urllib.parse
 def main():
     url = urllib.parse.urlsplit(sys.argv[1])
     names = ask_metadata(url)
+    patience = float(sys.argv[3]) if len(sys.argv) > 3 else 30
     body = json.dumps({'inputs': [{'name': n, 'datatype': d, 'shape': s, 'data': [0.5] * product(s)} for n, d, s in names]})
     lock, counts, slowest, failures = threading.Lock(), [0, 0], [0.0], []
 
     def work():
-        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=30)
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=patience)
         while not os.path.exists('stop'):
             begin = time.monotonic()
             try:

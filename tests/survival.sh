@@ -109,10 +109,10 @@ find_places() { # where the replicas are, as the server of a site has it
     done
 }
 
-# People of a site ask at its gateway; none of their requests fails.
+# People of a site ask at its gateway; none of their requests fails, or takes 8 s.
 begin_load() {
     mkdir -p "load-$1" && rm -f "load-$1"/*
-    (cd "load-$1" && exec ip netns exec "$id-$1" python3 "$tests/load.py" http://127.0.0.1:8080/v2/models/pump 2 >log 2>&1) &
+    (cd "load-$1" && exec ip netns exec "$id-$1" python3 "$tests/load.py" http://127.0.0.1:8080/v2/models/pump 2 8 >log 2>&1) &
     pids[load-$1]=$!
     until_says 0 stat -c %s "load-$1/loading"
 }

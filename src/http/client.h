@@ -19,7 +19,8 @@
 namespace hf::http {
 
 struct ClientOptions {
-    Duration connect_timeout = std::chrono::seconds(10);
+    Duration connect_timeout =
+        std::chrono::seconds(10);                      // so is a peer that is gone noticed (1 s+)
     Duration read_timeout = std::chrono::seconds(60);  // for the next bytes, to come or to go
     std::size_t body_bytes_max = 64u << 20;
     std::size_t redirects_max = 5;
