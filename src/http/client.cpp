@@ -40,14 +40,9 @@ constexpr std::size_t kWriteBytes = 1u << 20;  // sent under one time-out
 constexpr std::size_t kInterimAnswersMax = 8;  // 100 Continue, 103 Early Hints
 constexpr std::size_t kKeptMax = 8;
 constexpr Duration kPulse = std::chrono::milliseconds(100);
-constexpr Duration kAcknowledgeLeast = std::chrono::seconds(1);
 
-// A peer whose machine neither acknowledges what was sent nor says that it is still there, for as
-// long as it may take to connect (kAcknowledgeLeast at least: a segment may be lost twice), is
-// gone: its connection fails (RFC 5482, RFC 1122 section 4.2.3.6). A cable that is pulled tells
-// nobody, and an answer that is worked at for a minute is silence, too.
+// RFC 5482 and RFC 1122, section 4.2.3.6.
 void watch_peer(Tcp::socket& socket, Duration patience) {
-    patience = std::max(patience, kAcknowledgeLeast);
     const int milliseconds = static_cast<int>(patience / std::chrono::milliseconds(1));
     const int seconds = (milliseconds + 999) / 1000;
     const int on = 1;
@@ -297,7 +292,7 @@ private:
         error = wait(transport, transport.connect(addresses));
         if (error) return failure(error, hop.name());
         transport.socket().set_option(Tcp::no_delay(true), error);
-        watch_peer(transport.socket(), options_.connect_timeout);
+        watch_peer(transport.socket(), options_.acknowledge_timeout);
         if (url.tls) HF_TRY(shake_hands(*link, hop));
         return link;
     }

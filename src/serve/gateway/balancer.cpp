@@ -143,6 +143,18 @@ Balancer::Offer Balancer::offer(const Candidates& candidates, const Want& want, 
     return {better ? other : one, false, serving.empty()};
 }
 
+void Balancer::put_off_silent_sites(Candidates& candidates, const Want& want, Instant now) {
+    const auto elsewhere = [&want](const Entry* entry) {
+        const auto& sites = want.silent_sites;
+        return std::find(sites.begin(), sites.end(), entry->replica.site) == sites.end();
+    };
+    const bool can_do_without =
+        std::any_of(candidates.begin(), candidates.end(), [&](const Entry* entry) {
+            return elsewhere(entry) && entry->state.health(now) == Health::kServing;
+        });
+    if (can_do_without) std::erase_if(candidates, [&](Entry* entry) { return !elsewhere(entry); });
+}
+
 Balancer::Offer Balancer::prefer(const Offer& near, const Offer& far, Instant now) {
     if (!near.entry || !far.entry) return near.entry ? near : far;
     if (near.probe) return near;
@@ -185,7 +197,8 @@ Choice Balancer::begin(Service& service, const Want& want, const Offer& offer, I
 Result<Choice> Balancer::choose(const Want& want, Instant now, Rng& rng) {
     Service* const service = find(want.service);
     if (!service) return unknown(want.service);
-    const Candidates all = HF_TRY(candidates(*service, want));
+    Candidates all = HF_TRY(candidates(*service, want));
+    put_off_silent_sites(all, want, now);
     Candidates near;
     Candidates far;
     std::size_t serving = 0;

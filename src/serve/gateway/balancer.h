@@ -41,7 +41,11 @@ struct Want {
     std::string service = {};
     std::string site = {};                  // of the caller; empty: none is its own
     std::vector<std::string> exclude = {};  // URLs that this request went to before
-    bool only_serving = false;              // neither probe nor panic: a request for comfort
+
+    // Sites where a replica was silent for this request: a cable may be cut, and each of its
+    // machines would have to be waited for. Asked last.
+    std::vector<std::string> silent_sites = {};
+    bool only_serving = false;  // neither probe nor panic: a request for comfort
 };
 
 // A request as it goes to one replica. Has begun with choose(), and must be reported once.
@@ -122,6 +126,7 @@ private:
 
     Result<Candidates> candidates(Service& service, const Want& want);
     static Offer offer(const Candidates& candidates, const Want& want, Instant now, Rng& rng);
+    static void put_off_silent_sites(Candidates& candidates, const Want& want, Instant now);
     static Offer prefer(const Offer& near, const Offer& far, Instant now);
     static Entry* ejected_longest_ago(const Candidates& candidates, Instant now);
     static Choice begin(Service& service, const Want& want, const Offer& offer, Instant now);

@@ -67,6 +67,20 @@ std::string reason(const Result<Choice>& choice) {
     return choice.ok() ? choice->replica.node : choice.status().to_string();
 }
 
+TEST(Balancer, ReplicasOfASilentSiteComeLast) {
+    World world({replica(0, "lyon"), replica(1, "lyon"), replica(2, "oslo"), replica(3)});
+    Want want;
+    want.site = "lyon";
+    want.silent_sites = {"lyon"};
+    for (int i = 0; i < 50; ++i) {
+        const std::string node = world.ask(Ending::kAnswered, 10ms, want);
+        EXPECT_TRUE(node == "n2" || node == "n3") << node;
+    }
+    // Where no other serves, they are asked all the same.
+    world.set({{"s", {replica(0, "lyon"), replica(1, "lyon")}, {}}});
+    EXPECT_NE(world.ask(Ending::kAnswered, 10ms, want).find('n'), std::string::npos);
+}
+
 TEST(Routes, WhereDataMayLie) {
     const Residency none;
     const Residency german{{"DE"}, {}};

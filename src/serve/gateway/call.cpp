@@ -100,7 +100,7 @@ Call::Step Call::send(Balancer& balancer, Choice choice, Instant now) {
     step.send->attempt = attempts_.size();
     step.send->choice = choice;
     step.send->patient = choice.sole || !attempts_.empty();
-    attempts_.push_back({std::move(choice), false, std::nullopt});
+    attempts_.push_back({std::move(choice), false, std::nullopt, {}});
     return step;
 }
 
@@ -141,6 +141,7 @@ void Call::ended(Balancer& balancer, std::size_t attempt, Ended ended, Instant n
     }
     balancer.report(attempts_[attempt].choice, ended.outcome, at);
     attempts_[attempt].ended = std::move(ended);
+    attempts_[attempt].ended_at = now;
 }
 
 Ending Call::ending_when_stopped() const {
@@ -155,7 +156,15 @@ Want Call::want(bool only_serving) const {
     want.service = facts_.service;
     want.site = facts_.site;
     want.only_serving = only_serving;
-    for (const Attempt& attempt : attempts_) want.exclude.push_back(attempt.choice.replica.url);
+    for (const Attempt& attempt : attempts_) {
+        const Choice& choice = attempt.choice;
+        want.exclude.push_back(choice.replica.url);
+        const bool silent = attempt.ended &&
+                            attempt.ended->outcome.ending == Ending::kUnreachable &&
+                            attempt.ended_at - choice.ticket.started >= kSilenceMin;
+        if (silent && !choice.replica.site.empty())
+            want.silent_sites.push_back(choice.replica.site);
+    }
     return want;
 }
 

@@ -25,6 +25,9 @@ namespace hf::serve::gateway {
 
 inline constexpr std::size_t kAttemptsMax = 5;  // of one request, hedge included
 inline constexpr Duration kHedgeDelayMin = std::chrono::milliseconds(2);
+
+// A replica that could not be reached and took so long about it was not refused but silent.
+inline constexpr Duration kSilenceMin = std::chrono::milliseconds(200);
 inline constexpr Duration kTimeLeftMin = std::chrono::milliseconds(1);  // to be sent at all
 
 class Call final {
@@ -73,6 +76,7 @@ private:
         Choice choice;
         bool hedge = false;
         std::optional<Ended> ended;
+        Instant ended_at{};
     };
 
     Step first(Balancer& balancer, Instant now, Rng& rng);

@@ -73,6 +73,33 @@ std::string ending(const Call::Step& step) {
     return step.answer ? fmt::format("answer {}", *step.answer) : step.failure.to_string();
 }
 
+// A cable was cut: the first of a site's machines is waited for, the second is not.
+TEST(Call, AfterSilenceAnotherSiteIsAsked) {
+    for (const bool silent : {true, false}) {
+        World world(0);
+        Route route{"s", {}, {}};
+        for (int i = 0; i < 40; ++i) {
+            Replica replica;
+            replica.url = fmt::format("http://127.0.0.1:{}", 9000 + i);
+            replica.node = fmt::format("n{}", i);
+            replica.site = i < 39 ? "lyon" : "oslo";
+            replica.epoch = 1;
+            replica.ready = true;
+            route.replicas.push_back(std::move(replica));
+        }
+        ASSERT_TRUE(world.balancer.set_routes({route}).ok());
+        world.call.emplace(Call::Facts{"s", "lyon", world.now + 60s, true});
+        const Call::Step step = world.next();
+        ASSERT_TRUE(step.send);
+        ASSERT_EQ(step.send->choice.replica.site, "lyon");
+        world.now += silent ? 1000ms : 1ms;
+        world.end(0, Ending::kUnreachable);
+        const Call::Step after = world.next();
+        ASSERT_TRUE(after.send);
+        EXPECT_EQ(after.send->choice.replica.site, silent ? "oslo" : "lyon");
+    }
+}
+
 TEST(Call, WhatIsAskedAgainAndWhatIsNot) {
     struct Case {
         std::vector<Ending> endings;

@@ -38,6 +38,7 @@ Result<ClientPool::Lease> ClientPool::make(const Replica& replica, bool patient,
                                            Instant now) const {
     http::ClientOptions options = options_ ? options_(replica) : http::ClientOptions();
     options.connect_timeout = patient ? kConnectTimeoutPatient : kConnectTimeout;
+    options.acknowledge_timeout = kAcknowledgeTimeout;
     options.read_timeout = silence_max_;
     options.redirects_max = 0;
     std::unique_ptr<http::Client> client = HF_TRY(http::Client::create(std::move(options)));

@@ -32,6 +32,7 @@ inline constexpr Duration kClientLife = std::chrono::hours(1);
 // moves within half a second, longer where there is none.
 inline constexpr Duration kConnectTimeout = std::chrono::milliseconds(300);
 inline constexpr Duration kConnectTimeoutPatient = std::chrono::seconds(2);
+inline constexpr Duration kAcknowledgeTimeout = std::chrono::seconds(1);  // a segment may be lost
 
 using ClientOptionsOf = std::function<http::ClientOptions(const Replica&)>;
 

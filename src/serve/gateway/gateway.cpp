@@ -225,12 +225,14 @@ Result<http::Response> Gateway::ask(Exchange& exchange, const Call::Send& send) 
         request.headers.set(kTimeoutHeader,
                             fmt::format("{}", std::max<std::int64_t>(left.count(), 0)));
         sent = 0;
+        const Instant begun = now();
         Result<http::Response> response = lease.client->send(request);
         if (response.ok()) clients_.give_back(replica, std::move(lease), now());
         // The connection had waited and may have ended meanwhile, or the certificates have changed;
-        // a new client tells.
+        // a new client tells. After silence it would only be silent, too.
         const Code code = response.status().code();
         const bool stale = !response.ok() && lease.used && pulse().ok() &&
+                           now() - begun < kSilenceMin &&
                            (code == Code::kUnavailable || code == Code::kUnauthenticated);
         if (!stale) return response;
         clients_.forget(replica);
