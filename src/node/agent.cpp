@@ -9,6 +9,7 @@
 #include "base/mutex.h"
 #include "node/brain.h"
 #include "node/link.h"
+#include "node/troubles.h"
 
 namespace hf::node {
 namespace {
@@ -162,8 +163,7 @@ private:
     }
 
     void note_trouble(const Status& trouble) {
-        if (trouble.ok() || trouble == last_trouble_) return;
-        last_trouble_ = trouble;
+        if (trouble.ok() || !troubles_.is_news(trouble, clock_.monotonic())) return;
         if (options_.on_trouble) options_.on_trouble(trouble);
     }
 
@@ -177,7 +177,7 @@ private:
 
     // The loop's.
     Brain brain_;
-    Status last_trouble_;
+    Troubles troubles_;
 
     Mutex mutex_;
     ConditionVariable changed_;

@@ -54,13 +54,12 @@ Link::Account Link::account() const {
 }
 
 // Tells of each new trouble once; OK ends the last one.
-void Link::note(Status trouble) {
+void Link::note(const Status& trouble) {
     {
         const MutexLock lock(mutex_);
-        if (stopping_ || trouble == last_trouble_) return;
-        last_trouble_ = trouble;
+        if (stopping_ || !troubles_.is_news(trouble, clock_.monotonic())) return;
     }
-    if (!trouble.ok() && options_.on_trouble) options_.on_trouble(trouble);
+    if (options_.on_trouble) options_.on_trouble(trouble);
 }
 
 void Link::run_watch() {
@@ -77,12 +76,11 @@ void Link::run_watch() {
             changed_.notify_all();
             ended = control_plane_.follow([&](const api::Object& node) -> Status {
                 failures = 0;
-                note({});
                 options_.on_node(node);
                 return {};
             });
         }
-        note(ended.context("the control plane"));
+        if (!ended.ok()) note(ended.context("the control plane"));
         MutexLock lock(mutex_);
         changed_.wait_for(lock, link_pause(++failures, rng), stopping);
         if (stopping_) return;

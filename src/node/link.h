@@ -16,6 +16,7 @@
 #include "base/mutex.h"
 #include "env/clock.h"
 #include "node/mail.h"
+#include "node/troubles.h"
 
 namespace hf::node {
 
@@ -25,7 +26,7 @@ public:
         Duration heartbeat = std::chrono::milliseconds(500);
         std::uint64_t seed = 1;                           // of the pauses
         std::function<void(const api::Object&)> on_node;  // from "hf-node-watch"
-        std::function<void(const Status&)> on_trouble;    // from both, once a new reason
+        std::function<void(const Status&)> on_trouble;    // from both, once a kind (troubles.h)
     };
 
     // REQUIRES: all three outlive this; the outbox is this one's from now on.
@@ -46,7 +47,7 @@ public:
 private:
     void run_watch();
     void run_link();
-    void note(Status trouble);
+    void note(const Status& trouble);
 
     ControlPlane& control_plane_;
     env::Clock& clock_;
@@ -56,7 +57,7 @@ private:
     ConditionVariable changed_;
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     Mail mail_ HF_GUARDED_BY(mutex_);
-    Status last_trouble_ HF_GUARDED_BY(mutex_);
+    Troubles troubles_ HF_GUARDED_BY(mutex_);
 
     std::thread watch_;
     std::thread link_;
