@@ -83,6 +83,8 @@ struct Answers {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;  // not by the caller's fault
     std::int64_t p99_ms = 0;
+    std::uint64_t compared = 0;  // answers held against the previous version's
+    std::uint64_t agreed = 0;    // of these
     friend bool operator==(const Answers&, const Answers&) = default;
 };
 

@@ -69,7 +69,7 @@ TEST(Lifecycle, Script) {
         }
         if (c.name == "gone") return show(state, on_gone(state, words[0]));
         if (c.name == "answers") {  // service succeeded failed
-            const Answers answers{std::stoull(words[1]), std::stoull(words[2]), 0};
+            const Answers answers{std::stoull(words[1]), std::stoull(words[2]), 0, 0, 0};
             return show(state, on_answers(state, words[0], answers, now));
         }
         if (c.name == "stale") {  // an answer to a run before the last

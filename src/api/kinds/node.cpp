@@ -64,6 +64,8 @@ Field reported_service() {
          integer("requests", "That reached it since it answers; while it is watched."),
          integer("errors", "Those of them that it failed."),
          integer("latencyP99Milliseconds", "The 99th percentile of what they took."),
+         integer("compared", "Answers held against those of the previous version."),
+         integer("agreed", "Those of them that agree."),
          conditions()});
 }
 

@@ -49,9 +49,24 @@ Field gates() {
         {integer("errorRatePercentMax", "Failed requests in a hundred.").between(0, 100),
          integer("latencyP99MillisecondsMax", "The 99th percentile of its latency.")
              .between(1, 3'600'000),
-         integer("agreementPercentMin", "Answers like those of the previous version.")
-             .between(0, 100),
-         integer("minimumRequests", "Requests before it is judged, and before it moves on; 1.")
+         object(
+             "agreement", "How like the previous version's its answers must be.",
+             {integer("percentMin", "Compared answers in a hundred that agree.")
+                  .needed()
+                  .between(1, 100),
+              integer("samplesMin",
+                      "Compared answers before it is judged, and before it moves on; 100.")
+                  .between(1, 1'000'000'000),
+              integer("toleranceMicros",
+                      "How far numbers may differ, in millionths of the larger of 1 and the "
+                      "previous number; 1000.")
+                  .between(0, 1'000'000'000),
+              list("classScores", "Outputs of which only the place of the highest score counts.",
+                   text("", "An output.").between(1, 256))
+                  .between(0, 64),
+              integer("samplePercent", "Of the requests that are compared; 100.").between(1, 100)}),
+         integer("minimumRequests",
+                 "Requests before errors and latency are judged, and before it moves on; 1.")
              .between(1, 1'000'000'000)});
 }
 
@@ -126,6 +141,12 @@ Field progress() {
         .between(0, kMaxStages);
 }
 
+Field agreement() {
+    return object("agreement", "Of the new version with the previous one, as its machines tell.",
+                  {integer("compared", "Answers that were compared."),
+                   integer("agreed", "Those that agree.")});
+}
+
 Field in_force() {
     return object("inForce", "The spec that is followed: a loosened one is not.", wishes());
 }
@@ -143,6 +164,7 @@ std::vector<Field> state() {
             integer("revision", "Counts the changes of this state; orders carry it."),
             timestamp("rateTime", "When the rate was used up to."),
             counts(),
+            agreement(),
             progress(),
             list("canary", "The nodes of the first stage, fixed when it began.",
                  text("", "A Node.").as(Format::kName))

@@ -99,8 +99,15 @@ std::map<std::string, rollout::Metrics> observe_metrics(const std::string& servi
         const std::string digest(json::get_string(*report, "digest"));
         if (digest.empty() || !json::find(*report, "requests")) continue;
         rollout::Metrics& sum = metrics[digest];
-        sum.requests += json::get_int(*report, "requests");
-        sum.errors += json::get_int(*report, "errors");
+        const auto add = [&report = *report](std::int64_t& to, std::string_view key) {
+            constexpr std::int64_t kMost = rollout::kMetricMax;
+            to = std::min(to + std::clamp<std::int64_t>(json::get_int(report, key), 0, kMost),
+                          kMost);
+        };
+        add(sum.requests, "requests");
+        add(sum.errors, "errors");
+        add(sum.compared, "compared");
+        add(sum.agreed, "agreed");
         sum.latency_p99_ms =
             std::max(sum.latency_p99_ms, json::get_int(*report, "latencyP99Milliseconds"));
     }

@@ -114,16 +114,15 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
 // What the gates still want to see; empty when they have seen enough.
 std::string gates_wait(const Round& round) {
     const Gates& gates = round.spec().gates;
-    if (!gates.any()) return {};
     const auto found = round.observed.metrics.find(round.spec().digest);
     const Metrics metrics = found == round.observed.metrics.end() ? Metrics{} : found->second;
-    if (metrics.requests < gates.minimum_requests) {
+    if (gates.need_requests() && metrics.requests < gates.minimum_requests) {
         return fmt::format("{} of {} requests that the gates ask for", metrics.requests,
                            gates.minimum_requests);
     }
-    if (gates.agreement_percent_min && metrics.compared < gates.minimum_requests) {
+    if (gates.agreement && metrics.compared < gates.agreement->samples_min) {
         return fmt::format("{} of {} compared answers that the gates ask for", metrics.compared,
-                           gates.minimum_requests);
+                           gates.agreement->samples_min);
     }
     return {};
 }

@@ -141,10 +141,10 @@ std::string gate_reason(const Round& round) {
                                found->second.latency_p99_ms, *gates.latency_p99_ms_max);
         }
     }
-    if (compared >= gates.minimum_requests && gates.agreement_percent_min &&
-        agreed * 100 < *gates.agreement_percent_min * compared) {
+    if (gates.agreement && compared >= gates.agreement->samples_min &&
+        agreed * 100 < gates.agreement->percent_min * compared) {
         return fmt::format("{} of {} answers agree with the previous version's, less than {} %",
-                           agreed, compared, *gates.agreement_percent_min);
+                           agreed, compared, gates.agreement->percent_min);
     }
     return {};
 }

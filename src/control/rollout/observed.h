@@ -18,8 +18,6 @@
 
 namespace hf::control::rollout {
 
-inline constexpr std::int64_t kMetricMax = 1'000'000'000'000'000;  // larger counts read as this
-
 // What a node says of the order on record.
 enum class Outcome : unsigned char {
     kNone,        // it has not seen it

@@ -29,6 +29,8 @@ inline constexpr std::int64_t kAttemptsMax = 10;
 inline constexpr std::int64_t kFailuresMax = 500;  // remembered; reaching it aborts
 inline constexpr std::int64_t kRequestsMax = 1'000'000'000;
 inline constexpr std::int64_t kLatencyMillisecondsMax = 3'600'000;
+inline constexpr std::int64_t kToleranceMicrosMax = 1'000'000'000;
+inline constexpr std::size_t kClassScoresMax = 64;
 inline constexpr Duration kWaitMax = std::chrono::hours(30 * 24);  // soak, patience, timeout
 inline constexpr Duration kWaitMin = std::chrono::seconds(10);     // patience, timeout
 
@@ -50,15 +52,23 @@ struct AbortRules {
     friend bool operator==(const AbortRules&, const AbortRules&) = default;
 };
 
+// How like the previous version's answers the new one's must be (serve/comparison.h compares).
+struct Agreement {
+    std::int64_t percent_min = 100;
+    std::int64_t samples_min = 100;
+    std::int64_t tolerance_micros = 1000;
+    std::vector<std::string> class_scores;  // names of outputs
+    std::int64_t sample_percent = 100;
+    friend bool operator==(const Agreement&, const Agreement&) = default;
+};
+
 struct Gates {
     std::optional<std::int64_t> error_rate_percent_max;
     std::optional<std::int64_t> latency_p99_ms_max;
-    std::optional<std::int64_t> agreement_percent_min;
-    std::int64_t minimum_requests = 1;
+    std::optional<Agreement> agreement;
+    std::int64_t minimum_requests = 1;  // before errors and latency count
 
-    bool any() const {
-        return error_rate_percent_max || latency_p99_ms_max || agreement_percent_min;
-    }
+    bool need_requests() const { return error_rate_percent_max || latency_p99_ms_max; }
     friend bool operator==(const Gates&, const Gates&) = default;
 };
 

@@ -92,11 +92,23 @@ AbortRules abort_from(const json::Value& value) {
     return rules;
 }
 
+std::optional<Agreement> agreement_from(const json::Value& value) {
+    if (!value.is_object()) return std::nullopt;
+    Agreement agreement;
+    agreement.percent_min = json::get_int(value, "percentMin", agreement.percent_min);
+    agreement.samples_min = json::get_int(value, "samplesMin", agreement.samples_min);
+    agreement.tolerance_micros =
+        json::get_int(value, "toleranceMicros", agreement.tolerance_micros);
+    agreement.class_scores = json::strings_of(value, "classScores");
+    agreement.sample_percent = json::get_int(value, "samplePercent", agreement.sample_percent);
+    return agreement;
+}
+
 Gates gates_from(const json::Value& value) {
     Gates gates;
     gates.error_rate_percent_max = number(value, "errorRatePercentMax");
     gates.latency_p99_ms_max = number(value, "latencyP99MillisecondsMax");
-    gates.agreement_percent_min = number(value, "agreementPercentMin");
+    gates.agreement = agreement_from(part(value, "agreement"));
     gates.minimum_requests = json::get_int(value, "minimumRequests", gates.minimum_requests);
     return gates;
 }
@@ -154,11 +166,22 @@ json::Value json_of(const AbortRules& rules) {
     return object;
 }
 
+json::Value json_of(const Agreement& agreement) {
+    json::Object object;
+    object["percentMin"] = agreement.percent_min;
+    object["samplesMin"] = agreement.samples_min;
+    object["toleranceMicros"] = agreement.tolerance_micros;
+    object["classScores"] =
+        json::Array(agreement.class_scores.begin(), agreement.class_scores.end());
+    object["samplePercent"] = agreement.sample_percent;
+    return object;
+}
+
 json::Value json_of(const Gates& gates) {
     json::Object object;
     put(object, "errorRatePercentMax", gates.error_rate_percent_max);
     put(object, "latencyP99MillisecondsMax", gates.latency_p99_ms_max);
-    put(object, "agreementPercentMin", gates.agreement_percent_min);
+    if (gates.agreement) object["agreement"] = json_of(*gates.agreement);
     object["minimumRequests"] = gates.minimum_requests;
     return object;
 }

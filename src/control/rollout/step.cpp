@@ -91,6 +91,14 @@ void count(Round& round) {
     round.state.counts = counts;
 }
 
+void note_agreement(Round& round) {
+    if (!round.spec().gates.agreement || round.state.over()) return;
+    const auto found = round.observed.metrics.find(round.spec().digest);
+    const Metrics metrics = found == round.observed.metrics.end() ? Metrics{} : found->second;
+    round.state.compared = std::clamp<std::int64_t>(metrics.compared, 0, kMetricMax);
+    round.state.agreed = std::clamp<std::int64_t>(metrics.agreed, 0, round.state.compared);
+}
+
 std::int64_t last_revision(const State& state, const Observed& observed) {
     std::int64_t last = state.revision;
     for (const NodeState& node : observed.nodes) {
@@ -145,6 +153,7 @@ Result<Decision> step(State& state, const Observed& observed, Instant now) {
     if (adopt_spec(round)) {
         settle_outbox(round);
         survey(round);
+        note_agreement(round);
         if (!next.over())
             go_forward(round);
         else if (next.turned_back())

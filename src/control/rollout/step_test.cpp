@@ -33,6 +33,11 @@ public:
         if (command.name == "step") return step_words(command.arguments);
         if (command.name == "explain") return explain(world_.state);
         if (command.name == "metrics") return set_metrics(command.arguments);
+        if (command.name == "agreement") {
+            const json::Value state = to_json(world_.state);
+            const json::Value* agreement = json::find(state, "agreement");
+            return agreement ? json::write(*agreement) : "none";
+        }
         if (command.name == "counts") {
             return json::write(*json::find(to_json(world_.state), "counts"));
         }
@@ -173,6 +178,9 @@ TEST(Rollout, Stages) {
 }
 TEST(Rollout, Abort) {
     play("abort.txt");
+}
+TEST(Rollout, Agreement) {
+    play("agreement.txt");
 }
 TEST(Rollout, People) {
     play("people.txt");
