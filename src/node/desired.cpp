@@ -34,6 +34,9 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
     wish.jurisdictions = json::strings_of(order, "jurisdictions");
     wish.forbidden = json::strings_of(order, "forbiddenJurisdictions");
+    wish.windows = HF_TRY(api::windows_from(order));
+    HF_TRY(api::check(wish.windows));
+    wish.download_ahead = json::get_bool(order, "downloadAhead");
     take_policy(wish, spec);
     return wish;
 }

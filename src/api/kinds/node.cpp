@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/windows.h"
 
 namespace hf::api {
 namespace {
@@ -28,7 +29,8 @@ Field ordered_service() {
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
-         list("forbiddenJurisdictions", "Data may not lie there.", text("", ""))});
+         list("forbiddenJurisdictions", "Data may not lie there.", text("", "")), windows(),
+         download_ahead()});
 }
 
 // A policy as it stood when the machine was told, so that it can judge without the server.

@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/windows.h"
 
 namespace hf::api {
 
@@ -70,22 +71,6 @@ Field gates() {
              .between(1, 1'000'000'000)});
 }
 
-Field windows() {
-    return list(
-               "windows", "When nodes may be changed; by default always.",
-               object(
-                   "", "A maintenance window.",
-                   {list("days", "On which days it opens; by default on all.",
-                         text("", "A day.")
-                             .choices({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}))
-                        .between(0, 7),
-                    text("start", "When it opens: 'HH:MM'.").needed(),
-                    integer("durationMinutes", "How long it stays open.").needed().between(1, 1440),
-                    integer("utcOffsetMinutes", "Its time zone, in minutes east of UTC.")
-                        .between(-840, 840)}))
-        .between(0, 16);
-}
-
 Field words(std::string_view name, std::string_view description) {
     return list(name, description,
                 object("", "A word on one stage.",
@@ -106,6 +91,7 @@ std::vector<Field> wishes() {
         share("disruptionBudget", "Nodes that may be unavailable at a time; by default any."),
         gates(),
         windows(),
+        download_ahead(),
         integer("ratePerMinute", "Nodes ordered a minute; by default any.").between(1, 100'000),
         integer("nodeAttemptsMax", "Orders that one node gets; 3.").between(1, 10),
         integer("nodeTimeoutSeconds", "How long one order may take; 1800.")

@@ -19,7 +19,8 @@ public:
         : resources_(resources),
           options_(std::move(options)),
           round_(resources,
-                 {options_.resolve, options_.node_term, options_.server, waker_.callback()}) {}
+                 {options_.resolve, options_.time_zone, options_.node_term, options_.server,
+                  waker_.callback()}) {}
 
     void begin() {
         thread_ = std::thread([this] {

@@ -42,8 +42,14 @@ void read_outcome(const json::Value& report, const json::Value& order, NodeState
     node.answered = told->revision;
     if (told->revision != node.token->revision) return;
     const std::string failure = failure_in(report);
+    api::Object holder;
+    holder.fields()["status"] = report;
+    const auto waits = api::find_condition(holder, "WaitingForWindow");
     if (json::get_string(report, "digest") == json::get_string(order, "digest")) {
         node.outcome = Outcome::kGood;
+    } else if (waits && waits->status == api::Truth::kTrue) {
+        node.outcome = Outcome::kWaiting;
+        node.reason = waits->message;
     } else if (failure == "unknown") {
         node.outcome = Outcome::kWorking;
     } else {
@@ -144,6 +150,12 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
         fields["model"] = write.model;
         fields["rollout"] = rollout::to_text(token);
         fields["orderedAt"] = format_rfc3339(write.now);
+        // Back it goes at any time.
+        fields.erase("windows");
+        fields.erase("downloadAhead");
+        if (write.action.kind != rollout::Action::Kind::kOrder) continue;
+        if (!write.windows.empty()) fields["windows"] = api::to_json(write.windows);
+        if (write.download_ahead) fields["downloadAhead"] = true;
     }
     node.edit_spec()["services"] = std::move(services);
     return true;

@@ -103,6 +103,9 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
     if (tally.last && tally.under_way > 0 && tally.good >= needed && !tally.takes_more()) {
         parts.push_back(fmt::format("{} under way", tally.under_way));
     }
+    if (tally.waiting > 0) {
+        parts.push_back(fmt::format("{} waiting for a maintenance window", tally.waiting));
+    }
     if (tally.late > 0) parts.push_back(fmt::format("{} unreachable, waited for", tally.late));
     if (!held.empty()) parts.push_back(std::move(held));
     if (tally.needs_good && tally.base == 0 && tally.members == 0) {

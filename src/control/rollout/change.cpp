@@ -106,6 +106,7 @@ Status check_change(const RolloutSpec& before, const RolloutSpec& after) {
     HF_TRY(no_more(before.budget, after.budget, "disruptionBudget"));
     HF_TRY(check_gates(before.gates, after.gates).context("gates"));
     HF_TRY(fixed(before.windows.empty() || before.windows == after.windows, "windows"));
+    HF_TRY(fixed(before.download_ahead == after.download_ahead, "downloadAhead"));
     HF_TRY(no_more(before.rate_per_minute, after.rate_per_minute, "ratePerMinute"));
     HF_TRY(no_more(before.attempts_max, after.attempts_max, "nodeAttemptsMax"));
     HF_TRY(fixed(before.timeout == after.timeout, "nodeTimeoutSeconds"));

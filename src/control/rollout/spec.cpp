@@ -116,13 +116,7 @@ Status check(const RolloutSpec& spec) {
     HF_TRY(check_number(spec.abort.minimum_sample, {1, kNodesMax}, "abort.minimumSample"));
     HF_TRY(check_share(spec.budget, "disruptionBudget"));
     HF_TRY(check_gates(spec.gates).context("gates"));
-    if (spec.windows.size() > kWindowsMax) {
-        return invalid_argument("windows: there are {}; want at most {}", spec.windows.size(),
-                                kWindowsMax);
-    }
-    for (std::size_t i = 0; i < spec.windows.size(); ++i) {
-        HF_TRY(check(spec.windows[i]).context("windows[{}]", i));
-    }
+    HF_TRY(api::check(spec.windows));
     HF_TRY(check_number(spec.rate_per_minute, {1, kRatePerMinuteMax}, "ratePerMinute"));
     HF_TRY(check_number(spec.attempts_max, {1, kAttemptsMax}, "nodeAttemptsMax"));
     HF_TRY(check_wait(spec.timeout, kWaitMin, "nodeTimeoutSeconds"));

@@ -11,16 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "api/window.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "control/rollout/share.h"
-#include "control/rollout/window.h"
 
 namespace hf::control::rollout {
 
 inline constexpr std::size_t kStagesMax = 16;
-inline constexpr std::size_t kWindowsMax = 16;
 inline constexpr std::size_t kWordsMax = 64;          // approvals; promotions
 inline constexpr std::int64_t kNodesMax = 1'000'000;  // in a count; of one fleet
 inline constexpr std::int64_t kParallelMax = 10'000;
@@ -88,7 +87,8 @@ struct RolloutSpec {
     AbortRules abort;
     Share budget;  // of all nodes: how many may be unavailable at a time
     Gates gates;
-    std::vector<Window> windows;
+    api::Windows windows;
+    bool download_ahead = false;  // orders leave at any time; nodes begin in their window
     std::optional<std::int64_t> rate_per_minute;
     std::int64_t attempts_max = 3;
     Duration timeout = std::chrono::minutes(30);

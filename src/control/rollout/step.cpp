@@ -25,6 +25,11 @@ bool take_spec(Round& round) {
         round.state.waiting = fmt::format("it cannot begin: {}", good.message());
         return false;
     }
+    if (std::string unknown = unknown_zone_words(asked, round.observed.time_zones);
+        !unknown.empty()) {
+        round.state.waiting = "it cannot begin: " + unknown;
+        return false;
+    }
     if (followed && followed->model == asked.model) fill_digest(asked, *followed);
     if (asked.digest.empty()) {
         round.state.waiting = fmt::format("model '{}' is not resolved to a version", asked.model);

@@ -45,6 +45,11 @@ public:
             world_.add(away_.name) = away_;
             return "";
         }
+        if (command.name == "zone") {  // NAME RULE
+            world_.observed.time_zones.emplace(
+                command.arguments[0], TimeZone::parse_rule(command.arguments[1]).value());
+            return "";
+        }
         if (command.name == "node") return set_nodes(command.arguments);
         return "unknown command " + command.name;
     }
@@ -146,7 +151,7 @@ private:
             node.wants = reason;
         } else {
             constexpr std::array kOutcomes{"none",    "working", "good",
-                                           "passing", "failed",  "rolledback"};
+                                           "passing", "failed",  "rolledback", "waiting"};
             const auto at = std::find(kOutcomes.begin(), kOutcomes.end(), what);
             if (at == kOutcomes.end()) return "unknown outcome " + what;
             world_.report(node, static_cast<Outcome>(at - kOutcomes.begin()), reason);
@@ -190,6 +195,9 @@ TEST(Rollout, Fleet) {
 }
 TEST(Rollout, Crash) {
     play("crash.txt");
+}
+TEST(Rollout, Windows) {
+    play("windows.txt");
 }
 TEST(Rollout, Limits) {
     play("limits.txt");
