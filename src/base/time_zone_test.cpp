@@ -115,7 +115,7 @@ TEST(TimeZone, ByItsFile) {
     EXPECT_EQ(east(zone, 1999), 3600);
     EXPECT_EQ(east(zone, 2000), 3 * 3600) << "behind the last change the footer counts";
     file.footer = "\n\n";
-    EXPECT_EQ(east(TimeZone::parse(write(file)).value(), 9'999'999'999), 7200);
+    EXPECT_EQ(east(TimeZone::parse(write(file)).value(), 4'000'000'000), 7200);
     file.version = '1';
     EXPECT_EQ(east(TimeZone::parse(write(file)).value(), 2000), 7200);
     EXPECT_EQ(east(TimeZone::fixed(seconds(-90)), 5), -90);

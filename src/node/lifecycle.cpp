@@ -167,8 +167,14 @@ void begin(Slot& slot, const Wish& wish) {
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
 }
 
+// Why a step did not succeed, in a word.
+std::string_view reason_of(Step step, const Status& why) {
+    const bool budget = why.message().find("[data-budget]") != std::string_view::npos;
+    return step == Step::kPull && budget ? "DataBudget" : words_of(step).failed;
+}
+
 void fail(Slot& slot, Step step, const Status& why, Instant now) {
-    set_condition(slot, {std::string(condition_of(step)), false, std::string(words_of(step).failed),
+    set_condition(slot, {std::string(condition_of(step)), false, std::string(reason_of(step, why)),
                          std::string(why.message()), now});
     set_ready(slot, now);
 }
@@ -181,7 +187,7 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
     // Each retry of the same trouble would be one more event that says nothing new.
     if (!before || before->message != done.status.message()) {
         actions.push_back(
-            event(slot, true, words_of(done.step).failed,
+            event(slot, true, reason_of(done.step, done.status),
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
     ++slot.attempts;
@@ -316,6 +322,7 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.rollout = rollout;
     same.windows = windows;
     same.download_ahead = download_ahead;
+    same.data_limit = data_limit;
     return *this == same;
 }
 

@@ -29,6 +29,7 @@
 #include "base/named.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "node/data_budget.h"
 
 namespace hf::node {
 
@@ -55,6 +56,7 @@ struct Wish {
     std::vector<std::string> forbidden;      // jurisdictions where it may not
     api::Windows windows;                    // in which its version may change; none: always
     bool download_ahead = false;             // it may be fetched and verified before
+    std::optional<DataLimit> data_limit;     // of this machine's link
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;

@@ -41,11 +41,20 @@ Field ordered_policy() {
          integer("generation", "Of its spec."), *find_field(trust_policy_kind().fields, "spec")});
 }
 
+Field link() {
+    return object(
+        "link", "What it is connected by.",
+        {object("dataBudget", "How much of models it may fetch; by default any.",
+                {integer("bytes", "In one period.").needed().between(1, std::int64_t{1} << 50),
+                 integer("periodHours", "How long a period is; 24. Counted from 1970 on, in UTC.")
+                     .between(1, 24 * 366)})});
+}
+
 Field spec() {
     return object(
         "spec", "What it shall do. Its services and policies the control plane writes.",
         {text("site", "The Site where it stands.").as(Format::kName),
-         truth("drain", "What it runs goes elsewhere, and nothing new comes."),
+         truth("drain", "What it runs goes elsewhere, and nothing new comes."), link(),
          list("services", "What shall run there.", ordered_service()).between(0, kMaxServices),
          list("trustPolicies", "By which its models are judged.", ordered_policy())});
 }
