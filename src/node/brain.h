@@ -55,7 +55,7 @@ public:
         std::vector<Finished> finished;
         std::optional<api::Object> node;         // the latest that came
         std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
-        TimeZones time_zones;                    // of unknown_time_zones(), those found
+        TimeZones time_zones = {};               // of unknown_time_zones(), those found
     };
     Effects step(Input input, Instant now);
 

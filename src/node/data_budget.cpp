@@ -13,10 +13,6 @@ std::uint64_t sum(std::uint64_t a, std::uint64_t b) {
     return std::min(kDataBytesMax, std::min(a, kDataBytesMax) + std::min(b, kDataBytesMax));
 }
 
-Instant start_of(std::int64_t period, const DataLimit& limit) {
-    return Instant(limit.period * period);
-}
-
 Result<std::uint64_t> bytes_at(const json::Value& value, std::string_view key) {
     const std::int64_t found = HF_TRY(json::need_int(value, key));
     if (found >= 0) return static_cast<std::uint64_t>(found);
@@ -26,10 +22,10 @@ Result<std::uint64_t> bytes_at(const json::Value& value, std::string_view key) {
 }  // namespace
 
 void bring_up_to_date(DataAccount& account, const DataLimit& limit, Instant now) {
-    const std::int64_t period = now.time_since_epoch() / limit.period;
-    // A clock that went back, or a period of another length: what was used stays used.
-    if (period > account.period) account.used = 0;
-    account.period = period;
+    const Instant start(limit.period * (now.time_since_epoch() / limit.period));
+    if (start > account.began) account.used = 0;
+    const bool ahead = account.began > start && account.began - start > limit.period;
+    if (start > account.began || ahead) account.began = start;
 }
 
 Status check_fits(const DataAccount& account, const DataLimit& limit, std::uint64_t bytes) {
@@ -39,7 +35,7 @@ Status check_fits(const DataAccount& account, const DataLimit& limit, std::uint6
     const std::string numbers =
         fmt::format("[data-budget] {} are to be fetched, and {} of {} are left until {}",
                     format_bytes(bytes), format_bytes(left), format_bytes(limit.bytes),
-                    format_rfc3339(start_of(account.period + 1, limit)));
+                    format_rfc3339(account.began + limit.period));
     if (bytes <= limit.bytes) return resource_exhausted("{}; they fit then", numbers);
     return resource_exhausted(
         "{}; they never fit: raise spec.link.dataBudget of this Node, or bring the model here "
@@ -52,7 +48,7 @@ std::string write_account(const DataAccount& account) {
         return static_cast<std::int64_t>(std::min(value, kDataBytesMax));
     };
     return json::write(json::Object{{"version", kAccountVersion},
-                                    {"period", account.period},
+                                    {"began", format_rfc3339_micros(account.began)},
                                     {"used", number(account.used)},
                                     {"reserved", number(account.reserved)},
                                     {"refused", account.refused},
@@ -66,7 +62,7 @@ Result<DataAccount> read_account(std::string_view text) {
         return invalid_argument("it is not of version {}", kAccountVersion);
     }
     DataAccount account;
-    account.period = HF_TRY(json::need_int(value, "period"));
+    account.began = HF_TRY(parse_rfc3339(json::get_string(value, "began")).context("began"));
     account.used = sum(HF_TRY(bytes_at(value, "used")), HF_TRY(bytes_at(value, "reserved")));
     account.refused = json::get_string(value, "refused");
     account.refused_bytes = HF_TRY(bytes_at(value, "refusedBytes"));

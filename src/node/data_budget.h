@@ -3,8 +3,9 @@
 // is; what came instead takes its place at the end. After a crash the reservation counts as
 // fetched, so that the account is never too low.
 //
-// Periods are counted from 1970 on, not from the first start: no restart and no clock that goes
-// back begins one anew.
+// Periods are counted from 1970 on, not from the first start: no restart begins one anew, and no
+// clock that goes back by up to a period. One that was further ahead was wrong: what is used stays
+// used, and counts for the period that is now.
 //
 // Pure values; the time is handed in. DataMeter is the account on the disk.
 
@@ -29,7 +30,7 @@ struct DataLimit {
 };
 
 struct DataAccount {
-    std::int64_t period = 0;     // the number of the one under way
+    Instant began;               // when the period did
     std::uint64_t used = 0;      // in it
     std::uint64_t reserved = 0;  // besides, by what is under way
 
@@ -39,7 +40,7 @@ struct DataAccount {
     friend bool operator==(const DataAccount&, const DataAccount&) = default;
 };
 
-// Begins a new period where the last one is over.
+// Begins a new period where the last one is over. REQUIRES: limit.period > 0.
 void bring_up_to_date(DataAccount& account, const DataLimit& limit, Instant now);
 
 // OK, or RESOURCE_EXHAUSTED with the numbers and when it will fit, marked "[data-budget]".

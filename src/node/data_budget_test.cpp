@@ -17,7 +17,7 @@ constexpr DataLimit kLimit{1000, hours(24)};
 TEST(DataBudget, WhatFitsAndWhenTheRestWill) {
     DataAccount account;
     bring_up_to_date(account, kLimit, Instant(hours(50)));
-    EXPECT_EQ(account.period, 2);
+    EXPECT_EQ(account.began, Instant(hours(48)));
     account.used = 600;
     account.reserved = 100;
     EXPECT_EQ(check_fits(account, kLimit, 300), Status());
@@ -41,18 +41,29 @@ TEST(DataBudget, OnlyTimeThatGoesOnFreesIt) {
     account.used = 600;
     bring_up_to_date(account, kLimit, Instant(hours(71)));
     EXPECT_EQ(account.used, 600U);
-    bring_up_to_date(account, kLimit, Instant(hours(23)));
-    EXPECT_EQ(account.used, 600U) << "the clock went back";
-    bring_up_to_date(account, kLimit, Instant(hours(24)));
+    bring_up_to_date(account, kLimit, Instant(hours(30)));
+    bring_up_to_date(account, kLimit, Instant(hours(50)));
+    EXPECT_EQ(account.used, 600U) << "the clock went back, and forth again";
+    bring_up_to_date(account, {1000, hours(240)}, Instant(hours(50)));
+    EXPECT_EQ(account.used, 600U) << "a longer period begins earlier";
+    bring_up_to_date(account, kLimit, Instant(hours(72)));
+    EXPECT_EQ(account.used, 0U);
+    // A clock that was a year ahead does not hold the account for that year.
+    bring_up_to_date(account, kLimit, Instant(hours(24 * 365)));
+    account.used = 700;
+    bring_up_to_date(account, kLimit, Instant(hours(73)));
+    EXPECT_EQ(account.used, 700U);
+    bring_up_to_date(account, kLimit, Instant(hours(96)));
     EXPECT_EQ(account.used, 0U);
 }
 
 TEST(DataBudget, ReadsBackWithWhatWasReserved) {
-    const DataAccount written{7, 100, 50, "sha256:1", 4000};
+    const DataAccount written{Instant(hours(48)), 100, 50, "sha256:1", 4000};
     const DataAccount read = read_account(write_account(written)).value();
-    EXPECT_EQ(read, (DataAccount{7, 150, 0, "sha256:1", 4000}));
+    EXPECT_EQ(read, (DataAccount{Instant(hours(48)), 150, 0, "sha256:1", 4000}));
     for (const char* bad : {"", "{}", "[]", R"({"version":2})",
-                            R"({"version":1,"period":1,"used":-1,"reserved":0,"refusedBytes":0})"}) {
+                            R"({"version":1,"began":"1970-01-01T00:00:00Z","used":-1,"reserved":0,"refusedBytes":0})",
+          R"({"version":1,"began":"x","used":1,"reserved":0,"refusedBytes":0})"}) {
         EXPECT_FALSE(read_account(bad).ok()) << bad;
     }
 }

@@ -19,8 +19,8 @@ Status DataMeter::read() {
         account_ = std::move(*account);
         return {};
     }
+    bring_up_to_date(account_, *limit_, clock_.now());
     account_.used = kDataBytesMax;
-    account_.period = clock_.now().time_since_epoch() / limit_->period;
     return data_loss("{}: {}; all of this period counts as used", path_,
                      account.status().message());
 }
