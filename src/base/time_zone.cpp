@@ -245,9 +245,10 @@ Result<TimeZone> TimeZone::parse_rule(std::string_view text) {
 
 // The local seconds, as if they were UTC, at which the clocks change in that year.
 std::int64_t TimeZone::moment(const YearDay& day, int year) {
-    using namespace std::chrono;
+    using std::chrono::sys_days;
+    using std::chrono::weekday;
     const std::chrono::year y(year);
-    sys_days date = sys_days(y / January / 1);
+    sys_days date = sys_days(y / std::chrono::January / 1);
     switch (day.form) {
         case YearDay::Form::kDayOfYear: date += days(day.day); break;
         case YearDay::Form::kJulian:
@@ -256,9 +257,8 @@ std::int64_t TimeZone::moment(const YearDay& day, int year) {
         case YearDay::Form::kWeekday: {
             const weekday which(static_cast<unsigned>(day.day));
             const std::chrono::month month(static_cast<unsigned>(day.month));
-            date = day.week == 5
-                       ? sys_days(y / month / which[last])
-                       : sys_days(y / month / which[static_cast<unsigned>(day.week)]);
+            date = day.week == 5 ? sys_days(y / month / which[std::chrono::last])
+                                 : sys_days(y / month / which[static_cast<unsigned>(day.week)]);
         }
     }
     return date.time_since_epoch().count() * kDay + day.time;
@@ -266,8 +266,7 @@ std::int64_t TimeZone::moment(const YearDay& day, int year) {
 
 std::int32_t TimeZone::offset_by(const Rule& rule, std::int64_t at) {
     if (!rule.summer_east) return rule.east;
-    const auto date = std::chrono::sys_days(
-        std::chrono::floor<days>(seconds(at + rule.east)));
+    const auto date = std::chrono::sys_days(std::chrono::floor<days>(seconds(at + rule.east)));
     const int year = static_cast<int>(std::chrono::year_month_day(date).year());
     const std::int64_t begins = moment(rule.begins, year) - rule.east;
     const std::int64_t ends = moment(rule.ends, year) - *rule.summer_east;

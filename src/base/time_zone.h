@@ -50,7 +50,7 @@ private:
     struct YearDay {
         enum class Form : unsigned char { kJulian, kDayOfYear, kWeekday };
         Form form = Form::kWeekday;
-        int day = 0;    // of the year, from 1 without 29 February; or from 0 with it; or of the week
+        int day = 0;    // of the year, from 1 without 29 February or from 0 with it; of the week
         int month = 1;  // kWeekday only: the `week`-th such day of the month, 5: the last
         int week = 1;
         std::int32_t time = 7200;  // seconds after midnight

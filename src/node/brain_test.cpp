@@ -42,14 +42,13 @@ public:
             const Action action = asked.front();
             asked.erase(asked.begin());
             if (action.kind != Action::Kind::kRun) continue;
-            Finished finished{
-                {action.service,
-                 action.step,
-                 action.run,
-                 {},
-                 action.wish.digest.empty() ? kDigest : action.wish.digest},
-                action.wish,
-                std::nullopt};
+            Finished finished{{action.service,
+                               action.step,
+                               action.run,
+                               {},
+                               action.wish.digest.empty() ? kDigest : action.wish.digest},
+                              action.wish,
+                              std::nullopt};
             const bool banned =
                 !action.wish.jurisdictions.empty() && action.wish.jurisdictions.front() != "DE";
             if (action.step == Step::kResolve && banned) {

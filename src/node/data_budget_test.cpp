@@ -61,8 +61,9 @@ TEST(DataBudget, ReadsBackWithWhatWasReserved) {
     const DataAccount written{Instant(hours(48)), 100, 50, "sha256:1", 4000};
     const DataAccount read = read_account(write_account(written)).value();
     EXPECT_EQ(read, (DataAccount{Instant(hours(48)), 150, 0, "sha256:1", 4000}));
-    for (const char* bad : {"", "{}", "[]", R"({"version":2})",
-                            R"({"version":1,"began":"1970-01-01T00:00:00Z","used":-1,"reserved":0,"refusedBytes":0})",
+    for (const char* bad :
+         {"", "{}", "[]", R"({"version":2})",
+          R"({"version":1,"began":"1970-01-01T00:00:00Z","used":-1,"reserved":0,"refusedBytes":0})",
           R"({"version":1,"began":"x","used":1,"reserved":0,"refusedBytes":0})"}) {
         EXPECT_FALSE(read_account(bad).ok()) << bad;
     }

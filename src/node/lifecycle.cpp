@@ -290,8 +290,7 @@ Actions advance(State& state, Slot& slot, Instant now) {
             return refuse(slot, old->step, Status(old->why).context("refused before"), now);
         }
     }
-    for (Action& action :
-         go_on(state, slot, static_cast<Step>(static_cast<int>(step) + 1), now)) {
+    for (Action& action : go_on(state, slot, static_cast<Step>(static_cast<int>(step) + 1), now)) {
         actions.push_back(std::move(action));
     }
     return actions;
@@ -420,8 +419,7 @@ Actions on_tick(State& state, Instant now) {
 std::optional<Instant> next_tick(const State& state) {
     std::optional<Instant> next;
     for (const auto& [service, slot] : state.slots) {
-        for (const std::optional<Instant>& at :
-             {slot.retry_at, slot.trial_ends, slot.look_at}) {
+        for (const std::optional<Instant>& at : {slot.retry_at, slot.trial_ends, slot.look_at}) {
             if (at && (!next || *at < *next)) next = at;
         }
     }

@@ -61,8 +61,8 @@ api::Windows windows_named(const std::vector<std::string>& words) {
         if (word == "ahead") continue;
         const std::size_t at = word.find('@');
         const int start = api::parse_time_of_day(word.substr(0, at)).value();
-        windows.push_back({api::kEveryDay, start, 60, 0,
-                           at == std::string::npos ? "" : word.substr(at + 1)});
+        windows.push_back(
+            {api::kEveryDay, start, 60, 0, at == std::string::npos ? "" : word.substr(at + 1)});
     }
     return windows;
 }

@@ -40,9 +40,9 @@ std::string difference_in(const ModelHost& host, const ModelHost::Inference& inf
 
 // Whether the version here agrees. The error: it cannot be said.
 Result<bool> agrees(ModelHost& host, const Comparison& comparison) {
-    const std::vector<OutputTensor> before = HF_TRY(
-        parse_infer_response(comparison.answer.bytes, comparison.answer.json_bytes)
-            .context("answer"));
+    const std::vector<OutputTensor> before =
+        HF_TRY(parse_infer_response(comparison.answer.bytes, comparison.answer.json_bytes)
+                   .context("answer"));
     const Result<InferRequest> asked = parse_infer_request(
         comparison.request.bytes, comparison.request.json_bytes, host.signature());
     // The previous version took it.

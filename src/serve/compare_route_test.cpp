@@ -13,8 +13,8 @@ namespace hf::serve {
 namespace {
 
 std::string request_of(float x) {
-    return fmt::format(
-        R"({{"inputs":[{{"name":"x","datatype":"FP32","shape":[1],"data":[{}]}}]}})", x);
+    return fmt::format(R"({{"inputs":[{{"name":"x","datatype":"FP32","shape":[1],"data":[{}]}}]}})",
+                       x);
 }
 
 std::string answer_of(float y, std::string_view name = "y") {
@@ -53,11 +53,10 @@ struct Service {
 
     std::string compare(const std::string& request, const std::string& answer,
                         const std::string& digest = "sha256:2") {
-        const http::Response response =
-            ask(write_comparison({digest,
-                                  {0.01, {}},
-                                  {as_bytes(request), std::nullopt},
-                                  {as_bytes(answer), std::nullopt}}));
+        const http::Response response = ask(write_comparison({digest,
+                                                              {0.01, {}},
+                                                              {as_bytes(request), std::nullopt},
+                                                              {as_bytes(answer), std::nullopt}}));
         return fmt::format("{} {}", response.status, trim(as_text(response.body)));
     }
 

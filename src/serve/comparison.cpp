@@ -131,8 +131,8 @@ std::string difference(const OutputTensor& before, const Tensor& now, const Agre
     }
     const bool same = was.dtype() == DType::kString
                           ? was.strings() == now.strings()
-                          : std::equal(was.bytes().begin(), was.bytes().end(),
-                                       now.bytes().begin(), now.bytes().end());
+                          : std::equal(was.bytes().begin(), was.bytes().end(), now.bytes().begin(),
+                                       now.bytes().end());
     return same ? std::string() : fmt::format("output '{}': another value", before.name);
 }
 

@@ -88,8 +88,7 @@ TEST(Comparison, WhatDoesNotFitIsRefusedAndNamed) {
         const char* says;
     };
     for (const Case& c :
-         {Case{"[]", "JSON object"}, Case{"{}", "digest"},
-          Case{R"({"digest":"d"})", "/tolerance"},
+         {Case{"[]", "JSON object"}, Case{"{}", "digest"}, Case{R"({"digest":"d"})", "/tolerance"},
           Case{R"({"digest":"d","tolerance":-1})", "/tolerance"},
           Case{R"({"digest":"d","tolerance":1001})", "/tolerance"},
           Case{R"({"digest":"d","tolerance":"0"})", "/tolerance"},
@@ -127,10 +126,9 @@ TEST(Comparison, AnswersAreReadAsTheProtocolWritesThem) {
          {"{}", R"({"outputs":[{}]})", R"({"outputs":[{"name":"a","datatype":"FP32"}]})",
           R"({"outputs":[{"name":"a","datatype":"FP32","shape":[2],"data":[1]}]})",
           R"({"outputs":[{"name":"a","datatype":"FP32","shape":[2]}]})"}) {
-        EXPECT_EQ(parse_infer_response(as_bytes(std::string_view(bad)), std::nullopt)
-                      .status()
-                      .code(),
-                  Code::kInvalidArgument)
+        EXPECT_EQ(
+            parse_infer_response(as_bytes(std::string_view(bad)), std::nullopt).status().code(),
+            Code::kInvalidArgument)
             << bad;
     }
     EXPECT_FALSE(parse_infer_response(as_bytes(with_data), body.size() + 5).ok());

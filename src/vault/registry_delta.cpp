@@ -122,8 +122,8 @@ Result<std::uint64_t> Registry::cost_of(const Transfer& transfer, const Descript
     for (int waits = 0;; ++waits) {
         http::ClientRequest request;
         request.method = "HEAD";
-        request.url = url(
-            fmt::format("deltas/{}/{}", base->digest.to_string(), blob.digest.to_string()));
+        request.url =
+            url(fmt::format("deltas/{}/{}", base->digest.to_string(), blob.digest.to_string()));
         const http::Response response = HF_TRY(send(std::move(request)));
         if (response.status == 503 && options_.wait && waits < kMaxDeltaWaits) {
             HF_TRY(options_.wait(retry_after(response)));

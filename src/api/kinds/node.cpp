@@ -76,8 +76,7 @@ Field reported_service() {
          integer("errors", "Those of them that it failed."),
          integer("latencyP99Milliseconds", "The 99th percentile of what they took."),
          integer("compared", "Answers held against those of the previous version."),
-         integer("agreed", "Those of them that agree."),
-         conditions()});
+         integer("agreed", "Those of them that agree."), conditions()});
 }
 
 Field capacity() {

@@ -67,8 +67,8 @@ public:
         };
         source.account = options_.data + "/data-budget.json";
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
-        source_ = node::make_registry_source({*vault_, world_.files, world_.clock},
-                                             std::move(source));
+        source_ =
+            node::make_registry_source({*vault_, world_.files, world_.clock}, std::move(source));
         NodeOptions node;
         node.data = options_.data;
         node.name = identity_->node();

@@ -104,9 +104,9 @@ private:
             lock.unlock();
             Status status = read();
             if (status.ok()) {
-                status = gateway_->set_routes(
-                    gateway_routes({services_.objects(), nodes_.objects(), sites_.objects(),
-                                    rollouts_.objects()}));
+                status =
+                    gateway_->set_routes(gateway_routes({services_.objects(), nodes_.objects(),
+                                                         sites_.objects(), rollouts_.objects()}));
             }
             if (!status.ok() && status != last) tell(status);
             last = status;

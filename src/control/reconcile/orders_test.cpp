@@ -305,23 +305,18 @@ TEST(RolloutOrders, ObserveWhoWaitsAndWhoAgrees) {
     const rollout::Token token{"r", 0, 1, 1, 5, rollout::Why::kForward};
     for (auto& [name, node] : world.nodes) {
         world.report(name);
-        json::Object& order =
-            node.edit_spec()["services"].as_array().front().as_object();
+        json::Object& order = node.edit_spec()["services"].as_array().front().as_object();
         order["digest"] = "sha256:" + std::string(64, '2');
         order["rollout"] = rollout::to_text(token);
-        json::Object& report =
-            node.edit_status()["services"].as_array().front().as_object();
+        json::Object& report = node.edit_status()["services"].as_array().front().as_object();
         report["rollout"] = rollout::to_text(token);
         report["requests"] = 10;
         report["compared"] = name == "a" ? 7 : 3;
         report["agreed"] = name == "a" ? std::int64_t{5} : std::numeric_limits<std::int64_t>::max();
     }
     const auto wait = [&](const std::string& name, const std::string& truth) {
-        json::Object& report = world.nodes[name]
-                                   .edit_status()["services"]
-                                   .as_array()
-                                   .front()
-                                   .as_object();
+        json::Object& report =
+            world.nodes[name].edit_status()["services"].as_array().front().as_object();
         report["conditions"].as_array().push_back({{"type", "WaitingForWindow"},
                                                    {"status", truth},
                                                    {"reason", "WindowClosed"},

@@ -35,11 +35,6 @@ Status no_more(const Bound& before, const Bound& after, std::string_view field) 
     return before ? no_more(*before, *after, field) : Status();
 }
 
-Status no_less(const Bound& before, const Bound& after, std::string_view field) {
-    HF_TRY(not_dropped(before, after, field));
-    return before ? no_less(*before, *after, field) : Status();
-}
-
 Status no_more(const Share& before, const Share& after, std::string_view field) {
     if (!before.limits()) return {};
     if (before.unit != after.unit) {
@@ -66,8 +61,8 @@ Status check_abort(const AbortRules& before, const AbortRules& after) {
     return no_more(before.minimum_sample, after.minimum_sample, "minimumSample");
 }
 
-// What is compared, and how many answers, stays: else a bad version would be judged later, or a good
-// one sooner.
+// What is compared, and how many answers, stays: else a bad version would be judged later, or a
+// good one sooner.
 Status check_agreement(const std::optional<Agreement>& before,
                        const std::optional<Agreement>& after) {
     if (!before) return {};

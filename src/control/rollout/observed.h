@@ -60,7 +60,7 @@ struct Observed {
     RolloutSpec spec;
     std::vector<NodeState> nodes;            // strictly ascending by name
     std::map<std::string, Metrics> metrics;  // by digest
-    TimeZones time_zones;                    // those of the spec's windows, as far as they are known
+    TimeZones time_zones;  // those of the spec's windows, as far as they are known
 };
 
 // INVALID_ARGUMENT: no uid, nodes out of order or twice, more than kNodesMax, revisions out of

@@ -32,7 +32,8 @@ disruptionBudget: {count: 5}
 gates:
   errorRatePercentMax: 5
   latencyP99MillisecondsMax: 100
-  agreement: {percentMin: 90, samplesMin: 50, toleranceMicros: 500, classScores: [p], samplePercent: 20}
+  agreement:
+    {percentMin: 90, samplesMin: 50, toleranceMicros: 500, classScores: [p], samplePercent: 20}
   minimumRequests: 10
 windows: [{start: "22:00", durationMinutes: 60}]
 ratePerMinute: 10
@@ -104,7 +105,7 @@ constexpr Change kChanges[] = {
     {R"([{"op":"replace","path":"/gates/agreement/classScores","value":[]}])",
      "gates: agreement: classScores"},
     {R"([{"op":"replace","path":"/gates/agreement/samplePercent","value":100}])", nullptr},
-    {R"([{"op":"remove","path":"/gates/agreement"}])", "gates: agreement: it cannot be dropped"},
+    {R"([{"op":"remove","path":"/gates/agreement"}])", "gates: agreement"},
     {R"([{"op":"replace","path":"/gates/minimumRequests","value":9}])", "gates: minimumRequests"},
     {R"([{"op":"replace","path":"/gates/minimumRequests","value":11}])", "gates: minimumRequests"},
     {R"([{"op":"remove","path":"/gates"}])", "gates: errorRatePercentMax"},

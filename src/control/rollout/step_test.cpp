@@ -46,8 +46,8 @@ public:
             return "";
         }
         if (command.name == "zone") {  // NAME RULE
-            world_.observed.time_zones.emplace(
-                command.arguments[0], TimeZone::parse_rule(command.arguments[1]).value());
+            world_.observed.time_zones.emplace(command.arguments[0],
+                                               TimeZone::parse_rule(command.arguments[1]).value());
             return "";
         }
         if (command.name == "node") return set_nodes(command.arguments);
@@ -150,8 +150,8 @@ private:
         } else if (what == "wants") {
             node.wants = reason;
         } else {
-            constexpr std::array kOutcomes{"none",    "working", "good",
-                                           "passing", "failed",  "rolledback", "waiting"};
+            constexpr std::array kOutcomes{"none",   "working",    "good",   "passing",
+                                           "failed", "rolledback", "waiting"};
             const auto at = std::find(kOutcomes.begin(), kOutcomes.end(), what);
             if (at == kOutcomes.end()) return "unknown outcome " + what;
             world_.report(node, static_cast<Outcome>(at - kOutcomes.begin()), reason);

@@ -40,8 +40,7 @@ resources::Resources::Admit admission_of(resources::Resources& resources) {
                         const api::Identity& who) -> Status {
         HF_TRY(admit_rollout(before, now, who));
         if (now.kind() == api::service_kind().name) {
-            const api::Windows windows =
-                HF_TRY(api::windows_from(now.spec()).context("spec"));
+            const api::Windows windows = HF_TRY(api::windows_from(now.spec()).context("spec"));
             HF_TRY(api::check(windows).context("spec"));
         }
         if (!names_another(before, now)) return {};

@@ -52,8 +52,9 @@ std::string Gateway::metrics() const {
                                 service.*counter.value);
         }
     }
-    text += "# HELP holdfast_gateway_comparisons_total Answers held against the next version's.\n"
-            "# TYPE holdfast_gateway_comparisons_total counter\n";
+    text +=
+        "# HELP holdfast_gateway_comparisons_total Answers held against the next version's.\n"
+        "# TYPE holdfast_gateway_comparisons_total counter\n";
     for (const auto& [service, counts] : shadows_.counts()) {
         const auto row = [&text, &service = service](std::string_view outcome, std::uint64_t n) {
             text += fmt::format(

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "http/url.h"
