@@ -58,7 +58,7 @@ TEST(Comparison, OfClassScoresOnlyThePlaceOfTheHighestCounts) {
 TEST(Comparison, AnotherTypeOrShapeNeverAgrees) {
     const OutputTensor before{"y", floats({1, 2}, Shape{2})};
     EXPECT_EQ(difference(before, floats({1, 2}, Shape{1, 2}), {kToleranceMax, {"y"}}),
-              "output 'y': f32[1,2] where it was f32[2]");
+              "output 'y': f32[1x2] where it was f32[2]");
     EXPECT_NE(difference(before, Tensor(DType::kI32, Shape{2}), {kToleranceMax, {"y"}}), "");
     Tensor whole(DType::kI64, Shape{1});
     whole.mutable_values<std::int64_t>()[0] = 7;
