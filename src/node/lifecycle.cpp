@@ -128,7 +128,13 @@ Instant look_again(const State& state, const Slot& slot, Instant now) {
     return std::min(opens.value_or(now + kRetryMost), now + kRetryMost);
 }
 
-Actions wait_for_window(const State& state, Slot& slot, Instant now) {
+bool may_go_on(const State& state, const Slot& slot, Step step, Instant now) {
+    return !needs_window(slot, step) ||
+           api::window_open(slot.wish.windows, state.time_zones, now);
+}
+
+Actions wait_for_window(const State& state, Slot& slot, Step step, Instant now) {
+    slot.waiting = step;
     slot.look_at = look_again(state, slot, now);
     const std::string words = opening_words(state, slot, now);
     const Condition* before = slot.condition(kWaiting);
@@ -141,8 +147,7 @@ Actions wait_for_window(const State& state, Slot& slot, Instant now) {
 
 // The step, or the wait for a window.
 Actions go_on(State& state, Slot& slot, Step step, Instant now) {
-    const bool open = api::window_open(slot.wish.windows, state.time_zones, now);
-    if (!open && needs_window(slot, step)) return wait_for_window(state, slot, now);
+    if (!may_go_on(state, slot, step, now)) return wait_for_window(state, slot, step, now);
     return {run(state, slot, step)};
 }
 
@@ -296,11 +301,12 @@ Actions advance(State& state, Slot& slot, Instant now) {
     return actions;
 }
 
-// A window that was waited for has opened, or another one is the next: begins anew, since what was
-// done before may have been undone on the way back from a version on trial.
+// A window that was waited for has opened, or the orders ask for none any more, or another one is
+// the next. Begins anew, since what was done before may have been undone on the way back from a
+// version on trial.
 Actions look_for_window(State& state, Slot& slot, Instant now) {
-    if (!api::window_open(slot.wish.windows, state.time_zones, now)) {
-        return wait_for_window(state, slot, now);
+    if (!may_go_on(state, slot, slot.waiting, now)) {
+        return wait_for_window(state, slot, slot.waiting, now);
     }
     slot.look_at.reset();
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type == kWaiting; });

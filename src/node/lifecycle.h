@@ -118,6 +118,7 @@ struct Slot {
     int attempts = 0;           // that failed for a passing reason since the wish or activation
     std::optional<Instant> retry_at;
     std::optional<Instant> look_at;  // while it waits for a window: when to look again
+    Step waiting = Step::kPull;      // the step that does
     std::vector<Refusal> refusals;
     std::vector<Condition> conditions;
 
