@@ -129,8 +129,7 @@ Instant look_again(const State& state, const Slot& slot, Instant now) {
 }
 
 bool may_go_on(const State& state, const Slot& slot, Step step, Instant now) {
-    return !needs_window(slot, step) ||
-           api::window_open(slot.wish.windows, state.time_zones, now);
+    return !needs_window(slot, step) || api::window_open(slot.wish.windows, state.time_zones, now);
 }
 
 Actions wait_for_window(const State& state, Slot& slot, Step step, Instant now) {
