@@ -160,6 +160,11 @@ void Machine::carry_out(node::Effects effects) {
     }
     for (node::Action& action : effects.work) {
         checks_.asks(action, process_->brain);
+        const auto slot = process_->brain.state().slots.find(action.service);
+        if (action.kind == node::Action::Kind::kRun &&
+            slot != process_->brain.state().slots.end()) {
+            checks_.changes(action, slot->second, now());
+        }
         process_->work.push_back(std::move(action));
     }
     for (const node::ServiceEvent& event : effects.events) {

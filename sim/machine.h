@@ -52,6 +52,9 @@ public:
     // The control plane's state is older than what it has followed, as it said last.
     bool refuses_orders() const { return refuses_orders_; }
 
+    // By its wall clock.
+    Instant now() const { return context_.time.now() + offset_; }
+
 private:
     struct Candidate {
         std::string digest;
@@ -72,7 +75,6 @@ private:
         std::uint64_t stream = 0;  // the connection that news come by; 0: none
     };
 
-    Instant now() const { return context_.time.now() + offset_; }
     void later(Duration delay, std::function<void()> what);  // unless the process died meanwhile
     bool died();
     void settle_within(Duration delay);

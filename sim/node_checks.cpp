@@ -78,6 +78,15 @@ void NodeChecks::runs(const node::Action& action) {
                           action.digest, action.service, action.wish.policy_version);
 }
 
+void NodeChecks::changes(const node::Action& action, const node::Slot& slot, Instant now) {
+    context_.trace.checked();
+    const node::Step first = action.wish.download_ahead ? node::Step::kCompile : node::Step::kPull;
+    if (action.step < first || slot.falling_back || action.digest == slot.active_digest) return;
+    if (api::window_open(action.wish.windows, {}, now)) return;
+    context_.trace.breach("window", "{} changes {} to {} outside of its windows", name_,
+                          action.service, action.digest);
+}
+
 void NodeChecks::done(const node::Action& action, const Status& status, bool counts) {
     if (action.step == node::Step::kPull) {
         verified_.erase(action.service);

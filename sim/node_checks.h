@@ -27,6 +27,8 @@ public:
     void follows(const node::Desired& desired);
     void asks(const node::Action& action, const node::Brain& brain);  // the brain, of the worker
     void runs(const node::Action& action);
+    // The brain asks for a step of the slot, by a clock that shows `now`.
+    void changes(const node::Action& action, const node::Slot& slot, Instant now);
     // `counts`: it is still wished for.
     void done(const node::Action& action, const Status& status, bool counts);
     void activates(const node::Wish& wish, const std::string& digest);

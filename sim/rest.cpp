@@ -95,6 +95,10 @@ std::string World::unrest_of(const Machine& machine, const api::Object& node) {
 // The wanted version answers, or there is a good reason why not.
 std::string World::unrest_of(const Machine& machine, const json::Value& order) {
     const node::Slot& slot = machine.brain().state().slots.at(key_of(order));
+    if (!slot.settled && slot.condition("WaitingForWindow")) {
+        const bool open = api::window_open(slot.wish.windows, {}, machine.now());
+        return open ? "waits for a window that is open" : "";
+    }
     if (!slot.settled) {
         const std::string_view why =
             slot.conditions.empty() ? std::string_view() : slot.conditions.back().message;

@@ -96,6 +96,20 @@ json::Object World::any_placement() {
     return placement;
 }
 
+// Windows of a few minutes about now, so that worlds see them open and close; or none.
+void World::draw_windows(json::Object& spec) {
+    Dice& dice = context_.dice;
+    spec.erase("windows");
+    spec["downloadAhead"] = dice.chance(1, 2);
+    if (dice.chance(1, 4)) return;
+    const Instant now = context_.time.now();
+    const auto minute = std::chrono::floor<std::chrono::minutes>(now.time_since_epoch()).count() +
+                        static_cast<std::int64_t>(dice.below(8)) - 4;
+    const int start = static_cast<int>((minute + api::kMinutesPerDay) % api::kMinutesPerDay);
+    const int length = 1 + static_cast<int>(dice.below(6));
+    spec["windows"] = api::to_json({{api::kEveryDay, start, length, 0}});
+}
+
 void World::wish() {
     Dice& dice = context_.dice;
     switch (dice.below(12)) {
@@ -124,6 +138,7 @@ void World::create_service() {
     spec["replicas"] = static_cast<std::int64_t>(dice.below(4));
     spec["trustPolicy"] = kPolicies[dice.below(kPolicies.size())];
     spec["placement"] = any_placement();
+    if (dice.chance(1, 4)) draw_windows(spec);
     context_.trace.note("wish: service {} = {}", name, json::write(service.spec()));
     write([&](resources::Resources& to) -> Status {
         HF_TRY(to.create(service, as_admin()));
@@ -135,7 +150,7 @@ void World::create_service() {
 void World::change_service(const std::string& name) {
     Dice& dice = context_.dice;
     const resources::ObjectKey key{&api::service_kind(), std::string(kNamespace), name};
-    const std::uint64_t what = dice.below(7);
+    const std::uint64_t what = dice.below(8);
     if (what == 0) {
         context_.trace.note("wish: no service {}", name);
         write([&](resources::Resources& to) -> Status {
@@ -152,6 +167,7 @@ void World::change_service(const std::string& name) {
         if (what == 4) spec["trustPolicy"] = kPolicies[dice.below(kPolicies.size())];
         if (what == 5) spec["placement"] = any_placement();
         if (what == 6) spec["device"] = dice.chance(1, 2) ? "auto" : "cpu";
+        if (what == 7) draw_windows(spec);
         context_.trace.note("wish: service {} = {}", name, json::write(service.spec()));
         return {};
     };

@@ -55,6 +55,7 @@ private:
     void change_machine();
     void change_policy();
     json::Object any_placement();
+    void draw_windows(json::Object& spec);
     void write(const std::function<Status(resources::Resources&)>& what);
 
     // storm.cpp

@@ -7,6 +7,7 @@
 
 #include "api/names.h"
 #include "base/mutex.h"
+#include "env/time_zones.h"
 #include "node/brain.h"
 #include "node/link.h"
 #include "node/troubles.h"
@@ -133,6 +134,11 @@ private:
                 if (const auto answers = host_.answers(service)) input.answers[service] = *answers;
             }
             carry_out(brain_.step(std::move(input), clock_.now()));
+            if (TimeZones zones = find_time_zones(); !zones.empty()) {
+                Brain::Input found;
+                found.time_zones = std::move(zones);
+                carry_out(brain_.step(std::move(found), clock_.now()));
+            }
             const Instant now = clock_.now();
             Duration patience = brain_.next(now) - now;
             if (!brain_.watched().empty()) patience = std::min(patience, kWatchEvery);
@@ -141,6 +147,20 @@ private:
                 return stopping_ || news_ || !finished_.empty();
             });
         }
+    }
+
+    // Those that the brain asks for and this machine knows.
+    TimeZones find_time_zones() {
+        TimeZones zones;
+        for (const std::string& name : brain_.unknown_time_zones()) {
+            Result<TimeZone> zone = env::read_time_zone(files_, name);
+            if (zone.ok()) {
+                zones.emplace(name, std::move(*zone));
+            } else {
+                note_trouble(zone.status());
+            }
+        }
+        return zones;
     }
 
     void carry_out(Effects effects) {

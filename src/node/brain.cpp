@@ -86,6 +86,15 @@ std::vector<std::string> Brain::watched() const {
     return services;
 }
 
+std::set<std::string> Brain::unknown_time_zones() const {
+    std::set<std::string> names;
+    for (const auto& [service, slot] : state_.slots) {
+        std::string name = api::unknown_time_zone(slot.wish.windows, state_.time_zones);
+        if (!name.empty()) names.insert(std::move(name));
+    }
+    return names;
+}
+
 void Brain::take_answers(const std::map<std::string, Answers>& answers, Instant now) {
     for (const auto& [service, each] : answers) {
         carry_out(on_answers(state_, service, each, now));
@@ -100,6 +109,7 @@ Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
     take_answers(input.answers, now);
     if (input.node) follow(*input.node);
+    state_.time_zones.merge(input.time_zones);
     if (unapplied_) heed(now);
     if (unapplied_ && recalled_.empty()) apply(now);
     carry_out(on_tick(state_, now));

@@ -55,6 +55,7 @@ public:
         std::vector<Finished> finished;
         std::optional<api::Object> node;         // the latest that came
         std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
+        TimeZones time_zones = {};               // of unknown_time_zones(), those found
     };
     Effects step(Input input, Instant now);
 
@@ -63,6 +64,9 @@ public:
 
     // Services whose answers are of interest, about once a second: on trial, or in a roll-out.
     std::vector<std::string> watched() const;
+
+    // Those that maintenance windows name and that no input has brought yet.
+    std::set<std::string> unknown_time_zones() const;
 
     json::Object status(const MailAccount& account, Instant now) const;
 

@@ -42,8 +42,13 @@ public:
             const Action action = asked.front();
             asked.erase(asked.begin());
             if (action.kind != Action::Kind::kRun) continue;
-            Finished finished{
-                {action.service, action.step, action.run, {}, kDigest}, action.wish, std::nullopt};
+            Finished finished{{action.service,
+                               action.step,
+                               action.run,
+                               {},
+                               action.wish.digest.empty() ? kDigest : action.wish.digest},
+                              action.wish,
+                              std::nullopt};
             const bool banned =
                 !action.wish.jurisdictions.empty() && action.wish.jurisdictions.front() != "DE";
             if (action.step == Step::kResolve && banned) {
@@ -213,6 +218,69 @@ TEST(Brain, OneGenerationHasOneOrder) {
     EXPECT_EQ(machine.troubles.size(), 1u) << "the same once more is no trouble";
     machine.news(machine.node(3, {}, "cpu"));
     EXPECT_EQ(machine.slot()->wish.device, "cpu");
+}
+
+// Windows are of the orders, and the machine's clock judges them, with a network or without.
+TEST(Brain, AVersionWaitsForItsWindowAlsoOverARestart) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    ASSERT_EQ(machine.slot()->active_digest, kDigest);
+    api::Object next = machine.node(2, {});
+    json::Object& order = next.edit_spec()["services"].as_array().front().as_object();
+    order["digest"] = "sha256:" + std::string(64, 'b');
+    order["windows"] = api::to_json({{api::kEveryDay, 120, 60, 0, "Europe/Berlin"}});
+    machine.news(next);
+    machine.work();
+    EXPECT_TRUE(machine.slot()->condition("WaitingForWindow"));
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    EXPECT_EQ(machine.brain().unknown_time_zones(), std::set<std::string>{"Europe/Berlin"});
+    Brain::Input zones;
+    zones.time_zones.emplace("Europe/Berlin", TimeZone::parse_rule("CET-1").value());
+    machine.step(zones);
+    EXPECT_TRUE(machine.brain().unknown_time_zones().empty());
+    // 1970-01-12T13:46:40Z: 02:00 there is 01:00 in UTC.
+    EXPECT_NE(machine.slot()->condition("WaitingForWindow")->message.find("1970-01-13T01:00:00Z"),
+              std::string::npos);
+
+    // A restart brings up what answered before, at once; then the version waits again.
+    machine.restart();
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    EXPECT_TRUE(machine.slot()->condition("WaitingForWindow"));
+    machine.step(zones);
+    machine.now = parse_rfc3339("1970-01-13T01:00:00Z").value();
+    machine.step({});
+    machine.work(Step::kActivate);
+    EXPECT_FALSE(machine.slot()->condition("WaitingForWindow"));
+    EXPECT_EQ(machine.slot()->in_flight, Step::kActivate);
+}
+
+TEST(Brain, OrdersWithAWindowThatDoesNotReadAreNotFollowed) {
+    Machine machine;
+    api::Object node = machine.node(1, {});
+    json::Object& order = node.edit_spec()["services"].as_array().front().as_object();
+    order["windows"] = api::to_json({{api::kEveryDay, 120, 0, 0}});
+    const Result<Desired> desired = read_desired(node);
+    EXPECT_EQ(desired.status().code(), Code::kInvalidArgument);
+    EXPECT_NE(desired.status().message().find("spec.services[0]: windows[0]: durationMinutes"),
+              std::string::npos)
+        << desired.status().message();
+}
+
+TEST(Brain, ADataBudgetComesWithTheOrders) {
+    Machine machine;
+    api::Object node = machine.node(1, {});
+    EXPECT_EQ(read_desired(node)->wishes.at("default/pump").data_limit, std::nullopt);
+    node.edit_spec()["link"] = {{"dataBudget", {{"bytes", 5000}, {"periodHours", 720}}}};
+    const DataLimit limit{5000, std::chrono::hours(720)};
+    EXPECT_EQ(read_desired(node)->wishes.at("default/pump").data_limit, limit);
+    machine.news(node);
+    machine.failure = resource_exhausted("[data-budget] 9 B are to be fetched");
+    machine.fails = Step::kPull;
+    machine.work();
+    EXPECT_EQ(machine.slot()->condition("Pulled")->reason, "DataBudget");
+    EXPECT_FALSE(machine.slot()->settled) << "it is no refusal";
 }
 
 }  // namespace

@@ -19,6 +19,17 @@ void take_policy(Wish& wish, const json::Value& spec) {
     }
 }
 
+std::optional<DataLimit> read_limit(const json::Value& spec) {
+    const json::Value* link = json::find(spec, "link");
+    const json::Value* budget = link ? json::find(*link, "dataBudget") : nullptr;
+    if (!budget || !budget->is_object()) return std::nullopt;
+    constexpr std::int64_t kHoursMax = 24 * 366;
+    const std::int64_t bytes = std::max<std::int64_t>(json::get_int(*budget, "bytes"), 0);
+    const std::int64_t hours =
+        std::clamp<std::int64_t>(json::get_int(*budget, "periodHours", 24), 1, kHoursMax);
+    return DataLimit{static_cast<std::uint64_t>(bytes), std::chrono::hours(hours)};
+}
+
 Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     Wish wish;
     const std::string ns = HF_TRY(json::need_string(order, "namespace"));
@@ -34,6 +45,10 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
     wish.jurisdictions = json::strings_of(order, "jurisdictions");
     wish.forbidden = json::strings_of(order, "forbiddenJurisdictions");
+    wish.windows = HF_TRY(api::windows_from(order));
+    HF_TRY(api::check(wish.windows));
+    wish.download_ahead = json::get_bool(order, "downloadAhead");
+    wish.data_limit = read_limit(spec);
     take_policy(wish, spec);
     return wish;
 }

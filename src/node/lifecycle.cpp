@@ -102,6 +102,54 @@ Action run(State& state, Slot& slot, Step step) {
     return action;
 }
 
+constexpr std::string_view kWaiting = "WaitingForWindow";
+
+// Whether the step changes what runs here, and so must wait for a window. What may not lie here is
+// found when resolving, and waits for nothing.
+bool needs_window(const Slot& slot, Step step) {
+    if (slot.falling_back || slot.digest == slot.active_digest) return false;
+    return step >= (slot.wish.download_ahead ? Step::kCompile : Step::kPull);
+}
+
+// What is waited for, in words.
+std::string opening_words(const State& state, const Slot& slot, Instant now) {
+    if (const auto opens = api::next_opening(slot.wish.windows, state.time_zones, now)) {
+        return "the next maintenance window opens at " + format_rfc3339(*opens);
+    }
+    return fmt::format(
+        "this machine does not know the time zone '{}': install tzdata here, or say "
+        "utcOffsetMinutes instead",
+        api::unknown_time_zone(slot.wish.windows, state.time_zones));
+}
+
+// At the opening; but soon at the latest, since clocks jump and time zones are installed.
+Instant look_again(const State& state, const Slot& slot, Instant now) {
+    const auto opens = api::next_opening(slot.wish.windows, state.time_zones, now);
+    return std::min(opens.value_or(now + kRetryMost), now + kRetryMost);
+}
+
+bool may_go_on(const State& state, const Slot& slot, Step step, Instant now) {
+    return !needs_window(slot, step) || api::window_open(slot.wish.windows, state.time_zones, now);
+}
+
+Actions wait_for_window(const State& state, Slot& slot, Step step, Instant now) {
+    slot.waiting = step;
+    slot.look_at = look_again(state, slot, now);
+    const std::string words = opening_words(state, slot, now);
+    const Condition* before = slot.condition(kWaiting);
+    if (before && before->message == words) return {};
+    set_condition(slot, {std::string(kWaiting), true, "WindowClosed", words, now});
+    set_ready(slot, now);
+    return {event(slot, false, kWaiting, fmt::format("{} waits: {}", slot.digest, words)),
+            report(slot)};
+}
+
+// The step, or the wait for a window.
+Actions go_on(State& state, Slot& slot, Step step, Instant now) {
+    if (!may_go_on(state, slot, step, now)) return wait_for_window(state, slot, step, now);
+    return {run(state, slot, step)};
+}
+
 const Refusal* find_refusal(const Slot& slot) {
     for (const Refusal& refusal : slot.refusals) {
         if (refusal.digest == slot.digest && refusal.device == slot.wish.device &&
@@ -119,11 +167,18 @@ void begin(Slot& slot, const Wish& wish) {
     slot.settled = false;
     slot.attempts = 0;
     slot.retry_at.reset();
+    slot.look_at.reset();
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
 }
 
+// Why a step did not succeed, in a word.
+std::string_view reason_of(Step step, const Status& why) {
+    const bool budget = why.message().find("[data-budget]") != std::string_view::npos;
+    return step == Step::kPull && budget ? "DataBudget" : words_of(step).failed;
+}
+
 void fail(Slot& slot, Step step, const Status& why, Instant now) {
-    set_condition(slot, {std::string(condition_of(step)), false, std::string(words_of(step).failed),
+    set_condition(slot, {std::string(condition_of(step)), false, std::string(reason_of(step, why)),
                          std::string(why.message()), now});
     set_ready(slot, now);
 }
@@ -136,7 +191,7 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
     // Each retry of the same trouble would be one more event that says nothing new.
     if (!before || before->message != done.status.message()) {
         actions.push_back(
-            event(slot, true, words_of(done.step).failed,
+            event(slot, true, reason_of(done.step, done.status),
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
     ++slot.attempts;
@@ -239,8 +294,22 @@ Actions advance(State& state, Slot& slot, Instant now) {
             return refuse(slot, old->step, Status(old->why).context("refused before"), now);
         }
     }
-    actions.push_back(run(state, slot, static_cast<Step>(static_cast<int>(step) + 1)));
+    for (Action& action : go_on(state, slot, static_cast<Step>(static_cast<int>(step) + 1), now)) {
+        actions.push_back(std::move(action));
+    }
     return actions;
+}
+
+// A window that was waited for has opened, or the orders ask for none any more, or another one is
+// the next. Begins anew, since what was done before may have been undone on the way back from a
+// version on trial.
+Actions look_for_window(State& state, Slot& slot, Instant now) {
+    if (!may_go_on(state, slot, slot.waiting, now)) {
+        return wait_for_window(state, slot, slot.waiting, now);
+    }
+    slot.look_at.reset();
+    std::erase_if(slot.conditions, [](const Condition& c) { return c.type == kWaiting; });
+    return {report(slot), run(state, slot, Step::kResolve)};
 }
 
 }  // namespace
@@ -255,6 +324,9 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.generation = generation;
     same.epoch = epoch;
     same.rollout = rollout;
+    same.windows = windows;
+    same.download_ahead = download_ahead;
+    same.data_limit = data_limit;
     return *this == same;
 }
 
@@ -332,7 +404,14 @@ Actions on_tick(State& state, Instant now) {
     Actions actions;
     for (auto& [service, slot] : state.slots) {
         if (slot.trial_ends && *slot.trial_ends <= now) end_trial(slot);
-        if (slot.in_flight || slot.settled || !slot.retry_at) continue;
+        if (slot.in_flight || slot.settled) continue;
+        if (slot.look_at) {
+            for (Action& action : look_for_window(state, slot, now)) {
+                actions.push_back(std::move(action));
+            }
+            continue;
+        }
+        if (!slot.retry_at) continue;
         // Later than any pause is long: the clock was put back meanwhile.
         if (*slot.retry_at > now && *slot.retry_at - now <= kRetryMost) continue;
         slot.retry_at.reset();
@@ -345,7 +424,7 @@ Actions on_tick(State& state, Instant now) {
 std::optional<Instant> next_tick(const State& state) {
     std::optional<Instant> next;
     for (const auto& [service, slot] : state.slots) {
-        for (const std::optional<Instant>& at : {slot.retry_at, slot.trial_ends}) {
+        for (const std::optional<Instant>& at : {slot.retry_at, slot.trial_ends, slot.look_at}) {
             if (at && (!next || *at < *next)) next = at;
         }
     }

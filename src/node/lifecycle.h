@@ -8,6 +8,10 @@
 // changes. A version that replaces another is on trial for kTrialFor: should it answer with errors,
 // the node goes back to the one before by itself, and refuses it from then on.
 //
+// A change of version waits for the order's maintenance windows, by this machine's own clock: what
+// comes after resolving, or after verifying where it may fetch ahead. What answers is brought up
+// again, gone back to and judged by newer policies at any time.
+//
 // Everything the agent must do comes out as actions; see agent.h for the shell.
 //
 // Pure. Times are handed in. A State belongs to one thread.
@@ -21,9 +25,11 @@
 #include <string_view>
 #include <vector>
 
+#include "api/window.h"
 #include "base/named.h"
 #include "base/status.h"
 #include "base/time.h"
+#include "node/data_budget.h"
 
 namespace hf::node {
 
@@ -48,6 +54,9 @@ struct Wish {
     std::string policy_text;     // its spec, as JSON
     std::vector<std::string> jurisdictions;  // data may lie only there; none: anywhere
     std::vector<std::string> forbidden;      // jurisdictions where it may not
+    api::Windows windows;                    // in which its version may change; none: always
+    bool download_ahead = false;             // it may be fetched and verified before
+    std::optional<DataLimit> data_limit;     // of this machine's link
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;
@@ -83,6 +92,8 @@ struct Answers {
     std::uint64_t succeeded = 0;
     std::uint64_t failed = 0;  // not by the caller's fault
     std::int64_t p99_ms = 0;
+    std::uint64_t compared = 0;  // answers held against the previous version's
+    std::uint64_t agreed = 0;    // of these
     friend bool operator==(const Answers&, const Answers&) = default;
 };
 
@@ -106,6 +117,8 @@ struct Slot {
     bool settled = false;       // the wish is active or refused: nothing to do until it changes
     int attempts = 0;           // that failed for a passing reason since the wish or activation
     std::optional<Instant> retry_at;
+    std::optional<Instant> look_at;  // while it waits for a window: when to look again
+    Step waiting = Step::kPull;      // the step that does
     std::vector<Refusal> refusals;
     std::vector<Condition> conditions;
 
@@ -134,6 +147,7 @@ using Actions = std::vector<Action>;
 struct State {
     std::map<std::string, Slot> slots;  // by service
     RunId last_run;
+    TimeZones time_zones;  // those of windows, as far as this machine knows them
 };
 
 Actions on_wish(State& state, const Wish& wish, Instant now);
@@ -151,7 +165,7 @@ Actions on_done(State& state, const Done& done, Instant now);
 // How what answers has done since it does.
 Actions on_answers(State& state, const std::string& service, const Answers& answers, Instant now);
 
-// Starts what waited for its time, and ends trials.
+// Starts what waited for its time or a window, and ends trials.
 Actions on_tick(State& state, Instant now);
 
 // When on_tick() has something to do next.

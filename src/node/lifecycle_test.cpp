@@ -54,22 +54,59 @@ Status status_named(const std::vector<std::string>& words, std::size_t at) {
     return unauthenticated("{}", message);
 }
 
-TEST(Lifecycle, Script) {
+// "[ahead] START...": each an hour long, in UTC or START@ZONE.
+api::Windows windows_named(const std::vector<std::string>& words) {
+    api::Windows windows;
+    for (const std::string& word : words) {
+        if (word == "ahead") continue;
+        const std::size_t at = word.find('@');
+        const int start = api::parse_time_of_day(word.substr(0, at)).value();
+        windows.push_back(
+            {api::kEveryDay, start, 60, 0, at == std::string::npos ? "" : word.substr(at + 1)});
+    }
+    return windows;
+}
+
+// What a service waits for, and when it looks again.
+std::string show_wait(const State& state, const std::string& service) {
+    std::string text;
+    for (const Condition& each : state.slots.at(service).conditions) {
+        if (each.type == "WaitingForWindow") text += each.message + "\n";
+    }
+    const std::optional<Instant> tick = next_tick(state);
+    return text + "next tick " + (tick ? format_rfc3339(*tick) : "never");
+}
+
+void play(const std::string& name) {
     State state;
     Instant now{};
-    testing::run_text_test("src/node/testdata/lifecycle.txt", [&](const testing::TextCommand& c) {
+    api::Windows windows;  // of the wishes that follow
+    bool ahead = false;
+    testing::run_text_test("src/node/testdata/" + name, [&](const testing::TextCommand& c) {
         const std::vector<std::string>& words = c.arguments;
+        if (c.name == "windows") {
+            windows = windows_named(words);
+            ahead = !words.empty() && words[0] == "ahead";
+            return std::string();
+        }
+        if (c.name == "zone") {  // NAME RULE
+            state.time_zones.emplace(words[0], TimeZone::parse_rule(words[1]).value());
+            return std::string();
+        }
+        if (c.name == "waits") return show_wait(state, words[0]);
         if (c.name == "wish") {
             Wish wish;
             wish.service = words[0];
             wish.generation = std::stoi(words[1]);
             wish.reference = words[2];
             wish.policy_version = words.size() > 3 ? words[3] : "1";
+            wish.windows = windows;
+            wish.download_ahead = ahead;
             return show(state, on_wish(state, wish, now));
         }
         if (c.name == "gone") return show(state, on_gone(state, words[0]));
         if (c.name == "answers") {  // service succeeded failed
-            const Answers answers{std::stoull(words[1]), std::stoull(words[2]), 0};
+            const Answers answers{std::stoull(words[1]), std::stoull(words[2]), 0, 0, 0};
             return show(state, on_answers(state, words[0], answers, now));
         }
         if (c.name == "stale") {  // an answer to a run before the last
@@ -85,6 +122,14 @@ TEST(Lifecycle, Script) {
         now += parse_duration(words[0]).value();  // tick
         return show(state, on_tick(state, now));
     });
+}
+
+TEST(Lifecycle, Script) {
+    play("lifecycle.txt");
+}
+
+TEST(Lifecycle, Windows) {
+    play("windows.txt");
 }
 
 // Runs of steps that have not been answered, and what the current run of each service has passed.

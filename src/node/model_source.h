@@ -4,10 +4,12 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "node/data_budget.h"
 
 namespace hf::node {
 
@@ -19,8 +21,14 @@ public:
     virtual Result<Digest> resolve(const std::string& reference) = 0;
 
     // Brings the model's manifest and blobs into the vault, verified by digest, where `reference`
-    // names it from then on. What an earlier try has brought is not brought again.
-    virtual Status fetch(const std::string& reference, const Digest& manifest) = 0;
+    // names it from then on. What an earlier try has brought is not brought again. With a limit
+    // no more is fetched than that leaves (data_budget.h).
+    struct Wanted {
+        std::string reference;
+        Digest manifest;
+        std::optional<DataLimit> limit;
+    };
+    virtual Status fetch(const Wanted& wanted) = 0;
 };
 
 }  // namespace hf::node

@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 #include "http/url.h"
+#include "node/data_meter.h"
 #include "vault/registry.h"
 
 namespace hf::node {
@@ -20,8 +21,10 @@ Status as_passing(const Status& status) {
 
 class RegistrySource final : public ModelSource {
 public:
-    RegistrySource(vault::Vault& vault, RegistrySourceOptions options)
-        : vault_(vault), options_(std::move(options)) {}
+    RegistrySource(RegistrySourceWorld world, RegistrySourceOptions options)
+        : vault_(world.vault),
+          options_(std::move(options)),
+          meter_(world.files, world.clock, options_.account) {}
 
     Result<Digest> resolve(const std::string& reference) override {
         const std::unique_ptr<http::Client> client = HF_TRY(connect());
@@ -44,16 +47,29 @@ public:
         return Digest::parse(*digest).context("what {} answers for {}", options_.url, reference);
     }
 
-    Status fetch(const std::string& reference, const Digest& manifest) override {
+    Status fetch(const Wanted& version) override {
+        HF_TRY(meter_.begin(version.limit, version.manifest.to_string()));
+        const Status fetched = pull(version);
+        const Status kept = meter_.end(fetched.ok());
+        return fetched.ok() ? kept : fetched;
+    }
+
+private:
+    Status pull(const Wanted& version) {
+        const std::string& reference = version.reference;
         const std::unique_ptr<http::Client> client = HF_TRY(connect());
         vault::Reference wanted = HF_TRY(vault::parse_reference(reference));
         const http::Url url = HF_TRY(http::parse_url(options_.url));
         wanted.registry = url.origin().substr(url.origin().find("://") + 3);
-        wanted.digest = manifest;
+        wanted.digest = version.manifest;
         vault::RegistryOptions options;
         options.always_tls = true;
         options.deltas = true;
         options.wait = options_.wait;
+        if (version.limit) {
+            options.may_receive = [this](std::uint64_t bytes) { return meter_.reserve(bytes); };
+            options.on_received = [this](std::uint64_t bytes) { meter_.received(bytes); };
+        }
         vault::Registry registry(*client, wanted, std::move(options));
         const Result<vault::TransferReport> report = registry.pull(vault_);
         if (!report.ok()) return as_passing(report.status());
@@ -66,7 +82,6 @@ public:
         return {};
     }
 
-private:
     Result<std::unique_ptr<http::Client>> connect() {
         http::ClientOptions options = HF_TRY(options_.credentials());
         return http::Client::create(std::move(options));
@@ -77,13 +92,14 @@ private:
 
     vault::Vault& vault_;
     const RegistrySourceOptions options_;
+    DataMeter meter_;
 };
 
 }  // namespace
 
-std::unique_ptr<ModelSource> make_registry_source(vault::Vault& vault,
+std::unique_ptr<ModelSource> make_registry_source(RegistrySourceWorld world,
                                                   RegistrySourceOptions options) {
-    return std::make_unique<RegistrySource>(vault, std::move(options));
+    return std::make_unique<RegistrySource>(world, std::move(options));
 }
 
 }  // namespace hf::node

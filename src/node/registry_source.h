@@ -8,6 +8,8 @@
 #include <string>
 
 #include "base/time.h"
+#include "env/clock.h"
+#include "env/files.h"
 #include "http/client.h"
 #include "node/model_source.h"
 #include "vault/vault.h"
@@ -19,10 +21,17 @@ struct RegistrySourceOptions {
     std::function<Result<http::ClientOptions>()> credentials;  // asked before each transfer
     std::function<Status(Duration)> wait;                      // CANCELLED when it is to end
     std::function<void(const std::string&)> on_remark;         // what people may want to know
+    std::string account;  // the file of the data budget's account
 };
 
-// REQUIRES: vault outlives it.
-std::unique_ptr<ModelSource> make_registry_source(vault::Vault& vault,
+struct RegistrySourceWorld {
+    vault::Vault& vault;
+    env::Files& files;
+    const env::Clock& clock;
+};
+
+// REQUIRES: what `world` names outlives it.
+std::unique_ptr<ModelSource> make_registry_source(RegistrySourceWorld world,
                                                   RegistrySourceOptions options);
 
 }  // namespace hf::node

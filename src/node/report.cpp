@@ -33,6 +33,10 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
         status["requests"] = static_cast<std::int64_t>(answers->succeeded + answers->failed);
         status["errors"] = static_cast<std::int64_t>(answers->failed);
         status["latencyP99Milliseconds"] = answers->p99_ms;
+        if (answers->compared > 0) {
+            status["compared"] = static_cast<std::int64_t>(answers->compared);
+            status["agreed"] = static_cast<std::int64_t>(answers->agreed);
+        }
     }
     json::Array conditions;
     for (const Condition& each : slot.conditions) {

@@ -131,7 +131,8 @@ Status Steps::pull(const Action& action) {
     reference.digest = HF_TRY(Digest::parse(action.digest));
     Result<vault::PackedModel> packed = vault::read_model(world_.vault, reference);
     if (packed.status().code() == Code::kNotFound && world_.source) {
-        HF_TRY(world_.source->fetch(action.wish.reference, *reference.digest));
+        HF_TRY(world_.source->fetch(
+            {action.wish.reference, *reference.digest, action.wish.data_limit}));
         packed = vault::read_model(world_.vault, reference);
     }
     candidate.packed = HF_TRY(std::move(packed));

@@ -92,6 +92,47 @@ Status at(std::string_view array, std::size_t index, const Status& status) {
     return Status(status.code(), fmt::format("/{}/{}{}", array, index, status.message()));
 }
 
+// The binary data behind the JSON, which tensors take one after the other.
+class Binary {
+public:
+    explicit Binary(ByteView bytes) : bytes_(bytes) {}
+
+    // The tensor of an entry, from its data or from here.
+    Result<Tensor> read(const json::Value& entry, DType dtype, const Shape& shape) {
+        const json::Value* size = HF_TRY(find_parameter(entry, "binary_data_size"));
+        const json::Value* data = json::find(entry, "data");
+        if (size && data) return invalid_argument(": give either data or binary_data_size");
+        if (!size && !data) {
+            return invalid_argument(
+                "/data: must be given, or parameters.binary_data_size with the bytes after the "
+                "JSON");
+        }
+        Result<Tensor> tensor =
+            size ? take(*size, dtype, shape) : tensor_from_json(*data, dtype, shape);
+        if (tensor.ok()) return tensor;
+        return invalid_argument("/{}: {}", size ? "parameters/binary_data_size" : "data",
+                                tensor.status().message());
+    }
+
+    std::size_t used() const { return used_; }
+    std::size_t size() const { return bytes_.size(); }
+
+private:
+    Result<Tensor> take(const json::Value& size, DType dtype, const Shape& shape) {
+        const std::int64_t count = size.is_int64() ? size.get_int64() : -1;
+        if (count < 0 || static_cast<std::uint64_t>(count) > bytes_.size() - used_) {
+            return invalid_argument("{} is not among the {} bytes that are left after the JSON",
+                                    json::write(size), bytes_.size() - used_);
+        }
+        const ByteView bytes = bytes_.subspan(used_, static_cast<std::size_t>(count));
+        used_ += bytes.size();
+        return tensor_from_binary(bytes, dtype, shape);
+    }
+
+    const ByteView bytes_;
+    std::size_t used_ = 0;
+};
+
 class RequestParser {
 public:
     RequestParser(const runtime::Signature& signature, ByteView binary)
@@ -105,9 +146,9 @@ public:
             request.id = json::as_view(id->get_string());
         }
         HF_TRY(add_inputs(root, request));
-        if (used_ != binary_.size()) {
+        if (binary_.used() != binary_.size()) {
             return invalid_argument("{} bytes of binary data follow the JSON and inputs claim {}",
-                                    binary_.size(), used_);
+                                    binary_.size(), binary_.used());
         }
         HF_TRY(add_outputs(root, request));
         return request;
@@ -147,33 +188,8 @@ private:
             return invalid_argument("/shape: '{}' must have shape {}, and has {}", port.name,
                                     port.shape.to_string(), shape.to_string());
         }
-        const json::Value* size = HF_TRY(find_parameter(input, "binary_data_size"));
-        const json::Value* data = json::find(input, "data");
-        if (size && data) return invalid_argument(": give either data or binary_data_size");
-        if (!size && !data) {
-            return invalid_argument(
-                "/data: must be given, or parameters.binary_data_size with the bytes after the "
-                "JSON");
-        }
-        Result<Tensor> tensor =
-            size ? take_binary(*size, dtype, shape) : tensor_from_json(*data, dtype, shape);
-        if (!tensor.ok()) {
-            return invalid_argument("/{}: {}", size ? "parameters/binary_data_size" : "data",
-                                    tensor.status().message());
-        }
-        request.inputs[index] = std::move(*tensor);
+        request.inputs[index] = HF_TRY(binary_.read(input, dtype, shape));
         return {};
-    }
-
-    Result<Tensor> take_binary(const json::Value& size, DType dtype, const Shape& shape) {
-        const std::int64_t count = size.is_int64() ? size.get_int64() : -1;
-        if (count < 0 || static_cast<std::uint64_t>(count) > binary_.size() - used_) {
-            return invalid_argument("{} is not among the {} bytes that are left after the JSON",
-                                    json::write(size), binary_.size() - used_);
-        }
-        const ByteView bytes = binary_.subspan(used_, static_cast<std::size_t>(count));
-        used_ += bytes.size();
-        return tensor_from_binary(bytes, dtype, shape);
     }
 
     Status add_outputs(const json::Value& root, InferRequest& request) {
@@ -215,8 +231,7 @@ private:
     }
 
     const runtime::Signature& signature_;
-    const ByteView binary_;
-    std::size_t used_ = 0;
+    Binary binary_;
 };
 
 // A raw request: no JSON at all, the body is the model's single input.
@@ -236,6 +251,14 @@ Result<InferRequest> parse_raw(ByteView body, const runtime::Signature& signatur
     request.inputs.push_back(HF_TRY(tensor_from_binary(body, port.dtype, shape)));
     for (std::size_t i = 0; i < signature.outputs.size(); ++i) request.outputs.push_back({i, true});
     return request;
+}
+
+Result<OutputTensor> parse_output_tensor(const json::Value& entry, Binary& binary) {
+    const std::string name(json::get_string(entry, "name"));
+    if (name.empty()) return invalid_argument("/name: must be given, as a string");
+    const DType dtype = HF_TRY(parse_datatype(entry));
+    const Shape shape = HF_TRY(parse_shape(entry));
+    return OutputTensor{name, HF_TRY(binary.read(entry, dtype, shape))};
 }
 
 Status check_json_form(const Tensor& tensor, std::string_view name) {
@@ -262,6 +285,26 @@ Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_
     const ByteView head = body.first(json_bytes.value_or(body.size()));
     const json::Value root = HF_TRY(json::parse(as_text(head), body.size()));
     return RequestParser(signature, body.subspan(head.size())).parse(root);
+}
+
+Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,
+                                                       std::optional<std::size_t> json_bytes) {
+    if (json_bytes && *json_bytes > body.size()) {
+        return invalid_argument("Inference-Header-Content-Length is {} and the body has {} bytes",
+                                *json_bytes, body.size());
+    }
+    const ByteView head = body.first(json_bytes.value_or(body.size()));
+    const json::Value root = HF_TRY(json::parse(as_text(head), body.size()));
+    const json::Array* entries = json::find_array(root, "outputs");
+    if (!entries) return invalid_argument("/outputs: must be given, as an array");
+    Binary binary(body.subspan(head.size()));
+    std::vector<OutputTensor> outputs;
+    for (std::size_t i = 0; i < entries->size(); ++i) {
+        Result<OutputTensor> output = parse_output_tensor((*entries)[i], binary);
+        if (!output.ok()) return at("outputs", i, output.status());
+        outputs.push_back(std::move(*output));
+    }
+    return outputs;
 }
 
 Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,

@@ -31,6 +31,15 @@ struct InferRequest {
 Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
                                          const runtime::Signature& signature);
 
+struct OutputTensor {
+    std::string name;
+    Tensor tensor;
+};
+
+// What a model answered, as the protocol writes it; the bounds are those of requests.
+Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,
+                                                       std::optional<std::size_t> json_bytes);
+
 struct InferBody {
     Bytes bytes;
     std::optional<std::size_t> json_bytes;  // set when binary data follows the JSON

@@ -59,6 +59,14 @@ std::string models_metrics(const Models& models) {
         outcome("failed", counts.failed);
         outcome("refused", counts.refused);
     }
+    family(text, "holdfast_comparisons_total", "counter",
+           "Answers held against the previous version's, by whether they agree.");
+    for (const auto& [labels, counts] : rows) {
+        text += fmt::format("holdfast_comparisons_total{{{},agrees=\"true\"}} {}\n", labels,
+                            counts.agreed);
+        text += fmt::format("holdfast_comparisons_total{{{},agrees=\"false\"}} {}\n", labels,
+                            counts.compared - counts.agreed);
+    }
     family(text, "holdfast_inference_duration_seconds", "histogram",
            "Time in the model, without transport.");
     for (const Row& row : rows) histogram(text, row);

@@ -29,7 +29,13 @@ ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledM
       crew_(std::move(crew)) {}
 
 Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
-    std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
+    Result<std::unique_ptr<runtime::Session>> taken = take_session();
+    if (!taken.ok()) {
+        const MutexLock lock(mutex_);
+        ++counts_.failed;
+        return taken.status();
+    }
+    std::unique_ptr<runtime::Session> session = std::move(*taken);
     const Duration start = clock_.monotonic();
     Result<std::vector<Tensor>> outputs = session->run(inputs);
     const Duration duration = clock_.monotonic() - start;
@@ -40,6 +46,29 @@ Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     give_back(std::move(session));
     if (!outputs.ok()) return outputs.status();
     return Inference{std::move(*outputs), duration};
+}
+
+Result<ModelHost::Inference> ModelHost::infer_in_shadow(std::span<const Tensor> inputs) {
+    if (++in_shadow_ > kInShadowMax) {
+        --in_shadow_;
+        return resource_exhausted("{} comparisons are under way", kInShadowMax);
+    }
+    Result<Inference> inference = [&]() -> Result<Inference> {
+        std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
+        const Duration start = clock_.monotonic();
+        Result<std::vector<Tensor>> outputs = session->run(inputs);
+        give_back(std::move(session));
+        if (!outputs.ok()) return outputs.status();
+        return Inference{std::move(*outputs), clock_.monotonic() - start};
+    }();
+    --in_shadow_;
+    return inference;
+}
+
+void ModelHost::count_compared(bool agreed) {
+    const MutexLock lock(mutex_);
+    ++counts_.compared;
+    counts_.agreed += agreed;
 }
 
 Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
@@ -56,7 +85,6 @@ Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
     if (!session.ok()) {
         const MutexLock lock(mutex_);
         --counts_.in_flight;
-        ++counts_.failed;
         return session;
     }
     (*session)->use(crew_);

@@ -24,6 +24,9 @@ namespace hf::serve {
 inline constexpr std::array<double, 12> kLatencyBounds{
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5};
 
+// Inferences that a version runs at a time for nobody but a comparison.
+inline constexpr int kInShadowMax = 2;
+
 class ModelHost final {
 public:
     // What a receipt says of the model. Empty fields are unknown and left out of receipts.
@@ -58,6 +61,13 @@ public:
     // fit the signature.
     Result<Inference> infer(std::span<const Tensor> inputs);
 
+    // The same for a comparison of versions: not counted. RESOURCE_EXHAUSTED while kInShadowMax
+    // others run: those who wait for an answer go first.
+    Result<Inference> infer_in_shadow(std::span<const Tensor> inputs);
+
+    // Whether an answer was like the previous version's (compare_route.h).
+    void count_compared(bool agreed);
+
     // A host that is not ready still answers; readiness tells balancers to look elsewhere.
     bool ready() const { return ready_; }
     void set_ready(bool ready) { ready_ = ready; }
@@ -71,6 +81,8 @@ public:
         std::uint64_t in_flight = 0;
         double seconds = 0;
         std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};
+        std::uint64_t compared = 0;
+        std::uint64_t agreed = 0;  // of these
     };
     Counts counts() const;
 
@@ -86,6 +98,7 @@ private:
     const std::shared_ptr<runtime::Crew> crew_;
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
+    std::atomic<int> in_shadow_{0};
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);

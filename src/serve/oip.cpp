@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/compare_route.h"
 #include "serve/infer_request.h"
 #include "serve/metrics.h"
 
@@ -11,6 +12,9 @@ namespace {
 constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 
 constexpr std::string_view kReceiptHeader = "holdfast-receipt";
+
+// The digest of the version that computed the answer.
+constexpr std::string_view kModelHeader = "holdfast-model";
 
 using Host = std::shared_ptr<ModelHost>;
 
@@ -176,6 +180,9 @@ Result<http::Response> answer_inference(ModelHost& host, const InferRequest& req
     if (body.json_bytes) {
         response.headers.set(std::string(kLengthHeader), fmt::format("{}", *body.json_bytes));
     }
+    if (!identity.model_digest.empty()) {
+        response.headers.set(std::string(kModelHeader), identity.model_digest);
+    }
     if (receipts) {
         response.headers.set(std::string(kReceiptHeader),
                              HF_TRY(add_receipt(*receipts, host, request, inference)));
@@ -242,6 +249,8 @@ void add_oip_routes(http::Router& router, Models& models, Receipts* receipts) {
         router.add("POST", base + "/infer",
                    [services](const Request& r) { return infer(services, r); });
     }
+    router.add("POST", "/v2/models/{model}/compare",
+               [&models](const Request& r) { return compare(models, r); });
     router.add("POST", "/v2/repository/index",
                [&models](const Request&) { return repository_index(models); });
     router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });

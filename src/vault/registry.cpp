@@ -97,6 +97,12 @@ std::string Registry::url(std::string_view path) const {
 
 Result<http::Response> Registry::send(http::ClientRequest request) {
     const bool ours = request.url.starts_with(origin_ + "/");
+    if (request.sink && options_.on_received) {
+        request.sink = [this, sink = std::move(request.sink)](ByteView piece) {
+            options_.on_received(piece.size());
+            return sink(piece);
+        };
+    }
     for (int attempt = 0;; ++attempt) {
         request.headers.remove("Authorization");
         if (ours && !authorizer_.header().empty()) {
@@ -164,6 +170,7 @@ Result<TransferReport> Registry::pull(Vault& vault) {
     const DeltaBases bases =
         options_.deltas ? find_delta_bases(vault, reference_.name) : DeltaBases();
     Transfer transfer{vault, *push, bases, report};
+    HF_TRY(ask_before(transfer, children));
     for (const Descriptor& blob : children) {
         if (push->has(blob)) {
             ++report.blobs_present;

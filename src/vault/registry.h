@@ -46,6 +46,12 @@ struct RegistryOptions {
     // Waits that long before a busy registry is asked for a delta again; an error ends the pull.
     // Empty: nothing is waited for, and the blob is fetched whole.
     std::function<Status(Duration)> wait;
+
+    // Where bytes are counted. `may_receive` is asked once what a pull is about to fetch is known,
+    // and again before a blob that was to come as a delta is fetched whole; its error ends the
+    // pull. `on_received` hears of all bodies, piece by piece, also of what came to nothing.
+    std::function<Status(std::uint64_t bytes)> may_receive;
+    std::function<void(std::uint64_t bytes)> on_received;
 };
 
 struct TransferReport {
@@ -93,6 +99,8 @@ private:
     std::string url(std::string_view path) const;
     Result<http::Response> send(http::ClientRequest request);
     Result<Bytes> fetch_manifest();
+    Status ask_before(const Transfer& transfer, const std::vector<Descriptor>& blobs);
+    Result<std::uint64_t> cost_of(const Transfer& transfer, const Descriptor& blob);
     Status fetch_missing(Transfer& transfer, const Descriptor& blob);
     Status fetch_by_delta(Transfer& transfer, const Descriptor& blob, const Descriptor& base);
     Status fetch_delta(Transfer& transfer, const DeltaFetch& fetch);

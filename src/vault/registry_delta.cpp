@@ -104,6 +104,38 @@ const Descriptor* base_of(const DeltaBases& bases, const Descriptor& blob) {
     return found == bases.end() ? nullptr : &found->second;
 }
 
+Status Registry::ask_before(const Transfer& transfer, const std::vector<Descriptor>& blobs) {
+    if (!options_.may_receive) return {};
+    std::uint64_t bytes = 0;
+    for (const Descriptor& blob : blobs) {
+        if (transfer.push.has(blob)) continue;
+        bytes += HF_TRY(cost_of(transfer, blob));
+    }
+    return bytes > 0 ? options_.may_receive(bytes) : Status();
+}
+
+// What the blob will take on the link: its delta, where the registry has one.
+Result<std::uint64_t> Registry::cost_of(const Transfer& transfer, const Descriptor& blob) {
+    const std::uint64_t whole = std::min(blob.size_bytes, options_.blob_bytes_max);
+    const Descriptor* base = base_of(transfer.bases, blob);
+    if (!base) return whole;
+    for (int waits = 0;; ++waits) {
+        http::ClientRequest request;
+        request.method = "HEAD";
+        request.url =
+            url(fmt::format("deltas/{}/{}", base->digest.to_string(), blob.digest.to_string()));
+        const http::Response response = HF_TRY(send(std::move(request)));
+        if (response.status == 503 && options_.wait && waits < kMaxDeltaWaits) {
+            HF_TRY(options_.wait(retry_after(response)));
+            continue;
+        }
+        const Result<std::int64_t> length =
+            parse_int(response.headers.get("Content-Length").value_or(""));
+        if (response.status != 200 || !length.ok() || *length < 0) return whole;
+        return std::min(static_cast<std::uint64_t>(*length), whole);
+    }
+}
+
 Status Registry::fetch_missing(Transfer& transfer, const Descriptor& blob) {
     if (blob.size_bytes > options_.blob_bytes_max) {
         return resource_exhausted("it has {}, more than {}", format_bytes(blob.size_bytes),
@@ -117,6 +149,7 @@ Status Registry::fetch_missing(Transfer& transfer, const Descriptor& blob) {
         transfer.report.remarks.push_back(fmt::format("{} was fetched whole: {}",
                                                       blob.annotation(std::string(kPathAnnotation)),
                                                       status.message()));
+        if (options_.may_receive) HF_TRY(options_.may_receive(blob.size_bytes));
     }
     HF_TRY(fetch_blob(transfer.push, blob));
     ++transfer.report.blobs_sent;

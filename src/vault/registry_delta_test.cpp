@@ -177,6 +177,73 @@ TEST_F(DeltaPull, FetchesAFineTuneForAFewPercent) {
     EXPECT_LT(link_.received, 2000U);
 }
 
+// Where bytes are counted: what a version takes is known before any of it is fetched.
+TEST_F(DeltaPull, AsksBeforeItFetches) {
+    std::vector<std::uint64_t> asked;
+    std::uint64_t received = 0;
+    options_.may_receive = [&](std::uint64_t bytes) -> Status {
+        asked.push_back(bytes);
+        return resource_exhausted("too much");
+    };
+    options_.on_received = [&](std::uint64_t bytes) { received += bytes; };
+    EXPECT_EQ(pull("pump:v2").status().code(), Code::kResourceExhausted);
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_LT(asked[0], pair_.result.bytes.size() / 10) << "the delta was considered first";
+    EXPECT_EQ(link_.count("GET /v2/pump/blobs/"), 0U);
+    EXPECT_EQ(link_.count("GET /v2/pump/deltas/"), 0U);
+    EXPECT_LT(received, 5000U) << "the manifest";
+    EXPECT_EQ(received, link_.received);
+    expect_sound();
+
+    const std::uint64_t manifest = received;
+    received = 0;
+    options_.may_receive = [&](std::uint64_t bytes) -> Status {
+        asked.push_back(bytes);
+        return {};
+    };
+    ASSERT_TRUE(pull("pump:v2").ok());
+    ASSERT_EQ(asked.size(), 2U);
+    EXPECT_EQ(asked[1], asked[0]);
+    EXPECT_EQ(received, asked[1] + manifest) << "what was asked for is what came";
+    EXPECT_EQ(received + manifest, link_.received);
+    // Whoever has all of it is not asked.
+    ASSERT_TRUE(pull("pump:v2").ok());
+    EXPECT_EQ(asked.size(), 2U);
+}
+
+// A delta that is not sound was paid for; the whole file is not fetched without another word.
+TEST_F(DeltaPull, NeverFetchesTheWholeFileUnasked) {
+    std::vector<std::uint64_t> asked;
+    options_.may_receive = [&](std::uint64_t bytes) -> Status {
+        asked.push_back(bytes);
+        return asked.size() == 1 ? Status() : resource_exhausted("too much");
+    };
+    link_.forge = [](Bytes delta) {
+        if (!delta.empty()) delta[delta.size() / 2] ^= 1;
+        return delta;
+    };
+    EXPECT_EQ(pull("pump:v2").status().code(), Code::kResourceExhausted);
+    ASSERT_EQ(asked.size(), 2U);
+    EXPECT_EQ(asked[1], pair_.result.bytes.size());
+    EXPECT_EQ(link_.count("GET /v2/pump/blobs/" + crypto::sha256(pair_.result.bytes).to_string()),
+              0U);
+    expect_sound();
+}
+
+// Without a delta the whole file is what a version takes.
+TEST_F(DeltaPull, AsksForTheWholeFileWhereThereIsNoDelta) {
+    std::vector<std::uint64_t> asked;
+    options_.may_receive = [&](std::uint64_t bytes) -> Status {
+        asked.push_back(bytes);
+        return {};
+    };
+    options_.deltas = false;
+    ASSERT_TRUE(pull("pump:v2").ok());
+    ASSERT_EQ(asked.size(), 1U);
+    EXPECT_GE(asked[0], pair_.result.bytes.size());
+    EXPECT_LT(asked[0], pair_.result.bytes.size() + 5000);
+}
+
 TEST_F(DeltaPull, IsAnOption) {
     options_.deltas = false;
     const TransferReport report = pull("pump:v2").value();

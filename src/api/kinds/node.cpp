@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/windows.h"
 
 namespace hf::api {
 namespace {
@@ -28,7 +29,8 @@ Field ordered_service() {
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
-         list("forbiddenJurisdictions", "Data may not lie there.", text("", ""))});
+         list("forbiddenJurisdictions", "Data may not lie there.", text("", "")), windows(),
+         download_ahead()});
 }
 
 // A policy as it stood when the machine was told, so that it can judge without the server.
@@ -39,11 +41,20 @@ Field ordered_policy() {
          integer("generation", "Of its spec."), *find_field(trust_policy_kind().fields, "spec")});
 }
 
+Field link() {
+    return object(
+        "link", "What it is connected by.",
+        {object("dataBudget", "How much of models it may fetch; by default any.",
+                {integer("bytes", "In one period.").needed().between(1, std::int64_t{1} << 50),
+                 integer("periodHours", "How long a period is; 24. Counted from 1970 on, in UTC.")
+                     .between(1, 24 * 366)})});
+}
+
 Field spec() {
     return object(
         "spec", "What it shall do. Its services and policies the control plane writes.",
         {text("site", "The Site where it stands.").as(Format::kName),
-         truth("drain", "What it runs goes elsewhere, and nothing new comes."),
+         truth("drain", "What it runs goes elsewhere, and nothing new comes."), link(),
          list("services", "What shall run there.", ordered_service()).between(0, kMaxServices),
          list("trustPolicies", "By which its models are judged.", ordered_policy())});
 }
@@ -64,7 +75,8 @@ Field reported_service() {
          integer("requests", "That reached it since it answers; while it is watched."),
          integer("errors", "Those of them that it failed."),
          integer("latencyP99Milliseconds", "The 99th percentile of what they took."),
-         conditions()});
+         integer("compared", "Answers held against those of the previous version."),
+         integer("agreed", "Those of them that agree."), conditions()});
 }
 
 Field capacity() {

@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/windows.h"
 
 namespace hf::api {
 
@@ -49,26 +50,25 @@ Field gates() {
         {integer("errorRatePercentMax", "Failed requests in a hundred.").between(0, 100),
          integer("latencyP99MillisecondsMax", "The 99th percentile of its latency.")
              .between(1, 3'600'000),
-         integer("agreementPercentMin", "Answers like those of the previous version.")
-             .between(0, 100),
-         integer("minimumRequests", "Requests before it is judged, and before it moves on; 1.")
+         object(
+             "agreement", "How like the previous version's its answers must be.",
+             {integer("percentMin", "Compared answers in a hundred that agree.")
+                  .needed()
+                  .between(1, 100),
+              integer("samplesMin",
+                      "Compared answers before it is judged, and before it moves on; 100.")
+                  .between(1, 1'000'000'000),
+              integer("toleranceMicros",
+                      "How far numbers may differ, in millionths of the larger of 1 and the "
+                      "previous number; 1000.")
+                  .between(0, 1'000'000'000),
+              list("classScores", "Outputs of which only the place of the highest score counts.",
+                   text("", "An output.").between(1, 256))
+                  .between(0, 64),
+              integer("samplePercent", "Of the requests that are compared; 100.").between(1, 100)}),
+         integer("minimumRequests",
+                 "Requests before errors and latency are judged, and before it moves on; 1.")
              .between(1, 1'000'000'000)});
-}
-
-Field windows() {
-    return list(
-               "windows", "When nodes may be changed; by default always.",
-               object(
-                   "", "A maintenance window.",
-                   {list("days", "On which days it opens; by default on all.",
-                         text("", "A day.")
-                             .choices({"Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"}))
-                        .between(0, 7),
-                    text("start", "When it opens: 'HH:MM'.").needed(),
-                    integer("durationMinutes", "How long it stays open.").needed().between(1, 1440),
-                    integer("utcOffsetMinutes", "Its time zone, in minutes east of UTC.")
-                        .between(-840, 840)}))
-        .between(0, 16);
 }
 
 Field words(std::string_view name, std::string_view description) {
@@ -91,6 +91,7 @@ std::vector<Field> wishes() {
         share("disruptionBudget", "Nodes that may be unavailable at a time; by default any."),
         gates(),
         windows(),
+        download_ahead(),
         integer("ratePerMinute", "Nodes ordered a minute; by default any.").between(1, 100'000),
         integer("nodeAttemptsMax", "Orders that one node gets; 3.").between(1, 10),
         integer("nodeTimeoutSeconds", "How long one order may take; 1800.")
@@ -126,6 +127,12 @@ Field progress() {
         .between(0, kMaxStages);
 }
 
+Field agreement() {
+    return object("agreement", "Of the new version with the previous one, as its machines tell.",
+                  {integer("compared", "Answers that were compared."),
+                   integer("agreed", "Those that agree.")});
+}
+
 Field in_force() {
     return object("inForce", "The spec that is followed: a loosened one is not.", wishes());
 }
@@ -143,6 +150,7 @@ std::vector<Field> state() {
             integer("revision", "Counts the changes of this state; orders carry it."),
             timestamp("rateTime", "When the rate was used up to."),
             counts(),
+            agreement(),
             progress(),
             list("canary", "The nodes of the first stage, fixed when it began.",
                  text("", "A Node.").as(Format::kName))

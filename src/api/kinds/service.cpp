@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/windows.h"
 
 namespace hf::api {
 
@@ -67,7 +68,7 @@ const Kind& service_kind() {
                      .choices({"auto", "cpu", "ref"})
                      .otherwise("auto"),
                  integer("replicas", "How many shall run.").between(0, 1'000'000), resources(),
-                 placement()})
+                 placement(), windows(), download_ahead()})
              .needed(),
          object("status", "What runs.",
                 {integer("observedGeneration", "The generation of the spec that this tells of."),

@@ -65,8 +65,10 @@ public:
             const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
             return stop_.wait_for(lock, pause, stopping) ? cancelled("stopped") : Status();
         };
+        source.account = options_.data + "/data-budget.json";
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
-        source_ = node::make_registry_source(*vault_, std::move(source));
+        source_ =
+            node::make_registry_source({*vault_, world_.files, world_.clock}, std::move(source));
         NodeOptions node;
         node.data = options_.data;
         node.name = identity_->node();

@@ -23,6 +23,7 @@
 #include "control/server/model_access.h"
 #include "control/server/node_routes.h"
 #include "control/server/policy_admission.h"
+#include "env/time_zones.h"
 #include "resources/bootstrap.h"
 #include "vault/registry_server.h"
 
@@ -109,6 +110,9 @@ private:
         deciding_ = std::make_unique<resources::Resources>(*fenced_, world_.clock, world_.entropy);
         control::ReconcilerOptions reconciler;
         reconciler.resolve = [this](const std::string& reference) { return digest_of(reference); };
+        reconciler.time_zone = [this](const std::string& name) {
+            return env::read_time_zone(world_.files, name);
+        };
         reconciler.on_trouble = teller(world_, "reconciler");
         reconciler.leads = [this] { return leadership_->leads(); };
         if (shared) {

@@ -29,7 +29,8 @@ public:
           options_(std::move(options)),
           services_(resources, api::service_kind(), waker()),
           nodes_(resources, api::node_kind(), waker()),
-          sites_(resources, api::site_kind(), waker()) {}
+          sites_(resources, api::site_kind(), waker()),
+          rollouts_(resources, api::rollout_kind(), waker()) {}
 
     ~RealGatewayHost() override {
         {
@@ -90,6 +91,7 @@ private:
         HF_TRY(services_.update());
         HF_TRY(nodes_.update());
         HF_TRY(sites_.update());
+        HF_TRY(rollouts_.update());
         return {};
     }
 
@@ -102,8 +104,9 @@ private:
             lock.unlock();
             Status status = read();
             if (status.ok()) {
-                status = gateway_->set_routes(
-                    gateway_routes(services_.objects(), nodes_.objects(), sites_.objects()));
+                status =
+                    gateway_->set_routes(gateway_routes({services_.objects(), nodes_.objects(),
+                                                         sites_.objects(), rollouts_.objects()}));
             }
             if (!status.ok() && status != last) tell(status);
             last = status;
@@ -159,6 +162,7 @@ private:
     resources::Mirror services_;
     resources::Mirror nodes_;
     resources::Mirror sites_;
+    resources::Mirror rollouts_;
 
     Mutex own_;
     std::string certificate_pem_ HF_GUARDED_BY(own_);

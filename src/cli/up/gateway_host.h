@@ -1,6 +1,7 @@
-// GatewayHost: the gateway of a `holdfast server`: it follows Services, Nodes and Sites, and has
-// requests answered by the machines that serve them, to whom it shows a certificate of their own
-// authority (spiffe://TRUST-DOMAIN/gateway). When the store is away it goes on with what it knows.
+// GatewayHost: the gateway of a `holdfast server`: it follows Services, Nodes, Sites and Rollouts,
+// and has requests answered by the machines that serve them, to whom it shows a certificate of
+// their own authority (spiffe://TRUST-DOMAIN/gateway). When the store is away it goes on with what
+// it knows.
 //
 // Thread "hf-routes" follows. Owned by one thread. Destruction stops everything.
 

@@ -7,12 +7,14 @@
 #include "api/conditions.h"
 #include "base/json_lists.h"
 #include "cli/up/serving_host.h"
+#include "control/rollout/state.h"
 
 namespace hf::cli {
 namespace {
 
 using serve::gateway::Replica;
 using serve::gateway::Route;
+using serve::gateway::Shadow;
 
 std::string service_of(const json::Value& entry) {
     return fmt::format("{}/{}", json::get_string(entry, "namespace"),
@@ -56,16 +58,31 @@ void add_replicas(const api::Object& node, const Objects& sites,
         }
         replica.epoch = static_cast<std::uint64_t>(std::max<std::int64_t>(0, epoch));
         replica.ready = api::is_true(node, "Ready") && is_ready(report);
+        replica.digest = json::get_string(report, "digest");
         route->second.replicas.push_back(std::move(replica));
     }
 }
 
+// By what the roll-out follows, not by what its spec asks for now.
+void add_shadow(const api::Object& rollout, std::map<std::string, Route>& routes) {
+    using control::rollout::Phase;
+    const Result<control::rollout::State> state = control::rollout::state_from(rollout.status());
+    if (!state.ok() || !state->in_force || !state->in_force->gates.agreement) return;
+    if (state->phase == Phase::kPending || state->over()) return;
+    const control::rollout::RolloutSpec& spec = *state->in_force;
+    const auto route = routes.find(fmt::format("{}/{}", rollout.ns(), spec.service));
+    if (route == routes.end() || spec.from.empty()) return;
+    Shadow shadow{spec.from, spec.digest, spec.gates.agreement->sample_percent, {}};
+    shadow.rule.tolerance = static_cast<double>(spec.gates.agreement->tolerance_micros) * 1e-6;
+    shadow.rule.class_scores = spec.gates.agreement->class_scores;
+    route->second.shadow = std::move(shadow);
+}
+
 }  // namespace
 
-std::vector<Route> gateway_routes(const Objects& services, const Objects& nodes,
-                                  const Objects& sites) {
+std::vector<Route> gateway_routes(const RouteParts& parts) {
     std::map<std::string, Route> routes;
-    for (const auto& [key, service] : services) {
+    for (const auto& [key, service] : parts.services) {
         Route& route = routes[key];
         route.service = ServingHost::served_name(key);
         if (const json::Value* placement = json::find(service.spec(), "placement")) {
@@ -73,7 +90,8 @@ std::vector<Route> gateway_routes(const Objects& services, const Objects& nodes,
             route.residency.forbidden = json::strings_of(*placement, "forbiddenJurisdictions");
         }
     }
-    for (const auto& [name, node] : nodes) add_replicas(node, sites, routes);
+    for (const auto& [name, node] : parts.nodes) add_replicas(node, parts.sites, routes);
+    for (const auto& [key, rollout] : parts.rollouts) add_shadow(rollout, routes);
     std::vector<Route> table;
     for (auto& [key, route] : routes) table.push_back(std::move(route));
     return table;

@@ -51,6 +51,8 @@ std::optional<node::Answers> ServingHost::answers(const std::string& service) {
     answers.succeeded = counts.succeeded;
     answers.failed = counts.failed;
     answers.p99_ms = p99_milliseconds(counts);
+    answers.compared = counts.compared;
+    answers.agreed = counts.agreed;
     return answers;
 }
 

@@ -18,8 +18,8 @@ public:
     RealReconciler(resources::Resources& resources, ReconcilerOptions options)
         : resources_(resources),
           options_(std::move(options)),
-          round_(resources,
-                 {options_.resolve, options_.node_term, options_.server, waker_.callback()}) {}
+          round_(resources, {options_.resolve, options_.time_zone, options_.node_term,
+                             options_.server, waker_.callback()}) {}
 
     void begin() {
         thread_ = std::thread([this] {

@@ -23,7 +23,8 @@
 namespace hf::control {
 
 struct ReconcilerOptions {
-    Resolve resolve;  // null: machines look models up themselves
+    Resolve resolve;       // null: machines look models up themselves
+    TimeZoneOf time_zone;  // null: roll-outs know none
     Duration node_term = kNodeTerm;
 
     // Whether this server leads; null: always. Call look() when it changes.

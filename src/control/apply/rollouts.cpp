@@ -25,6 +25,21 @@ std::string at_digest(const std::string& reference, const std::string& digest) {
     return fmt::format("{}@{}", reference.substr(0, reference.find_first_of(":@")), digest);
 }
 
+// A roll-out without windows keeps to those that its service had when it began.
+Status take_windows(rollout::RolloutSpec& spec, const std::string& service,
+                    const rollout::State& state, const Rollouts::View& view) {
+    if (state.in_force) {
+        spec.windows = state.in_force->windows;
+        spec.download_ahead = state.in_force->download_ahead;
+        return {};
+    }
+    const auto wanted = view.services.find(service);
+    if (wanted == view.services.end()) return {};
+    spec.windows = HF_TRY(api::windows_from(wanted->second.spec()).context("{}", service));
+    spec.download_ahead = json::get_bool(wanted->second.spec(), "downloadAhead");
+    return {};
+}
+
 bool has_ended(rollout::Phase phase) {
     return phase >= rollout::Phase::kRolledBack;
 }
@@ -81,6 +96,14 @@ Result<rollout::Observed> Rollouts::observe(const api::Object& object, const rol
     if (!state.in_force && observed.spec.digest.empty() && world_.resolve) {
         observed.spec.digest = world_.resolve(observed.spec.model);
     }
+    if (observed.spec.windows.empty()) {
+        HF_TRY(take_windows(observed.spec, service, state, view));
+    }
+    for (const api::Window& window : observed.spec.windows) {
+        if (window.time_zone.empty() || !world_.time_zone) continue;
+        Result<TimeZone> zone = world_.time_zone(window.time_zone);
+        if (zone.ok()) observed.time_zones.insert_or_assign(window.time_zone, std::move(*zone));
+    }
     return observed;
 }
 
@@ -121,7 +144,12 @@ Status Rollouts::write_orders(const api::Object& object, const rollout::Decision
         const bool forward = action.kind == rollout::Action::Kind::kOrder;
         std::string model = forward ? observed.spec.model : old_model;
         if (model.empty()) model = at_digest(old_model, action.digest);
-        const RolloutWrite write{action, service, model, world_.resources.clock().now()};
+        const RolloutWrite write{action,
+                                 service,
+                                 model,
+                                 world_.resources.clock().now(),
+                                 observed.spec.windows,
+                                 observed.spec.download_ahead};
         const auto edit = [&](api::Object& node) -> Status {
             write_order(node, write);
             return {};

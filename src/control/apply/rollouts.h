@@ -25,7 +25,8 @@ public:
     struct World {
         resources::Resources& resources;
         resources::WriteOptions write;
-        Resolve resolve;  // may be null
+        Resolve resolve;       // may be null
+        TimeZoneOf time_zone;  // may be null: none is known
     };
 
     // REQUIRES: what `world` names outlives this.

@@ -51,7 +51,7 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       elsewhere_(resources.store(), options.server, options.on_events),
       removals_(resources.store()),
       versions_(resources, write_),
-      rollouts_({resources, write_, resolve_}),
+      rollouts_({resources, write_, resolve_, std::move(options.time_zone)}),
       node_term_(options.node_term),
       liveness_(options.node_term) {}
 

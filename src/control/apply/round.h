@@ -31,7 +31,8 @@ inline constexpr std::int64_t kHeartbeatsASecond = 500;
 inline constexpr Duration kMaintainEvery = std::chrono::seconds(2);
 
 struct RoundOptions {
-    Resolve resolve;  // null: machines look models up themselves
+    Resolve resolve;       // null: machines look models up themselves
+    TimeZoneOf time_zone;  // null: roll-outs know none
     Duration node_term = kNodeTerm;
     std::string server;  // this server's name where others share the store; empty: alone
     std::function<void()> on_events;  // from any thread: a round has something to do; may be null

@@ -115,11 +115,17 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
                        {"device", json::get_string(spec, "device", "auto")},
                        {"trustPolicy", json::get_string(spec, "trustPolicy", "default")}};
     if (parts.rolling && parts.before) {
-        for (std::string_view key : {"model", "digest", "rollout", "orderedAt"}) {
+        for (std::string_view key :
+             {"model", "digest", "rollout", "orderedAt", "windows", "downloadAhead"}) {
             if (const json::Value* kept = json::find(*parts.before, key)) order[key] = *kept;
         }
-    } else if (const std::string digest = digest_of(parts, resolve); !digest.empty()) {
-        order["digest"] = digest;
+    } else {
+        if (const std::string digest = digest_of(parts, resolve); !digest.empty()) {
+            order["digest"] = digest;
+        }
+        for (std::string_view key : {"windows", "downloadAhead"}) {
+            if (const json::Value* wanted = json::find(spec, key)) order[key] = *wanted;
+        }
     }
     if (!parts.devices.empty()) {
         order["devices"] = json::Array(parts.devices.begin(), parts.devices.end());

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "api/object.h"
+#include "base/time_zone.h"
 #include "control/place/plan.h"
 
 namespace hf::control {
@@ -41,6 +42,9 @@ struct Cluster {
 
 // What a model reference stands for now; empty when that is not known here.
 using Resolve = std::function<std::string(const std::string& reference)>;
+
+// What is known of a time zone, by its name.
+using TimeZoneOf = std::function<Result<TimeZone>(const std::string& name)>;
 
 struct NodeOrders {
     std::string node;

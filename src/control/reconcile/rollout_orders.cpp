@@ -36,14 +36,29 @@ std::string failure_in(const json::Value& report) {
     return "unknown";
 }
 
+// The condition of a node that waits for a maintenance window; nullptr when it does not.
+const json::Value* waiting_in(const json::Value& report) {
+    const json::Array* conditions = json::find_array(report, "conditions");
+    if (!conditions) return nullptr;
+    for (const json::Value& each : *conditions) {
+        const bool waits = json::get_string(each, "type") == "WaitingForWindow";
+        if (waits && json::get_string(each, "status") == "True") return &each;
+    }
+    return nullptr;
+}
+
 void read_outcome(const json::Value& report, const json::Value& order, NodeState& node) {
     const std::optional<rollout::Token> told = token_of(report);
     if (!node.token || !told || told->rollout != node.token->rollout) return;
     node.answered = told->revision;
     if (told->revision != node.token->revision) return;
     const std::string failure = failure_in(report);
+    const json::Value* const waits = waiting_in(report);
     if (json::get_string(report, "digest") == json::get_string(order, "digest")) {
         node.outcome = Outcome::kGood;
+    } else if (waits) {
+        node.outcome = Outcome::kWaiting;
+        node.reason = json::get_string(*waits, "message");
     } else if (failure == "unknown") {
         node.outcome = Outcome::kWorking;
     } else {
@@ -99,8 +114,15 @@ std::map<std::string, rollout::Metrics> observe_metrics(const std::string& servi
         const std::string digest(json::get_string(*report, "digest"));
         if (digest.empty() || !json::find(*report, "requests")) continue;
         rollout::Metrics& sum = metrics[digest];
-        sum.requests += json::get_int(*report, "requests");
-        sum.errors += json::get_int(*report, "errors");
+        const auto add = [report](std::int64_t& to, std::string_view key) {
+            constexpr std::int64_t kMost = rollout::kMetricMax;
+            to = std::min(to + std::clamp<std::int64_t>(json::get_int(*report, key), 0, kMost),
+                          kMost);
+        };
+        add(sum.requests, "requests");
+        add(sum.errors, "errors");
+        add(sum.compared, "compared");
+        add(sum.agreed, "agreed");
         sum.latency_p99_ms =
             std::max(sum.latency_p99_ms, json::get_int(*report, "latencyP99Milliseconds"));
     }
@@ -137,6 +159,12 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
         fields["model"] = write.model;
         fields["rollout"] = rollout::to_text(token);
         fields["orderedAt"] = format_rfc3339(write.now);
+        // Back it goes at any time.
+        fields.erase("windows");
+        fields.erase("downloadAhead");
+        if (write.action.kind != rollout::Action::Kind::kOrder) continue;
+        if (!write.windows.empty()) fields["windows"] = api::to_json(write.windows);
+        if (write.download_ahead) fields["downloadAhead"] = true;
     }
     node.edit_spec()["services"] = std::move(services);
     return true;

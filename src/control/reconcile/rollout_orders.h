@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include "api/window.h"
 #include "control/reconcile/orders.h"
 #include "control/rollout/step.h"
 
@@ -28,6 +29,8 @@ struct RolloutWrite {
     std::string service;
     std::string model;  // the reference that goes with the digest
     Instant now;
+    const api::Windows& windows;  // in which it may be followed
+    bool download_ahead = false;
 };
 
 // Writes the order into the Node's spec. False, and nothing is changed, when the machine is not

@@ -103,6 +103,9 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
     if (tally.last && tally.under_way > 0 && tally.good >= needed && !tally.takes_more()) {
         parts.push_back(fmt::format("{} under way", tally.under_way));
     }
+    if (tally.waiting > 0) {
+        parts.push_back(fmt::format("{} waiting for a maintenance window", tally.waiting));
+    }
     if (tally.late > 0) parts.push_back(fmt::format("{} unreachable, waited for", tally.late));
     if (!held.empty()) parts.push_back(std::move(held));
     if (tally.needs_good && tally.base == 0 && tally.members == 0) {
@@ -114,16 +117,15 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
 // What the gates still want to see; empty when they have seen enough.
 std::string gates_wait(const Round& round) {
     const Gates& gates = round.spec().gates;
-    if (!gates.any()) return {};
     const auto found = round.observed.metrics.find(round.spec().digest);
     const Metrics metrics = found == round.observed.metrics.end() ? Metrics{} : found->second;
-    if (metrics.requests < gates.minimum_requests) {
+    if (gates.need_requests() && metrics.requests < gates.minimum_requests) {
         return fmt::format("{} of {} requests that the gates ask for", metrics.requests,
                            gates.minimum_requests);
     }
-    if (gates.agreement_percent_min && metrics.compared < gates.minimum_requests) {
+    if (gates.agreement && metrics.compared < gates.agreement->samples_min) {
         return fmt::format("{} of {} compared answers that the gates ask for", metrics.compared,
-                           gates.minimum_requests);
+                           gates.agreement->samples_min);
     }
     return {};
 }

@@ -35,11 +35,6 @@ Status no_more(const Bound& before, const Bound& after, std::string_view field) 
     return before ? no_more(*before, *after, field) : Status();
 }
 
-Status no_less(const Bound& before, const Bound& after, std::string_view field) {
-    HF_TRY(not_dropped(before, after, field));
-    return before ? no_less(*before, *after, field) : Status();
-}
-
 Status no_more(const Share& before, const Share& after, std::string_view field) {
     if (!before.limits()) return {};
     if (before.unit != after.unit) {
@@ -66,15 +61,26 @@ Status check_abort(const AbortRules& before, const AbortRules& after) {
     return no_more(before.minimum_sample, after.minimum_sample, "minimumSample");
 }
 
+// What is compared, and how many answers, stays: else a bad version would be judged later, or a
+// good one sooner.
+Status check_agreement(const std::optional<Agreement>& before,
+                       const std::optional<Agreement>& after) {
+    if (!before) return {};
+    if (!after) return invalid_argument("it cannot be dropped; {}", kRemedy);
+    HF_TRY(no_less(before->percent_min, after->percent_min, "percentMin"));
+    HF_TRY(no_more(before->tolerance_micros, after->tolerance_micros, "toleranceMicros"));
+    HF_TRY(fixed(before->samples_min == after->samples_min, "samplesMin"));
+    return fixed(before->class_scores == after->class_scores, "classScores");
+}
+
 Status check_gates(const Gates& before, const Gates& after) {
     HF_TRY(no_more(before.error_rate_percent_max, after.error_rate_percent_max,
                    "errorRatePercentMax"));
     HF_TRY(
         no_more(before.latency_p99_ms_max, after.latency_p99_ms_max, "latencyP99MillisecondsMax"));
-    HF_TRY(
-        no_less(before.agreement_percent_min, after.agreement_percent_min, "agreementPercentMin"));
+    HF_TRY(check_agreement(before.agreement, after.agreement).context("agreement"));
     // More requests would judge a bad version later, fewer would pass a good one sooner.
-    return fixed(!before.any() || before.minimum_requests == after.minimum_requests,
+    return fixed(!before.need_requests() || before.minimum_requests == after.minimum_requests,
                  "minimumRequests");
 }
 
@@ -95,6 +101,7 @@ Status check_change(const RolloutSpec& before, const RolloutSpec& after) {
     HF_TRY(no_more(before.budget, after.budget, "disruptionBudget"));
     HF_TRY(check_gates(before.gates, after.gates).context("gates"));
     HF_TRY(fixed(before.windows.empty() || before.windows == after.windows, "windows"));
+    HF_TRY(fixed(before.download_ahead == after.download_ahead, "downloadAhead"));
     HF_TRY(no_more(before.rate_per_minute, after.rate_per_minute, "ratePerMinute"));
     HF_TRY(no_more(before.attempts_max, after.attempts_max, "nodeAttemptsMax"));
     HF_TRY(fixed(before.timeout == after.timeout, "nodeTimeoutSeconds"));

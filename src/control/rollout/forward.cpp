@@ -71,25 +71,34 @@ std::string reason_of(const View& view) {
 
 std::string time_out_words(const View& view) {
     std::string words = fmt::format("no outcome of {} orders", view.attempt);
-    const bool told = view.node->outcome == Outcome::kPassing && !view.node->reason.empty();
+    const Outcome outcome = view.node->outcome;
+    const bool told = (outcome == Outcome::kPassing || outcome == Outcome::kWaiting) &&
+                      !view.node->reason.empty();
     return told ? words + ": " + view.node->reason : words;
 }
 
 // Whether an order without an outcome has had its time: since it was on record or the node ceased
 // to be good, and since the window that is open opened, for the node waits for one; but not for
-// ever, if windows are shorter than the time. One whose node cannot be asked gets the patience on
-// top, so that a node that comes and goes does not hold it open.
+// ever, if windows are shorter than the time. One whose node says that it waits has no other time:
+// its clock may not be the server's. One whose node cannot be asked gets the patience on top, so
+// that a node that comes and goes does not hold it open.
 bool timed_out(Round& round, const View& view) {
-    const std::vector<Window>& windows = round.spec().windows;
+    const api::Windows& windows = round.spec().windows;
+    const TimeZones& zones = round.observed.time_zones;
     const Duration given =
         round.spec().timeout + (view.reachable() ? Duration{} : round.spec().patience);
     const Instant since =
         std::max(view.ordered_at, view.node->good_until.value_or(view.ordered_at));
     const Duration had = round.elapsed(since);
-    if (had >= given + (windows.empty() ? Duration{} : kWindowWait)) return true;
-    const std::optional<Instant> open = open_since(windows, round.now);
+    const bool may_wait = view.waits || !windows.empty();
+    if (had >= given + (may_wait ? kWindowWait : Duration{})) return true;
+    if (view.waits) {
+        round.wake_at(since + given + kWindowWait);
+        return false;
+    }
+    const std::optional<Instant> open = open_since(windows, zones, round.now);
     if (!open) {
-        round.wake_at(next_opening(windows, round.now));
+        if (const auto opens = next_opening(windows, zones, round.now)) round.wake_at(*opens);
         return false;
     }
     if (had >= given && round.elapsed(*open) >= given) return true;
@@ -141,10 +150,10 @@ std::string gate_reason(const Round& round) {
                                found->second.latency_p99_ms, *gates.latency_p99_ms_max);
         }
     }
-    if (compared >= gates.minimum_requests && gates.agreement_percent_min &&
-        agreed * 100 < *gates.agreement_percent_min * compared) {
+    if (gates.agreement && compared >= gates.agreement->samples_min &&
+        agreed * 100 < gates.agreement->percent_min * compared) {
         return fmt::format("{} of {} answers agree with the previous version's, less than {} %",
-                           agreed, compared, *gates.agreement_percent_min);
+                           agreed, compared, gates.agreement->percent_min);
     }
     return {};
 }

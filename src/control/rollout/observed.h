@@ -18,8 +18,6 @@
 
 namespace hf::control::rollout {
 
-inline constexpr std::int64_t kMetricMax = 1'000'000'000'000'000;  // larger counts read as this
-
 // What a node says of the order on record.
 enum class Outcome : unsigned char {
     kNone,        // it has not seen it
@@ -28,6 +26,7 @@ enum class Outcome : unsigned char {
     kPassing,     // it failed for want of network, disk or memory, and tries again by itself
     kFailed,      // it refused the version for good
     kRolledBack,  // the version answered, and the node went back by itself
+    kWaiting,     // none of its maintenance windows is open, by its clock
 };
 
 struct NodeState {
@@ -40,7 +39,7 @@ struct NodeState {
     std::int64_t answered = 0;   // the revision of the order that `outcome` tells of
     Outcome outcome = Outcome::kNone;
     std::optional<Instant> good_until;  // when the outcome of this order last ceased to be kGood
-    std::string reason;                 // of kPassing, kFailed, kRolledBack
+    std::string reason;                 // of kPassing, kFailed, kRolledBack, kWaiting
     bool available = true;              // whether the service answers there, by any version
     std::optional<Instant> unreachable_since;
 };
@@ -61,6 +60,7 @@ struct Observed {
     RolloutSpec spec;
     std::vector<NodeState> nodes;            // strictly ascending by name
     std::map<std::string, Metrics> metrics;  // by digest
+    TimeZones time_zones;  // those of the spec's windows, as far as they are known
 };
 
 // INVALID_ARGUMENT: no uid, nodes out of order or twice, more than kNodesMax, revisions out of

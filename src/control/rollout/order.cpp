@@ -116,16 +116,24 @@ private:
     std::int64_t in_flight_ = 0;
 };
 
+// Empty: orders may leave.
+std::string hold_window(Round& round) {
+    const RolloutSpec& spec = round.spec();
+    const TimeZones& zones = round.observed.time_zones;
+    if (spec.download_ahead || window_open(spec.windows, zones, round.now)) return {};
+    const std::optional<Instant> opens = next_opening(spec.windows, zones, round.now);
+    if (!opens) return unknown_zone_words(spec, zones);
+    round.wake_at(*opens);
+    return "no maintenance window is open before " + format_rfc3339(*opens);
+}
+
 }  // namespace
 
 std::string order_more(Round& round, const StageView& stage, const Tally& tally) {
     const bool any_due = std::any_of(round.views.begin(), round.views.end(),
                                      [&](const View& view) { return stage.is_due(view); });
     if (!any_due && (tally.fresh == 0 || tally.room == 0)) return {};
-    if (const Instant opens = next_opening(round.spec().windows, round.now); opens > round.now) {
-        round.wake_at(opens);
-        return "no maintenance window is open before " + format_rfc3339(opens);
-    }
+    if (std::string closed = hold_window(round); !closed.empty()) return closed;
     Orders orders(round, stage, tally);
     for (View& view : round.views) {
         if (!stage.is_due(view)) continue;

@@ -33,6 +33,7 @@ struct View {
     bool busy = false;       // it uses up the disruption budget
     bool pending = false;    // the order is not on record yet
     bool timed_out = false;  // its order has had its time
+    bool waits = false;      // it waits for a maintenance window, by its own clock
 
     bool reachable() const { return !node->unreachable_since; }
 };
@@ -79,6 +80,9 @@ void go_forward(Round& round);
 
 void begin_back(Round& round, std::string reason);
 void go_back(Round& round);
+
+// What is to be done about a time zone that is not known; empty: all are.
+std::string unknown_zone_words(const RolloutSpec& spec, const TimeZones& zones);
 
 // "a, b, c and 4 more".
 std::string name_some(const std::vector<std::string>& names);

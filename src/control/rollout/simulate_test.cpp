@@ -41,7 +41,8 @@ RolloutSpec random_spec(Rng& rng) {
     if (rng.chance(1, 4)) spec.budget = Share::percent(1 + static_cast<int>(rng.below(50)));
     if (rng.chance(1, 3)) spec.rate_per_minute = 1 + static_cast<int>(rng.below(20));
     if (rng.chance(1, 4)) {
-        spec.windows.push_back({kEveryDay, static_cast<int>(rng.below(kMinutesPerDay)), 300, 60});
+        const int start = static_cast<int>(rng.below(api::kMinutesPerDay));
+        spec.windows.push_back({api::kEveryDay, start, 300, 60});
     }
     if (rng.chance(1, 4)) {
         spec.gates.error_rate_percent_max = 10;
@@ -269,7 +270,7 @@ private:
         EXPECT_LE(action.token.attempt, world_.observed.spec.attempts_max);
         EXPECT_LE(stage, next.stage);
         if (!account_.revisions[action.node].insert(action.token.revision).second) return false;
-        EXPECT_TRUE(window_open(next.in_force->windows, world_.now));
+        EXPECT_TRUE(window_open(next.in_force->windows, {}, world_.now));
         for (std::int64_t earlier = 0; earlier < stage; ++earlier) {
             EXPECT_TRUE(next.progress[static_cast<std::size_t>(earlier)].passed);
         }

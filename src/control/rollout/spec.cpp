@@ -82,11 +82,21 @@ Status check_words(const RolloutSpec& spec, const std::vector<Word>& words,
     return {};
 }
 
+Status check_agreement(const Agreement& agreement) {
+    HF_TRY(check_number(agreement.percent_min, {1, 100}, "percentMin"));
+    HF_TRY(check_number(agreement.samples_min, {1, kRequestsMax}, "samplesMin"));
+    HF_TRY(check_number(agreement.tolerance_micros, {0, kToleranceMicrosMax}, "toleranceMicros"));
+    HF_TRY(check_number(agreement.sample_percent, {1, 100}, "samplePercent"));
+    if (agreement.class_scores.size() <= kClassScoresMax) return {};
+    return invalid_argument("classScores: there are {}; want at most {}",
+                            agreement.class_scores.size(), kClassScoresMax);
+}
+
 Status check_gates(const Gates& gates) {
     HF_TRY(check_number(gates.error_rate_percent_max, {0, 100}, "errorRatePercentMax"));
     HF_TRY(check_number(gates.latency_p99_ms_max, {1, kLatencyMillisecondsMax},
                         "latencyP99MillisecondsMax"));
-    HF_TRY(check_number(gates.agreement_percent_min, {0, 100}, "agreementPercentMin"));
+    if (gates.agreement) HF_TRY(check_agreement(*gates.agreement).context("agreement"));
     return check_number(gates.minimum_requests, {1, kRequestsMax}, "minimumRequests");
 }
 
@@ -106,13 +116,7 @@ Status check(const RolloutSpec& spec) {
     HF_TRY(check_number(spec.abort.minimum_sample, {1, kNodesMax}, "abort.minimumSample"));
     HF_TRY(check_share(spec.budget, "disruptionBudget"));
     HF_TRY(check_gates(spec.gates).context("gates"));
-    if (spec.windows.size() > kWindowsMax) {
-        return invalid_argument("windows: there are {}; want at most {}", spec.windows.size(),
-                                kWindowsMax);
-    }
-    for (std::size_t i = 0; i < spec.windows.size(); ++i) {
-        HF_TRY(check(spec.windows[i]).context("windows[{}]", i));
-    }
+    HF_TRY(api::check(spec.windows));
     HF_TRY(check_number(spec.rate_per_minute, {1, kRatePerMinuteMax}, "ratePerMinute"));
     HF_TRY(check_number(spec.attempts_max, {1, kAttemptsMax}, "nodeAttemptsMax"));
     HF_TRY(check_wait(spec.timeout, kWaitMin, "nodeTimeoutSeconds"));

@@ -11,16 +11,15 @@
 #include <string>
 #include <vector>
 
+#include "api/window.h"
 #include "base/json.h"
 #include "base/status.h"
 #include "base/time.h"
 #include "control/rollout/share.h"
-#include "control/rollout/window.h"
 
 namespace hf::control::rollout {
 
 inline constexpr std::size_t kStagesMax = 16;
-inline constexpr std::size_t kWindowsMax = 16;
 inline constexpr std::size_t kWordsMax = 64;          // approvals; promotions
 inline constexpr std::int64_t kNodesMax = 1'000'000;  // in a count; of one fleet
 inline constexpr std::int64_t kParallelMax = 10'000;
@@ -29,6 +28,8 @@ inline constexpr std::int64_t kAttemptsMax = 10;
 inline constexpr std::int64_t kFailuresMax = 500;  // remembered; reaching it aborts
 inline constexpr std::int64_t kRequestsMax = 1'000'000'000;
 inline constexpr std::int64_t kLatencyMillisecondsMax = 3'600'000;
+inline constexpr std::int64_t kToleranceMicrosMax = 1'000'000'000;
+inline constexpr std::size_t kClassScoresMax = 64;
 inline constexpr Duration kWaitMax = std::chrono::hours(30 * 24);  // soak, patience, timeout
 inline constexpr Duration kWaitMin = std::chrono::seconds(10);     // patience, timeout
 
@@ -50,15 +51,23 @@ struct AbortRules {
     friend bool operator==(const AbortRules&, const AbortRules&) = default;
 };
 
+// How like the previous version's answers the new one's must be (serve/comparison.h compares).
+struct Agreement {
+    std::int64_t percent_min = 100;
+    std::int64_t samples_min = 100;
+    std::int64_t tolerance_micros = 1000;
+    std::vector<std::string> class_scores;  // names of outputs
+    std::int64_t sample_percent = 100;
+    friend bool operator==(const Agreement&, const Agreement&) = default;
+};
+
 struct Gates {
     std::optional<std::int64_t> error_rate_percent_max;
     std::optional<std::int64_t> latency_p99_ms_max;
-    std::optional<std::int64_t> agreement_percent_min;
-    std::int64_t minimum_requests = 1;
+    std::optional<Agreement> agreement;
+    std::int64_t minimum_requests = 1;  // before errors and latency count
 
-    bool any() const {
-        return error_rate_percent_max || latency_p99_ms_max || agreement_percent_min;
-    }
+    bool need_requests() const { return error_rate_percent_max || latency_p99_ms_max; }
     friend bool operator==(const Gates&, const Gates&) = default;
 };
 
@@ -78,7 +87,8 @@ struct RolloutSpec {
     AbortRules abort;
     Share budget;  // of all nodes: how many may be unavailable at a time
     Gates gates;
-    std::vector<Window> windows;
+    api::Windows windows;
+    bool download_ahead = false;  // orders leave at any time; nodes begin in their window
     std::optional<std::int64_t> rate_per_minute;
     std::int64_t attempts_max = 3;
     Duration timeout = std::chrono::minutes(30);

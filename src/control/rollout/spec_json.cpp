@@ -54,27 +54,6 @@ Result<Stage> stage_from(const json::Value& value) {
     return stage;
 }
 
-Result<Window> window_from(const json::Value& value) {
-    constexpr std::int64_t kOut = 1 << 20;  // is out of bounds as well, and fits
-    Window window;
-    const auto bounded = [&](std::string_view key, std::int64_t fallback) {
-        return static_cast<int>(std::clamp(json::get_int(value, key, fallback), -kOut, kOut));
-    };
-    if (!json::items_of(value, "days").empty()) window.days = 0;
-    for (const json::Value& day : json::items_of(value, "days")) {
-        const std::string_view name =
-            day.is_string() ? json::as_view(day.get_string()) : std::string_view();
-        const std::optional<int> known = day_named(name);
-        if (!known) return invalid_argument("days: '{}' is not one of Mon to Sun", name);
-        window.days = static_cast<std::uint8_t>(window.days | (1u << *known));
-    }
-    window.start_minutes =
-        HF_TRY(parse_time_of_day(json::get_string(value, "start")).context("start"));
-    window.duration_minutes = bounded("durationMinutes", 0);
-    window.utc_offset_minutes = bounded("utcOffsetMinutes", 0);
-    return window;
-}
-
 std::vector<Word> words_from(const json::Value& value, std::string_view key) {
     std::vector<Word> words;
     for (const json::Value& item : json::items_of(value, key)) {
@@ -92,11 +71,23 @@ AbortRules abort_from(const json::Value& value) {
     return rules;
 }
 
+std::optional<Agreement> agreement_from(const json::Value& value) {
+    if (!value.is_object()) return std::nullopt;
+    Agreement agreement;
+    agreement.percent_min = json::get_int(value, "percentMin", agreement.percent_min);
+    agreement.samples_min = json::get_int(value, "samplesMin", agreement.samples_min);
+    agreement.tolerance_micros =
+        json::get_int(value, "toleranceMicros", agreement.tolerance_micros);
+    agreement.class_scores = json::strings_of(value, "classScores");
+    agreement.sample_percent = json::get_int(value, "samplePercent", agreement.sample_percent);
+    return agreement;
+}
+
 Gates gates_from(const json::Value& value) {
     Gates gates;
     gates.error_rate_percent_max = number(value, "errorRatePercentMax");
     gates.latency_p99_ms_max = number(value, "latencyP99MillisecondsMax");
-    gates.agreement_percent_min = number(value, "agreementPercentMin");
+    gates.agreement = agreement_from(part(value, "agreement"));
     gates.minimum_requests = json::get_int(value, "minimumRequests", gates.minimum_requests);
     return gates;
 }
@@ -132,20 +123,6 @@ json::Value json_of(const Stage& stage) {
     return object;
 }
 
-json::Value json_of(const Window& window) {
-    json::Object object;
-    json::Array days;
-    for (int day = 0; day < 7; ++day) {
-        if (((window.days >> day) & 1) != 0) days.emplace_back(day_name(day));
-    }
-    object["days"] = std::move(days);
-    object["start"] =
-        fmt::format("{:02}:{:02}", window.start_minutes / 60, window.start_minutes % 60);
-    object["durationMinutes"] = window.duration_minutes;
-    object["utcOffsetMinutes"] = window.utc_offset_minutes;
-    return object;
-}
-
 json::Value json_of(const AbortRules& rules) {
     json::Object object;
     put(object, "failures", rules.failures);
@@ -154,11 +131,22 @@ json::Value json_of(const AbortRules& rules) {
     return object;
 }
 
+json::Value json_of(const Agreement& agreement) {
+    json::Object object;
+    object["percentMin"] = agreement.percent_min;
+    object["samplesMin"] = agreement.samples_min;
+    object["toleranceMicros"] = agreement.tolerance_micros;
+    object["classScores"] =
+        json::Array(agreement.class_scores.begin(), agreement.class_scores.end());
+    object["samplePercent"] = agreement.sample_percent;
+    return object;
+}
+
 json::Value json_of(const Gates& gates) {
     json::Object object;
     put(object, "errorRatePercentMax", gates.error_rate_percent_max);
     put(object, "latencyP99MillisecondsMax", gates.latency_p99_ms_max);
-    put(object, "agreementPercentMin", gates.agreement_percent_min);
+    if (gates.agreement) object["agreement"] = json_of(*gates.agreement);
     object["minimumRequests"] = gates.minimum_requests;
     return object;
 }
@@ -189,10 +177,8 @@ Result<RolloutSpec> spec_from(const json::Value& value) {
     spec.abort = abort_from(part(value, "abort"));
     spec.budget = HF_TRY(share_from(value, "disruptionBudget"));
     spec.gates = gates_from(part(value, "gates"));
-    for (const json::Value& item : json::items_of(value, "windows")) {
-        const Window window = HF_TRY(window_from(item).context("windows[{}]", spec.windows.size()));
-        spec.windows.push_back(window);
-    }
+    spec.windows = HF_TRY(api::windows_from(value));
+    spec.download_ahead = json::get_bool(value, "downloadAhead");
     spec.rate_per_minute = number(value, "ratePerMinute");
     spec.attempts_max = json::get_int(value, "nodeAttemptsMax", spec.attempts_max);
     spec.timeout = seconds(value, "nodeTimeoutSeconds", spec.timeout);
@@ -216,9 +202,8 @@ json::Value to_json(const RolloutSpec& spec) {
     object["abort"] = json_of(spec.abort);
     put(object, "disruptionBudget", spec.budget);
     object["gates"] = json_of(spec.gates);
-    json::Array windows;
-    for (const Window& window : spec.windows) windows.push_back(json_of(window));
-    object["windows"] = std::move(windows);
+    object["windows"] = api::to_json(spec.windows);
+    if (spec.download_ahead) object["downloadAhead"] = true;
     put(object, "ratePerMinute", spec.rate_per_minute);
     object["nodeAttemptsMax"] = spec.attempts_max;
     put_seconds(object, "nodeTimeoutSeconds", spec.timeout);

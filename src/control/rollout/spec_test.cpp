@@ -32,7 +32,8 @@ disruptionBudget: {count: 5}
 gates:
   errorRatePercentMax: 5
   latencyP99MillisecondsMax: 100
-  agreementPercentMin: 90
+  agreement:
+    {percentMin: 90, samplesMin: 50, toleranceMicros: 500, classScores: [p], samplePercent: 20}
   minimumRequests: 10
 windows: [{start: "22:00", durationMinutes: 60}]
 ratePerMinute: 10
@@ -93,9 +94,18 @@ constexpr Change kChanges[] = {
      "gates: errorRatePercentMax"},
     {R"([{"op":"replace","path":"/gates/latencyP99MillisecondsMax","value":101}])",
      "gates: latencyP99MillisecondsMax"},
-    {R"([{"op":"replace","path":"/gates/agreementPercentMin","value":89}])",
-     "gates: agreementPercentMin"},
-    {R"([{"op":"replace","path":"/gates/agreementPercentMin","value":91}])", nullptr},
+    {R"([{"op":"replace","path":"/gates/agreement/percentMin","value":89}])",
+     "gates: agreement: percentMin"},
+    {R"([{"op":"replace","path":"/gates/agreement/percentMin","value":91}])", nullptr},
+    {R"([{"op":"replace","path":"/gates/agreement/toleranceMicros","value":501}])",
+     "gates: agreement: toleranceMicros"},
+    {R"([{"op":"replace","path":"/gates/agreement/toleranceMicros","value":0}])", nullptr},
+    {R"([{"op":"replace","path":"/gates/agreement/samplesMin","value":49}])",
+     "gates: agreement: samplesMin"},
+    {R"([{"op":"replace","path":"/gates/agreement/classScores","value":[]}])",
+     "gates: agreement: classScores"},
+    {R"([{"op":"replace","path":"/gates/agreement/samplePercent","value":100}])", nullptr},
+    {R"([{"op":"remove","path":"/gates/agreement"}])", "gates: agreement"},
     {R"([{"op":"replace","path":"/gates/minimumRequests","value":9}])", "gates: minimumRequests"},
     {R"([{"op":"replace","path":"/gates/minimumRequests","value":11}])", "gates: minimumRequests"},
     {R"([{"op":"remove","path":"/gates"}])", "gates: errorRatePercentMax"},
@@ -152,6 +162,10 @@ TEST(RolloutSpec, TheTableAndTheCheckAgree) {
         R"([{"op":"replace","path":"/gates/errorRatePercentMax","value":101}])",
         R"([{"op":"replace","path":"/gates/latencyP99MillisecondsMax","value":0}])",
         R"([{"op":"replace","path":"/gates/minimumRequests","value":0}])",
+        R"([{"op":"replace","path":"/gates/agreement/percentMin","value":101}])",
+        R"([{"op":"replace","path":"/gates/agreement/samplesMin","value":0}])",
+        R"([{"op":"replace","path":"/gates/agreement/toleranceMicros","value":-1}])",
+        R"([{"op":"replace","path":"/gates/agreement/samplePercent","value":0}])",
         R"([{"op":"replace","path":"/windows/0/durationMinutes","value":0}])",
         R"([{"op":"replace","path":"/windows/0/durationMinutes","value":9223372036854775807}])",
         R"([{"op":"add","path":"/windows/0/utcOffsetMinutes","value":-9223372036854775807}])",

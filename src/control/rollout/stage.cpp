@@ -90,6 +90,7 @@ Tally StageView::tally() const {
         if (view.standing == Standing::kOther) continue;
         count(view, tally);
         tally.under_way += view.standing == Standing::kInFlight || is_due(view);
+        tally.waiting += view.waits;
         const bool included = includes(view);
         tally.matching += included;
         if (!included || progress.closed || !is_fresh(view)) continue;

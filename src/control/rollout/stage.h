@@ -20,6 +20,7 @@ struct Tally {
     std::int64_t silent = 0;
     std::int64_t gone = 0;       // ordered, and not there any more
     std::int64_t under_way = 0;  // of all stages
+    std::int64_t waiting = 0;    // of these, for a maintenance window
     std::int64_t fresh = 0;      // may be ordered now
     std::int64_t late = 0;       // unreachable, and still waited for
     std::int64_t room = 0;       // that the limit leaves for further nodes

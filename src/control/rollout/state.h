@@ -22,8 +22,9 @@ namespace hf::control::rollout {
 
 // Named bounds of what the State lists; see step.h for what happens when they are reached. With
 // names of the longest kind all lists together stay within the 1 MiB of a stored object.
-inline constexpr std::size_t kCanaryMax = 500;       // nodes of the first stage
-inline constexpr std::size_t kOutboxMax = 500;       // orders not yet seen on record
+inline constexpr std::size_t kCanaryMax = 500;                     // nodes of the first stage
+inline constexpr std::size_t kOutboxMax = 500;                     // orders not yet seen on record
+inline constexpr std::int64_t kMetricMax = 1'000'000'000'000'000;  // larger counts read as this
 inline constexpr std::size_t kReasonBytesMax = 160;  // of a failure; longer ones are cut
 
 enum class Phase : unsigned char {
@@ -92,6 +93,8 @@ struct State {
     std::string refused_change;           // why the spec as it is now is not followed
     std::optional<Instant> rate_time;
     Counts counts;
+    std::int64_t compared = 0;        // answers, as was observed last while it went forward
+    std::int64_t agreed = 0;          // of these
     std::vector<Progress> progress;   // by stage
     std::vector<std::string> canary;  // ascending
     std::vector<Failure> failures;    // ascending by node

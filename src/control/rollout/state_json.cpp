@@ -214,6 +214,9 @@ json::Value to_json(const State& state) {
     json::Object counts;
     for (const CountRow& row : kCounts) counts[row.name] = state.counts.*row.member;
     object["counts"] = std::move(counts);
+    if (state.compared > 0) {
+        object["agreement"] = {{"compared", state.compared}, {"agreed", state.agreed}};
+    }
     object["progress"] = array_of(state.progress);
     json::Array canary;
     for (const std::string& node : state.canary) canary.emplace_back(node);
@@ -238,6 +241,10 @@ Result<State> state_from(const json::Value& status) {
         for (const CountRow& row : kCounts) {
             state.counts.*row.member = HF_TRY(number(*counts, row.name, kNodesMax));
         }
+    }
+    if (const json::Value* agreement = json::find(status, "agreement")) {
+        state.compared = HF_TRY(number(*agreement, "compared", kMetricMax));
+        state.agreed = HF_TRY(number(*agreement, "agreed", state.compared));
     }
     state.progress = HF_TRY(list_from(status, {"progress", kStagesMax}, progress_from));
     state.canary = HF_TRY(list_from(status, {"canary", kCanaryMax}, name_from));

@@ -25,6 +25,11 @@ bool take_spec(Round& round) {
         round.state.waiting = fmt::format("it cannot begin: {}", good.message());
         return false;
     }
+    if (std::string unknown = unknown_zone_words(asked, round.observed.time_zones);
+        !unknown.empty()) {
+        round.state.waiting = "it cannot begin: " + unknown;
+        return false;
+    }
     if (followed && followed->model == asked.model) fill_digest(asked, *followed);
     if (asked.digest.empty()) {
         round.state.waiting = fmt::format("model '{}' is not resolved to a version", asked.model);
@@ -91,6 +96,14 @@ void count(Round& round) {
     round.state.counts = counts;
 }
 
+void note_agreement(Round& round) {
+    if (!round.spec().gates.agreement || round.state.over()) return;
+    const auto found = round.observed.metrics.find(round.spec().digest);
+    const Metrics metrics = found == round.observed.metrics.end() ? Metrics{} : found->second;
+    round.state.compared = std::clamp<std::int64_t>(metrics.compared, 0, kMetricMax);
+    round.state.agreed = std::clamp<std::int64_t>(metrics.agreed, 0, round.state.compared);
+}
+
 std::int64_t last_revision(const State& state, const Observed& observed) {
     std::int64_t last = state.revision;
     for (const NodeState& node : observed.nodes) {
@@ -145,6 +158,7 @@ Result<Decision> step(State& state, const Observed& observed, Instant now) {
     if (adopt_spec(round)) {
         settle_outbox(round);
         survey(round);
+        note_agreement(round);
         if (!next.over())
             go_forward(round);
         else if (next.turned_back())

@@ -35,12 +35,13 @@
 //   5. Record the events.
 // The record must be durable, and carry digest, token and when it was written; its node obeys it
 // and reports runs, outcome and `answered`, the revision of the order that the outcome tells of.
-// Before a node begins with the new version it judges the windows by its own clock (window.h); it
-// goes back at any time, and answers an order back with kGood when the previous version answers
-// again. Rounds are due when anything of this changes, and at Decision::wake. A crash between 3 and
-// 4 loses orders, which the outbox repeats under the same tokens. Were 4 done and 3 lost, the
-// tokens on record would tell: they count for their stage as if the State had said so. A second
-// shell that is late loses at 3 or at 4. Limits are used up by 3, never by 4.
+// Before a node begins with the new version it judges the windows of its order by its own clock
+// (api/window.h), and reports kWaiting while it waits; it goes back at any time, and answers an
+// order back with kGood when the previous version answers again. Rounds are due when anything of
+// this changes, and at Decision::wake. A crash between 3 and 4 loses orders, which the outbox
+// repeats under the same tokens. Were 4 done and 3 lost, the tokens on record would tell: they
+// count for their stage as if the State had said so. A second shell that is late loses at 3 or at
+// 4. Limits are used up by 3, never by 4.
 //
 // Pure: the time is handed in; a State belongs to one thread.
 

@@ -33,11 +33,21 @@ public:
         if (command.name == "step") return step_words(command.arguments);
         if (command.name == "explain") return explain(world_.state);
         if (command.name == "metrics") return set_metrics(command.arguments);
+        if (command.name == "agreement") {
+            const json::Value state = to_json(world_.state);
+            const json::Value* agreement = json::find(state, "agreement");
+            return agreement ? json::write(*agreement) : "none";
+        }
         if (command.name == "counts") {
             return json::write(*json::find(to_json(world_.state), "counts"));
         }
         if (command.name == "return") {  // of the node that was sent away
             world_.add(away_.name) = away_;
+            return "";
+        }
+        if (command.name == "zone") {  // NAME RULE
+            world_.observed.time_zones.emplace(command.arguments[0],
+                                               TimeZone::parse_rule(command.arguments[1]).value());
             return "";
         }
         if (command.name == "node") return set_nodes(command.arguments);
@@ -140,8 +150,8 @@ private:
         } else if (what == "wants") {
             node.wants = reason;
         } else {
-            constexpr std::array kOutcomes{"none",    "working", "good",
-                                           "passing", "failed",  "rolledback"};
+            constexpr std::array kOutcomes{"none",   "working",    "good",   "passing",
+                                           "failed", "rolledback", "waiting"};
             const auto at = std::find(kOutcomes.begin(), kOutcomes.end(), what);
             if (at == kOutcomes.end()) return "unknown outcome " + what;
             world_.report(node, static_cast<Outcome>(at - kOutcomes.begin()), reason);
@@ -174,6 +184,9 @@ TEST(Rollout, Stages) {
 TEST(Rollout, Abort) {
     play("abort.txt");
 }
+TEST(Rollout, Agreement) {
+    play("agreement.txt");
+}
 TEST(Rollout, People) {
     play("people.txt");
 }
@@ -182,6 +195,9 @@ TEST(Rollout, Fleet) {
 }
 TEST(Rollout, Crash) {
     play("crash.txt");
+}
+TEST(Rollout, Windows) {
+    play("windows.txt");
 }
 TEST(Rollout, Limits) {
     play("limits.txt");

@@ -20,7 +20,8 @@ Standing standing_of(const Round& round, const NodeState& node) {
     switch (node.outcome) {
         case Outcome::kNone:
         case Outcome::kWorking:
-        case Outcome::kPassing: return Standing::kInFlight;
+        case Outcome::kPassing:
+        case Outcome::kWaiting: return Standing::kInFlight;
         case Outcome::kGood: return Standing::kGood;
         case Outcome::kFailed:
         case Outcome::kRolledBack: return Standing::kFailed;
@@ -40,6 +41,8 @@ View view_of(Round& round, const NodeState& node) {
         view.ordered_at = node.ordered_at;
     }
     view.silent = round.is_silent(node);
+    view.waits = view.standing == Standing::kInFlight && node.token &&
+                 node.answered == node.token->revision && node.outcome == Outcome::kWaiting;
     view.busy = view.standing == Standing::kInFlight || (view.reachable() && !node.available);
     return view;
 }
@@ -148,6 +151,15 @@ void survey(Round& round) {
         }
         round.views.push_back(view);
     }
+}
+
+std::string unknown_zone_words(const RolloutSpec& spec, const TimeZones& zones) {
+    const std::string name = unknown_time_zone(spec.windows, zones);
+    if (name.empty()) return {};
+    return fmt::format(
+        "the server does not know the time zone '{}': install tzdata there, or say "
+        "utcOffsetMinutes instead",
+        name);
 }
 
 std::string name_some(const std::vector<std::string>& names) {

@@ -1,6 +1,7 @@
 #include "control/server/policy_admission.h"
 
 #include "api/kinds.h"
+#include "api/window.h"
 #include "control/server/reasons.h"
 #include "control/server/rollout_admission.h"
 
@@ -38,6 +39,10 @@ resources::Resources::Admit admission_of(resources::Resources& resources) {
     return [&resources](const api::Object* before, api::Object& now,
                         const api::Identity& who) -> Status {
         HF_TRY(admit_rollout(before, now, who));
+        if (now.kind() == api::service_kind().name) {
+            const api::Windows windows = HF_TRY(api::windows_from(now.spec()).context("spec"));
+            HF_TRY(api::check(windows).context("spec"));
+        }
         if (!names_another(before, now)) return {};
         const api::AccessRules rules = HF_TRY(resources.access_rules());
         return admit_policy(before, now, who, rules);

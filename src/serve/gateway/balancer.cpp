@@ -39,6 +39,7 @@ void Balancer::adopt(std::vector<Route> routes) {
         Service* const before = find(route.service);
         Service service = before ? std::move(*before) : Service();
         service.residency = std::move(route.residency);
+        service.shadow = std::move(route.shadow);
         service.counts.service = route.service;
         service.entries = entries(std::move(route.replicas), service.entries);
         services.emplace(std::move(route.service), std::move(service));
@@ -234,6 +235,26 @@ void Balancer::report(const Choice& choice, const Outcome& outcome, Instant now)
             eject_everywhere(choice.replica.url, now);
         }
     }
+}
+
+std::optional<Balancer::ShadowChoice> Balancer::choose_shadow(std::string_view name,
+                                                              std::string_view digest, Instant now,
+                                                              Rng& rng) const {
+    const Service* const service = find(name);
+    if (!service || !service->shadow || service->shadow->from != digest) return std::nullopt;
+    const Shadow& shadow = *service->shadow;
+    if (static_cast<std::int64_t>(rng.below(100)) >= shadow.percent) return std::nullopt;
+    std::vector<const Replica*> able;
+    for (const Entry& entry : service->entries) {
+        const Replica& replica = entry.replica;
+        const bool has = replica.ready && replica.digest == shadow.to &&
+                         entry.state.health(now) == Health::kServing;
+        if (has && why_forbidden(service->residency, replica.jurisdiction).empty()) {
+            able.push_back(&replica);
+        }
+    }
+    if (able.empty()) return std::nullopt;
+    return ShadowChoice{*able[rng.below(able.size())], shadow};
 }
 
 bool Balancer::can_spare(const Service& service, Instant now) {

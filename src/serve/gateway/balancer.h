@@ -71,6 +71,16 @@ public:
 
     void report(const Choice& choice, const Outcome& outcome, Instant now);
 
+    // Where a request that the version `digest` has answered is compared: a replica with the next
+    // version, ready and serving, where the data may lie. Nothing where no comparison is on, and
+    // for those that the draw spares.
+    struct ShadowChoice {
+        Replica replica;
+        Shadow shadow;
+    };
+    std::optional<ShadowChoice> choose_shadow(std::string_view service, std::string_view digest,
+                                              Instant now, Rng& rng) const;
+
     // A request came; it earns its share of the retries. Nothing for an unknown service.
     void count_request(std::string_view service);
 
@@ -110,6 +120,7 @@ private:
     };
     struct Service {
         Residency residency;
+        std::optional<Shadow> shadow;
         std::vector<Entry> entries;
         RetryBudget budget;
         RecentLatencies latencies;

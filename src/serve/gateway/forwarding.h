@@ -20,6 +20,9 @@ inline constexpr const char* kTimeoutHeader = "X-Holdfast-Timeout-Ms";
 // The node that answered.
 inline constexpr const char* kNodeHeader = "X-Holdfast-Node";
 
+// The digest of the version that computed a replica's answer.
+inline constexpr const char* kModelHeader = "holdfast-model";
+
 // How many gateways a request went through; more than kHopsMax is a loop between routing tables.
 inline constexpr const char* kHopsHeader = "X-Holdfast-Hops";
 inline constexpr std::int64_t kHopsMax = 4;

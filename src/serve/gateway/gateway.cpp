@@ -74,6 +74,7 @@ Gateway::Gateway(Private, GatewayOptions options, const env::Clock& clock)
       clock_(clock),
       clients_(options_.client_options, options_.silence_max),
       rng_(options_.seed),
+      shadows_(clients_, clock_),
       workers_(options_.threads) {}
 
 Gateway::~Gateway() {
@@ -84,7 +85,9 @@ Status Gateway::set_routes(std::vector<Route> routes) {
     Status problems;
     routes = usable_part(std::move(routes), problems);
     std::set<std::string> urls;
+    std::set<std::string> services;
     for (const Route& route : routes) {
+        services.insert(route.service);
         for (const Replica& replica : route.replicas) urls.insert(replica.url);
     }
     {
@@ -92,6 +95,7 @@ Status Gateway::set_routes(std::vector<Route> routes) {
         balancer_.adopt(std::move(routes));
     }
     clients_.keep_only(urls);
+    shadows_.keep_only(services);
     has_routes_ = true;
     return problems;
 }
@@ -126,8 +130,31 @@ http::Response Gateway::forward(const http::Request& request, std::string_view w
     Status failure;
     const std::size_t answer = drive(exchange, failure);
     if (answer == kNoAnswer) return refusal(failure);
-    const MutexLock lock(exchange->mutex);
-    return std::move(exchange->slots[answer].response);
+    http::Response response;
+    {
+        const MutexLock lock(exchange->mutex);
+        response = std::move(exchange->slots[answer].response);
+    }
+    if (what == "/infer") shadow(request, *exchange, response);
+    return response;
+}
+
+// Has the answer compared with that of the next version, where a roll-out wants to know.
+void Gateway::shadow(const http::Request& request, const Exchange& exchange,
+                     const http::Response& answer) {
+    const auto digest = answer.headers.get(kModelHeader);
+    if (answer.status != 200 || !digest || exchange.versioned) return;
+    Shadows::Asked asked;
+    asked.service = request.path_parameter("service");
+    {
+        const MutexLock lock(mutex_);
+        auto choice = balancer_.choose_shadow(asked.service, *digest, now(), rng_);
+        if (!choice) return;
+        asked.choice = std::move(*choice);
+    }
+    asked.body = exchange.body;
+    asked.json_bytes = json_bytes_of(request.headers);
+    shadows_.offer(std::move(asked), answer);
 }
 
 // Does what the call says until it is done; the attempt that answered, or kNoAnswer.

@@ -10,6 +10,7 @@
 // http::ServerOptions::workers bounds how many are under way. The attempts run on GatewayOptions::
 // threads threads ("hf-gateway-N"); a hedge needs one that is free and is left out otherwise. An
 // attempt that lost, or whose request's time is up, frees its thread within a tenth of a second.
+// Comparisons of versions, which nobody waits for, have a thread of their own (shadows.h).
 //
 // Thread-safety: all methods from any thread. Destroy it after the server that it is routed from.
 
@@ -28,6 +29,7 @@
 #include "serve/gateway/balancer.h"
 #include "serve/gateway/call.h"
 #include "serve/gateway/client_pool.h"
+#include "serve/gateway/shadows.h"
 #include "serve/gateway/workers.h"
 
 namespace hf::serve::gateway {
@@ -82,6 +84,8 @@ private:
     void start(const std::shared_ptr<Exchange>& exchange, const Call::Send& send);
     void attempt(Exchange& exchange, const Call::Send& send);
     Result<http::Response> ask(Exchange& exchange, const Call::Send& send);
+    void shadow(const http::Request& request, const Exchange& exchange,
+                const http::Response& answer);
 
     const GatewayOptions options_;
     const env::Clock& clock_;
@@ -94,6 +98,7 @@ private:
     Balancer balancer_ HF_GUARDED_BY(mutex_);
     Rng rng_ HF_GUARDED_BY(mutex_);
 
+    Shadows shadows_;
     Workers workers_;  // last: what they run uses the rest
 };
 

@@ -52,6 +52,20 @@ std::string Gateway::metrics() const {
                                 service.*counter.value);
         }
     }
+    text +=
+        "# HELP holdfast_gateway_comparisons_total Answers held against the next version's.\n"
+        "# TYPE holdfast_gateway_comparisons_total counter\n";
+    for (const auto& [service, counts] : shadows_.counts()) {
+        const auto row = [&text, &service = service](std::string_view outcome, std::uint64_t n) {
+            text += fmt::format(
+                "holdfast_gateway_comparisons_total{{service=\"{}\",outcome=\"{}\"}} {}\n",
+                escaped(service), outcome, n);
+        };
+        row("agreed", counts.agreed);
+        row("differed", counts.differed);
+        row("unanswered", counts.unanswered);
+        row("dropped", counts.dropped);
+    }
     constexpr std::string_view kReplicas = "holdfast_gateway_replicas";
     text += fmt::format("# HELP {0} Replicas by whether requests go there.\n# TYPE {0} gauge\n",
                         kReplicas);

@@ -68,6 +68,7 @@ void TestReplica::start(std::uint16_t port) {
     const auto handler = [this](const http::Request& request) { return infer(request); };
     router.add("POST", "/v2/models/{model}/infer", handler);
     router.add("POST", "/v2/models/{model}/versions/{version}/infer", handler);
+    router.add("POST", "/v2/models/{model}/compare", handler);
     router.add("GET", "/v2/models/{model}", handler);
     router.add("GET", "/v2/models/{model}/ready", handler);
     http::ServerOptions options;

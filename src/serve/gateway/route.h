@@ -6,10 +6,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/status.h"
+#include "serve/comparison.h"
 
 namespace hf::serve::gateway {
 
@@ -25,6 +27,7 @@ struct Replica {
     std::string jurisdiction;  // empty: unknown, and refused where residency is asked for
     std::uint64_t epoch = 0;   // of the assignment to this node; a higher one replaces lower ones
     bool ready = false;
+    std::string digest = {};  // of the version that answers there; empty: unknown
 
     friend bool operator==(const Replica&, const Replica&) = default;
 };
@@ -36,10 +39,22 @@ struct Residency {
     friend bool operator==(const Residency&, const Residency&) = default;
 };
 
+// A share of what the version `from` answered is held against what `to` would have answered, by
+// machines that have it (shadows.h).
+struct Shadow {
+    std::string from;
+    std::string to;
+    std::int64_t percent = 100;  // of the requests
+    AgreementRule rule;
+
+    friend bool operator==(const Shadow&, const Shadow&) = default;
+};
+
 struct Route {
     std::string service;
     std::vector<Replica> replicas;
     Residency residency;
+    std::optional<Shadow> shadow = {};
 };
 
 // Why a request with its data must not go there; empty when it may.
