@@ -1,6 +1,7 @@
 #include "node/desired.h"
 
 #include "base/json_lists.h"
+#include "node/cascade.h"
 
 namespace hf::node {
 namespace {
@@ -34,6 +35,10 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     wish.policy = std::string(json::get_string(order, "trustPolicy", "default"));
     wish.jurisdictions = json::strings_of(order, "jurisdictions");
     wish.forbidden = json::strings_of(order, "forbiddenJurisdictions");
+    if (const json::Value* cascade = json::find(order, "cascade")) {
+        HF_TRY(read_cascade(*cascade, ns).status().context("cascade"));
+        wish.cascade = json::write_canonical(*cascade);
+    }
     take_policy(wish, spec);
     return wish;
 }
@@ -55,7 +60,8 @@ json::Value to_json(const Wish& wish) {
             {"policyVersion", wish.policy_version},
             {"policyText", wish.policy_text},
             {"jurisdictions", to_json(wish.jurisdictions)},
-            {"forbidden", to_json(wish.forbidden)}};
+            {"forbidden", to_json(wish.forbidden)},
+            {"cascade", wish.cascade}};
 }
 
 Result<Wish> wish_from(const json::Value& value) {
@@ -73,6 +79,7 @@ Result<Wish> wish_from(const json::Value& value) {
     wish.policy_text = std::string(json::get_string(value, "policyText"));
     wish.jurisdictions = json::strings_of(value, "jurisdictions");
     wish.forbidden = json::strings_of(value, "forbidden");
+    wish.cascade = std::string(json::get_string(value, "cascade"));
     return wish;
 }
 

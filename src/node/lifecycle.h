@@ -48,6 +48,8 @@ struct Wish {
     std::string policy_text;     // its spec, as JSON
     std::vector<std::string> jurisdictions;  // data may lie only there; none: anywhere
     std::vector<std::string> forbidden;      // jurisdictions where it may not
+    std::string
+        cascade;  // whom it asks when unsure, as the order has it (cascade.h); empty: nobody
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;
@@ -114,10 +116,11 @@ struct Slot {
 
 struct Action {
     enum class Kind : unsigned char {
-        kRun,     // do `step` for `wish` and `digest`; answer with on_done()
-        kRetire,  // stop answering for the service
-        kReport,  // the slot's status changed: publish it
-        kEvent,   // tell people
+        kRun,      // do `step` for `wish` and `digest`; answer with on_done()
+        kRetire,   // stop answering for the service
+        kCascade,  // from now on its unsure answers are dealt with as `wish` says
+        kReport,   // the slot's status changed: publish it
+        kEvent,    // tell people
     };
     Kind kind = Kind::kRun;
     std::string service;
@@ -144,7 +147,8 @@ struct Done {
     Step step = Step::kResolve;
     RunId run;
     Status status;
-    std::string digest;  // of kResolve: what the reference stands for; of kActivate: what answers
+    std::string digest;   // of kResolve: what the reference stands for; of kActivate: what answers
+    bool banned = false;  // of kResolve: it may not lie here, by check_residency() and nothing else
 };
 Actions on_done(State& state, const Done& done, Instant now);
 

@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/cascade.h"
 
 namespace hf::api {
 namespace {
@@ -7,6 +8,18 @@ constexpr std::int64_t kMaxServices = 1000;  // of one machine
 
 Field devices() {
     return list("devices", "Its GPUs, by number.", integer("", "A GPU.").between(0, 15));
+}
+
+// The service's spec.cascade, and whom this replica asks.
+Field ordered_cascade() {
+    std::vector<Field> fields = cascade_fields();
+    fields.push_back(object("at", "The replica of the upstream that it asks; none: nobody.",
+                            {text("node", "Its machine.").needed().as(Format::kName),
+                             text("url", "Where it answers.").needed(),
+                             text("jurisdiction", "Whose law holds there.")}));
+    fields.push_back(
+        text("alone", "Why nobody.").choices({"residency", "no-upstream", "no-address"}));
+    return object("cascade", "Which larger service it asks when it is unsure.", std::move(fields));
 }
 
 Field ordered_service() {
@@ -28,7 +41,8 @@ Field ordered_service() {
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
-         list("forbiddenJurisdictions", "Data may not lie there.", text("", ""))});
+         list("forbiddenJurisdictions", "Data may not lie there.", text("", "")),
+         ordered_cascade()});
 }
 
 // A policy as it stood when the machine was told, so that it can judge without the server.

@@ -1,6 +1,7 @@
 #include "control/server/policy_admission.h"
 
 #include "api/kinds.h"
+#include "control/server/cascade_admission.h"
 #include "control/server/reasons.h"
 #include "control/server/rollout_admission.h"
 
@@ -38,6 +39,11 @@ resources::Resources::Admit admission_of(resources::Resources& resources) {
     return [&resources](const api::Object* before, api::Object& now,
                         const api::Identity& who) -> Status {
         HF_TRY(admit_rollout(before, now, who));
+        if (changes_cascade(before, now)) {
+            const resources::ObjectList others =
+                HF_TRY(resources.list(api::service_kind(), now.ns(), {}));
+            HF_TRY(admit_cascade(now, others.items));
+        }
         if (!names_another(before, now)) return {};
         const api::AccessRules rules = HF_TRY(resources.access_rules());
         return admit_policy(before, now, who, rules);
