@@ -43,6 +43,7 @@ Result<http::Response> Asker::ask(const gateway::Replica& replica, http::ClientR
     const auto question = std::make_shared<Question>();
     question->replica = replica;
     question->request = std::move(request);
+    question->request.url = replica.url + question->request.url;
     question->deadline = deadline;
     workers_.post([this, question] { answer(*question); });
     MutexLock lock(question->mutex);

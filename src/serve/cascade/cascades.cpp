@@ -111,7 +111,6 @@ Reason reason_of(const Status& status, bool own_time) {
     switch (status.code()) {
         case Code::kResourceExhausted: return Reason::kBusy;
         case Code::kDeadlineExceeded: return own_time ? Reason::kTimeout : Reason::kLate;
-        case Code::kInvalidArgument: return Reason::kMismatch;
         case Code::kFailedPrecondition: return Reason::kRefused;
         default: return Reason::kUnreachable;
     }
