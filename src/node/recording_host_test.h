@@ -47,8 +47,9 @@ public:
     // The cascade once set_cascade() was called so many times; nullopt for none.
     std::optional<Cascade> cascade(const std::string& service, int times) {
         MutexLock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(
-            lock, std::chrono::seconds(20), [&]() HF_REQUIRES(mutex_) { return cascades_set_ >= times; }));
+        EXPECT_TRUE(changed_.wait_for(lock, std::chrono::seconds(20), [&]() HF_REQUIRES(mutex_) {
+            return cascades_set_ >= times;
+        }));
         const auto at = cascades_.find(service);
         return at == cascades_.end() ? std::nullopt : std::optional(at->second);
     }

@@ -28,8 +28,7 @@ std::optional<serve::gateway::Replica> usable_replica(const node::Cascade& casca
     replica.jurisdiction = cascade.jurisdiction;
     replica.ready = true;
     Status problems;
-    const std::vector<serve::gateway::Route> routes =
-        serve::gateway::usable_part(
+    const std::vector<serve::gateway::Route> routes = serve::gateway::usable_part(
         {{ServingHost::served_name(cascade.upstream), {std::move(replica)}, {}}}, problems);
     if (routes.empty() || routes[0].replicas.empty()) return std::nullopt;
     return routes[0].replicas[0];
