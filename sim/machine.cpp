@@ -200,6 +200,8 @@ void Machine::work() {
             }
             continue;
         }
+        if (action.kind == node::Action::Kind::kCascade)
+            continue;  // who is unsure is not simulated
         checks_.runs(action);
         process_->busy = true;
         const bool slow = context_.dice.strikes(Fault::kStepSlow, 1, 40);
@@ -215,6 +217,8 @@ void Machine::finish(const node::Action& action) {
     finished.wish = action.wish;
     finished.done = {action.service, action.step, action.run, {}, action.digest};
     finished.done.status = perform(action, finished.done.digest);
+    finished.done.banned = action.step == node::Step::kResolve &&
+                           finished.done.status.code() == Code::kPermissionDenied;
     const auto slot = process_->brain.state().slots.find(action.service);
     const bool counts = slot != process_->brain.state().slots.end() &&
                         slot->second.in_flight_run == action.run && !slot->second.superseded;

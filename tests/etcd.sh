@@ -2,37 +2,9 @@
 # Two servers over an etcd of three members: both answer, one decides; the one that leads and a member of etcd are
 # killed; etcd goes away altogether and comes back; a server's resources move to etcd and back.
 set -uo pipefail
-source "$(dirname "$0")/expect.sh"
+source "$(dirname "$0")/processes.sh"
 etcd=$(command -v etcd) || { echo 'skipped: etcd is not installed (Debian package etcd-server)'; exit 77; }
-holdfast=${HF_BUILD_DIR:?}/holdfast
-work=$(mktemp -d)
-cd "$work" || exit 1
-declare -A pids=()
-trap 'kill -9 "${pids[@]}" 2>/dev/null; rm -rf "$work"' EXIT
-fail() { printf 'FAILED: %s\n' "$*"; failures=$((failures + 1)); }
-pause() { read -rt 0.1 <> <(:) || true; }
-hf() { "$holdfast" "$@"; }
 on() { local server=$1; shift; "$holdfast" "$@" --kubeconfig "$server/kubeconfig"; }
-# until_says PATTERN COMMAND...: asks again for up to 30 s.
-until_says() {
-    local pattern=$1
-    shift
-    for _ in $(seq 300); do "$@" >log 2>&1; grep -qE -- "$pattern" log && return; pause; done
-    fail "$*: never said $pattern"
-    cat log
-}
-# run NAME WORDS...: a program of its own, with its output in NAME.log.
-run() {
-    local name=$1
-    shift
-    "$@" >>"$name.log" 2>&1 &
-    pids[$name]=$!
-}
-end() {
-    kill "-$1" "${pids[$2]}"
-    wait "${pids[$2]}" 2>/dev/null
-    unset "pids[$2]"
-}
 milliseconds() { date +%s%3N; }
 free_ports() {
     python3 -c 'import socket, sys
@@ -45,7 +17,7 @@ cluster="m0=http://127.0.0.1:${ports[3]},m1=http://127.0.0.1:${ports[4]},m2=http
 store="etcd://127.0.0.1:${ports[0]},127.0.0.1:${ports[1]},127.0.0.1:${ports[2]}/factory"
 start_member() {
     local client=http://127.0.0.1:${ports[$1]} peer=http://127.0.0.1:${ports[$1 + 3]}
-    run "m$1" "$etcd" --name "m$1" --data-dir "m$1" --logger zap --listen-client-urls "$client" \
+    launch "m$1" "$etcd" --name "m$1" --data-dir "m$1" --logger zap --listen-client-urls "$client" \
         --advertise-client-urls "$client" --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
         --initial-cluster "$cluster"
 }
@@ -54,7 +26,7 @@ for i in 0 1 2; do until_says 'serving client traffic' cat "m$i.log"; done
 leads_etcd() { curl -sf "http://127.0.0.1:${ports[$1]}/metrics" | grep '^etcd_server_is_leader 1' >/dev/null; }
 
 start_server() {
-    run "$1" "$holdfast" server --data "$1" --listen "127.0.0.1:${2:-0}" --gateway none --store "$store"
+    launch "$1" "$holdfast" server --data "$1" --listen "127.0.0.1:${2:-0}" --gateway none --store "$store"
     until_says 'the control plane is up at' cat "$1.log"
     printf -v "url_$1" '%s' "$(grep -oE 'https://[0-9.:]+' "$1.log" | tail -1)"
 }
@@ -80,7 +52,7 @@ grep -q 'leads now' b.log && fail 'both lead'
 
 # A machine that speaks to the server that does not lead is alive for the one that does.
 token=$(on b token create 2>/dev/null)
-run one "$holdfast" agent --data one --listen 127.0.0.1:0 --join "$url_b" --token "$token" --name one
+launch one "$holdfast" agent --data one --listen 127.0.0.1:0 --join "$url_b" --token "$token" --name one
 until_says 'is up: predictions at' cat one.log
 url_one=$(grep -oE 'http://[0-9.:]+' one.log | head -1)
 ready() { curl -sf "$url_one/v2/models/pump/ready"; }
@@ -155,7 +127,7 @@ expect 0 'the very same already' "$holdfast" store migrate "$store" sqlite:moved
 expect 0 'copied: [0-9]+ keys' "$holdfast" store migrate sqlite:moved.db "${store%/factory}/other"
 expect 1 'want one of sqlite' "$holdfast" store migrate sqlite:moved.db sqlite:again.db
 expect 1 'is not there' "$holdfast" store migrate sqlite:nowhere.db "${store%/factory}/third"
-run b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --store sqlite:moved.db
+launch b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --store sqlite:moved.db
 until_says 'pump +pump:v1 +True +Serving +1' on b get services
 until_says 'one +True' on b get nodes
 expect 0 '' ready
@@ -171,7 +143,7 @@ certificate stranger
 certificate member -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
     -addext extendedKeyUsage=serverAuth,clientAuth
 certificate server -CA ca.pem -CAkey ca.key -addext basicConstraints=CA:FALSE -addext extendedKeyUsage=clientAuth
-run tls "$etcd" --name tls --data-dir tls --logger zap --listen-client-urls "https://127.0.0.1:${ports[0]}" \
+launch tls "$etcd" --name tls --data-dir tls --logger zap --listen-client-urls "https://127.0.0.1:${ports[0]}" \
     --advertise-client-urls "https://127.0.0.1:${ports[0]}" --listen-peer-urls "http://127.0.0.1:${ports[3]}" \
     --initial-advertise-peer-urls "http://127.0.0.1:${ports[3]}" --initial-cluster "tls=http://127.0.0.1:${ports[3]}" \
     --client-cert-auth --trusted-ca-file ca.pem --cert-file member.pem --key-file member.key
@@ -185,15 +157,10 @@ expect 1 '' migrate --store-ca ca.pem
 expect 1 '' migrate --store-ca ca.pem --store-cert stranger.pem --store-key stranger.key
 expect 1 '--store-cert' migrate --store-ca ca.pem --store-cert none.pem --store-key server.key
 expect 0 'copied: [0-9]+ keys' migrate --store-ca ca.pem --store-cert server.pem --store-key server.key
-run b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --store "$tls" --store-ca ca.pem \
+launch b "$holdfast" server --data b --listen "${url_b#https://}" --gateway none --store "$tls" --store-ca ca.pem \
     --store-cert server.pem --store-key server.key
 until_says 'pump +pump:v1 +True +Serving +1' on b get services
 
 end 15 one
 end 15 b
-if [ $failures -gt 0 ]; then
-    tail -n 20 a.log b.log one.log
-    echo "$failures failed"
-    exit 1
-fi
-echo "all passed"
+finish

@@ -2,6 +2,7 @@
 # Models between files, layout folders and a registry: docker-registry keeps what we push, skopeo copies it both ways,
 # and the bytes stay the same. Then a push that is killed again and again, after which the vault is whole each time.
 set -uo pipefail
+tests=$(cd "$(dirname "$0")" && pwd)
 holdfast=${HF_BUILD_DIR:?}/holdfast
 for tool in docker-registry skopeo curl python3; do
     command -v $tool >/dev/null || { echo "skipped: $tool is not installed" && exit 77; }
@@ -34,24 +35,12 @@ start() {
 }
 
 # Two versions of a model with 20 MB of weights beside it: large enough to go up in pieces.
-python3 - <<'PY'
+PYTHONPATH="$tests" PYTHONDONTWRITEBYTECODE=1 python3 - <<'PY'
 import os, random
-def varint(n):
-    out = b''
-    while n >= 0x80:
-        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
-    return out + bytes([n])
-def number(field, value): return varint(field << 3) + varint(value)
-def block(field, value): return varint(field << 3 | 2) + varint(len(value)) + value
-def text(field, value): return block(field, value.encode())
-def value(name): return text(1, name) + block(2, block(1, number(1, 1) + block(2, block(1, number(1, 5_000_000)))))
-entry = block(13, text(1, 'location') + text(2, 'data/weights'))
-weights = number(1, 5_000_000) + number(2, 1) + text(8, 'w') + entry + number(14, 1)
-add = text(1, 'x') + text(1, 'w') + text(2, 'y') + text(4, 'Add')
-graph = block(1, add) + text(2, 'g') + block(5, weights) + block(11, value('x')) + block(12, value('y'))
+from onnx_file import FLOAT, adder
 for version in 'one', 'two':
     os.makedirs(version + '/data')
-    open(version + '/model.onnx', 'wb').write(number(1, 8) + block(7, graph) + block(8, number(2, 17)))
+    open(version + '/model.onnx', 'wb').write(adder(FLOAT, 5_000_000))
     open(version + '/data/weights', 'wb').write(random.Random(version).randbytes(20_000_000))
     open(version + '/README.md', 'w').write('# Adds weights\n')
 PY

@@ -2,7 +2,8 @@
 # holdfast registry: skopeo, curl and our own client fetch models from a vault; ranges, refusals, and deltas between
 # versions, after which every byte is the same. tests/registry.sh is the other way round: our client, another's registry.
 set -uo pipefail
-source "$(dirname "$0")/expect.sh"
+tests=$(cd "$(dirname "$0")" && pwd)
+source "$tests/expect.sh"
 holdfast=${HF_BUILD_DIR:?}/holdfast
 for tool in skopeo curl python3; do
     command -v $tool >/dev/null || { echo "skipped: $tool is not installed" && exit 77; }
@@ -25,28 +26,16 @@ wait_for_server() {
 
 # Three versions of a model with 4 MB of int8 weights beside it: every fiftieth weight of the second is one step from
 # the first's, and nothing in the third is like anything before.
-python3 - <<'PY'
+PYTHONPATH="$tests" PYTHONDONTWRITEBYTECODE=1 python3 - <<'PY'
 import os, random
-def varint(n):
-    out = b''
-    while n >= 0x80:
-        out, n = out + bytes([n & 0x7f | 0x80]), n >> 7
-    return out + bytes([n])
-def number(field, value): return varint(field << 3) + varint(value)
-def block(field, value): return varint(field << 3 | 2) + varint(len(value)) + value
-def text(field, value): return block(field, value.encode())
-def value(name): return text(1, name) + block(2, block(1, number(1, 3) + block(2, block(1, number(1, 4_000_000)))))
-entry = block(13, text(1, 'location') + text(2, 'data/weights'))
-weights = number(1, 4_000_000) + number(2, 3) + text(8, 'w') + entry + number(14, 1)
-add = text(1, 'x') + text(1, 'w') + text(2, 'y') + text(4, 'Add')
-graph = block(1, add) + text(2, 'g') + block(5, weights) + block(11, value('x')) + block(12, value('y'))
+from onnx_file import INT8, adder
 draw = random.Random(1)
 one = bytes(max(-127, min(127, round(draw.gauss(0, 28)))) & 255 for _ in range(4_000_000))
 two = bytearray(one)
 for at in draw.sample(range(4_000_000), 80_000): two[at] = (two[at] + draw.choice((1, 255))) & 255
 for version, data in ('one', one), ('two', two), ('three', random.Random(3).randbytes(4_000_000)):
     os.makedirs(version + '/data')
-    open(version + '/model.onnx', 'wb').write(number(1, 8) + block(7, graph) + block(8, number(2, 17)))
+    open(version + '/model.onnx', 'wb').write(adder(INT8, 4_000_000))
     open(version + '/data/weights', 'wb').write(data)
 PY
 expect 0 'pushed' "$holdfast" push one team/adder:v1 --golden 0

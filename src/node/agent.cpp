@@ -97,6 +97,10 @@ private:
                 steps_.retire(action.service);
                 continue;
             }
+            if (action.kind == Action::Kind::kCascade) {
+                steps_.cascade(action.wish);
+                continue;
+            }
             Finished finished{steps_.perform(action), action.wish, std::nullopt};
             if (const Steps::Candidate* candidate = steps_.candidate(action.service)) {
                 finished.running = describe(*candidate);

@@ -11,6 +11,7 @@
 #include "graph/onnx/export.h"
 #include "node/desired.h"
 #include "node/local_control_plane.h"
+#include "node/recording_host_test.h"
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
@@ -24,51 +25,6 @@ namespace {
 using namespace std::chrono_literals;
 
 using testing::SeededEntropy;
-
-// Remembers who answers.
-class RecordingHost final : public ModelHost {
-public:
-    Result<std::string> activate(const Activation& activation) override {
-        {
-            const MutexLock lock(mutex_);
-            active_[activation.service] = activation;
-        }
-        changed_.notify_all();
-        return "http://here/" + activation.service;
-    }
-    std::optional<Answers> answers(const std::string& service) override {
-        const MutexLock lock(mutex_);
-        const auto at = active_.find(service);
-        if (at == active_.end()) return std::nullopt;
-        return answers_[at->second.digest.to_string()];
-    }
-    void retire(const std::string& service) override {
-        const MutexLock lock(mutex_);
-        active_.erase(service);
-    }
-    // How the version answers from now on.
-    void let_answer(const std::string& digest, const Answers& answers) {
-        const MutexLock lock(mutex_);
-        answers_[digest] = answers;
-    }
-    std::optional<Activation> active(const std::string& service) {
-        const MutexLock lock(mutex_);
-        const auto at = active_.find(service);
-        return at == active_.end() ? std::nullopt : std::optional(at->second);
-    }
-
-    bool await(const std::string& service) {
-        MutexLock lock(mutex_);
-        return changed_.wait_for(lock, 20s,
-                                 [&]() HF_REQUIRES(mutex_) { return active_.contains(service); });
-    }
-
-private:
-    Mutex mutex_;
-    ConditionVariable changed_;
-    std::map<std::string, Activation> active_ HF_GUARDED_BY(mutex_);
-    std::map<std::string, Answers> answers_ HF_GUARDED_BY(mutex_);
-};
 
 // What the agent cannot do, as it tells it.
 class Troubles final {
@@ -436,6 +392,32 @@ TEST_F(AgentTest, WhatMayNotLieHereDoesNotAnswerHere) {
     wish("later", "scale:1");
     EXPECT_EQ(until("later", "Active", api::Truth::kTrue), digest);
     EXPECT_FALSE(host_.active("default/scale"));
+}
+
+// What is unsure may go where the data may lie, by what this machine knows.
+TEST_F(AgentTest, TheHostIsToldWhomToAsk) {
+    jurisdiction_ = "DE";
+    start();
+    push("scale:1", 3, 3, &key_);
+    const auto asks = [](std::string_view law) {
+        return json::Value{{"upstream", "large"},
+                           {"when", {{"belowMilli", 900}}},
+                           {"at", {{"node", "n"}, {"url", "https://n:1"}, {"jurisdiction", law}}}};
+    };
+    extra_ = {{"cascade", asks("FR")}};
+    wish("scale", "scale:1");
+    EXPECT_EQ(host_.cascade("default/scale", 1)->node, "n");
+    EXPECT_EQ(host_.cascade("default/scale", 1)->upstream, "default/large");
+    extra_ = {{"cascade", asks("FR")}, {"forbiddenJurisdictions", json::Array{"FR"}}};
+    wish("scale", "scale:1");
+    EXPECT_EQ(host_.cascade("default/scale", 2)->node, "");
+    EXPECT_EQ(host_.cascade("default/scale", 2)->alone, "residency");
+    // After a restart without news too.
+    start();
+    EXPECT_EQ(host_.cascade("default/scale", 3)->alone, "residency");
+    extra_.clear();
+    wish("scale", "scale:1");
+    EXPECT_FALSE(host_.cascade("default/scale", 4));
 }
 
 // It was deleted between enlisting and following: whoever waits for news of it waits forever.

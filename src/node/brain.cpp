@@ -37,12 +37,13 @@ void Brain::recall(Memory memory, Instant now) {
     }
 }
 
-// As it is wished for, where data may lie by the newest orders.
+// As it is wished for, where data may lie and go by the newest orders.
 Wish Brain::in_its_place(Wish wish) const {
     if (!followed_) return wish;
     const Wish& newest = followed_->wishes.at(wish.service);
     wish.jurisdictions = newest.jurisdictions;
     wish.forbidden = newest.forbidden;
+    wish.cascade = newest.cascade;
     return wish;
 }
 
@@ -237,6 +238,7 @@ void Brain::carry_out(const Actions& actions) {
                 unsaved_ = memory_.active.erase(action.service) > 0 || unsaved_;
                 effects_.work.push_back(action);
                 break;
+            case Action::Kind::kCascade:
             case Action::Kind::kRun: effects_.work.push_back(action); break;
             case Action::Kind::kReport: changed_status_ = true; break;
             case Action::Kind::kEvent: {

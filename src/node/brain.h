@@ -34,9 +34,9 @@ struct Finished {
 // In this order.
 struct Effects {
     std::optional<std::string> memory;  // write_memory()'s: the disk shall hold it
-    Actions work;                       // kRun and kRetire, to be done one after the other
-    std::vector<ServiceEvent> events;   // to be told
-    bool status = false;                // what status() says shall be published
+    Actions work;                      // kRun, kRetire and kCascade, to be done one after the other
+    std::vector<ServiceEvent> events;  // to be told
+    bool status = false;               // what status() says shall be published
     std::vector<Status> troubles;
 };
 

@@ -53,6 +53,7 @@ public:
                 !action.wish.jurisdictions.empty() && action.wish.jurisdictions.front() != "DE";
             if (action.step == Step::kResolve && banned) {
                 finished.done.status = permission_denied("[residency]");
+                finished.done.banned = true;
             } else if (action.step == fails) {
                 finished.done.status = failure;
             }

@@ -1,6 +1,7 @@
 #include "node/desired.h"
 
 #include "base/json_lists.h"
+#include "node/cascade.h"
 
 namespace hf::node {
 namespace {
@@ -49,6 +50,10 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     HF_TRY(api::check(wish.windows));
     wish.download_ahead = json::get_bool(order, "downloadAhead");
     wish.data_limit = read_limit(spec);
+    if (const json::Value* cascade = json::find(order, "cascade")) {
+        HF_TRY(read_cascade(*cascade, ns).status().context("cascade"));
+        wish.cascade = json::write_canonical(*cascade);
+    }
     take_policy(wish, spec);
     return wish;
 }
@@ -70,7 +75,8 @@ json::Value to_json(const Wish& wish) {
             {"policyVersion", wish.policy_version},
             {"policyText", wish.policy_text},
             {"jurisdictions", to_json(wish.jurisdictions)},
-            {"forbidden", to_json(wish.forbidden)}};
+            {"forbidden", to_json(wish.forbidden)},
+            {"cascade", wish.cascade}};
 }
 
 Result<Wish> wish_from(const json::Value& value) {
@@ -88,6 +94,7 @@ Result<Wish> wish_from(const json::Value& value) {
     wish.policy_text = std::string(json::get_string(value, "policyText"));
     wish.jurisdictions = json::strings_of(value, "jurisdictions");
     wish.forbidden = json::strings_of(value, "forbidden");
+    wish.cascade = std::string(json::get_string(value, "cascade"));
     return wish;
 }
 

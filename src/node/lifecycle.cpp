@@ -79,6 +79,20 @@ Action event(const Slot& slot, bool warning, std::string_view reason, std::strin
     return action;
 }
 
+// Whether the unsure answers of both go to the same place.
+bool cascades_the_same(const Wish& a, const Wish& b) {
+    if (a.cascade != b.cascade) return false;
+    return a.cascade.empty() || (a.jurisdictions == b.jurisdictions && a.forbidden == b.forbidden);
+}
+
+Action cascade(const Wish& wish) {
+    Action action;
+    action.kind = Action::Kind::kCascade;
+    action.service = wish.service;
+    action.wish = wish;
+    return action;
+}
+
 Action retire(const std::string& service) {
     Action action;
     action.kind = Action::Kind::kRetire;
@@ -171,15 +185,19 @@ void begin(Slot& slot, const Wish& wish) {
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
 }
 
+// The reason of a refusal that is none of a step's own.
+constexpr std::string_view kBanned = "Residency";
+
 // Why a step did not succeed, in a word.
-std::string_view reason_of(Step step, const Status& why) {
-    const bool budget = why.message().find("[data-budget]") != std::string_view::npos;
-    return step == Step::kPull && budget ? "DataBudget" : words_of(step).failed;
+std::string_view reason_of(const Done& done) {
+    if (done.banned) return kBanned;
+    const bool budget = done.status.message().find("[data-budget]") != std::string_view::npos;
+    return done.step == Step::kPull && budget ? "DataBudget" : words_of(done.step).failed;
 }
 
-void fail(Slot& slot, Step step, const Status& why, Instant now) {
-    set_condition(slot, {std::string(condition_of(step)), false, std::string(reason_of(step, why)),
-                         std::string(why.message()), now});
+void fail(Slot& slot, const Done& done, Instant now) {
+    set_condition(slot, {std::string(condition_of(done.step)), false, std::string(reason_of(done)),
+                         std::string(done.status.message()), now});
     set_ready(slot, now);
 }
 
@@ -191,30 +209,30 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
     // Each retry of the same trouble would be one more event that says nothing new.
     if (!before || before->message != done.status.message()) {
         actions.push_back(
-            event(slot, true, reason_of(done.step, done.status),
+            event(slot, true, reason_of(done),
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
     ++slot.attempts;
-    fail(slot, done.step, done.status, now);
+    fail(slot, done, now);
     actions.push_back(report(slot));
     return actions;
 }
 
-Actions refuse(Slot& slot, Step step, const Status& why, Instant now) {
+Actions refuse(Slot& slot, const Done& done, Instant now) {
+    const auto& [service, step, run, why, digest, banned] = done;
     slot.settled = true;
     if (!find_refusal(slot)) {
         slot.refusals.push_back(
             {slot.digest, slot.wish.policy_version, slot.wish.device, step, why});
         if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
     }
-    Actions actions{event(slot, true, words_of(step).failed, std::string(why.message()))};
+    Actions actions{event(slot, true, reason_of(done), std::string(why.message()))};
     // What may not lie here may not answer here either, also not in its last version.
-    const bool banned = step == Step::kResolve && why.code() == Code::kPermissionDenied;
     if (banned && !slot.active_digest.empty()) {
         slot.active_digest.clear();
         actions.push_back(retire(slot.wish.service));
     }
-    fail(slot, step, why, now);
+    fail(slot, done, now);
     actions.push_back(report(slot));
     return actions;
 }
@@ -291,7 +309,10 @@ Actions advance(State& state, Slot& slot, Instant now) {
     if (news) actions = {event(slot, false, done, slot.digest), report(slot)};
     if (step == Step::kResolve) {
         if (const Refusal* old = find_refusal(slot)) {
-            return refuse(slot, old->step, Status(old->why).context("refused before"), now);
+            Done again;
+            again.step = old->step;
+            again.status = Status(old->why).context("refused before");
+            return refuse(slot, again, now);
         }
     }
     for (Action& action : go_on(state, slot, static_cast<Step>(static_cast<int>(step) + 1), now)) {
@@ -327,6 +348,7 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.windows = windows;
     same.download_ahead = download_ahead;
     same.data_limit = data_limit;
+    same.cascade = cascade;
     return *this == same;
 }
 
@@ -339,15 +361,19 @@ const Condition* Slot::condition(std::string_view type) const {
 Actions on_wish(State& state, const Wish& wish, Instant now) {
     Slot& slot = state.slots[wish.service];
     if (slot.wish == wish) return {};
-    if (slot.wish.asks_the_same(wish)) {
+    Actions actions;
+    if (!cascades_the_same(slot.wish, wish)) actions.push_back(cascade(wish));
+    const bool same = slot.wish.asks_the_same(wish);
+    if (same) {
         slot.wish = wish;
-        return {report(slot)};
+    } else {
+        begin(slot, wish);
+        set_ready(slot, now);
     }
-    begin(slot, wish);
-    set_ready(slot, now);
+    actions.push_back(report(slot));
     // A step in flight ends first; on_done() then turns to the new wish.
-    if (slot.in_flight) return {report(slot)};
-    return {report(slot), run(state, slot, Step::kResolve)};
+    if (!same && !slot.in_flight) actions.push_back(run(state, slot, Step::kResolve));
+    return actions;
 }
 
 Actions on_gone(State& state, const std::string& service) {
@@ -384,7 +410,7 @@ Actions on_done(State& state, const Done& done, Instant now) {
     }
     slot.in_flight.reset();
     if (is_passing(done.status.code())) return retry_later(slot, done, now);
-    return refuse(slot, done.step, done.status, now);
+    return refuse(slot, done, now);
 }
 
 Actions on_answers(State& state, const std::string& service, const Answers& answers, Instant now) {

@@ -57,6 +57,7 @@ struct Wish {
     api::Windows windows;                    // in which its version may change; none: always
     bool download_ahead = false;             // it may be fetched and verified before
     std::optional<DataLimit> data_limit;     // of this machine's link
+    std::string cascade;  // whom it asks when unsure, as ordered (cascade.h); empty: nobody
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;
@@ -127,10 +128,11 @@ struct Slot {
 
 struct Action {
     enum class Kind : unsigned char {
-        kRun,     // do `step` for `wish` and `digest`; answer with on_done()
-        kRetire,  // stop answering for the service
-        kReport,  // the slot's status changed: publish it
-        kEvent,   // tell people
+        kRun,      // do `step` for `wish` and `digest`; answer with on_done()
+        kRetire,   // stop answering for the service
+        kCascade,  // from now on its unsure answers are dealt with as `wish` says
+        kReport,   // the slot's status changed: publish it
+        kEvent,    // tell people
     };
     Kind kind = Kind::kRun;
     std::string service;
@@ -158,7 +160,8 @@ struct Done {
     Step step = Step::kResolve;
     RunId run;
     Status status;
-    std::string digest;  // of kResolve: what the reference stands for; of kActivate: what answers
+    std::string digest;   // of kResolve: what the reference stands for; of kActivate: what answers
+    bool banned = false;  // of kResolve: it may not lie here, by check_residency() and nothing else
 };
 Actions on_done(State& state, const Done& done, Instant now);
 

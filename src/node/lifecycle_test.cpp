@@ -30,6 +30,9 @@ std::string show(const State& state, const Actions& actions) {
                                     action.service, action.digest);
                 break;
             case Action::Kind::kRetire: text += "retire " + action.service + "\n"; break;
+            case Action::Kind::kCascade:
+                text += fmt::format("cascade {} [{}]\n", action.service, action.wish.cascade);
+                break;
             case Action::Kind::kEvent:
                 text += fmt::format("{} {}: {}\n", action.warning ? "warn" : "tell", action.reason,
                                     action.message);
@@ -130,6 +133,56 @@ TEST(Lifecycle, Script) {
 
 TEST(Lifecycle, Windows) {
     play("windows.txt");
+}
+
+// A registry that refuses, or a file that may not be read, is no reason to stop what answers.
+TEST(Lifecycle, OnlyResidencyEndsWhatAnswers) {
+    for (const bool banned : {false, true}) {
+        State state;
+        Wish wish;
+        wish.service = "default/pump";
+        wish.reference = "pump:v1";
+        Actions actions = on_wish(state, wish, Instant());
+        for (int step = 0; step < static_cast<int>(kStepCount); ++step) {
+            const RunId run = state.slots["default/pump"].in_flight_run;
+            on_done(state, {"default/pump", static_cast<Step>(step), run, {}, "d1"}, Instant());
+        }
+        wish.reference = "pump:v2";
+        on_wish(state, wish, Instant());
+        const RunId run = state.slots["default/pump"].in_flight_run;
+        const std::string shown =
+            show(state,
+                 on_done(state,
+                         {"default/pump", Step::kResolve, run, permission_denied("no"), "", banned},
+                         Instant()));
+        EXPECT_EQ(shown, banned ? "warn Residency: no\nretire default/pump\n"
+                                  "report -Ready(NotServing) -Resolved(Residency)\n"
+                                : "warn NotFound: no\n"
+                                  "report +Ready(ServingPrevious) -Resolved(NotFound)\n");
+    }
+}
+
+TEST(Lifecycle, ACascadeChangesWithoutTheVersion) {
+    State state;
+    Wish wish;
+    wish.service = "default/pump";
+    wish.cascade = "{1}";
+    EXPECT_EQ(show(state, on_wish(state, wish, Instant())),
+              "cascade default/pump [{1}]\nreport -Ready(NotServing)\n"
+              "run resolve default/pump []\n");
+    wish.cascade = "{2}";
+    EXPECT_EQ(show(state, on_wish(state, wish, Instant())),
+              "cascade default/pump [{2}]\nreport -Ready(NotServing)\n")
+        << "no step begins again";
+    // Where data may go is also where it may lie.
+    wish.forbidden = {"FR"};
+    EXPECT_EQ(show(state, on_wish(state, wish, Instant())).substr(0, 27),
+              "cascade default/pump [{2}]\n");
+    wish.generation = 2;
+    EXPECT_EQ(show(state, on_wish(state, wish, Instant())), "report -Ready(NotServing)\n");
+    wish.cascade.clear();
+    EXPECT_EQ(show(state, on_wish(state, wish, Instant())).substr(0, 24),
+              "cascade default/pump []\n");
 }
 
 // Runs of steps that have not been answered, and what the current run of each service has passed.

@@ -9,6 +9,7 @@
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "node/cascade.h"
 #include "node/lifecycle.h"
 #include "runtime/model.h"
 
@@ -35,7 +36,11 @@ public:
     // How the service's present version has answered since activate(); nothing when none does.
     virtual std::optional<Answers> answers(const std::string& service) = 0;
 
-    // The service answers no more. No effect when it did not.
+    // What becomes of the service's unsure answers from now on, whichever version answers, until
+    // it is retired; null: they stand. As cascade_of() says it: whom it names may be asked.
+    virtual void set_cascade(const std::string& service, const Cascade* cascade) = 0;
+
+    // The service answers no more, and has no cascade. No effect when it did not.
     virtual void retire(const std::string& service) = 0;
 };
 

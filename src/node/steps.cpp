@@ -72,6 +72,9 @@ Status check_golden(const runtime::CompiledModel& model, ByteView golden) {
 Done Steps::perform(const Action& action) {
     Done done{action.service, action.step, action.run, {}, action.digest};
     if (action.step == Step::kResolve) {
+        done.status = check_residency(action.wish, world_.jurisdiction);
+        done.banned = !done.status.ok();
+        if (done.banned) return done;
         Result<std::string> digest = resolve(action.wish);
         done.status = digest.status();
         if (digest.ok()) done.digest = *digest;
@@ -104,13 +107,19 @@ void Steps::retire(const std::string& service) {
     candidates_.erase(service);
 }
 
+void Steps::cascade(const Wish& wish) {
+    // What cannot be read was refused with its order (desired.h): nobody is asked.
+    const Result<Cascade> cascade =
+        wish.cascade.empty() ? not_found("none") : cascade_of(wish, world_.jurisdiction);
+    world_.host.set_cascade(wish.service, cascade.ok() ? &*cascade : nullptr);
+}
+
 const Steps::Candidate* Steps::candidate(const std::string& service) const {
     const auto found = candidates_.find(service);
     return found == candidates_.end() ? nullptr : &found->second;
 }
 
 Result<std::string> Steps::resolve(const Wish& wish) const {
-    HF_TRY(check_residency(wish, world_.jurisdiction));
     if (!wish.digest.empty()) return wish.digest;
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
     Result<vault::Descriptor> manifest = world_.vault.resolve(reference);

@@ -40,6 +40,10 @@ public:
 
     void retire(const std::string& service);
 
+    // Has the host deal with the service's unsure answers as the wish says, as far as this machine
+    // finds that the data may go there.
+    void cascade(const Wish& wish);
+
     // What became known of a service's candidate so far; nullptr before kPull.
     struct Candidate {
         std::string digest;

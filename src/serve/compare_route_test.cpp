@@ -108,7 +108,7 @@ TEST(CompareRoute, AnswersNameTheVersionThatComputedThem) {
     request.body = to_bytes(request_of(1));
     const http::Response response = http::dispatch(service.router, std::move(request));
     EXPECT_EQ(response.status, 200);
-    EXPECT_EQ(response.headers.get("holdfast-model"), "sha256:2");
+    EXPECT_EQ(response.headers.get("holdfast-model-digest"), "sha256:2");
 }
 
 }  // namespace

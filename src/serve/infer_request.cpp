@@ -332,6 +332,7 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
     }
     json::Object root{{"model_name", answer.model_name}, {"model_version", answer.model_version}};
     if (!request.id.empty()) root["id"] = request.id;
+    if (!answer.parameters.empty()) root["parameters"] = answer.parameters;
     root["outputs"] = std::move(outputs);
     InferBody body;
     body.bytes = to_bytes(json::write(root));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "runtime/model.h"
 
@@ -48,7 +49,8 @@ struct InferBody {
 struct Answer {
     std::string model_name;
     std::string model_version;
-    std::vector<Tensor> outputs;  // in signature order
+    std::vector<Tensor> outputs;   // in signature order
+    json::Object parameters = {};  // what else there is to say; left out when empty
 };
 
 Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,

@@ -3,16 +3,6 @@
 namespace hf::serve {
 namespace {
 
-// A label value with backslash, quote and newline escaped.
-std::string escaped(std::string_view text) {
-    std::string out;
-    for (char c : text) {
-        if (c == '\\' || c == '"') out += '\\';
-        out += c == '\n' ? std::string("\\n") : std::string(1, c);
-    }
-    return out;
-}
-
 // A model's counts, all taken at one moment, under its labels.
 struct Row {
     std::string labels;  // model="...",version="..."
@@ -39,12 +29,21 @@ void histogram(std::string& text, const Row& row) {
 
 }  // namespace
 
+std::string metric_label(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        out += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return out;
+}
+
 std::string models_metrics(const Models& models) {
     std::vector<Row> rows;
     for (const std::shared_ptr<ModelHost>& host : models.all()) {
         const ModelHost::Identity& identity = host->identity();
-        rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", escaped(identity.name),
-                                    escaped(identity.version)),
+        rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", metric_label(identity.name),
+                                    metric_label(identity.version)),
                         host->counts()});
     }
     std::string text;

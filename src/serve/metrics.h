@@ -6,11 +6,15 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "serve/models.h"
 
 namespace hf::serve {
 
 std::string models_metrics(const Models& models);
+
+// A label's value with backslash, quote and newline escaped.
+std::string metric_label(std::string_view text);
 
 }  // namespace hf::serve

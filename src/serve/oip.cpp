@@ -5,6 +5,7 @@
 #include "serve/compare_route.h"
 #include "serve/infer_request.h"
 #include "serve/metrics.h"
+#include "serve/oip_client.h"
 
 namespace hf::serve {
 namespace {
@@ -14,13 +15,12 @@ constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 constexpr std::string_view kReceiptHeader = "holdfast-receipt";
 
 // The digest of the version that computed the answer.
-constexpr std::string_view kModelHeader = "holdfast-model";
 
 using Host = std::shared_ptr<ModelHost>;
 
 struct Services {
     Models& models;
-    Receipts* receipts;  // null: predictions have none
+    OipExtras with;
 };
 
 http::Response answer(const json::Value& value, int status = 200) {
@@ -104,7 +104,7 @@ http::Response model_metadata(Models& models, const http::Request& request) {
 http::Response readiness(const Services& services) {
     bool ready = services.models.ready();
     for (const Host& host : services.models.all()) ready = ready && host->ready();
-    if (services.receipts) ready = ready && services.receipts->log().health().ok();
+    if (services.with.receipts) ready = ready && services.with.receipts->log().health().ok();
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
@@ -147,32 +147,61 @@ Result<InferRequest> parse(const ModelHost& host, const http::Request& request) 
     return parse_infer_request(request.body, length, host.signature());
 }
 
-// The receipt's identifier.
-Result<std::string> add_receipt(Receipts& receipts, const ModelHost& host,
-                                const InferRequest& request,
-                                const ModelHost::Inference& inference) {
-    const runtime::Signature& signature = host.signature();
-    std::vector<NamedTensor> inputs;
-    for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-        inputs.push_back({signature.inputs[i].name, request.inputs[i]});
-    }
-    std::vector<NamedTensor> outputs;
-    for (const InferRequest::Wanted& wanted : request.outputs) {
-        outputs.push_back(
-            {signature.outputs[wanted.output].name, inference.outputs[wanted.output]});
-    }
-    return receipts.add({.host = host,
-                         .request = tensors_digest(inputs),
-                         .response = tensors_digest(outputs),
-                         .duration = inference.duration});
+// What answers one request.
+struct Answering {
+    const ModelHost& host;
+    const InferRequest& request;
+    std::vector<Tensor> outputs;  // in signature order
+    Duration duration{};
+    std::optional<cascade::Answer> cascade = {};  // whose outputs these are then
+};
+
+// The model whose answer all of it is, where that is not the host's own.
+const json::Object* upstream_of(const Answering& answering) {
+    const bool all = answering.cascade && answering.cascade->answered() == "upstream";
+    return all ? &answering.cascade->model : nullptr;
 }
 
-Result<http::Response> answer_inference(ModelHost& host, const InferRequest& request,
-                                        Receipts* receipts) {
-    const ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
-    const ModelHost::Identity& identity = host.identity();
-    const Answer answer{identity.name, identity.version, inference.outputs};
-    InferBody body = HF_TRY(write_infer_response(request, answer, host.signature()));
+// The receipt's identifier.
+Result<std::string> add_receipt(Receipts& receipts, const Answering& answering) {
+    const runtime::Signature& signature = answering.host.signature();
+    std::vector<NamedTensor> inputs;
+    for (std::size_t i = 0; i < answering.request.inputs.size(); ++i) {
+        inputs.push_back({signature.inputs[i].name, answering.request.inputs[i]});
+    }
+    std::vector<NamedTensor> outputs;
+    for (const InferRequest::Wanted& wanted : answering.request.outputs) {
+        outputs.push_back(
+            {signature.outputs[wanted.output].name, answering.outputs[wanted.output]});
+    }
+    Prediction prediction{.host = answering.host,
+                          .request = tensors_digest(inputs),
+                          .response = tensors_digest(outputs),
+                          .duration = answering.duration};
+    if (answering.cascade) {
+        prediction.cascade = json::write_canonical(answering.cascade->account());
+        if (const json::Object* model = upstream_of(answering)) {
+            prediction.model = json::write_canonical(*model);
+        }
+    }
+    return receipts.add(prediction);
+}
+
+// Of the model, or the two, whose answer it is.
+std::string digests_of(const Answering& answering) {
+    std::string digests = answering.host.identity().model_digest;
+    if (!answering.cascade || answering.cascade->upstream == 0) return digests;
+    const std::string& theirs = answering.cascade->digest;
+    if (upstream_of(answering)) return theirs;
+    return digests.append(", ").append(theirs.empty() ? "unknown" : theirs);
+}
+
+Result<http::Response> write_answer(const Answering& answering, Receipts* receipts) {
+    const ModelHost::Identity& identity = answering.host.identity();
+    Answer answer{identity.name, identity.version, answering.outputs};
+    if (answering.cascade) answer.parameters = answering.cascade->parameters();
+    InferBody body =
+        HF_TRY(write_infer_response(answering.request, answer, answering.host.signature()));
     http::Response response;
     response.body = std::move(body.bytes);
     response.headers.set("Content-Type",
@@ -180,14 +209,30 @@ Result<http::Response> answer_inference(ModelHost& host, const InferRequest& req
     if (body.json_bytes) {
         response.headers.set(std::string(kLengthHeader), fmt::format("{}", *body.json_bytes));
     }
-    if (!identity.model_digest.empty()) {
-        response.headers.set(std::string(kModelHeader), identity.model_digest);
+    if (const std::string digests = digests_of(answering); !digests.empty()) {
+        response.headers.set(kModelDigestHeader, digests);
     }
     if (receipts) {
         response.headers.set(std::string(kReceiptHeader),
-                             HF_TRY(add_receipt(*receipts, host, request, inference)));
+                             HF_TRY(add_receipt(*receipts, answering)));
     }
     return response;
+}
+
+Result<http::Response> answer_inference(const Services& services, ModelHost& host,
+                                        const InferRequest& request, const http::Headers& headers) {
+    cascade::Cascades* const cascades = services.with.cascades;
+    const Instant came = cascades ? cascades->now() : Instant();
+    ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
+    Answering answering{host, request, std::move(inference.outputs), inference.duration};
+    if (cascades) {
+        auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
+        if (answer) {
+            answering.cascade = HF_TRY(std::move(*answer));
+            answering.outputs = answering.cascade->outputs;
+        }
+    }
+    return write_answer(answering, services.with.receipts);
 }
 
 http::Response infer(const Services& services, const http::Request& request) {
@@ -201,7 +246,7 @@ http::Response infer(const Services& services, const http::Request& request) {
         return media_type.ok() ? http::Response::error(parsed.status())
                                : http::Response::error(415, media_type.message());
     }
-    Result<http::Response> response = answer_inference(**host, *parsed, services.receipts);
+    Result<http::Response> response = answer_inference(services, **host, *parsed, request.headers);
     return response.ok() ? std::move(*response) : http::Response::error(response.status());
 }
 
@@ -225,7 +270,8 @@ http::Response receipt(Receipts& receipts, const http::Request& request) {
 
 http::Response metrics(const Services& services) {
     std::string text = models_metrics(services.models);
-    if (services.receipts) text += services.receipts->metrics();
+    if (services.with.receipts) text += services.with.receipts->metrics();
+    if (services.with.cascades) text += services.with.cascades->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;
@@ -233,9 +279,9 @@ http::Response metrics(const Services& services) {
 
 }  // namespace
 
-void add_oip_routes(http::Router& router, Models& models, Receipts* receipts) {
+void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras) {
     using Request = http::Request;
-    const Services services{models, receipts};
+    const Services services{models, extras};
     router.add("GET", "/v2", server_metadata);
     router.add("GET", "/v2/health/live", [](const Request&) {
         return answer(json::Object{{"live", true}});
@@ -254,6 +300,7 @@ void add_oip_routes(http::Router& router, Models& models, Receipts* receipts) {
     router.add("POST", "/v2/repository/index",
                [&models](const Request&) { return repository_index(models); });
     router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });
+    Receipts* const receipts = extras.receipts;
     if (!receipts) return;
     router.add("GET", "/v2/receipts/{id}",
                [receipts](const Request& r) { return receipt(*receipts, r); });

@@ -36,7 +36,7 @@ struct Service {
             receipts = std::move(
                 *Receipts::open({files, clock, entropy}, {"data", "node-a", Duration::zero()}));
         }
-        add_oip_routes(router, models, receipts.get());
+        add_oip_routes(router, models, {receipts.get()});
     }
 
     std::shared_ptr<const runtime::CompiledModel> put(int version, std::string name = "m") {

@@ -39,13 +39,17 @@ Draft draft_of(const Prediction& prediction, std::string_view quoted_node, Insta
     constexpr std::size_t kUsualBytes = 640;
     const ModelHost& host = prediction.host;
     Draft draft;
-    draft.before.append("{\"device\":").append(quoted(host.device()));
+    draft.before.append("{");
+    if (!prediction.cascade.empty()) {
+        draft.before.append("\"cascade\":").append(prediction.cascade).append(",");
+    }
+    draft.before.append("\"device\":").append(quoted(host.device()));
     add_field(draft.before, "duration_ns", std::to_string(prediction.duration.count()));
     draft.before.append(",\"id\":\"");
     std::string& text = draft.after;
     text.reserve(kUsualBytes);
     text.append("\"");
-    add_field(text, "model", host.receipt_json());
+    add_field(text, "model", prediction.model.empty() ? host.receipt_json() : prediction.model);
     add_field(text, "node", quoted_node);
     add_digest(text, "request", prediction.request);
     add_digest(text, "response", prediction.response);

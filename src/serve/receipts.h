@@ -42,6 +42,10 @@ struct Prediction {
     Digest request;
     Digest response;
     Duration duration{};  // in the model
+
+    // Of an answer that a cascade had a part in, as canonical JSON; empty: none had.
+    std::string cascade = {};  // what it did
+    std::string model = {};    // whose answer all of it is; empty: the host's own
 };
 
 class Receipts final {

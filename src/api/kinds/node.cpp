@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/cascade.h"
 #include "api/kinds/windows.h"
 
 namespace hf::api {
@@ -8,6 +9,18 @@ constexpr std::int64_t kMaxServices = 1000;  // of one machine
 
 Field devices() {
     return list("devices", "Its GPUs, by number.", integer("", "A GPU.").between(0, 15));
+}
+
+// The service's spec.cascade, and whom this replica asks.
+Field ordered_cascade() {
+    std::vector<Field> fields = cascade_fields();
+    fields.push_back(object("at", "The replica of the upstream that it asks; none: nobody.",
+                            {text("node", "Its machine.").needed().as(Format::kName),
+                             text("url", "Where it answers.").needed(),
+                             text("jurisdiction", "Whose law holds there.")}));
+    fields.push_back(
+        text("alone", "Why nobody.").choices({"residency", "no-upstream", "no-address"}));
+    return object("cascade", "Which larger service it asks when it is unsure.", std::move(fields));
 }
 
 Field ordered_service() {
@@ -30,7 +43,7 @@ Field ordered_service() {
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
          list("forbiddenJurisdictions", "Data may not lie there.", text("", "")), windows(),
-         download_ahead()});
+         download_ahead(), ordered_cascade()});
 }
 
 // A policy as it stood when the machine was told, so that it can judge without the server.

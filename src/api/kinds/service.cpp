@@ -1,4 +1,5 @@
 #include "api/kinds.h"
+#include "api/kinds/cascade.h"
 #include "api/kinds/windows.h"
 
 namespace hf::api {
@@ -22,10 +23,7 @@ Field placement() {
          integer("maxPerNode", "Replicas on one machine.").between(1, 1'000'000),
          integer("priority", "Who goes first where not all fit.").between(-1'000'000, 1'000'000),
          integer("costWeight", "What a millionth of the price counts for.").between(0, 1'000'000),
-         integer("energyWeight", "What a watt-hour counts for.").between(0, 1'000'000),
-         text("upstream", "The larger Service of its namespace that it asks when unsure.")
-             .as(Format::kName),
-         truth("upstreamInJurisdiction", "It asks only inside its own jurisdiction.")});
+         integer("energyWeight", "What a watt-hour counts for.").between(0, 1'000'000)});
 }
 
 Field resources() {
@@ -45,6 +43,11 @@ Field replica() {
          integer("epoch", "The order that put it there."), truth("ready", "Whether it answers."),
          text("digest", "The version that answers.").as(Format::kDigest),
          text("url", "Where it answers.")});
+}
+
+Field cascade() {
+    return object("cascade", "Which larger Service it asks when it is unsure, and how far.",
+                  cascade_fields());
 }
 
 }  // namespace
@@ -68,7 +71,7 @@ const Kind& service_kind() {
                      .choices({"auto", "cpu", "ref"})
                      .otherwise("auto"),
                  integer("replicas", "How many shall run.").between(0, 1'000'000), resources(),
-                 placement(), windows(), download_ahead()})
+                 placement(), windows(), download_ahead(), cascade()})
              .needed(),
          object("status", "What runs.",
                 {integer("observedGeneration", "The generation of the spec that this tells of."),

@@ -2,6 +2,7 @@
 #include "cli/api_client.h"
 #include "cli/commands.h"
 #include "control/place/from_resources.h"
+#include "control/place/upstreams.h"
 
 namespace hf::cli {
 namespace {
@@ -18,6 +19,21 @@ Result<std::vector<api::Object>> list_all(ApiClient& client, const api::Kind& ki
         objects.push_back(std::move(object));
     }
     return objects;
+}
+
+// What its cascade says, and why it cannot be followed where it cannot.
+void explain_cascade(World& world, const std::vector<api::Object>& services,
+                     const std::string& name) {
+    const control::place::Upstreams upstreams = control::place::upstreams_of(services);
+    for (const api::Object& service : services) {
+        if (fmt::format("{}/{}", service.ns(), service.name()) != name) continue;
+        world.out(control::place::cascade_terms(service));
+    }
+    const auto own = upstreams.find(name);
+    if (own == upstreams.end()) return;
+    const std::string trouble =
+        control::place::chain_trouble(control::place::judge_chain(upstreams, name), own->second);
+    if (!trouble.empty()) world.out(fmt::format("  it asks nobody: {}\n", trouble));
 }
 
 Status run(World& world, const Arguments& arguments) {
@@ -37,6 +53,7 @@ Status run(World& world, const Arguments& arguments) {
     const auto links = control::place::link_cascades(fleet, plan);
     const std::string name = fmt::format("{}/{}", client->default_namespace(), target.name);
     world.out(HF_TRY(control::place::explain(plan, links, name)));
+    explain_cascade(world, resources.services, name);
     return {};
 }
 

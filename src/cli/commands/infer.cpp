@@ -3,9 +3,9 @@
 #include "base/text.h"
 #include "cli/api_client.h"
 #include "cli/commands.h"
-#include "cli/oip_client.h"
 #include "cli/tensor_file.h"
 #include "http/url.h"
+#include "serve/oip_client.h"
 #include "tensor/json.h"
 
 namespace hf::cli {
@@ -38,12 +38,12 @@ Result<http::Response> ask(ApiClient& client, http::ClientRequest request) {
                   fmt::format("{}: HTTP status {}: {}", request.url, response.status, said));
 }
 
-Status show(World& world, const Arguments& arguments, const InferenceAnswer& answer,
+Status show(World& world, const Arguments& arguments, const serve::InferenceAnswer& answer,
             const std::string& receipt) {
     const std::string folder = arguments.get("output");
     if (!folder.empty()) HF_TRY(world.files.create_directories(folder));
     json::Array shown;
-    for (const NamedTensor& output : answer.outputs) {
+    for (const serve::NamedOutput& output : answer.outputs) {
         json::Object row{{"name", output.name},
                          {"dtype", std::string(dtype_name(output.tensor.dtype()))},
                          {"shape", output.tensor.shape().to_string()}};
@@ -79,8 +79,8 @@ Status run(World& world, const Arguments& arguments) {
     metadata.url = url;
     const http::Response described = HF_TRY(ask(*client, metadata));
     const runtime::Signature signature =
-        HF_TRY(parse_model_metadata(as_text(described.body)).context("{}", url));
-    const InferenceCall call = write_inference(
+        HF_TRY(serve::parse_model_metadata(as_text(described.body)).context("{}", url));
+    const serve::InferenceCall call = serve::write_inference(
         signature, HF_TRY(read_inputs(world, signature, arguments.all("input"), "")));
     http::ClientRequest request;
     request.method = "POST";
@@ -93,8 +93,8 @@ Status run(World& world, const Arguments& arguments) {
     if (const auto length = response.headers.get("Inference-Header-Content-Length")) {
         json_bytes = static_cast<std::size_t>(HF_TRY(parse_int(*length)));
     }
-    const InferenceAnswer answer =
-        HF_TRY(parse_inference_answer(response.body, json_bytes).context("{}", url));
+    const serve::InferenceAnswer answer =
+        HF_TRY(serve::parse_inference_answer(response.body, json_bytes).context("{}", url));
     const std::string receipt(response.headers.get("holdfast-receipt").value_or(""));
     return show(world, arguments, answer, receipt);
 }

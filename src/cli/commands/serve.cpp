@@ -55,7 +55,7 @@ Status run(World& world, const Arguments& arguments) {
         std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock, crew)));
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    serve::add_oip_routes(router, models, receipts.get());
+    serve::add_oip_routes(router, models, {receipts.get()});
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));

@@ -29,6 +29,20 @@ std::optional<http::Tls> tls_of(const node::Identity& identity) {
     return tls;
 }
 
+// Another machine is asked as this one, and believed when it is who it should be.
+http::ClientOptions asks_as(const node::Identity& identity,
+                            const serve::gateway::Replica& replica) {
+    http::ClientOptions options;
+    if (!replica.url.starts_with("https:")) return options;
+    const http::ClientOptions own = identity.client_options();
+    options.certificate_pem = own.certificate_pem;
+    options.key_pem = own.key_pem;
+    options.ca_pem = identity.root_pem();
+    options.tls13_only = true;
+    options.server_uri = fmt::format("spiffe://{}/node/{}", identity.trust_domain(), replica.node);
+    return options;
+}
+
 class RealAgentHost final : public AgentHost {
 public:
     RealAgentHost(World& world, AgentHostOptions options)
@@ -76,6 +90,9 @@ public:
         node.advertise = options_.advertise;
         node.jurisdiction = options_.jurisdiction;
         node.tls = tls_of(*identity_);
+        node.asks_as = [this](const serve::gateway::Replica& replica) {
+            return asks_as(*identity_, replica);
+        };
         node_ = HF_TRY(
             NodeHost::start(world_, {*vault_, *control_plane_, source_.get()}, std::move(node)));
         renewer_ = std::thread([this] {

@@ -26,7 +26,10 @@ std::optional<http::Response> known_clients_only(const http::Request& request) {
 class RealNodeHost final : public NodeHost {
 public:
     RealNodeHost(World& world, NodeParts parts, NodeOptions options)
-        : world_(world), parts_(parts), options_(std::move(options)) {}
+        : world_(world),
+          parts_(parts),
+          options_(std::move(options)),
+          cascades_(options_.asks_as, world.clock) {}
 
     Status start() {
         serve::Receipts::Options receipts;
@@ -35,7 +38,7 @@ public:
         receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
                                                  std::move(receipts)));
         http::Router router;
-        serve::add_oip_routes(router, models_, receipts_.get());
+        serve::add_oip_routes(router, models_, {receipts_.get(), &cascades_});
         http::ServerOptions door = options_.inference;
         if (options_.tls && !is_loopback(door.address)) {
             door.tls = options_.tls;
@@ -93,7 +96,8 @@ private:
     const NodeParts parts_;
     const NodeOptions options_;
     serve::Models models_;
-    ServingHost host_{models_, world_.clock};
+    serve::cascade::Cascades cascades_;
+    ServingHost host_{models_, cascades_, world_.clock};
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;

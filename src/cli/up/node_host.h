@@ -17,6 +17,7 @@
 #include "http/server.h"
 #include "node/control_plane.h"
 #include "node/model_source.h"
+#include "serve/gateway/client_pool.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
@@ -31,6 +32,10 @@ struct NodeOptions {
     // Used when the inference door is not on loopback: others then come by TLS and with a
     // certificate of the same authority.
     std::optional<http::Tls> tls;
+
+    // Of a client that asks another machine about what a model here is unsure of: its certificates.
+    // Null: none are shown.
+    serve::gateway::ClientOptionsOf asks_as;
 };
 
 struct NodeParts {

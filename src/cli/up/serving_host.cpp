@@ -20,6 +20,20 @@ std::int64_t p99_milliseconds(const serve::ModelHost::Counts& counts) {
     return std::numeric_limits<std::int32_t>::max();
 }
 
+// Nullopt when its address is none that data may be sent to, as http:// to another machine.
+std::optional<serve::gateway::Replica> usable_replica(const node::Cascade& cascade) {
+    serve::gateway::Replica replica;
+    replica.url = cascade.url;
+    replica.node = cascade.node;
+    replica.jurisdiction = cascade.jurisdiction;
+    replica.ready = true;
+    Status problems;
+    const std::vector<serve::gateway::Route> routes = serve::gateway::usable_part(
+        {{ServingHost::served_name(cascade.upstream), {std::move(replica)}, {}}}, problems);
+    if (routes.empty() || routes[0].replicas.empty()) return std::nullopt;
+    return routes[0].replicas[0];
+}
+
 }  // namespace
 
 std::string ServingHost::served_name(const std::string& service) {
@@ -56,8 +70,27 @@ std::optional<node::Answers> ServingHost::answers(const std::string& service) {
     return answers;
 }
 
+void ServingHost::set_cascade(const std::string& service, const node::Cascade* cascade) {
+    if (!cascade) return cascades_.remove(served_name(service));
+    serve::cascade::Settings settings;
+    settings.upstream = served_name(cascade->upstream);
+    settings.when.output = cascade->output;
+    const Result<serve::cascade::Measure> measure = serve::cascade::parse_measure(cascade->measure);
+    // A measure of a later version of the server: nobody is asked by what is not understood.
+    if (!measure.ok()) return cascades_.remove(served_name(service));
+    settings.when.measure = *measure;
+    settings.when.below = static_cast<double>(cascade->below_milli) / 1000;
+    settings.timeout = cascade->timeout;
+    settings.budget_percent = cascade->budget_percent;
+    settings.refuse = cascade->refuse;
+    settings.residency = cascade->alone == "residency";
+    if (!cascade->node.empty()) settings.at = usable_replica(*cascade);
+    cascades_.set(served_name(service), std::move(settings));
+}
+
 void ServingHost::retire(const std::string& service) {
     models_.remove(served_name(service));
+    cascades_.remove(served_name(service));
 }
 
 }  // namespace hf::cli

@@ -6,6 +6,7 @@
 
 #include "api/conditions.h"
 #include "base/json_lists.h"
+#include "control/place/upstreams.h"
 
 namespace hf::control::place {
 namespace {
@@ -76,9 +77,8 @@ Service service_from(const api::Object& object) {
     service.node_max = json::get_int(placement, "maxPerNode", 1);
     service.cost_weight = static_cast<double>(json::get_int(placement, "costWeight", 1));
     service.energy_weight = static_cast<double>(json::get_int(placement, "energyWeight"));
-    const std::string_view upstream = json::get_string(placement, "upstream");
-    if (!upstream.empty()) service.upstream = fmt::format("{}/{}", object.ns(), upstream);
-    service.upstream_in_jurisdiction = json::get_bool(placement, "upstreamInJurisdiction");
+    service.upstream_in_jurisdiction =
+        json::get_bool(part(object.spec(), "cascade"), "inJurisdiction");
     return service;
 }
 
@@ -118,14 +118,17 @@ Fleet fleet_from(const FleetResources& resources) {
         fleet.sites.emplace_back();
         fleet.sites.back().name = kNowhere;
     }
+    const Upstreams upstreams = upstreams_of(resources.services);
     for (const api::Object& object : resources.services) {
         Service service = service_from(object);
+        if (judge_chain(upstreams, service.name) == Chain::kGood) {
+            service.upstream = upstreams.at(service.name);
+        }
         if (object.being_removed()) {
             service.leaving = true;
             service.replicas = std::count_if(
                 fleet.present.begin(), fleet.present.end(),
                 [&](const Replica& replica) { return replica.service == service.name; });
-            service.upstream.clear();
         }
         fleet.services.push_back(std::move(service));
     }

@@ -31,7 +31,8 @@ FleetResources resources() {
     all.services = {
         object(R"({"kind":"Service","metadata":{"name":"eye","namespace":"default"},"spec":{
             "model":"eye:1","replicas":2,"resources":{"cpuMilli":500,"gpuMilli":250},
-            "placement":{"jurisdictions":["DE"],"maxPerNode":2,"upstream":"brain"}}})"),
+            "placement":{"jurisdictions":["DE"],"maxPerNode":2},
+            "cascade":{"upstream":"brain","when":{"belowMilli":900}}}})"),
         object(R"({"kind":"Service","metadata":{"name":"brain","namespace":"default"},
             "spec":{"model":"brain:1"}})"),
         object(R"({"kind":"Service","metadata":{"name":"old","namespace":"default",

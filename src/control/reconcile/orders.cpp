@@ -8,6 +8,7 @@
 
 #include "base/json_lists.h"
 #include "control/place/from_resources.h"
+#include "control/reconcile/cascade_orders.h"
 
 namespace hf::control {
 namespace {
@@ -91,7 +92,8 @@ struct OrderParts {
     const json::Value* before;  // null: the machine does not have it yet
     const std::set<int>& devices;
     std::int64_t epoch;
-    bool rolling;  // a roll-out moves the service
+    bool rolling;         // a roll-out moves the service
+    json::Value cascade;  // null: it has none
 };
 
 std::string digest_of(const OrderParts& parts, const Resolve& resolve) {
@@ -136,6 +138,7 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
             if (!list.get_array().empty()) order[key] = std::move(list);
         }
     }
+    if (!parts.cascade.is_null()) order["cascade"] = parts.cascade;
     return order;
 }
 
@@ -174,8 +177,10 @@ std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster,
 
 Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
     Orders orders;
-    orders.plan = HF_TRY(place::plan(place::fleet_from(
-        {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)})));
+    const place::Fleet fleet = place::fleet_from(
+        {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)});
+    orders.plan = HF_TRY(place::plan(fleet));
+    const CascadeOrders cascades(cluster, fleet, orders.plan);
     const std::map<Seat, json::Value> present = present_orders(cluster.nodes);
     const std::map<Seat, std::set<int>> seats = seats_of(cluster, orders.plan);
     std::map<std::string, std::int64_t> epochs = epochs_now(cluster, present);
@@ -189,8 +194,14 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const bool stays = before != present.end();
         const std::int64_t epoch =
             stays ? json::get_int(before->second, "epoch") : orders.epochs[seat.service];
-        const OrderParts parts{cluster.services.at(seat.service), stays ? &before->second : nullptr,
-                               devices, epoch, cluster.rolling.contains(seat.service)};
+        const api::Object& service = cluster.services.at(seat.service);
+        const json::Value* last = stays ? &before->second : nullptr;
+        const OrderParts parts{service,
+                               last,
+                               devices,
+                               epoch,
+                               cluster.rolling.contains(seat.service),
+                               cascades.order(service, seat.node, last)};
         wanted[seat.node].push_back(order_for(parts, resolve));
     }
     for (const auto& [name, node] : cluster.nodes) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "api/conditions.h"
+#include "base/json_lists.h"
 #include "base/rng.h"
 #include "control/reconcile/rollout_orders.h"
 #include "control/reconcile/service_status.h"
@@ -150,6 +151,70 @@ TEST(Orders, AVersionStaysUntilTheServiceChanges) {
     const json::Value& order = json::find_array(world.nodes["a"].spec(), "services")->at(0);
     EXPECT_EQ(json::get_string(order, "digest"), "") << "not the digest of the other reference";
     EXPECT_EQ(json::get_int(order, "epoch"), 1) << "the replica did not move";
+}
+
+// The order's "cascade" of the only service on that machine, as JSON; "none".
+std::string cascade_on(const World& world, const std::string& node) {
+    const json::Array& orders = json::items_of(world.nodes.at(node).spec(), "services");
+    const json::Value* cascade = orders.empty() ? nullptr : json::find(orders[0], "cascade");
+    return cascade ? json::write_canonical(*cascade) : "none";
+}
+
+World cascading(const std::string& law_of_cloud) {
+    World world;
+    world.site("factory", "DE");
+    world.site("cloud", law_of_cloud);
+    world.node("a", true, "factory");
+    world.node("b", true, "cloud").edit_status()["url"] = "https://b:1";
+    world.service("large").edit_spec()["placement"] = {{"nodes", json::Array{"b"}}};
+    api::Object& small = world.service("small");
+    small.edit_spec()["placement"] = {{"nodes", json::Array{"a"}},
+                                      {"forbiddenJurisdictions", json::Array{"US"}}};
+    small.edit_spec()["cascade"] = {{"upstream", "large"}, {"when", {{"belowMilli", 900}}}};
+    return world;
+}
+
+TEST(Orders, SayWhomACascadeAsks) {
+    World world = cascading("FR");
+    world.round();
+    EXPECT_EQ(cascade_on(world, "b"), "none");
+    EXPECT_EQ(cascade_on(world, "a"),
+              R"({"at":{"jurisdiction":"FR","node":"b","url":"https://b:1"},)"
+              R"("upstream":"large","when":{"belowMilli":900}})");
+    EXPECT_EQ(world.round(), 0u);
+    world.nodes["b"].edit_status()["url"] = "";
+    world.round();
+    EXPECT_NE(cascade_on(world, "a").find(R"("alone":"no-address")"), std::string::npos);
+    // A machine that is lost is told nothing new.
+    world.nodes["b"].edit_status()["url"] = "https://b:2";
+    world.round();
+    EXPECT_NE(cascade_on(world, "a").find("https://b:2"), std::string::npos);
+    world.set_ready("a", false);
+    EXPECT_EQ(world.round(), 0u);
+    world.set_ready("a", true);
+    world.set_ready("b", false);
+    world.round();
+    EXPECT_NE(cascade_on(world, "a").find(R"("alone":"no-upstream")"), std::string::npos);
+}
+
+TEST(Orders, ACascadeGoesNowhereWhereDataMayNot) {
+    World world = cascading("US");
+    world.round();
+    EXPECT_NE(cascade_on(world, "a").find(R"({"alone":"residency",)"), std::string::npos);
+}
+
+// It stops no plan: neither its own service's nor another's.
+TEST(Orders, ACascadeThatCannotBeFollowedStandsAlone) {
+    World world = cascading("FR");
+    world.services.erase("default/large");
+    world.round();
+    EXPECT_EQ(world.where("small"), "a@1");
+    EXPECT_NE(cascade_on(world, "a").find(R"("alone":"no-upstream")"), std::string::npos);
+    api::Object& other = world.service("large");
+    other.edit_spec()["cascade"] = {{"upstream", "small"}, {"when", {{"belowMilli", 1}}}};
+    world.round();
+    EXPECT_NE(world.where("large"), "");
+    EXPECT_NE(cascade_on(world, "a").find(R"("alone":"no-upstream")"), std::string::npos);
 }
 
 TEST(Orders, ALostNodeKeepsItsReplicaUntilAnotherTakesIt) {

@@ -2,6 +2,7 @@
 
 #include "api/kinds.h"
 #include "api/window.h"
+#include "control/server/cascade_admission.h"
 #include "control/server/reasons.h"
 #include "control/server/rollout_admission.h"
 
@@ -42,6 +43,11 @@ resources::Resources::Admit admission_of(resources::Resources& resources) {
         if (now.kind() == api::service_kind().name) {
             const api::Windows windows = HF_TRY(api::windows_from(now.spec()).context("spec"));
             HF_TRY(api::check(windows).context("spec"));
+        }
+        if (changes_cascade(before, now)) {
+            const resources::ObjectList others =
+                HF_TRY(resources.list(api::service_kind(), now.ns(), {}));
+            HF_TRY(admit_cascade(now, others.items));
         }
         if (!names_another(before, now)) return {};
         const api::AccessRules rules = HF_TRY(resources.access_rules());

@@ -21,7 +21,7 @@ inline constexpr const char* kTimeoutHeader = "X-Holdfast-Timeout-Ms";
 inline constexpr const char* kNodeHeader = "X-Holdfast-Node";
 
 // The digest of the version that computed a replica's answer.
-inline constexpr const char* kModelHeader = "holdfast-model";
+inline constexpr const char* kModelHeader = "holdfast-model-digest";
 
 // How many gateways a request went through; more than kHopsMax is a loop between routing tables.
 inline constexpr const char* kHopsHeader = "X-Holdfast-Hops";

@@ -9,8 +9,10 @@
 
 namespace hf::serve::gateway {
 
-Workers::Workers(std::size_t threads) {
-    for (std::size_t i = 0; i < threads; ++i) threads_.emplace_back([this, i] { run(i); });
+Workers::Workers(std::size_t threads, std::string name) {
+    for (std::size_t i = 0; i < threads; ++i) {
+        threads_.emplace_back([this, own = fmt::format("{}-{}", name, i)] { run(own); });
+    }
 }
 
 Workers::~Workers() {
@@ -40,8 +42,8 @@ bool Workers::try_post(std::function<void()> work) {
     return true;
 }
 
-void Workers::run(std::size_t number) {
-    pthread_setname_np(pthread_self(), fmt::format("hf-gateway-{}", number).c_str());
+void Workers::run(const std::string& name) {
+    pthread_setname_np(pthread_self(), name.c_str());
     MutexLock lock(mutex_);
     for (;;) {
         ++idle_;

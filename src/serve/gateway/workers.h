@@ -1,4 +1,4 @@
-// A fixed number of threads ("hf-gateway-N") that requests to replicas run on. Work that is there
+// A fixed number of threads (NAME-N) that requests to other machines run on. Work that is there
 // when this goes is still run, so whoever posts it makes it short by then.
 //
 // Thread-safety: all methods from any thread. Each caller waits for what it posted, so the queue
@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <deque>
 #include <functional>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -18,7 +19,7 @@ namespace hf::serve::gateway {
 
 class Workers final {
 public:
-    explicit Workers(std::size_t threads);
+    explicit Workers(std::size_t threads, std::string name = "hf-gateway");
     ~Workers();
     Workers(const Workers&) = delete;
     Workers& operator=(const Workers&) = delete;
@@ -29,7 +30,7 @@ public:
     bool try_post(std::function<void()> work);
 
 private:
-    void run(std::size_t number);
+    void run(const std::string& name);
 
     Mutex mutex_;
     ConditionVariable news_;

@@ -1,10 +1,10 @@
-#include "cli/oip_client.h"
+#include "serve/oip_client.h"
 
 #include "base/json.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
 
-namespace hf::cli {
+namespace hf::serve {
 namespace {
 
 Result<Shape> parse_shape(const json::Value& value) {
@@ -47,7 +47,7 @@ Result<Tensor> parse_tensor(const json::Value& output, ByteView& binary) {
     }
     const ByteView bytes = binary.first(static_cast<std::size_t>(count));
     binary = binary.subspan(bytes.size());
-    return serve::tensor_from_binary(bytes, dtype, shape);
+    return tensor_from_binary(bytes, dtype, shape);
 }
 
 }  // namespace
@@ -64,7 +64,7 @@ InferenceCall write_inference(const runtime::Signature& signature,
     json::Array list;
     Bytes binary;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-        const Bytes bytes = serve::tensor_to_binary(inputs[i]);
+        const Bytes bytes = tensor_to_binary(inputs[i]);
         json::Array shape;
         for (const std::int64_t extent : inputs[i].shape()) shape.emplace_back(extent);
         list.push_back(
@@ -97,7 +97,7 @@ Result<InferenceAnswer> parse_inference_answer(ByteView body,
     const json::Array* outputs = json::find_array(root, "outputs");
     if (!outputs) return invalid_argument("the answer has no outputs");
     for (const json::Value& output : *outputs) {
-        NamedTensor named;
+        NamedOutput named;
         named.name = HF_TRY(json::need_string(output, "name"));
         named.tensor = HF_TRY(parse_tensor(output, binary).context("output '{}'", named.name));
         answer.outputs.push_back(std::move(named));
@@ -105,4 +105,4 @@ Result<InferenceAnswer> parse_inference_answer(ByteView body,
     return answer;
 }
 
-}  // namespace hf::cli
+}  // namespace hf::serve

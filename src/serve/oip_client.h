@@ -12,7 +12,10 @@
 #include "base/bytes.h"
 #include "runtime/model.h"
 
-namespace hf::cli {
+namespace hf::serve {
+
+// Of an answer: the digest of the model whose answer it is, or two of them with ", " between.
+inline constexpr const char* kModelDigestHeader = "holdfast-model-digest";
 
 // Of GET /v2/models/NAME.
 Result<runtime::Signature> parse_model_metadata(std::string_view body);
@@ -26,7 +29,7 @@ struct InferenceCall {
 InferenceCall write_inference(const runtime::Signature& signature,
                               const std::vector<Tensor>& inputs);
 
-struct NamedTensor {
+struct NamedOutput {
     std::string name;
     Tensor tensor;
 };
@@ -34,11 +37,11 @@ struct NamedTensor {
 struct InferenceAnswer {
     std::string model_name;
     std::string model_version;
-    std::vector<NamedTensor> outputs;
+    std::vector<NamedOutput> outputs;
 };
 
 // `json_bytes`: the header of the answer, when it has one.
 Result<InferenceAnswer> parse_inference_answer(ByteView body,
                                                std::optional<std::size_t> json_bytes);
 
-}  // namespace hf::cli
+}  // namespace hf::serve
