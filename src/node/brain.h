@@ -55,6 +55,7 @@ public:
         std::vector<Finished> finished;
         std::optional<api::Object> node;         // the latest that came
         std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
+        std::optional<Profile> profile = {};     // what the machine was measured to do
     };
     Effects step(Input input, Instant now);
 
@@ -91,6 +92,7 @@ private:
     std::map<std::string, Running> running_;
     std::map<std::string, Answers> answers_;  // by service, as they were reported last
     Instant answers_reported_;
+    std::optional<Profile> profile_;
     std::set<std::string> recalled_;  // services that come up as they were before the restart
     bool changed_status_ = true;
     Instant next_report_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "node/disk_room.h"
+
 namespace hf::node {
 namespace {
 
@@ -122,8 +124,13 @@ void begin(Slot& slot, const Wish& wish) {
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
 }
 
+// The reason of a condition that a step failed to make true.
+std::string_view reason_of(Step step, const Status& why) {
+    return says_disk_full(why) ? "DiskFull" : words_of(step).failed;
+}
+
 void fail(Slot& slot, Step step, const Status& why, Instant now) {
-    set_condition(slot, {std::string(condition_of(step)), false, std::string(words_of(step).failed),
+    set_condition(slot, {std::string(condition_of(step)), false, std::string(reason_of(step, why)),
                          std::string(why.message()), now});
     set_ready(slot, now);
 }
@@ -133,10 +140,13 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
     slot.retry_at = now + wait;
     Actions actions;
     const Condition* before = slot.condition(condition_of(done.step));
-    // Each retry of the same trouble would be one more event that says nothing new.
-    if (!before || before->message != done.status.message()) {
+    const std::string_view reason = reason_of(done.step, done.status);
+    // Each retry of the same trouble would be one more event that says nothing new; a disk that is
+    // full says another size each time.
+    const bool same_full = before && says_disk_full(done.status) && before->reason == reason;
+    if (!before || (before->message != done.status.message() && !same_full)) {
         actions.push_back(
-            event(slot, true, words_of(done.step).failed,
+            event(slot, true, reason,
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
     ++slot.attempts;
