@@ -41,7 +41,16 @@ else()
 endif()
 hf_foreign(boost_json Boost::json)
 hf_foreign(boost Boost::headers Threads::Threads)
-hf_foreign(openssl OpenSSL::SSL OpenSSL::Crypto)
+if(HF_STATIC_LIBRARIES)
+    # A program with the property HF_SYSTEM_OPENSSL takes the machine's: see docs/reference/fleet.md, "What a device holds".
+    find_library(HF_SYSTEM_SSL NAMES libssl.so REQUIRED)
+    find_library(HF_SYSTEM_CRYPTO NAMES libcrypto.so REQUIRED)
+    set(hf_shared "$<BOOL:$<TARGET_PROPERTY:HF_SYSTEM_OPENSSL>>")
+    hf_foreign(openssl "$<IF:${hf_shared},${HF_SYSTEM_SSL},OpenSSL::SSL>"
+                       "$<IF:${hf_shared},${HF_SYSTEM_CRYPTO},OpenSSL::Crypto>")
+else()
+    hf_foreign(openssl OpenSSL::SSL OpenSSL::Crypto)
+endif()
 hf_foreign(cli11 CLI11::CLI11)
 hf_foreign(protozero)                     # headers only
 hf_foreign(sqlite SQLite::SQLite3 Threads::Threads ${CMAKE_DL_LIBS} m)

@@ -48,7 +48,11 @@ function(hf_add_module name uses foreign)
     foreach(library IN LISTS foreign)
         target_link_libraries(hf_${name} PUBLIC hf_foreign_${library})
     endforeach()
-    if(NOT name STREQUAL "kernels")  # compiled for another instruction set
+    if(HF_STATIC_LIBRARIES AND name IN_LIST HF_COLD_MODULES)
+        # For size; GCC takes no header for it that was precompiled for speed. Its warnings at this level differ, and
+        # other presets have them as errors.
+        target_compile_options(hf_${name} PRIVATE -Os -Wno-error)
+    elseif(NOT name STREQUAL "kernels")  # compiled for another instruction set
         hf_precompile(hf_${name} hf_precompiled)
     endif()
 
@@ -120,9 +124,7 @@ function(hf_add_modules map)
                 endif()
             endforeach()
             add_executable(holdfast ${CMAKE_SOURCE_DIR}/src/app/main.cpp)
-            add_executable(holdfast-agent ${CMAKE_SOURCE_DIR}/src/app/agent_main.cpp)
             target_link_libraries(holdfast PRIVATE hf_real_world)
-            target_link_libraries(holdfast-agent PRIVATE hf_real_world)
             continue()
         endif()
         hf_add_module(${name} "${uses}" "${foreign}")

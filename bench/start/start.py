@@ -20,6 +20,15 @@ def processor():
     return platform.machine()
 
 
+def shared_libraries(program):
+    """The bytes of each library that the loader brings along, but for those of glibc and the vDSO."""
+    out = subprocess.run(['ldd', str(program)], check=True, capture_output=True, text=True).stdout
+    pairs = [line.split(' => ') for line in out.splitlines() if ' => ' in line]
+    found = {name.strip(): rest.split(' (')[0] for name, rest in pairs}
+    return {name: os.path.getsize(path) for name, path in found.items()
+            if not name.startswith(('libc.', 'libm.', 'libdl.', 'libpthread.'))}
+
+
 class Bench:
     def __init__(self, build, models, starts):
         self.build, self.models, self.starts = build, models, starts
@@ -72,6 +81,12 @@ class Bench:
         program = self.folder / 'kws_ref_model.exe'
         for path in (self.runner, self.micro, program):
             yield {'what': pathlib.Path(path).name, 'bytes': os.path.getsize(path)}
+        for name in ('holdfast-agent', 'holdfast'):
+            stripped = self.folder / f'{name}.stripped'
+            subprocess.run(['strip', '-o', str(stripped), str(self.build / name)], check=True)
+            row = {'what': f'{name}, stripped', 'bytes': os.path.getsize(stripped)}
+            libraries = shared_libraries(stripped)
+            yield {**row, 'libraries': libraries, 'libraries_bytes': sum(libraries.values())}
 
 
 def main():
@@ -95,7 +110,9 @@ def main():
     print(f'{"":36}{"ms":>9}{"ms":>9}{"KiB":>10}{"KiB":>9}{"KiB":>9}')
     for row in result['rows']:
         if 'bytes' in row:
-            print(f'{row["what"]:36}{row["bytes"]:>9} bytes')
+            beside = f', beside {row["libraries_bytes"]} bytes of {", ".join(row["libraries"])}' \
+                if row.get('libraries') else ''
+            print(f'{row["what"]:36}{row["bytes"]:>9} bytes{beside}')
             continue
         memory = ''.join(f'{row[key]:>{width}.0f}' for key, width in
                          (('resident_kib', 10), ('dirty_kib', 9), ('peak_kib', 9)) if key in row)

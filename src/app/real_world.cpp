@@ -4,8 +4,10 @@
 #include <cstdlib>
 
 #include "posix/clock.h"
+#include "posix/disk_space.h"
 #include "posix/files.h"
 #include "posix/machine.h"
+#include "posix/power.h"
 #include "posix/process.h"
 #include "posix/signals.h"
 
@@ -39,6 +41,8 @@ int run_in_real_world(const CommandLine& line, const std::vector<cli::Command>& 
         [] { return posix::process_status(); },
         [](std::uint64_t bytes_max) { return posix::read_standard_input(bytes_max); },
         [] { return posix::describe_machine(); },
+        [](const std::string& path) { return posix::free_bytes(path); },
+        [] { return posix::open_power_meter(); },
         line.program};
     return cli::run_command_line(world, line.words, commands);
 }

@@ -206,6 +206,8 @@ int CommandRunner::run(const std::string& words) {
                 [] { return Result<std::string>(std::string()); },
                 [this](std::uint64_t) { return Result<Bytes>(to_bytes(standard_input)); },
                 [] { return env::Machine(); },
+                [](const std::string&) -> Result<std::uint64_t> { return not_found("no disk"); },
+                []() -> Result<std::unique_ptr<env::PowerMeter>> { return not_found("none"); },
                 "holdfast"};
     std::vector<std::string> list;
     for (std::string_view word : split(words, ' ')) list.emplace_back(word);

@@ -16,6 +16,7 @@
 #include "env/entropy.h"
 #include "env/files.h"
 #include "env/machine.h"
+#include "env/power.h"
 
 namespace hf::cli {
 
@@ -37,6 +38,12 @@ struct World {
     std::function<Result<Bytes>(std::uint64_t bytes_max)> in;
 
     std::function<env::Machine()> describe_machine;
+
+    // How many bytes may still be written where `path` lies.
+    std::function<Result<std::uint64_t>(const std::string& path)> free_bytes;
+
+    // NOT_FOUND where there is none.
+    std::function<Result<std::unique_ptr<env::PowerMeter>>()> open_power_meter;
 
     std::string program;  // how the user called this program: "holdfast", "./build/holdfast"
 };

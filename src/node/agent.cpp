@@ -51,6 +51,7 @@ public:
         changed_.notify_all();
         if (loop_.joinable()) loop_.join();
         if (worker_.joinable()) worker_.join();
+        if (profiler_.joinable()) profiler_.join();
     }
 
     Status start() {
@@ -77,6 +78,7 @@ public:
             pthread_setname_np(pthread_self(), "hf-node-work");
             run_worker();
         });
+        if (options_.profile) profiler_ = std::thread([this] { run_profiler(); });
         return {};
     }
 
@@ -113,6 +115,17 @@ private:
         }
     }
 
+    // The profiler's thread.
+    void run_profiler() {
+        pthread_setname_np(pthread_self(), "hf-node-profile");
+        Profile profile = options_.profile();
+        {
+            const MutexLock lock(mutex_);
+            profile_ = std::move(profile);
+        }
+        changed_.notify_all();
+    }
+
     // Before the loop's thread is there: what was followed and what answered before the restart.
     void recall() {
         const Result<Bytes> bytes = files_.read(memory_path_, kMaxMemoryBytes);
@@ -133,6 +146,7 @@ private:
             Brain::Input input;
             input.finished.swap(finished_);
             input.node.swap(news_);
+            input.profile.swap(profile_);
             lock.unlock();
             for (const std::string& service : brain_.watched()) {
                 if (const auto answers = host_.answers(service)) input.answers[service] = *answers;
@@ -148,7 +162,7 @@ private:
             if (!brain_.watched().empty()) patience = std::min(patience, kWatchEvery);
             lock.lock();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
-                return stopping_ || news_ || !finished_.empty();
+                return stopping_ || news_ || profile_ || !finished_.empty();
             });
         }
     }
@@ -208,12 +222,14 @@ private:
     bool stopping_ HF_GUARDED_BY(mutex_) = false;
     std::optional<api::Object> news_ HF_GUARDED_BY(mutex_);
     std::deque<Action> work_ HF_GUARDED_BY(mutex_);
+    std::optional<Profile> profile_ HF_GUARDED_BY(mutex_);
     std::vector<Finished> finished_ HF_GUARDED_BY(mutex_);
 
     std::unique_ptr<Outbox> outbox_;  // the link's
     std::unique_ptr<Link> link_;
     std::thread loop_;
     std::thread worker_;
+    std::thread profiler_;
 };
 
 }  // namespace

@@ -7,8 +7,9 @@
 // a control plane that is away, slow or older than what was followed changes nothing here.
 //
 // Threads: "hf-node" owns the lifecycle's state; "hf-node-work" does the steps, one at a time, so
-// that a slow compilation never delays news; link.h has two more. Destruction stops all after the
-// step under way; what answers keeps answering.
+// that a slow compilation never delays news; "hf-node-profile" measures the machine and ends;
+// link.h has two more. Destruction stops all after the step under way; what answers keeps
+// answering.
 
 #pragma once
 
@@ -30,6 +31,9 @@ struct AgentOptions {
     Duration report_every = std::chrono::seconds(30);  // also when nothing changed
     Duration heartbeat = std::chrono::milliseconds(500);
     std::uint64_t seed = 1;  // of the pauses between tries
+
+    // Called once, on a thread of its own, for what the machine was measured to do. May be null.
+    std::function<Profile()> profile;
 
     // Called from any of its threads when orders cannot be read or reports not sent, once for each
     // new reason; it is tried again. May be null.

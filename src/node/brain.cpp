@@ -109,6 +109,10 @@ void Brain::take_answers(const std::map<std::string, Answers>& answers, Instant 
 Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
     take_answers(input.answers, now);
+    if (input.profile) {
+        profile_ = std::move(input.profile);
+        changed_status_ = true;
+    }
     if (input.node) follow(*input.node);
     state_.time_zones.merge(input.time_zones);
     if (unapplied_) heed(now);
@@ -139,7 +143,9 @@ Instant Brain::next(Instant now) const {
 
 json::Object Brain::status(const MailAccount& account, Instant now) const {
     const std::int64_t generation = followed_ ? followed_->generation : 0;
-    return node_status({options_.facts, state_, running_, answers_, account, generation}, now);
+    return node_status({options_.facts, state_, running_, answers_, account, generation,
+                        profile_ ? &*profile_ : nullptr},
+                       now);
 }
 
 void Brain::take(Finished finished, Instant now) {

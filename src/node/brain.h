@@ -56,6 +56,7 @@ public:
         std::optional<api::Object> node;         // the latest that came
         std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
         TimeZones time_zones = {};               // of unknown_time_zones(), those found
+        std::optional<Profile> profile = {};     // what the machine was measured to do
     };
     Effects step(Input input, Instant now);
 
@@ -95,6 +96,7 @@ private:
     std::map<std::string, Running> running_;
     std::map<std::string, Answers> answers_;  // by service, as they were reported last
     Instant answers_reported_;
+    std::optional<Profile> profile_;
     std::set<std::string> recalled_;  // services that come up as they were before the restart
     bool changed_status_ = true;
     Instant next_report_;

@@ -284,5 +284,18 @@ TEST(Brain, ADataBudgetComesWithTheOrders) {
     EXPECT_FALSE(machine.slot()->settled) << "it is no refusal";
 }
 
+TEST(Brain, AProfileIsReportedAsSoonAsItIsKnown) {
+    Brain brain({NodeFacts(), 30s});
+    EXPECT_TRUE(brain.step({}, kStart).status);
+    EXPECT_FALSE(brain.status({}, kStart).contains("profile"));
+    EXPECT_FALSE(brain.step({}, kStart + 1s).status);
+    Brain::Input input;
+    input.profile.emplace();
+    input.profile->speed.f32_megaops = 7;
+    EXPECT_TRUE(brain.step(std::move(input), kStart + 2s).status);
+    const json::Object status = brain.status({}, kStart + 2s);
+    EXPECT_EQ(json::get_int(status.at("profile"), "float32MegaopsPerSecond"), 7);
+}
+
 }  // namespace
 }  // namespace hf::node

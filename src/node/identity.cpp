@@ -1,6 +1,7 @@
 #include "node/identity.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "api/names.h"
 #include "base/json.h"
@@ -16,7 +17,6 @@ constexpr std::uint64_t kMaxFileBytes = 256u << 10;
 constexpr std::size_t kMaxAnswerBytes = 256u << 10;
 constexpr Duration kLockPatience = std::chrono::seconds(30);
 constexpr int kJitterPart = 10;  // of half the certificate's life, to either side
-constexpr std::string_view kScheme = "https://";
 constexpr std::string_view kCertificateEnd = "-----END CERTIFICATE-----";
 
 struct Paths {
@@ -86,11 +86,6 @@ Status check_owner(const crypto::Svid& svid, const std::string& node,
     return {};
 }
 
-Status check_address(const std::string& url) {
-    if (url.starts_with(kScheme) && url.size() > kScheme.size()) return {};
-    return invalid_argument("'{}' is no server's address: want https://HOST[:PORT]", url);
-}
-
 std::string endpoint(std::string url, std::string_view path) {
     while (url.ends_with('/')) url.pop_back();
     return fmt::format("{}{}", url, path);
@@ -144,8 +139,13 @@ http::ClientOptions pinned(const Digest& root) {
     return options;
 }
 
+// Another server may do better.
+bool is_passing(const Status& status) {
+    return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
+}
+
 struct Expected {
-    std::string url;
+    const std::vector<std::string>& urls;
     std::string node;
     const crypto::PrivateKey& key;
     Instant now;
@@ -159,19 +159,21 @@ Result<Kept> read_answer(const json::Value& answer, const Expected& expected) {
         HF_TRY(verify(chain, bundle, expected.now)
                    .context("the server's answer (is this machine's clock right?)"));
     HF_TRY(check_owner(svid, expected.node, expected.key).context("the server's answer"));
-    return Kept{expected.url,     expected.node,     std::string(json::get_string(answer, "site")),
+    return Kept{expected.urls,    expected.node,     std::string(json::get_string(answer, "site")),
                 std::move(chain), std::move(bundle), expected.key,
                 std::move(svid)};
 }
 
 std::string encode(const Kept& kept) {
-    return json::write_pretty(json::Object{{"url", kept.url},
-                                           {"node", kept.node},
-                                           {"site", kept.site},
-                                           {"trustDomain", kept.svid.id.trust_domain()},
-                                           {"key", kept.key.public_key().fingerprint().to_string()},
-                                           {"certificateChain", kept.chain_pem},
-                                           {"trustBundle", kept.bundle_pem}});
+    return json::write_pretty(
+        json::Object{{"url", kept.urls.front()},
+                     {"servers", json::Array(kept.urls.begin(), kept.urls.end())},
+                     {"node", kept.node},
+                     {"site", kept.site},
+                     {"trustDomain", kept.svid.id.trust_domain()},
+                     {"key", kept.key.public_key().fingerprint().to_string()},
+                     {"certificateChain", kept.chain_pem},
+                     {"trustBundle", kept.bundle_pem}});
 }
 
 // The key that server.json names: key.pem, or key.next.pem when a crash came between.
@@ -190,14 +192,27 @@ Status not_joined(const Paths& paths) {
     return not_found("{}: this machine has not joined a server yet", paths.server);
 }
 
+// An identity of one server's time has its address alone.
+Result<std::vector<std::string>> read_servers(const json::Value& value) {
+    const json::Array* list = json::find_array(value, "servers");
+    std::string text = HF_TRY(json::need_string(value, "url"));
+    if (list) {
+        text.clear();
+        for (const json::Value& each : *list) {
+            if (!text.empty()) text += ',';
+            if (each.is_string()) text += json::as_view(each.get_string());
+        }
+    }
+    return parse_servers(text);
+}
+
 Result<Kept> read_kept(env::Files& files, const Paths& paths) {
     const Result<std::string> text = read_text(files, paths.server);
     if (text.status().code() == Code::kNotFound) return not_joined(paths);
     HF_TRY(text.status());
     const auto read = [&]() -> Result<Kept> {
         const json::Value value = HF_TRY(json::parse(*text, kMaxFileBytes));
-        std::string url = HF_TRY(json::need_string(value, "url"));
-        HF_TRY(check_address(url));
+        std::vector<std::string> urls = HF_TRY(read_servers(value));
         std::string node = HF_TRY(json::need_string(value, "node"));
         std::string chain = HF_TRY(json::need_string(value, "certificateChain"));
         std::string bundle = HF_TRY(json::need_string(value, "trustBundle"));
@@ -210,7 +225,7 @@ Result<Kept> read_kept(env::Files& files, const Paths& paths) {
         crypto::PrivateKey key = HF_TRY(find_key(files, paths, wanted));
         HF_TRY(check_owner(svid, node, key));
         return Kept{
-            std::move(url),   std::move(node),   std::string(json::get_string(value, "site")),
+            std::move(urls),  std::move(node),   std::string(json::get_string(value, "site")),
             std::move(chain), std::move(bundle), std::move(key),
             std::move(svid)};
     };
@@ -241,6 +256,17 @@ void write_mirrors(env::Files& files, const Paths& paths, const Kept& kept) {
     static_cast<void>(tried_again_later);
 }
 
+// What the first server says that can be asked; each is asked once at most.
+Result<json::Value> ask_any(
+    Servers& servers, const std::function<Result<json::Value>(const std::string& url)>& ask_one) {
+    for (std::size_t left = servers.count();; --left) {
+        const std::string url = servers.current();
+        Result<json::Value> answer = ask_one(url);
+        if (answer.ok() || !is_passing(answer.status()) || left <= 1) return answer;
+        servers.failed(url);
+    }
+}
+
 // From here on the new identity counts.
 Status commit(env::Files& files, const Paths& paths, const Kept& kept) {
     const std::string text = encode(kept);
@@ -260,23 +286,25 @@ Result<crypto::PrivateKey> key_to_join(env::Files& files, const Paths& paths, bo
 }  // namespace
 
 Identity::Identity(Private, IdentityWorld world, std::string folder, Kept kept)
-    : world_(world), folder_(std::move(folder)), kept_(std::move(kept)) {}
+    : world_(world), folder_(std::move(folder)), servers_(kept.urls), kept_(std::move(kept)) {}
 
 Result<std::unique_ptr<Identity>> Identity::join(IdentityWorld world, const JoinOptions& options) {
     const crypto::JoinToken token = HF_TRY(crypto::JoinToken::parse(options.token));
-    HF_TRY(check_address(options.url));
+    const std::vector<std::string> urls = HF_TRY(parse_servers(options.url));
     HF_TRY(api::check_name(options.name).context("the node's name"));
     const Paths paths(options.folder);
     HF_TRY(world.files.create_directories(paths.folder));
     const std::unique_ptr<env::FileLock> lock =
         HF_TRY(world.files.lock_within(paths.lock, kLockPatience));
     const crypto::PrivateKey key = HF_TRY(key_to_join(world.files, paths, options.new_key));
-    http::ClientRequest request =
-        post(options.url, "/v1/enrol",
-             {{"node", options.name}, {"csr", crypto::make_signing_request(key)}});
-    request.headers.add("Authorization", "Bearer " + options.token);
-    const json::Value answer = HF_TRY(ask(pinned(token.root), request));
-    Kept kept = HF_TRY(read_answer(answer, {options.url, options.name, key, world.clock.now()}));
+    const json::Object body{{"node", options.name}, {"csr", crypto::make_signing_request(key)}};
+    Servers servers(urls);
+    const json::Value answer = HF_TRY(ask_any(servers, [&](const std::string& url) {
+        http::ClientRequest request = post(url, "/v1/enrol", body);
+        request.headers.add("Authorization", "Bearer " + options.token);
+        return ask(pinned(token.root), request);
+    }));
+    Kept kept = HF_TRY(read_answer(answer, {urls, options.name, key, world.clock.now()}));
     const Digest root = HF_TRY(crypto::certificate_digest(kept.bundle_pem));
     if (root != token.root) {
         return failed_precondition("the server's trust bundle is not the authority of the token");
@@ -296,6 +324,19 @@ Result<std::unique_ptr<Identity>> Identity::open(IdentityWorld world, const std:
     return std::make_unique<Identity>(Private{}, world, folder, std::move(kept));
 }
 
+Status Identity::keep_servers(std::vector<std::string> urls) {
+    const Paths paths(folder_);
+    const std::unique_ptr<env::FileLock> lock =
+        HF_TRY(world_.files.lock_within(paths.lock, kLockPatience));
+    Kept kept = HF_TRY(read_kept(world_.files, paths));
+    kept.urls = urls;
+    HF_TRY(commit(world_.files, paths, kept));
+    servers_.replace(std::move(urls));
+    const MutexLock guard(mutex_);
+    kept_ = std::move(kept);
+    return {};
+}
+
 Status Identity::renew() {
     const Paths paths(folder_);
     const std::unique_ptr<env::FileLock> lock =
@@ -306,11 +347,12 @@ Status Identity::renew() {
     http::ClientOptions options = pinned(root);
     options.certificate_pem = before.chain_pem;
     options.key_pem = before.key.pem();
-    const http::ClientRequest request =
-        post(before.url, "/v1/renew", {{"csr", crypto::make_signing_request(before.key)}});
-    const json::Value answer = HF_TRY(ask(options, request));
+    const json::Object body{{"csr", crypto::make_signing_request(before.key)}};
+    const json::Value answer = HF_TRY(ask_any(servers_, [&](const std::string& url) {
+        return ask(options, post(url, "/v1/renew", body));
+    }));
     Kept after =
-        HF_TRY(read_answer(answer, {before.url, before.node, before.key, world_.clock.now()}));
+        HF_TRY(read_answer(answer, {before.urls, before.node, before.key, world_.clock.now()}));
     if (after.svid.id != before.svid.id) {
         return failed_precondition("the server renews {} as {}", before.svid.id.text(),
                                    after.svid.id.text());
@@ -333,6 +375,11 @@ Instant Identity::next_renewal(Instant now) const {
     return std::max(now, svid.not_before + half + shift);
 }
 
+Instant Identity::began() const {
+    const MutexLock lock(mutex_);
+    return kept_.svid.not_before;
+}
+
 Identity::Standing Identity::standing(Instant now) const {
     const MutexLock lock(mutex_);
     return now < kept_.svid.not_after ? Standing::kGood : Standing::kExpired;
@@ -351,11 +398,6 @@ http::ClientOptions Identity::client_options() const {
 std::string Identity::root_pem() const {
     const MutexLock lock(mutex_);
     return kept_.bundle_pem;
-}
-
-std::string Identity::url() const {
-    const MutexLock lock(mutex_);
-    return kept_.url;
 }
 
 std::string Identity::node() const {

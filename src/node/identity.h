@@ -2,8 +2,8 @@
 // (X.509-SVID) that the server gave for it. It comes to be by join() with a token, once, and is
 // renewed by itself from then on. It lies in one folder:
 //
-//     server.json     the server's address, the node's name, and whole copies of what the next two
-//                     files hold: the one file that counts, so a change happens at once or not
+//     server.json     the servers' addresses, the node's name, and whole copies of what the next
+//                     two files hold: the one file that counts, so a change happens at once or not
 //     svid.pem        the certificate with its chain, for other programs
 //     bundle.pem      the root that the server's certificate and this one come from, the same
 //     key.pem         the key (owner only); made at the first join and kept
@@ -28,6 +28,7 @@
 #include "env/clock.h"
 #include "env/files.h"
 #include "http/client.h"
+#include "node/servers.h"
 
 namespace hf::node {
 
@@ -37,7 +38,7 @@ struct IdentityWorld {
 };
 
 struct JoinOptions {
-    std::string url;    // "https://server:8443"
+    std::string url;    // "https://server:8443", or several, as parse_servers() reads them
     std::string token;  // hfj....
     std::string name;   // of the node
     std::string folder;
@@ -52,7 +53,8 @@ class Identity final {
 public:
     // What is kept, checked: the certificate is for the key and leads to the root.
     struct Kept {
-        std::string url, node, site;
+        std::vector<std::string> urls;
+        std::string node, site;
         std::string chain_pem, bundle_pem;
         crypto::PrivateKey key;
         crypto::Svid svid;
@@ -67,13 +69,19 @@ public:
 
     Identity(Private, IdentityWorld world, std::string folder, Kept kept);
 
-    // A new certificate for the same key. Clients made before go on for a few minutes; make new
-    // ones.
+    // Which servers there are from now on, also after a restart.
+    Status keep_servers(std::vector<std::string> urls);
+
+    // A new certificate for the same key, of the first server that answers. Clients made before go
+    // on for a few minutes; make new ones.
     Status renew();
 
     // When to renew: at half of the certificate's life, a tenth of that earlier or later so that
     // machines that joined together do not come together; `now` when that has passed.
     Instant next_renewal(Instant now) const;
+
+    // When the certificate began: a moment that has passed.
+    Instant began() const;
 
     enum class Standing : unsigned char { kGood, kExpired };
     Standing standing(Instant now) const;
@@ -82,7 +90,8 @@ public:
     http::ClientOptions client_options() const;
 
     std::string root_pem() const;  // what servers and other machines' certificates come from
-    std::string url() const;
+    Servers& servers() { return servers_; }
+    std::string url() const { return servers_.current(); }  // whose turn it is
     std::string node() const;
     std::string site() const;  // may be empty
     std::string trust_domain() const;
@@ -91,6 +100,7 @@ public:
 private:
     const IdentityWorld world_;
     const std::string folder_;
+    Servers servers_;
     mutable Mutex mutex_;
     Kept kept_ HF_GUARDED_BY(mutex_);
 };

@@ -143,6 +143,30 @@ TEST_F(IdentityTest, RenewsWithTheSameKeyByItsCertificate) {
     EXPECT_EQ(Identity::open(world(), kFolder).value()->serial(), identity->serial());
 }
 
+TEST_F(IdentityTest, OfSeveralServersTheFirstThatAnswersDoes) {
+    JoinOptions several = options(server_);
+    const std::string nobody = "https://127.0.0.1:1";
+    several.url = nobody + "," + server_.url() + "/";
+    const auto identity = Identity::join(world(), several).value();
+    EXPECT_EQ(identity->url(), nobody) << "as they were given";
+    ASSERT_TRUE(identity->renew().ok());
+    EXPECT_EQ(identity->url(), server_.url()) << "whoever answered is asked next";
+    const auto opened = Identity::open(world(), kFolder).value();
+    EXPECT_EQ(opened->servers().count(), 2u);
+    EXPECT_EQ(opened->keep_servers({server_.url()}), Status());
+    EXPECT_EQ(opened->url(), server_.url());
+    EXPECT_EQ(Identity::open(world(), kFolder).value()->servers().count(), 1u);
+    EXPECT_EQ(Identity::open(world(), kFolder).value()->serial(), identity->serial());
+}
+
+TEST_F(IdentityTest, AnIdentityOfOneServersTimeIsRead) {
+    ASSERT_TRUE(Identity::join(world(), options(server_)).ok());
+    json::Value kept = json::parse(text("server.json")).value();
+    kept.as_object().erase("servers");
+    files_.overwrite(kFolder + "/server.json", to_bytes(json::write(kept)));
+    EXPECT_EQ(Identity::open(world(), kFolder).value()->url(), server_.url());
+}
+
 TEST_F(IdentityTest, AnEndedIdentityIsKeptAndRenews) {
     testing::ManualClock past(machine_time() - kDay - hours(1));
     Authority then(past.now());

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "node/disk_room.h"
+
 namespace hf::node {
 namespace {
 
@@ -191,6 +193,7 @@ constexpr std::string_view kBanned = "Residency";
 // Why a step did not succeed, in a word.
 std::string_view reason_of(const Done& done) {
     if (done.banned) return kBanned;
+    if (says_disk_full(done.status)) return "DiskFull";
     const bool budget = done.status.message().find("[data-budget]") != std::string_view::npos;
     return done.step == Step::kPull && budget ? "DataBudget" : words_of(done.step).failed;
 }
@@ -206,10 +209,13 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
     slot.retry_at = now + wait;
     Actions actions;
     const Condition* before = slot.condition(condition_of(done.step));
-    // Each retry of the same trouble would be one more event that says nothing new.
-    if (!before || before->message != done.status.message()) {
+    const std::string_view reason = reason_of(done);
+    // Each retry of the same trouble would be one more event that says nothing new; a disk that is
+    // full says another size each time.
+    const bool same_full = before && says_disk_full(done.status) && before->reason == reason;
+    if (!before || (before->message != done.status.message() && !same_full)) {
         actions.push_back(
-            event(slot, true, reason_of(done),
+            event(slot, true, reason,
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
     ++slot.attempts;

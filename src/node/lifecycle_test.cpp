@@ -53,6 +53,7 @@ Status status_named(const std::vector<std::string>& words, std::size_t at) {
     if (at >= words.size() || words[at] == "ok") return {};
     const std::string message = at + 1 < words.size() ? words[at + 1] : "trouble";
     if (words[at] == "UNAVAILABLE") return unavailable("{}", message);
+    if (words[at] == "RESOURCE_EXHAUSTED") return resource_exhausted("{}", message);
     if (words[at] == "NOT_FOUND") return not_found("{}", message);
     return unauthenticated("{}", message);
 }

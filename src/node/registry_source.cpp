@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "http/url.h"
 #include "node/data_meter.h"
+#include "node/disk_room.h"
 #include "vault/registry.h"
 
 namespace hf::node {
@@ -30,21 +31,22 @@ public:
         const std::unique_ptr<http::Client> client = HF_TRY(connect());
         const vault::Reference parsed = HF_TRY(vault::parse_reference(reference));
         if (parsed.digest) return *parsed.digest;
+        const std::string server = options_.servers->current();
         http::ClientRequest request;
         request.method = "HEAD";
-        request.url = fmt::format("{}/v2/{}/manifests/{}", options_.url, parsed.name, parsed.tag);
+        request.url = fmt::format("{}/v2/{}/manifests/{}", server, parsed.name, parsed.tag);
         request.headers.set("Accept", std::string(kManifestTypes));
         const Result<http::Response> response = client->send(request);
-        if (!response.ok()) return as_passing(response.status());
+        if (!response.ok()) return failed(server, response.status());
         if (response->status == 404) {
-            return not_found("there is no model {} at {}; push it there", reference, options_.url);
+            return not_found("there is no model {} at {}; push it there", reference, server);
         }
         const auto digest = response->headers.get("Docker-Content-Digest");
         if (response->status != 200 || !digest) {
-            return unavailable("{} answered HTTP status {} for {}", options_.url, response->status,
-                               reference);
+            return failed(server, unavailable("{} answered HTTP status {} for {}", server,
+                                              response->status, reference));
         }
-        return Digest::parse(*digest).context("what {} answers for {}", options_.url, reference);
+        return Digest::parse(*digest).context("what {} answers for {}", server, reference);
     }
 
     Status fetch(const Wanted& version) override {
@@ -59,7 +61,8 @@ private:
         const std::string& reference = version.reference;
         const std::unique_ptr<http::Client> client = HF_TRY(connect());
         vault::Reference wanted = HF_TRY(vault::parse_reference(reference));
-        const http::Url url = HF_TRY(http::parse_url(options_.url));
+        const std::string server = options_.servers->current();
+        const http::Url url = HF_TRY(http::parse_url(server));
         wanted.registry = url.origin().substr(url.origin().find("://") + 3);
         wanted.digest = version.manifest;
         vault::RegistryOptions options;
@@ -70,9 +73,15 @@ private:
             options.may_receive = [this](std::uint64_t bytes) { return meter_.reserve(bytes); };
             options.on_received = [this](std::uint64_t bytes) { meter_.received(bytes); };
         }
+        options.admit = [this](std::uint64_t missing_bytes) -> Status {
+            if (!options_.free_bytes) return {};
+            const std::uint64_t free = HF_TRY(options_.free_bytes(vault_.folder()));
+            return check_room({vault_.folder(), missing_bytes, free});
+        };
         vault::Registry registry(*client, wanted, std::move(options));
-        const Result<vault::TransferReport> report = registry.pull(vault_);
-        if (!report.ok()) return as_passing(report.status());
+        Result<vault::TransferReport> report = registry.pull(vault_);
+        if (says_disk_full(report.status()) && collect_garbage()) report = registry.pull(vault_);
+        if (!report.ok()) return failed(server, report.status());
         for (const std::string& remark : report->remarks) remark_on(remark);
         if (report->bytes_saved > 0) {
             remark_on(fmt::format("{}: {} received, {} kept off the link by {} deltas", reference,
@@ -85,6 +94,25 @@ private:
     Result<std::unique_ptr<http::Client>> connect() {
         http::ClientOptions options = HF_TRY(options_.credentials());
         return http::Client::create(std::move(options));
+    }
+    // The next try goes to the next server when this one was not to be had.
+    Status failed(const std::string& server, const Status& status) {
+        const bool gone =
+            status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
+        if (gone) options_.servers->failed(server);
+        return as_passing(status);
+    }
+    // What nothing names any more makes room first. Whether that made any.
+    bool collect_garbage() {
+        const Result<vault::GarbageReport> garbage = vault_.collect_garbage();
+        if (!garbage.ok()) {
+            remark_on(std::string(garbage.status().message()));
+            return false;
+        }
+        if (garbage->bytes_removed == 0) return false;
+        remark_on(fmt::format("{} of blobs that nothing names were removed to make room",
+                              format_bytes(garbage->bytes_removed)));
+        return true;
     }
     void remark_on(const std::string& remark) {
         if (options_.on_remark) options_.on_remark(remark);

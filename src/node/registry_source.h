@@ -12,16 +12,19 @@
 #include "env/files.h"
 #include "http/client.h"
 #include "node/model_source.h"
+#include "node/servers.h"
 #include "vault/vault.h"
 
 namespace hf::node {
 
 struct RegistrySourceOptions {
-    std::string url;                                           // "https://control.example:8443"
+    Servers* servers = nullptr;                                // outlives it; REQUIRES: not null
     std::function<Result<http::ClientOptions>()> credentials;  // asked before each transfer
-    std::function<Status(Duration)> wait;                      // CANCELLED when it is to end
-    std::function<void(const std::string&)> on_remark;         // what people may want to know
-    std::string account;  // the file of the data budget's account
+    // How many bytes may still be written where a path lies. Empty: nobody looks.
+    std::function<Result<std::uint64_t>(const std::string& path)> free_bytes;
+    std::function<Status(Duration)> wait;               // CANCELLED when it is to end
+    std::function<void(const std::string&)> on_remark;  // what people may want to know
+    std::string account;                                // the file of the data budget's account
 };
 
 struct RegistrySourceWorld {

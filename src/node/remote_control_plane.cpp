@@ -41,7 +41,7 @@ public:
         request.url = fmt::format(
             "{}{}?watch=true&allowWatchBookmarks=true&fieldSelector=metadata.name%3D{}"
             "&resourceVersion={}",
-            options_.url, nodes_path_, options_.node, version);
+            options_.servers->current(), nodes_path_, options_.node, version);
         request.headers.set("Accept", "application/json");
         const api::EventReader::OnEvent on_event = [&](std::string_view type,
                                                        const json::Value& object) -> Status {
@@ -89,6 +89,8 @@ public:
         const std::int64_t most = kHeartbeatMost / std::chrono::milliseconds(1);
         const std::int64_t next = json::get_int(answer, "nextMilliseconds");
         every_ = std::chrono::milliseconds(std::clamp<std::int64_t>(next, 0, most));
+        const Result<Instant> now = parse_rfc3339(json::get_string(answer, "now"));
+        if (now.ok() && options_.on_server_time) options_.on_server_time(*now);
         return status;
     }
     Duration heartbeat_every() const override { return every_; }
@@ -115,10 +117,22 @@ private:
         return {};
     }
 
+    static bool is_broken(const Status& status) {
+        return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
+    }
+
+    // Of the server whose turn it is; one that is not to be had loses it.
     Result<json::Value> call(Line& line, const Call& call) {
+        const std::string server = options_.servers->current();
+        Result<json::Value> answer = call_one(line, call, server);
+        if (is_broken(answer.status()) && !stopping_) options_.servers->failed(server);
+        return answer;
+    }
+
+    Result<json::Value> call_one(Line& line, const Call& call, const std::string& server) {
         http::ClientRequest request;
         request.method = std::string(call.method);
-        request.url = options_.url + call.path;
+        request.url = server + call.path;
         request.headers.set("Accept", "application/json");
         if (!call.body.empty()) {
             request.headers.set(
@@ -130,14 +144,14 @@ private:
         const int most = static_cast<int>(options_.answer_timeout / std::chrono::milliseconds(100));
         request.pulse = [&]() -> Status {
             if (stopping_) return cancelled("stopped");
-            if (++pulses > most) return deadline_exceeded("no answer from {}", options_.url);
+            if (++pulses > most) return deadline_exceeded("no answer from {}", server);
             return {};
         };
         const http::Response response = HF_TRY(line.client->send(request));
         const std::string_view body = as_text(response.body);
         if (response.status >= 300) return api::refusal(response.status, body);
         if (body.empty()) return json::Value();
-        return json::parse(body, body.size()).context("what {} answers", options_.url);
+        return json::parse(body, body.size()).context("what {} answers", server);
     }
 
     Status ask(const Call& request) {
@@ -152,9 +166,7 @@ private:
         if (!status.ok()) return {};
         Result<json::Value> answer = call(teller_, request);
         status = answer.status();
-        const bool broken =
-            status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
-        if (broken) {
+        if (is_broken(status)) {
             ++failures_;
             teller_.client.reset();
         }

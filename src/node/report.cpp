@@ -60,6 +60,7 @@ json::Object node_status(const Report& report, Instant now) {
                         {"instructionSets", json::Array(facts.instruction_sets.begin(),
                                                         facts.instruction_sets.end())}};
     if (!facts.jurisdiction.empty()) status["jurisdiction"] = facts.jurisdiction;
+    if (report.profile) status["profile"] = profile_status(*report.profile);
     json::Array services;
     for (const auto& [service, slot] : report.state.slots) {
         const auto running = report.running.find(service);

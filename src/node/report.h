@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "node/lifecycle.h"
 #include "node/mail.h"
+#include "node/profile.h"
 
 namespace hf::node {
 
@@ -39,7 +40,8 @@ struct Report {
     const std::map<std::string, Running>& running;  // by service
     const std::map<std::string, Answers>& answers;  // by service
     const MailAccount account;
-    std::int64_t generation = 0;  // of the orders that are followed
+    std::int64_t generation = 0;       // of the orders that are followed
+    const Profile* profile = nullptr;  // null: not known yet
 };
 
 // Everything but the conditions of the Node itself.

@@ -159,8 +159,8 @@ Status Steps::verify(const Wish& wish, Candidate& candidate) const {
     }
     api::Object policy = api::Object::make("TrustPolicy", "", wish.policy);
     policy.fields()["spec"] = HF_TRY(json::parse(wish.policy_text));
-    const ModelEvidence evidence{world_.vault, candidate.packed, candidate.files,
-                                 world_.clock.now()};
+    const Instant now = world_.time_floor ? world_.time_floor->now() : world_.clock.now();
+    const ModelEvidence evidence{world_.vault, candidate.packed, candidate.files, now};
     candidate.signer = HF_TRY(check_trust(policy, evidence));
     return {};
 }

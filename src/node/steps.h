@@ -15,6 +15,7 @@
 #include "node/lifecycle.h"
 #include "node/model_host.h"
 #include "node/model_source.h"
+#include "node/time_floor.h"
 #include "runtime/compile.h"
 #include "trust/oms.h"
 #include "vault/model_pack.h"
@@ -29,8 +30,9 @@ public:
         vault::Vault& vault;
         ModelHost& host;
         env::Clock& clock;
-        ModelSource* source = nullptr;  // null: what the vault lacks is not to be had
-        std::string jurisdiction;       // whose law holds here; empty: unknown
+        ModelSource* source = nullptr;          // null: what the vault lacks is not to be had
+        std::string jurisdiction;               // whose law holds here; empty: unknown
+        const TimeFloor* time_floor = nullptr;  // signers are judged by it; null: by the clock
     };
 
     explicit Steps(World world) : world_(world) {}

@@ -1,5 +1,6 @@
 #include "node/trust_check.h"
 
+#include "crypto/certificates.h"
 #include "trust/policy.h"
 
 namespace hf::node {
@@ -24,6 +25,15 @@ Result<trust::TrustPolicy> policy_of(const api::Object& object) {
             const std::string_view pem = key.is_string() ? json::as_view(key.get_string()) : "";
             policy.keys.push_back(
                 HF_TRY(crypto::PublicKey::from_pem(pem).context("spec.keys[{}]", i)));
+        }
+    }
+    if (const json::Array* authorities = json::find_array(spec, "authorities")) {
+        for (std::size_t i = 0; i < authorities->size(); ++i) {
+            const json::Value& authority = (*authorities)[i];
+            const std::string_view pem =
+                authority.is_string() ? json::as_view(authority.get_string()) : "";
+            HF_TRY(crypto::read_certificate(pem).status().context("spec.authorities[{}]", i));
+            policy.ca_pems.emplace_back(pem);
         }
     }
     if (const json::Array* formats = json::find_array(spec, "allowedFormats")) {

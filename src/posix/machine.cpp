@@ -9,6 +9,8 @@
 #include <set>
 #include <sstream>
 
+#include <fmt/format.h>
+
 namespace hf::posix {
 namespace {
 
@@ -18,20 +20,39 @@ constexpr std::array kTelling{"sse4_2",      "avx",      "avx2",     "fma",     
                               "avx512_bf16", "asimd",    "asimddp",  "sve",      "sve2",
                               "i8mm",        "bf16"};
 
-std::vector<std::string> instruction_sets() {
+struct Processor {
+    std::string model;
+    std::vector<std::string> instruction_sets;
+};
+
+std::string value_of(const std::string& line) {
+    const std::size_t colon = line.find(':');
+    const std::size_t start =
+        colon == line.npos ? line.npos : line.find_first_not_of(" \t", colon + 1);
+    return start == line.npos ? std::string() : line.substr(start);
+}
+
+// The first that is described; arm64 has numbers in place of a model's name.
+Processor describe_processor() {
     std::ifstream cpuinfo("/proc/cpuinfo");
     std::set<std::string> has;
-    for (std::string line; std::getline(cpuinfo, line);) {
+    Processor processor;
+    std::string implementer, part;
+    for (std::string line; std::getline(cpuinfo, line) && !line.empty();) {
+        if (line.starts_with("model name")) processor.model = value_of(line);
+        if (line.starts_with("CPU implementer")) implementer = value_of(line);
+        if (line.starts_with("CPU part")) part = value_of(line);
         if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
-        std::istringstream words(line.substr(line.find(':') + 1));
+        std::istringstream words(value_of(line));
         for (std::string word; words >> word;) has.insert(word);
-        break;
     }
-    std::vector<std::string> found;
     for (const char* name : kTelling) {
-        if (has.contains(name)) found.emplace_back(name);
+        if (has.contains(name)) processor.instruction_sets.emplace_back(name);
     }
-    return found;
+    if (processor.model.empty() && !part.empty()) {
+        processor.model = fmt::format("implementer {} part {}", implementer, part);
+    }
+    return processor;
 }
 
 }  // namespace
@@ -49,7 +70,9 @@ env::Machine describe_machine() {
                        ? CPU_COUNT(&allowed)
                        : sysconf(_SC_NPROCESSORS_ONLN);
     machine.memory_bytes = sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE);
-    machine.instruction_sets = instruction_sets();
+    Processor processor = describe_processor();
+    machine.processor = std::move(processor.model);
+    machine.instruction_sets = std::move(processor.instruction_sets);
     return machine;
 }
 

@@ -1,6 +1,7 @@
 #include "vault/registry.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/text.h"
 #include "vault/model_pack.h"
@@ -71,6 +72,16 @@ std::string origin_of(const Reference& reference, const RegistryOptions& options
     const bool plain =
         !options.always_tls && (options.plain_http || is_loopback(reference.registry));
     return (plain ? "http://" : "https://") + reference.registry;
+}
+
+// Each once, however often it is named.
+std::vector<Descriptor> find_missing(const Push& push, const std::vector<Descriptor>& blobs) {
+    std::vector<Descriptor> missing;
+    std::set<Digest> seen;
+    for (const Descriptor& blob : blobs) {
+        if (seen.insert(blob.digest).second && !push.has(blob)) missing.push_back(blob);
+    }
+    return missing;
 }
 
 }  // namespace
@@ -170,12 +181,13 @@ Result<TransferReport> Registry::pull(Vault& vault) {
     const DeltaBases bases =
         options_.deltas ? find_delta_bases(vault, reference_.name) : DeltaBases();
     Transfer transfer{vault, *push, bases, report};
+    const std::vector<Descriptor> missing = find_missing(*push, children);
+    report.blobs_present = children.size() - missing.size();
+    std::uint64_t bytes_missing = 0;
+    for (const Descriptor& blob : missing) bytes_missing += blob.size_bytes;
+    if (options_.admit && bytes_missing > 0) HF_TRY(options_.admit(bytes_missing));
     HF_TRY(ask_before(transfer, children));
-    for (const Descriptor& blob : children) {
-        if (push->has(blob)) {
-            ++report.blobs_present;
-            continue;
-        }
+    for (const Descriptor& blob : missing) {
         HF_TRY(fetch_missing(transfer, blob)
                    .context("blob {} of {}", blob.digest.to_string(), reference_.to_string()));
     }

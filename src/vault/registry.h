@@ -43,6 +43,10 @@ struct RegistryOptions {
     int attempts_max = 4;  // in a row without one more byte across, or from the start
     bool deltas = false;
 
+    // Asked once a pull, before its first blob is fetched, with the bytes of all that the vault
+    // lacks; an error is what the pull answers, and nothing was written. Empty: always allowed.
+    std::function<Status(std::uint64_t)> admit;
+
     // Waits that long before a busy registry is asked for a delta again; an error ends the pull.
     // Empty: nothing is waited for, and the blob is fetched whole.
     std::function<Status(Duration)> wait;

@@ -186,6 +186,39 @@ TEST(Registry, ModelsGoAndComeBack) {
     EXPECT_TRUE(fake.log.front().starts_with("HEAD https://registry.example/v2/pump/blobs/"));
 }
 
+TEST(Registry, APullIsAdmittedByWhatTheVaultLacksOrLeavesNothing) {
+    FakeRegistry fake;
+    ASSERT_EQ(push_to(fake), Status());
+    std::uint64_t all_bytes = 0;
+    for (const auto& [digest, bytes] : fake.blobs) all_bytes += bytes.size();
+    fake.log.clear();
+    MemoryFiles files;
+    const auto vault = Vault::open(files, "/w").value();
+    const auto stored = [&] {
+        std::vector<std::string> paths = files.paths();
+        std::erase_if(paths, [](const std::string& path) { return path.ends_with(".lock"); });
+        return paths;
+    };
+    const std::vector<std::string> before = stored();
+    std::vector<std::uint64_t> asked;
+    bool admits = false;
+    RegistryOptions options;
+    options.admit = [&](std::uint64_t bytes) -> Status {
+        asked.push_back(bytes);
+        return admits ? Status() : resource_exhausted("no room");
+    };
+    const auto pull = [&] { return Registry(fake, reference(), options).pull(*vault); };
+    EXPECT_EQ(pull().status().message(), "no room");
+    EXPECT_EQ(stored(), before);
+    EXPECT_EQ(fake.count("GET"), 1u) << "the manifest alone was asked for";
+    admits = true;
+    EXPECT_TRUE(pull().ok());
+    const Result<TransferReport> again = pull();
+    ASSERT_TRUE(again.ok());
+    EXPECT_EQ(again->blobs_present, 2u);
+    EXPECT_EQ(asked, (std::vector<std::uint64_t>{all_bytes, all_bytes})) << "nothing is lacking";
+}
+
 TEST(Registry, BrokenUploadsGoOnWhereTheyStopped) {
     for (const std::uint64_t chunk_bytes : {1000u, 16u, 9u}) {
         FakeRegistry fake;

@@ -103,6 +103,23 @@ Field capacity() {
          integer("wattsMax", "Its power under full load.").between(0, 1'000'000)});
 }
 
+Field profile() {
+    return object(
+        "profile", "What the machine was measured to do.",
+        {text("how", "How the numbers are known: 'measured'."),
+         timestamp("measuredTime", "When that was."), text("processor", "The processor's model."),
+         integer("cpus", "Hardware threads that it had then."),
+         text("version", "The version of Holdfast whose kernels were measured."),
+         integer("float32MegaopsPerSecond",
+                 "Products in fp32 on one thread, in millions of operations; a multiplication and "
+                 "an addition are two."),
+         integer("int8MegaopsPerSecond", "Products in int8, the same."),
+         integer("memoryMegabytesPerSecond",
+                 "A copy through memory on one thread: bytes read and written."),
+         text("powerMeter", "Where there is one: what measured the power, as in 'rapl'."),
+         integer("milliwatts", "Of all processors, while this was measured.")});
+}
+
 Field outbox() {
     return object("outbox", "Of the events that it has to tell, since it first joined.",
                   {integer("waiting", "Not told yet."), integer("accepted", "All."),
@@ -132,12 +149,16 @@ const Kind& node_kind() {
               text("jurisdiction", "Whose law holds where it stands, as the machine knows it."),
               integer("observedGeneration", "The generation of the spec that it follows."),
               list("services", "What runs there now.", reported_service()).between(0, kMaxServices),
-              text("url", "Where its services answer."), outbox(),
+              text("url", "Where its services answer."), profile(), outbox(),
               timestamp("heartbeatTime", "When the node last wrote this."), conditions()})},
         {{"Ready", "status.conditions[type=Ready].status", "Whether the node takes services."},
          {"Site", "spec.site", "Where it stands."},
          {"CPUs", "status.capacity.cpus", "Hardware threads.", "integer"},
          {"Version", "status.version", "The version of Holdfast that runs there."},
+         {"Mops-fp32", "status.profile.float32MegaopsPerSecond",
+          "Millions of fp32 operations a second on one thread, measured.", "integer", true},
+         {"Mops-int8", "status.profile.int8MegaopsPerSecond",
+          "Millions of int8 operations a second on one thread, measured.", "integer", true},
          {"URL", "status.url", "Where its services answer.", "string", true}},
     };
     return kKind;

@@ -13,10 +13,15 @@ const Kind& trust_policy_kind() {
         false,
         {object(
              "spec", "The demands; a model must meet all.",
-             {truth("requireSignature", "Whether one of the keys must have signed it.")
+             {truth("requireSignature",
+                    "Whether one of the keys, or one under the authorities, must have signed it.")
                   .otherwise(true),
               list("keys", "Public keys that are believed, each as PEM.",
                    text("", "A PEM public key.").as(Format::kPublicKey).between(0, kMaxKeyBytes)),
+              list("authorities",
+                   "Certificates of authorities, each as PEM: whoever signs with a certificate of "
+                   "theirs, for signing code and in its time, is believed.",
+                   text("", "A PEM certificate.").between(0, kMaxKeyBytes)),
               truth("requireScan", "Whether the scanner must have passed every file.")
                   .otherwise(true),
               list("allowedFormats", "Formats of model files that may run.",

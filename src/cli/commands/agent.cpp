@@ -20,6 +20,7 @@ Status run(World& world, const Arguments& arguments) {
     options.token = arguments.get("token");
     options.name = arguments.get("name");
     options.new_key = arguments.flag("new-key");
+    options.measure = arguments.flag("measure");
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -41,15 +42,20 @@ Command agent_command() {
             "Runs this machine as a node: it does what its server orders, also without network",
             {},
             {data_option(),
-             {"--join", "the server, the first time", "URL"},
+             {"--join",
+              "the server, the first time; several where they share a store; later: those that are "
+              "asked from then on",
+              "URL[,URL...]"},
              {"--token", "what `holdfast token create` said, the first time", "TOKEN"},
              {"--name", "this machine's name among nodes, the first time", "NAME"},
              {"--new-key", "join with a new key: after a revocation", ""},
              {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
              {"--advertise", "the URL at which others reach that; else the address itself", "URL"},
              {"--jurisdiction", "whose law holds here: what may not lie here is refused", "NAME"},
+             {"--measure", "measure anew what this machine can do, for its Node's status", ""},
              {"--for", "stop by itself after so many seconds", "SECONDS"}},
             {"holdfast agent --join https://control.example:8443 --token hfj.... --name press-7",
+             "holdfast agent --join https://a.example:8443,https://b.example:8443",
              "holdfast agent --data /srv/holdfast --jurisdiction DE"},
             run};
 }

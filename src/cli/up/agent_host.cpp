@@ -60,20 +60,24 @@ public:
     Status start() {
         HF_TRY(world_.files.create_directories(options_.data));
         identity_ = HF_TRY(join_or_open());
+        time_floor_.emplace(world_.files, world_.clock, options_.data + "/time-floor");
+        raise_time_floor(identity_->began());
         vault_ = HF_TRY(vault::Vault::open(world_.files, options_.data + "/vault"));
         node::RemoteOptions remote;
-        remote.url = identity_->url();
+        remote.servers = &identity_->servers();
         remote.node = identity_->node();
         remote.credentials = [this]() -> Result<node::RemoteOptions::Credentials> {
             return node::RemoteOptions::Credentials{identity_->client_options(),
                                                     identity_->serial()};
         };
+        remote.on_server_time = [this](Instant now) { raise_time_floor(now); };
         control_plane_ = node::make_remote_control_plane(std::move(remote));
         node::RegistrySourceOptions source;
-        source.url = identity_->url();
+        source.servers = &identity_->servers();
         source.credentials = [this]() -> Result<http::ClientOptions> {
             return identity_->client_options();
         };
+        source.free_bytes = world_.free_bytes;
         source.wait = [this](Duration pause) -> Status {
             MutexLock lock(mutex_);
             const auto stopping = [this]() HF_REQUIRES(mutex_) { return stopping_; };
@@ -89,12 +93,13 @@ public:
         node.inference = options_.inference;
         node.advertise = options_.advertise;
         node.jurisdiction = options_.jurisdiction;
+        node.measure = options_.measure;
         node.tls = tls_of(*identity_);
         node.asks_as = [this](const serve::gateway::Replica& replica) {
             return asks_as(*identity_, replica);
         };
-        node_ = HF_TRY(
-            NodeHost::start(world_, {*vault_, *control_plane_, source_.get()}, std::move(node)));
+        node_ = HF_TRY(NodeHost::start(
+            world_, {*vault_, *control_plane_, source_.get(), &*time_floor_}, std::move(node)));
         renewer_ = std::thread([this] {
             pthread_setname_np(pthread_self(), "hf-identity");
             renew_in_time();
@@ -113,7 +118,10 @@ private:
         const std::string folder = options_.data + "/identity";
         Result<std::unique_ptr<node::Identity>> known = node::Identity::open(world, folder);
         const bool joins = !options_.server.empty() || !options_.token.empty();
-        if (known.ok() && !options_.new_key) return known;
+        if (known.ok() && !options_.new_key) {
+            if (!options_.server.empty()) HF_TRY(follow_servers(**known));
+            return known;
+        }
         if (known.status().code() == Code::kNotFound && !joins) {
             return not_found(
                 "this machine has not joined a server. On the server: holdfast token create; "
@@ -128,6 +136,18 @@ private:
             world, {options_.server, options_.token, options_.name, folder, options_.new_key});
     }
 
+    // Which servers there are may change in the life of a machine.
+    Status follow_servers(node::Identity& identity) const {
+        std::vector<std::string> urls = HF_TRY(node::parse_servers(options_.server));
+        return identity.keep_servers(std::move(urls)).context("--join");
+    }
+
+    // A floor that cannot be kept counts until the process ends, and is kept at the next try.
+    void raise_time_floor(Instant moment) {
+        const Status counts_all_the_same = time_floor_->saw(moment);
+        static_cast<void>(counts_all_the_same);
+    }
+
     void renew_in_time() {
         Status last;
         MutexLock lock(mutex_);
@@ -138,7 +158,10 @@ private:
             if (pause <= Duration::zero()) {
                 lock.unlock();
                 Status renewed = identity_->renew();
-                if (renewed.ok()) renewed = node_->renew_tls(*tls_of(*identity_));
+                if (renewed.ok()) {
+                    raise_time_floor(identity_->began());
+                    renewed = node_->renew_tls(*tls_of(*identity_));
+                }
                 if (!renewed.ok() && renewed != last) {
                     world_.note(fmt::format("identity: {}\n", renewed.message()));
                 }
@@ -153,6 +176,7 @@ private:
     World& world_;
     const AgentHostOptions options_;
     std::unique_ptr<node::Identity> identity_;
+    std::optional<node::TimeFloor> time_floor_;
     std::unique_ptr<vault::Vault> vault_;
     std::unique_ptr<node::ControlPlane> control_plane_;
     std::unique_ptr<node::ModelSource> source_;

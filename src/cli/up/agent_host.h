@@ -3,6 +3,7 @@
 // folder.
 //
 //     identity/   who it is (node/identity.h)
+//     time-floor  a moment that has passed, whatever the clock says (node/time_floor.h)
 //
 // The server is needed once, to join. From then on everything starts without it.
 //
@@ -22,8 +23,9 @@ struct AgentHostOptions {
     http::ServerOptions inference;
     std::string advertise;            // see NodeOptions
     std::string jurisdiction;         // see NodeOptions
-    std::string server, token, name;  // for the first start
+    std::string server, token, name;  // for the first start; `server` may be several (servers.h)
     bool new_key = false;             // join although it has joined before
+    bool measure = false;             // see NodeOptions
 };
 
 class AgentHost {

@@ -85,11 +85,26 @@ private:
         world_.entropy.fill(seed);
         std::memcpy(&agent.seed, seed.data(), seed.size());
         agent.on_trouble = teller(world_, "node");
-        const node::Steps::World steps{parts_.vault, host_, world_.clock, parts_.source,
-                                       options_.jurisdiction};
+        agent.profile =
+            [this, key = node::ProfileKey{machine.processor, machine.cpus, std::string(kVersion)}] {
+                return measure(key);
+            };
+        const node::Steps::World steps{parts_.vault,          host_,
+                                       world_.clock,          parts_.source,
+                                       options_.jurisdiction, parts_.time_floor};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
         return {};
+    }
+
+    // On a thread of the agent's.
+    node::Profile measure(const node::ProfileKey& key) const {
+        const Result<std::unique_ptr<env::PowerMeter>> meter = world_.open_power_meter();
+        node::ProfileOptions options;
+        options.path = options_.data + "/profile.json";
+        options.anew = options_.measure;
+        return node::measured_profile(
+            {world_.files, world_.clock, meter.ok() ? meter->get() : nullptr}, key, options);
     }
 
     World& world_;

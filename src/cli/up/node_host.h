@@ -4,6 +4,7 @@
 //     receipts/   the log of predictions (serve/receipts.h)
 //     node.json   what the agent remembers (node/desired.h)
 //     outbox.log  what it is yet to tell (node/outbox.h)
+//     profile.json what the machine was measured to do (node/profile.h)
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
@@ -17,6 +18,7 @@
 #include "http/server.h"
 #include "node/control_plane.h"
 #include "node/model_source.h"
+#include "node/time_floor.h"
 #include "serve/gateway/client_pool.h"
 #include "vault/vault.h"
 
@@ -28,6 +30,7 @@ struct NodeOptions {
     http::ServerOptions inference;
     std::string advertise;     // the URL under which others reach it; empty: where it listens
     std::string jurisdiction;  // whose law holds here; empty: unknown
+    bool measure = false;      // the machine's profile anew, whatever is kept
 
     // Used when the inference door is not on loopback: others then come by TLS and with a
     // certificate of the same authority.
@@ -41,7 +44,8 @@ struct NodeOptions {
 struct NodeParts {
     vault::Vault& vault;
     node::ControlPlane& control_plane;
-    node::ModelSource* source = nullptr;  // null: the vault is all there is
+    node::ModelSource* source = nullptr;          // null: the vault is all there is
+    const node::TimeFloor* time_floor = nullptr;  // null: the clock is believed
 };
 
 class NodeHost {

@@ -28,7 +28,8 @@ public:
         const Duration next = on_heartbeat_ ? on_heartbeat_(*node) : Duration::zero();
         return json_answer(
             200, json::Object{{"nextMilliseconds",
-                               static_cast<std::int64_t>(next / std::chrono::milliseconds(1))}});
+                               static_cast<std::int64_t>(next / std::chrono::milliseconds(1))},
+                              {"now", format_rfc3339(resources_.clock().now())}});
     }
 
     http::Response event(const http::Request& request) {

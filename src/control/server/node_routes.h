@@ -1,6 +1,7 @@
 // What nodes say beside the verbs of the resource API, each as itself (client certificate):
 //
-//     POST /v1/node/heartbeat   it is alive      {"nextMilliseconds"}: when to say so again
+//     POST /v1/node/heartbeat   it is alive      {"nextMilliseconds", "now"}: when to say so again,
+//                               and the server's time
 //     POST /v1/node/events      {"service", "uid", "warning", "reason", "message"}; 204: an Event
 //                               about a service that it is ordered to run
 //
