@@ -14,7 +14,7 @@ using testing::CrashState;
 using testing::CrashStates;
 using testing::Disk;
 
-constexpr std::uint64_t kAgainOneIn = 8;
+constexpr std::uint64_t kAgainOneIn = 3;
 // The drawn states repeat each other in the end: then there are no more.
 constexpr std::size_t kRepeatsMax = 2000;
 
@@ -31,8 +31,7 @@ std::string fingerprint(const testing::DiskImage& image, const History& history)
 
 class Run final {
 public:
-    Run(Subject& subject, const Plan& plan)
-        : subject_(subject), plan_(plan), rng_(plan.seed) {}
+    Run(Subject& subject, const Plan& plan) : subject_(subject), plan_(plan), rng_(plan.seed) {}
 
     Report report() {
         first_life();
@@ -114,8 +113,7 @@ private:
         std::size_t repeats = 0;
         while (report_.states < plan_.states && repeats < kRepeatsMax && !report_.breach) {
             const std::size_t at = rng_.below(states_->operations() + 1);
-            const bool fresh =
-                try_state(*states_, states_->draw(at, rng_), first_->history, true);
+            const bool fresh = try_state(*states_, states_->draw(at, rng_), first_->history, true);
             repeats = fresh ? 0 : repeats + 1;
         }
     }
@@ -143,13 +141,14 @@ private:
 
     // At some points after the first `begin` operations, and at the end with nothing unsafe left.
     void lose_power_in_second_life(const Life& life, std::size_t begin, std::string_view before) {
-        constexpr int kDraws = 6;
+        constexpr int kDraws = 10;
         const CrashStates states(*life.disk);
         const std::size_t all = states.operations();
         for (int draw = 0; draw < kDraws && !report_.breach; ++draw) {
-            const std::size_t at = std::min(begin, all) + rng_.below(all - std::min(begin, all) + 1);
-            const CrashState state = draw == 0 ? CrashState{all, all_missing(states)}
-                                               : states.draw(at, rng_);
+            const std::size_t at =
+                std::min(begin, all) + rng_.below(all - std::min(begin, all) + 1);
+            const CrashState state =
+                draw == 0 ? CrashState{all, all_missing(states)} : states.draw(at, rng_);
             const std::size_t tried = report_.states;
             try_state(states, state, life.history, true);
             report_.second_lives += report_.states - tried;

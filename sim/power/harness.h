@@ -3,7 +3,8 @@
 //   power   the states that crash_states.h calls usual, after every operation of a first life (of
 //           more than were asked for an even choice), and drawn ones; from some of these the power
 //           goes once more while they recover
-//   kill    the process alone is killed between two operations; a second life goes on, and the power
+//   kill    the process alone is killed between two operations; a second life goes on, and the
+//   power
 //           goes while it does
 //   full    the disk has no room from the k-th change on, and has again later
 //
@@ -27,9 +28,9 @@ struct Plan {
 };
 
 struct Report {
-    std::size_t operations = 0;  // of the first life
-    std::size_t states = 0;      // different ones that the power left, each recovered from
-    std::size_t again = 0;       // of these: while another was recovered from
+    std::size_t operations = 0;    // of the first life
+    std::size_t states = 0;        // different ones that the power left, each recovered from
+    std::size_t again = 0;         // of these: while another was recovered from
     std::size_t second_lives = 0;  // of these: in a life after a kill or a full disk
     std::size_t kills = 0;
     std::size_t fulls = 0;

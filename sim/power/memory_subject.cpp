@@ -12,7 +12,7 @@ namespace {
 using node::Brain;
 using node::Step;
 
-constexpr std::int64_t kLast = 12;  // generations
+constexpr std::int64_t kLast = 30;  // generations
 const std::string kPath = "/data/node.json";
 
 std::string digest_of(std::int64_t generation) {
@@ -51,9 +51,8 @@ public:
         const std::int64_t kept = HF_TRY(recall(files, history, &machine.brain));
         HF_TRY(machine.step({}));
         for (std::int64_t generation = kept + 1; generation <= kLast; ++generation) {
-            const Status status = history.act(orders(generation), [&] {
-                return machine.follow(node_of(generation));
-            });
+            const Status status = history.act(orders(generation),
+                                              [&] { return machine.follow(node_of(generation)); });
             if (status.code() == Code::kResourceExhausted && disk->is_full()) {
                 // The agent goes on, and tries again by itself.
                 HF_TRY(recall(files, history, nullptr));
@@ -124,7 +123,10 @@ private:
             if (memory->node.json() != node_of(kept).json()) return data_loss("other orders");
             for (const auto& [service, refusals] : memory->refusals) {
                 for (const node::Refusal& refusal : refusals) {
-                    if (refusal.digest != digest_of(3)) return data_loss("a made-up refusal");
+                    // Every life ends before a version has stood its trial.
+                    const bool trial = refusal.why.message().starts_with("[trial]");
+                    if (refusal.digest == digest_of(3) || trial) continue;
+                    return data_loss("a made-up refusal: {}", refusal.why.to_string());
                 }
             }
             if (brain) brain->recall(std::move(*memory), Instant(std::chrono::hours(1)));

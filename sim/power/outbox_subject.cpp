@@ -10,8 +10,8 @@
 namespace hf::power {
 namespace {
 
-constexpr int kItems = 48;
-constexpr std::size_t kPadding = 2400;  // the file is written anew after about thirty
+constexpr int kItems = 80;
+constexpr std::size_t kPadding = 1500;  // the file is written anew after about fifty
 const std::string kPath = "/data/outbox";
 constexpr Instant kLater = Instant(std::chrono::hours(1));
 
@@ -41,8 +41,8 @@ Result<std::map<int, std::size_t>> waiting(const testing::Disk& disk) {
     testing::MemoryFiles files = copy_of(disk);
     const std::unique_ptr<node::Outbox> outbox = HF_TRY(open(files));
     const node::OutboxAccount& account = outbox->account();
-    const std::uint64_t accounted = account.acknowledged + account.dropped_in_all() +
-                                    account.expired + outbox->size();
+    const std::uint64_t accounted =
+        account.acknowledged + account.dropped_in_all() + account.expired + outbox->size();
     if (account.accepted != accounted) {
         return data_loss("{} accepted, {} accounted for", account.accepted, accounted);
     }
@@ -62,7 +62,8 @@ Status check(const testing::Disk& disk, const History& history) {
         const std::size_t found = items[number];
         const std::size_t most = history.attempts(put_of(number));
         if (found > most) {
-            return data_loss("item {} is there {} times, and was put {} times", number, found, most);
+            return data_loss("item {} is there {} times, and was put {} times", number, found,
+                             most);
         }
         if (found == 0 && history.promised(put_of(number)) && !history.begun(said_of(number))) {
             return data_loss("item {} was accepted and is gone", number);
@@ -95,7 +96,9 @@ public:
                 });
             };
             if (!known) HF_TRY(bear_full_disk(*disk, put, reads));
-            if (number % 4 == 3) HF_TRY(bear_full_disk(*disk, [&] { return say(*outbox, history); }, reads));
+            if (number % 4 == 3)
+                HF_TRY(bear_full_disk(
+                    *disk, [&] { return say(*outbox, history); }, reads));
         }
         return check(*disk, history);
     }

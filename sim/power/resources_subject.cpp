@@ -30,12 +30,18 @@ std::string deed_of(std::string_view verb, int number) {
 
 // A running server.
 struct Server {
-    testing::ManualClock& clock;
-    testing::SeededEntropy& entropy;
+    Server(env::Clock& clock, env::Entropy& entropy, std::unique_ptr<store::Store> opened)
+        : store(std::move(opened)),
+          objects(*store, clock, entropy),
+          tokens(objects, entropy),
+          api(objects, tokens, "0.0.0") {
+        control::add_api_routes(router, api);
+    }
+
     std::unique_ptr<store::Store> store;
-    resources::Resources resources{*store, clock, entropy};
-    control::Tokens tokens{resources, entropy};
-    control::ApiServer api{resources, tokens, "0.0.0"};
+    resources::Resources objects;
+    control::Tokens tokens;
+    control::ApiServer api;
     http::Router router;
     std::string token;
 
@@ -97,8 +103,7 @@ public:
 private:
     Result<std::unique_ptr<Server>> open() {
         std::unique_ptr<store::Store> store = HF_TRY(store::open_sqlite_store(kPath, clock_));
-        auto server = std::make_unique<Server>(Server{clock_, entropy_, std::move(store)});
-        control::add_api_routes(server->router, server->api);
+        auto server = std::make_unique<Server>(clock_, entropy_, std::move(store));
         const api::Identity admin = control::admin_identity();
         server->token = HF_TRY(server->tokens.issue(admin, admin));
         return server;

@@ -104,7 +104,8 @@ int sync_file(sqlite3_file* file, int) {
     State& state = of(file);
     if (state.path.empty()) return SQLITE_OK;
     const MutexLock lock(state.disk->mutex);
-    const Status status = state.disk->change();
+    // Room was taken when it was written.
+    const Status status = state.disk->change(Disk::Needs::kNothing);
     if (!state.disk->is_dead()) state.disk->sync(*state.file, !status.ok());
     if (!status.ok()) return failed(state, status, SQLITE_IOERR_FSYNC);
     if (state.name_unsafe) {
@@ -180,8 +181,16 @@ World& world_of(sqlite3_vfs* vfs) {
     return *static_cast<World*>(vfs->pAppData);
 }
 
-int open_file(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* out_flags) {
-    World& world = world_of(vfs);
+// What SQLite hands over to open a file.
+struct Opening {
+    const char* name;  // null: a temporary one
+    sqlite3_file* file;
+    int flags;
+    int* out_flags;  // may be null
+};
+
+int open_file(World& world, const Opening& opening) {
+    const auto& [name, file, flags, out_flags] = opening;
     auto state = std::make_unique<State>();
     state->disk = world.disk;
     state->error = &world.error;
@@ -247,7 +256,7 @@ int randomness(sqlite3_vfs*, int size, char* out) {
     return size;
 }
 
-int sleep(sqlite3_vfs*, int) {
+int wait_a_while(sqlite3_vfs*, int) {
     return 0;
 }
 
@@ -277,12 +286,13 @@ SqliteDisk::SqliteDisk(std::string name) : layer_(std::make_unique<Layer>()) {
     vfs.mxPathname = kNameMax;
     vfs.zName = layer_->name.c_str();
     vfs.pAppData = &layer_->world;
-    vfs.xOpen = open_file;
+    vfs.xOpen = [](sqlite3_vfs* own, const char* file_name, sqlite3_file* file, int flags,
+                   int* out) { return open_file(world_of(own), {file_name, file, flags, out}); };
     vfs.xDelete = delete_file;
     vfs.xAccess = access_file;
     vfs.xFullPathname = full_name;
     vfs.xRandomness = randomness;
-    vfs.xSleep = sleep;
+    vfs.xSleep = wait_a_while;
     vfs.xCurrentTime = current_time;
     vfs.xGetLastError = last_error;
 }
@@ -307,9 +317,8 @@ Status SqliteDisk::check_whole(const std::string& path) {
         static_cast<std::string*>(to)->append(columns[0]).append(";");
         return 0;
     };
-    const int code =
-        sqlite3_exec(raw, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA integrity_check;", take, &said,
-                     nullptr);
+    const int code = sqlite3_exec(raw, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA integrity_check;",
+                                  take, &said, nullptr);
     if (code == SQLITE_OK && said == "exclusive;ok;") return {};
     return data_loss("integrity check: {} {}", sqlite3_errstr(code), said);
 }

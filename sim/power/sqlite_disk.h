@@ -1,11 +1,11 @@
-// SqliteDisk: SQLite's file layer (sqlite3_vfs) over a testing::Disk, so that the real store runs on
-// a disk whose every write, sync and removal is recorded, fails and is lost as all others are.
+// SqliteDisk: SQLite's file layer (sqlite3_vfs) over a testing::Disk, so that the real store runs
+// on a disk whose every write, sync and removal is recorded, fails and is lost as all others are.
 //
 // It asks of the disk what SQLite's own layer asks of a real machine: a new journal's or log's name
 // is synced with its first sync, a removal where SQLite wants it, and a write that is torn hurts
-// nothing beside it ("powersafe overwrite", the default). There is no shared memory: the store holds
-// its file exclusively, so that the index of its log is in its own memory, and a second connection
-// is refused.
+// nothing beside it ("powersafe overwrite", the default). There is no shared memory: the store
+// holds its file exclusively, so that the index of its log is in its own memory, and a second
+// connection is refused.
 //
 // Owned by one thread, as SQLite's list of layers is.
 

@@ -16,7 +16,7 @@ namespace {
 using store::Revision;
 
 const std::string kPath = "/data/store.db";
-constexpr int kLast = 18;   // revisions
+constexpr int kLast = 18;  // revisions
 constexpr int kALife = 7;  // and a start after so many
 constexpr int kCompactAt[] = {5, 10};
 

@@ -1,4 +1,5 @@
-// Subject: one part of Holdfast that keeps something on a disk, as the harness (harness.h) tries it.
+// Subject: one part of Holdfast that keeps something on a disk, as the harness (harness.h) tries
+// it.
 //
 // The one idea: a life is the same thing the first time and after every crash: open what the disk
 // holds with production code, check it against the history, do what is left of the work, check

@@ -1,5 +1,5 @@
-// The vault: models pushed, compared, untagged and collected, and pulled from a registry over a link
-// that breaks, whole and as a delta.
+// The vault: models pushed, compared, untagged and collected, and pulled from a registry over a
+// link that breaks, whole and as a delta.
 
 #include <fmt/format.h>
 

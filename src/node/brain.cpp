@@ -109,8 +109,7 @@ Effects Brain::step(Input input, Instant now) {
         next_report_ = now + options_.report_every;
         effects_.status = true;
     }
-    const bool again =
-        keep_again_ && (now >= *keep_again_ || *keep_again_ - now > kKeepAgainAfter);
+    const bool again = keep_again_ && (now >= *keep_again_ || *keep_again_ - now > kKeepAgainAfter);
     if (unsaved_ || again) {
         effects_.memory = write_memory(memory_);
         keep_again_.reset();

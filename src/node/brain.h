@@ -91,10 +91,10 @@ private:
 
     const Options options_;
     Memory memory_;
-    bool unsaved_ = false;             // memory_ says more than the disk was asked to take
+    bool unsaved_ = false;               // memory_ says more than the disk was asked to take
     std::optional<Instant> keep_again_;  // the disk did not take it; tried again then
-    std::optional<Desired> followed_;  // the orders, as far as they are known
-    bool unapplied_ = false;           // they have not become wishes yet
+    std::optional<Desired> followed_;    // the orders, as far as they are known
+    bool unapplied_ = false;             // they have not become wishes yet
     State state_;
     std::map<std::string, Running> running_;
     std::map<std::string, Answers> answers_;  // by service, as they were reported last

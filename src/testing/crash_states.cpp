@@ -212,7 +212,8 @@ std::string CrashStates::describe(const CrashState& state) const {
                 text += fmt::format(", {} torn after {} ({})", damage.operation, damage.kept, what);
                 break;
             case Damage::Kind::kZeros:
-                text += fmt::format(", {} zeros after {} ({})", damage.operation, damage.kept, what);
+                text +=
+                    fmt::format(", {} zeros after {} ({})", damage.operation, damage.kept, what);
                 break;
         }
     }

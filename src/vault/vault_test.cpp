@@ -65,8 +65,8 @@ TEST(Vault, KeepsAndFindsModels) {
     EXPECT_FALSE(packed.signature.has_value());
 }
 
-// A push was killed between giving a blob its name and making that name safe. The next one finds the
-// blob, does not write it again, and is acknowledged: then it must be safe.
+// A push was killed between giving a blob its name and making that name safe. The next one finds
+// the blob, does not write it again, and is acknowledged: then it must be safe.
 TEST(Vault, APushAfterAKilledOneMakesItsBlobsSafe) {
     std::size_t whole = 0;
     for (std::size_t operations = 0; operations <= whole || whole == 0; ++operations) {

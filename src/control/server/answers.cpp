@@ -79,8 +79,7 @@ json::Value status_object(const Status& status, const About& about,
         }
         details["causes"] = std::move(list);
     }
-    return status_with(reason_of(status, !causes.empty()), status.message(),
-                       std::move(details));
+    return status_with(reason_of(status, !causes.empty()), status.message(), std::move(details));
 }
 
 http::Response failure(const Status& status, const About& about,
