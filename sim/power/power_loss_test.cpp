@@ -98,8 +98,9 @@ public:
     void TearDown() override { std::printf("power loss: %zu states in all\n", states_in_all()); }
 };
 
+// GoogleTest owns it.
 const ::testing::Environment* const kTotal =
-    ::testing::AddGlobalTestEnvironment(std::make_unique<Total>().release());  // GoogleTest owns it
+    ::testing::AddGlobalTestEnvironment(std::make_unique<Total>().release());
 
 }  // namespace
 }  // namespace hf::power
