@@ -24,8 +24,8 @@ public:
     // Called before the first life on a new disk: what lies outside of it begins anew.
     virtual void begin() {}
 
-    // DATA_LOSS: a promise was broken. RESOURCE_EXHAUSTED: the disk is full. UNAVAILABLE: the
-    // process was killed. Anything else is a bug, as is the second without a full disk.
+    // DATA_LOSS: a promise was broken. RESOURCE_EXHAUSTED: the disk is full. Anything else is a bug
+    // of a process that was not killed, as is the second without a full disk.
     virtual Status live(const std::shared_ptr<testing::Disk>& disk, History& history) = 0;
 };
 
