@@ -27,7 +27,7 @@ struct Row {
 constexpr Row kRows[] = {
     {"outbox", outbox_subject, 20, 70},      {"memory", memory_subject, 16, 70},
     {"vault", vault_subject, 3, 15},         {"receipts", receipts_subject, 20, 70},
-    {"identity", identity_subject, 1, 8},    {"store", store_subject, 40, 40},
+    {"identity", identity_subject, 1, 8},    {"store", store_subject, 25, 40},
     {"resources", resources_subject, 5, 25},
 };
 
