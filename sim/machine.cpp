@@ -156,7 +156,10 @@ void Machine::carry_out(node::Effects effects) {
         const Status saved =
             files_.write(kMemory, as_bytes(*effects.memory), env::Access::kPrivate);
         if (died()) return;
-        if (!saved.ok()) context_.trace.note("{}: {}", place_.name, saved.message());
+        if (!saved.ok()) {
+            process_->brain.note_memory_not_kept(now());
+            context_.trace.note("{}: {}", place_.name, saved.message());
+        }
     }
     for (node::Action& action : effects.work) {
         checks_.asks(action, process_->brain);

@@ -16,7 +16,8 @@ Code code_of(int http_status, std::string_view reason) {
         case 410: return Code::kOutOfRange;
         case 412: return Code::kFailedPrecondition;
         case 413:
-        case 429: return Code::kResourceExhausted;
+        case 429:
+        case 507: return Code::kResourceExhausted;
         case 501: return Code::kUnimplemented;
         case 502:
         case 503: return Code::kUnavailable;

@@ -117,7 +117,7 @@ public:
 
     virtual Result<std::unique_ptr<FileWriter>> create(std::string_view path, Access access) = 0;
 
-    // Opens the file, or makes an empty one whose name survives power loss. Regular files only;
+    // Opens the file, or makes an empty one; its name survives power loss. Regular files only;
     // symbolic links at the last component are refused.
     virtual Result<std::unique_ptr<AppendFile>> open_append(std::string_view path,
                                                             Access access) = 0;
@@ -128,7 +128,12 @@ public:
     // Sorted by name. Without "." and "..".
     virtual Result<std::vector<DirectoryEntry>> list(std::string_view path) = 0;
 
+    // Their names survive power loss, also when others made them.
     virtual Status create_directories(std::string_view path) = 0;
+
+    // The names that are in the folder now survive power loss. For names that this process did not
+    // make itself: one that was killed may have been about to.
+    virtual Status sync_folder(std::string_view path) = 0;
 
     // A file or an empty folder. OK when it was not there.
     virtual Status remove(std::string_view path) = 0;

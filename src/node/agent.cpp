@@ -184,9 +184,11 @@ private:
     void carry_out(Effects effects) {
         // A node that cannot remember goes on; it says so.
         if (effects.memory) {
-            note_trouble(
+            const Status kept =
                 files_.write(memory_path_, as_bytes(*effects.memory), env::Access::kPrivate)
-                    .context("what was ordered cannot be kept for a restart"));
+                    .context("what was ordered cannot be kept for a restart");
+            if (!kept.ok()) brain_.note_memory_not_kept(clock_.now());
+            note_trouble(kept);
         }
         if (!effects.work.empty()) {
             {

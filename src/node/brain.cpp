@@ -124,7 +124,11 @@ Effects Brain::step(Input input, Instant now) {
         next_report_ = now + options_.report_every;
         effects_.status = true;
     }
-    if (unsaved_) effects_.memory = write_memory(memory_);
+    const bool again = keep_again_ && (now >= *keep_again_ || *keep_again_ - now > kKeepAgainAfter);
+    if (unsaved_ || again) {
+        effects_.memory = write_memory(memory_);
+        keep_again_.reset();
+    }
     unsaved_ = false;
     Effects effects;
     std::swap(effects, effects_);
@@ -136,9 +140,14 @@ Instant Brain::next(Instant now) const {
     const auto honest = [&](Instant when, Duration most) {
         return when - now > most ? now : std::max(now, when);
     };
-    const Instant report = honest(next_report_, options_.report_every);
+    Instant first = honest(next_report_, options_.report_every);
+    if (keep_again_) first = std::min(first, honest(*keep_again_, kKeepAgainAfter));
     const std::optional<Instant> tick = next_tick(state_);
-    return tick ? std::min(report, honest(*tick, std::max(kRetryMost, kTrialFor))) : report;
+    return tick ? std::min(first, honest(*tick, std::max(kRetryMost, kTrialFor))) : first;
+}
+
+void Brain::note_memory_not_kept(Instant now) {
+    keep_again_ = now + kKeepAgainAfter;
 }
 
 json::Object Brain::status(const MailAccount& account, Instant now) const {

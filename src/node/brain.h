@@ -7,7 +7,8 @@
 //   - Orders are followed when they are no older than those followed last (desired.h).
 //   - A version that replaces another is what a restart brings up only once it has stood its trial;
 //     one under which the process ended twice is refused.
-//   - What must outlive a restart comes out as one text, to be on the disk before the rest is done.
+//   - What must outlive a restart comes out as one text, to be on the disk before the rest is done;
+//     again and again while the disk does not take it.
 //
 // Owned by one thread. Never fails: what it cannot follow is among the troubles.
 
@@ -40,6 +41,8 @@ struct Effects {
     std::vector<Status> troubles;
 };
 
+inline constexpr Duration kKeepAgainAfter = std::chrono::seconds(5);
+
 class Brain final {
 public:
     struct Options {
@@ -59,6 +62,10 @@ public:
         std::optional<Profile> profile = {};     // what the machine was measured to do
     };
     Effects step(Input input, Instant now);
+
+    // The disk did not take the last text (it is full): it comes out again, at the latest after
+    // kKeepAgainAfter.
+    void note_memory_not_kept(Instant now);
 
     // When step() has something to do without any input; `now` when it has already.
     Instant next(Instant now) const;
@@ -89,9 +96,10 @@ private:
 
     const Options options_;
     Memory memory_;
-    bool unsaved_ = false;             // memory_ says more than the disk
-    std::optional<Desired> followed_;  // the orders, as far as they are known
-    bool unapplied_ = false;           // they have not become wishes yet
+    bool unsaved_ = false;               // memory_ says more than the disk was asked to take
+    std::optional<Instant> keep_again_;  // the disk did not take it; tried again then
+    std::optional<Desired> followed_;    // the orders, as far as they are known
+    bool unapplied_ = false;             // they have not become wishes yet
     State state_;
     std::map<std::string, Running> running_;
     std::map<std::string, Answers> answers_;  // by service, as they were reported last

@@ -80,12 +80,14 @@ public:
     Status failure = unavailable("later");
     Actions asked;
     std::string disk;
+    bool full = false;  // the disk
     std::vector<Status> troubles;
     int reports = 0;
 
 private:
     void carry_out(Effects effects) {
-        if (effects.memory) disk = *effects.memory;
+        if (effects.memory && full) brain_->note_memory_not_kept(now);
+        if (effects.memory && !full) disk = *effects.memory;
         asked.insert(asked.end(), effects.work.begin(), effects.work.end());
         troubles.insert(troubles.end(), effects.troubles.begin(), effects.troubles.end());
         reports += effects.status;
@@ -104,6 +106,31 @@ TEST(Brain, WhatAnsweredComesUpAgainBeforeNewOrders) {
     machine.work();
     EXPECT_EQ(machine.slot()->wish.device, "cpu");
     EXPECT_EQ(machine.slot()->active_digest, kDigest);
+}
+
+TEST(Brain, WhatAFullDiskDidNotTakeIsTriedUntilItDoes) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    machine.full = true;
+    machine.news(machine.node(2, {}, "cpu"));
+    machine.work();
+    EXPECT_EQ(read_memory(machine.disk)->node.generation(), 1);
+    for (int tries = 0; tries < 3; ++tries) {
+        const Instant next = machine.brain().next(machine.now);
+        EXPECT_GT(next, machine.now) << "a full disk does not keep the node busy";
+        EXPECT_LE(next, machine.now + kKeepAgainAfter);
+        machine.now = next;
+        machine.step({});
+    }
+    machine.full = false;
+    machine.now += kKeepAgainAfter;
+    machine.step({});
+    EXPECT_EQ(read_memory(machine.disk)->node.generation(), 2);
+    machine.disk.clear();
+    machine.now += kKeepAgainAfter;
+    machine.step({});
+    EXPECT_EQ(machine.disk, "") << "once is enough";
 }
 
 TEST(Brain, WhatMayNotLieHereDoesNotComeUpAgain) {

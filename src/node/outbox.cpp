@@ -119,10 +119,13 @@ void Outbox::forget(std::map<Key, OutboxItem>::iterator item) {
 }
 
 Status Outbox::append(const std::string& lines, bool sync) {
+    if (unsure_) HF_TRY(write_anew());
     if (!file_) file_ = HF_TRY(files_.open_append(path_, env::Access::kPrivate));
     HF_TRY(file_->append(as_bytes(lines)).context("{}", path_));
-    if (sync) HF_TRY(file_->sync().context("{}", path_));
-    return {};
+    if (!sync) return {};
+    const Status synced = file_->sync().context("{}", path_);
+    unsure_ = !synced.ok();
+    return synced;
 }
 
 // Adds to `lines` who goes, without letting them go yet: that is when the lines are on the disk.
@@ -208,8 +211,10 @@ std::string Outbox::snapshot() const {
 
 Status Outbox::write_anew() {
     const std::string text = snapshot();
-    HF_TRY(files_.write(path_, as_bytes(text), env::Access::kPrivate));
+    // Also where the writing fails: the new file may have the name by then.
     file_.reset();
+    HF_TRY(files_.write(path_, as_bytes(text), env::Access::kPrivate));
+    unsure_ = false;
     file_ = HF_TRY(files_.open_append(path_, env::Access::kPrivate));
     return {};
 }

@@ -93,6 +93,9 @@ private:
     const std::string path_;
     const OutboxLimits limits_;
     std::unique_ptr<env::AppendFile> file_;
+    // A sync failed: what was written before it may never reach the disk, whatever a later sync
+    // says, and would then hurt the line after it. The file is written anew first.
+    bool unsure_ = false;
     std::map<Key, OutboxItem> items_;           // the next one first
     std::map<std::uint64_t, Key> by_sequence_;  // the same
     std::size_t bytes_ = 0;

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 
 #include "base/rng.h"
+#include "testing/crash_states.h"
 #include "testing/memory_files.h"
 #include "testing/script.h"
 
@@ -138,6 +140,29 @@ TEST(Outbox, NothingAcceptedIsEverLost) {
         }
     }
     EXPECT_GT(states, 200u);
+}
+
+// A sync that failed has lost what it was to keep; one that succeeds later does not bring it back.
+TEST(Outbox, AFailedSyncHurtsNothingThatIsAcceptedAfterIt) {
+    Rng rng(testing::seed());
+    const auto disk = std::make_shared<testing::Disk>();
+    testing::MemoryFiles files(disk);
+    const auto outbox = open(files);
+    ASSERT_TRUE(outbox->put(Urgency::kNormal, kLater, "before").ok());
+    disk->record();
+    files.fill_after(1);
+    EXPECT_EQ(outbox->put(Urgency::kNormal, kLater, "while it was full").code(),
+              Code::kResourceExhausted);
+    ASSERT_TRUE(outbox->put(Urgency::kNormal, kLater, "after").ok());
+    const testing::CrashStates states(*disk);
+    for (int draw = 0; draw < 50; ++draw) {
+        const testing::CrashState state = states.draw(states.operations(), rng);
+        testing::MemoryFiles left(std::make_shared<testing::Disk>(states.build(state)));
+        const Said said = drain(*open(left));
+        for (const char* accepted : {"before", "after"}) {
+            EXPECT_EQ(std::count(said.begin(), said.end(), accepted), 1) << states.describe(state);
+        }
+    }
 }
 
 }  // namespace

@@ -20,6 +20,8 @@
 namespace hf::posix {
 namespace {
 
+constexpr std::size_t kMaxSafeFolders = 4096;
+
 // An open file descriptor, closed on destruction.
 class Descriptor final {
 public:
@@ -56,7 +58,7 @@ std::string folder_of(const std::string& path) {
     return slash == 0 ? "/" : path.substr(0, slash);
 }
 
-Status sync_folder(const std::string& path) {
+Status sync_folder_at(const std::string& path) {
     const Descriptor folder = HF_TRY(open_file(path, O_RDONLY | O_DIRECTORY, 0));
     if (::fsync(folder.get()) != 0) return errno_status(errno, "sync folder", path);
     return {};
@@ -153,7 +155,7 @@ public:
             return errno_status(errno, "rename to", target_);
         }
         committed_ = true;
-        return sync_folder(folder_of(target_));
+        return sync_folder_at(folder_of(target_));
     }
 
 private:
@@ -291,10 +293,10 @@ Result<std::unique_ptr<env::AppendFile>> RealFiles::open_append(std::string_view
                                                                 env::Access access) {
     const std::string path(path_view);
     constexpr int kFlags = O_RDWR | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
-    const bool fresh = !exists(path);
     Descriptor file = HF_TRY(open_file(path, kFlags | O_CREAT, mode_of(access)));
     const struct stat status = HF_TRY(stat_regular(file, path));
-    if (fresh) HF_TRY(sync_folder(folder_of(path)));
+    // Not only when it is new: whoever made it may have been killed before its name was safe.
+    HF_TRY(sync_folder_at(folder_of(path)));
     return std::make_unique<Appender>(std::move(file), path,
                                       static_cast<std::uint64_t>(status.st_size));
 }
@@ -328,11 +330,13 @@ Status RealFiles::create_directories(std::string_view path_view) {
     for (std::size_t at = 1; at <= path.size(); ++at) {
         if (at != path.size() && path[at] != '/') continue;
         const std::string prefix = path.substr(0, at);
-        if (::mkdir(prefix.c_str(), 0777) == 0) {
-            HF_TRY(sync_folder(folder_of(prefix)));
-        } else if (errno != EEXIST) {
-            return errno_status(errno, "create folder", prefix);
-        }
+        const bool made = ::mkdir(prefix.c_str(), 0777) == 0;
+        if (!made && errno != EEXIST) return errno_status(errno, "create folder", prefix);
+        if (!made && is_safe(prefix)) continue;
+        const Status synced = sync_folder_at(folder_of(prefix));
+        // Above what is ours there may be folders that cannot be opened, and need not be.
+        if (!synced.ok() && made) return synced;
+        note_safe(prefix);
     }
     struct stat status {};
     if (::stat(path.c_str(), &status) != 0) return errno_status(errno, "stat", path);
@@ -340,10 +344,33 @@ Status RealFiles::create_directories(std::string_view path_view) {
     return {};
 }
 
+Status RealFiles::sync_folder(std::string_view path) {
+    return sync_folder_at(std::string(path));
+}
+
+bool RealFiles::is_safe(const std::string& folder) const {
+    const MutexLock lock(mutex_);
+    return safe_.contains(folder);
+}
+
+void RealFiles::note_safe(const std::string& folder) {
+    const MutexLock lock(mutex_);
+    if (safe_.size() >= kMaxSafeFolders) safe_.clear();
+    safe_.insert(folder);
+}
+
+void RealFiles::forget_safe(const std::string& folder) {
+    const MutexLock lock(mutex_);
+    safe_.erase(folder);
+}
+
 Status RealFiles::remove(std::string_view path_view) {
     const std::string path(path_view);
     if (::unlink(path.c_str()) == 0 || errno == ENOENT) return {};
-    if ((errno == EISDIR || errno == EPERM) && ::rmdir(path.c_str()) == 0) return {};
+    if ((errno == EISDIR || errno == EPERM) && ::rmdir(path.c_str()) == 0) {
+        forget_safe(path);
+        return {};
+    }
     return errno_status(errno, "remove", path);
 }
 

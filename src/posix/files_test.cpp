@@ -172,5 +172,19 @@ TEST(RealFiles, OnlyRegularFilesAreAppendedTo) {
               Code::kNotFound);
 }
 
+TEST(RealFiles, FoldersOfOthersAreMadeSafeToo) {
+    const testing::TempDir folder;
+    RealFiles first, second;
+    const std::string path = folder / "a/b";
+    ASSERT_EQ(first.create_directories(path), Status());
+    ASSERT_EQ(second.create_directories(path), Status()) << "made by another process";
+    EXPECT_EQ(second.sync_folder(path), Status());
+    EXPECT_EQ(second.sync_folder(folder / "none").code(), Code::kNotFound);
+    // A folder that was removed is made again.
+    ASSERT_EQ(second.remove(path), Status());
+    ASSERT_EQ(second.create_directories(path), Status());
+    EXPECT_EQ(second.info(path)->kind, env::FileKind::kDirectory);
+}
+
 }  // namespace
 }  // namespace hf::posix

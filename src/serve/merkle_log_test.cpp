@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/crash_states.h"
 #include "testing/memory_files.h"
 #include "testing/script.h"
 
@@ -215,6 +216,35 @@ TEST(MerkleLog, LostPowerLosesNothingThatWasSigned) {
             expect_promises_kept(files, witnessed,
                                  witnessed.heads.empty() ? 0 : witnessed.heads.back().size);
         }
+    }
+}
+
+// A checkpoint's sync failed, for want of room say: what it was to keep may be lost although it can
+// be read, and the next start signs over it.
+TEST(MerkleLog, WhatAFailedSyncDidNotKeepIsWrittenAnewBeforeItIsSigned) {
+    Rng rng(testing::seed());
+    const auto disk = std::make_shared<testing::Disk>();
+    testing::MemoryFiles files(disk);
+    disk->record();
+    {
+        const auto log = open_log(files);
+        for (int i = 0; i < 4; ++i) ASSERT_TRUE((*log)->add(leaf_text).ok());
+        files.fill_after(0);
+        EXPECT_EQ((*log)->checkpoint().code(), Code::kResourceExhausted);
+    }
+    {
+        const auto log = open_log(files);
+        ASSERT_EQ((*log)->size(), 4u);
+        ASSERT_TRUE((*log)->checkpoint().ok());
+    }
+    const testing::CrashStates states(*disk);
+    for (int draw = 0; draw < 50; ++draw) {
+        const testing::CrashState state = states.draw(states.operations(), rng);
+        SCOPED_TRACE(states.describe(state));
+        testing::MemoryFiles left(std::make_shared<testing::Disk>(states.build(state)));
+        const auto log = open_log(left);
+        ASSERT_TRUE(log.ok()) << log.status().to_string();
+        for (std::uint64_t i = 0; i < 4; ++i) expect_proved(**log, i);
     }
 }
 

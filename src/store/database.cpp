@@ -2,17 +2,30 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
+#include "store/transaction.h"
+
 namespace hf::store {
 namespace {
 
+Status disk_is_full(const std::string& text) {
+    return resource_exhausted("{}the disk is full; free some space ({})", kNoRoom, text);
+}
+
 Status status_of(sqlite3* connection, int code) {
     const std::string text = connection ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
+    // A file that cannot be made or synced for want of room: the operating system says so.
+    const bool is_file_error = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
+    if (connection && is_file_error && sqlite3_system_errno(connection) == ENOSPC) {
+        return disk_is_full(text);
+    }
     switch (code & 0xFF) {
         case SQLITE_BUSY:
         case SQLITE_LOCKED:
             return unavailable(
                 "another process has the database open; stop it or use another folder ({})", text);
-        case SQLITE_FULL: return resource_exhausted("the disk is full; free some space ({})", text);
+        case SQLITE_FULL: return disk_is_full(text);
         case SQLITE_CORRUPT:
         case SQLITE_NOTADB:
             return data_loss("the database is damaged; restore it from a copy ({})", text);

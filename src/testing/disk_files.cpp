@@ -66,6 +66,9 @@ Result<std::vector<env::DirectoryEntry>> DiskFiles::list(std::string_view path) 
 Status DiskFiles::create_directories(std::string_view) {
     return read_only();
 }
+Status DiskFiles::sync_folder(std::string_view) {
+    return read_only();
+}
 Status DiskFiles::remove(std::string_view) {
     return read_only();
 }

@@ -19,6 +19,7 @@ public:
     Result<env::FileInfo> info(std::string_view path) override;
     Result<std::vector<env::DirectoryEntry>> list(std::string_view path) override;
     Status create_directories(std::string_view path) override;
+    Status sync_folder(std::string_view path) override;
     Status remove(std::string_view path) override;
     Result<std::unique_ptr<env::FileLock>> lock(std::string_view path) override;
 };

@@ -6,45 +6,6 @@
 #include "base/mutex.h"
 
 namespace hf::testing {
-
-struct MemoryFiles::Disk {
-    struct File {
-        Bytes bytes;
-        std::size_t synced = 0;
-    };
-
-    Mutex mutex;  // of the files' content too
-    std::map<std::string, std::shared_ptr<File>, std::less<>> files HF_GUARDED_BY(mutex);
-    std::set<std::string, std::less<>> folders HF_GUARDED_BY(mutex);
-    std::set<std::string, std::less<>> locks HF_GUARDED_BY(mutex);
-    std::uint64_t changes HF_GUARDED_BY(mutex) = 0;
-    std::uint64_t dies_at HF_GUARDED_BY(mutex) = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t full_at HF_GUARDED_BY(mutex) = std::numeric_limits<std::uint64_t>::max();
-    std::uint64_t lives HF_GUARDED_BY(mutex) = 0;  // how often the process started again
-    std::uint64_t temporaries HF_GUARDED_BY(mutex) = 0;
-
-    bool is_dead() const HF_REQUIRES(mutex) { return changes > dies_at; }
-
-    // Counts a change. `last`: the one that the process dies in.
-    Status change(bool* last = nullptr) HF_REQUIRES(mutex) {
-        if (last) *last = changes == dies_at;
-        const std::uint64_t now = changes++;
-        if (now >= dies_at) return unavailable("the process was killed here");
-        return now == full_at ? resource_exhausted("no space left on the device") : Status();
-    }
-
-    Result<std::shared_ptr<File>> find(std::string_view path) HF_REQUIRES(mutex) {
-        const auto found = files.find(path);
-        if (found == files.end()) return not_found("open {}: no such file", path);
-        return found->second;
-    }
-
-    bool has_folder_of(std::string_view path) const HF_REQUIRES(mutex) {
-        const std::size_t slash = path.rfind('/');
-        return slash == path.npos || slash == 0 || folders.contains(path.substr(0, slash));
-    }
-};
-
 namespace {
 
 class Copy final : public env::MappedFile {
@@ -77,44 +38,50 @@ private:
 class MemoryFiles::Writer final : public env::FileWriter {
 public:
     Writer(std::shared_ptr<Disk> disk, std::string_view path, std::string temporary,
-           std::uint64_t life)
-        : disk_(std::move(disk)), path_(path), temporary_(std::move(temporary)), life_(life) {}
+           Disk::FilePtr file)
+        : disk_(std::move(disk)),
+          path_(path),
+          temporary_(std::move(temporary)),
+          file_(std::move(file)),
+          life_(disk_->lives) {}
 
     ~Writer() override {
         const MutexLock lock(disk_->mutex);
-        if (disk_->lives == life_ && !disk_->is_dead()) disk_->files.erase(temporary_);
+        if (committed_ || disk_->lives != life_ || disk_->is_dead()) return;
+        disk_->unlink(temporary_);
     }
 
     Status append(ByteView bytes) override {
         const MutexLock lock(disk_->mutex);
         bool last = false;
-        const Status status = disk_->change(&last);
+        const Status status = disk_->change(Disk::Needs::kRoom, &last);
         if (last) bytes = bytes.first(bytes.size() / 2);
-        Bytes& to = disk_->files[temporary_]->bytes;
-        if (status.ok() || last) to.insert(to.end(), bytes.begin(), bytes.end());
-        return status;
+        if (status.ok() || last) disk_->write(*file_, file_->bytes.size(), bytes);
+        return status.ok() ? disk_->alive() : status;
     }
 
     Status commit() override {
         const MutexLock lock(disk_->mutex);
         HF_TRY(disk_->change());
-        const auto file = disk_->files.find(temporary_);
-        file->second->synced = file->second->bytes.size();
-        disk_->files[path_] = file->second;
-        disk_->files.erase(file);
-        return {};
+        disk_->sync(*file_);
+        disk_->rename(temporary_, path_);
+        disk_->sync_folder(folder_of(path_));
+        committed_ = true;
+        return disk_->alive();
     }
 
 private:
     std::shared_ptr<Disk> disk_;
     const std::string path_;
     const std::string temporary_;
+    const Disk::FilePtr file_;
     const std::uint64_t life_;
+    bool committed_ = false;
 };
 
 class MemoryFiles::Appender final : public env::AppendFile {
 public:
-    Appender(std::shared_ptr<Disk> disk, std::shared_ptr<Disk::File> file)
+    Appender(std::shared_ptr<Disk> disk, Disk::FilePtr file)
         : disk_(std::move(disk)), file_(std::move(file)) {}
 
     std::uint64_t size() const override {
@@ -125,12 +92,10 @@ public:
     Status append(ByteView bytes) override {
         const MutexLock lock(disk_->mutex);
         bool last = false;
-        const Status status = disk_->change(&last);
+        const Status status = disk_->change(Disk::Needs::kRoom, &last);
         if (last) bytes = bytes.first(bytes.size() / 2);
-        if (status.ok() || last) {
-            file_->bytes.insert(file_->bytes.end(), bytes.begin(), bytes.end());
-        }
-        return status;
+        if (status.ok() || last) disk_->write(*file_, file_->bytes.size(), bytes);
+        return status.ok() ? disk_->alive() : status;
     }
 
     Result<Bytes> read(std::uint64_t offset, std::size_t size) const override {
@@ -145,23 +110,23 @@ public:
 
     Status sync() override {
         const MutexLock lock(disk_->mutex);
-        HF_TRY(disk_->change());
-        file_->synced = file_->bytes.size();
-        return {};
+        const Status status = disk_->change();
+        if (!disk_->is_dead()) disk_->sync(*file_, !status.ok());
+        return status.ok() ? disk_->alive() : status;
     }
 
     Status truncate(std::uint64_t size) override {
         const MutexLock lock(disk_->mutex);
-        HF_TRY(disk_->change());
+        HF_TRY(disk_->change(Disk::Needs::kNothing));
         HF_CHECK(size <= file_->bytes.size());
-        file_->bytes.resize(size);
-        file_->synced = size;
-        return {};
+        disk_->truncate(*file_, size);
+        disk_->sync(*file_);
+        return disk_->alive();
     }
 
 private:
     std::shared_ptr<Disk> disk_;
-    std::shared_ptr<Disk::File> file_ HF_GUARDED_BY(disk_->mutex);
+    Disk::FilePtr file_ HF_GUARDED_BY(disk_->mutex);
 };
 
 class MemoryFiles::Lock final : public env::FileLock {
@@ -178,20 +143,6 @@ private:
     std::string path_;
 };
 
-std::shared_ptr<MemoryFiles::Disk> MemoryFiles::make_disk() {
-    return std::make_shared<Disk>();
-}
-
-void MemoryFiles::die_after(std::uint64_t changes) {
-    const MutexLock lock(disk_->mutex);
-    disk_->dies_at = disk_->changes + changes;
-}
-
-void MemoryFiles::fill_after(std::uint64_t changes) {
-    const MutexLock lock(disk_->mutex);
-    disk_->full_at = disk_->changes + changes;
-}
-
 std::vector<std::string> MemoryFiles::paths() const {
     const MutexLock lock(disk_->mutex);
     std::vector<std::string> paths;
@@ -204,13 +155,6 @@ std::uint64_t MemoryFiles::changes() const {
     return disk_->changes;
 }
 
-void MemoryFiles::restart() {
-    const MutexLock lock(disk_->mutex);
-    disk_->dies_at = disk_->full_at = std::numeric_limits<std::uint64_t>::max();
-    ++disk_->lives;
-    disk_->locks.clear();
-}
-
 void MemoryFiles::lose_power(Rng& rng) {
     const MutexLock lock(disk_->mutex);
     for (auto& [path, file] : disk_->files) {
@@ -220,16 +164,17 @@ void MemoryFiles::lose_power(Rng& rng) {
     }
 }
 
-void MemoryFiles::overwrite(std::string_view path, Bytes bytes) {
+void MemoryFiles::overwrite(std::string_view path, const Bytes& bytes) {
     const MutexLock lock(disk_->mutex);
-    const std::size_t size = bytes.size();
-    disk_->files[std::string(path)] =
-        std::make_shared<Disk::File>(Disk::File{std::move(bytes), size});
+    const Disk::FilePtr file = disk_->link(path);
+    disk_->write(*file, 0, bytes);
+    disk_->sync(*file);
+    disk_->sync_folder(folder_of(path));
 }
 
 Result<Bytes> MemoryFiles::read(std::string_view path, std::uint64_t max_bytes) {
     const MutexLock lock(disk_->mutex);
-    const std::shared_ptr<Disk::File> file = HF_TRY(disk_->find(path));
+    const Disk::FilePtr file = HF_TRY(disk_->find(path));
     if (file->bytes.size() > max_bytes) return resource_exhausted("{} is too large", path);
     return file->bytes;
 }
@@ -248,23 +193,26 @@ Result<std::unique_ptr<env::FileWriter>> MemoryFiles::create(std::string_view pa
     if (!disk_->has_folder_of(path)) return not_found("open {}: no such folder", path);
     HF_TRY(disk_->change());
     std::string temporary = fmt::format("{}.tmp-{}", path, ++disk_->temporaries);
-    disk_->files[temporary] = std::make_shared<Disk::File>();
-    return std::make_unique<Writer>(disk_, path, std::move(temporary), disk_->lives);
+    Disk::FilePtr file = disk_->link(temporary);
+    HF_TRY(disk_->alive());
+    return std::make_unique<Writer>(disk_, path, std::move(temporary), std::move(file));
 }
 
 Result<std::unique_ptr<env::AppendFile>> MemoryFiles::open_append(std::string_view path,
                                                                   env::Access) {
     const MutexLock lock(disk_->mutex);
     if (!disk_->has_folder_of(path)) return not_found("open {}: no such folder", path);
-    std::shared_ptr<Disk::File>& file = disk_->files[std::string(path)];
-    if (!file) file = std::make_shared<Disk::File>();
-    return std::make_unique<Appender>(disk_, file);
+    const Result<Disk::FilePtr> there = disk_->find(path);
+    Disk::FilePtr file = there.ok() ? *there : disk_->link(path);
+    disk_->sync_folder(folder_of(path));
+    HF_TRY(disk_->alive());
+    return std::make_unique<Appender>(disk_, std::move(file));
 }
 
 Result<env::FileInfo> MemoryFiles::info(std::string_view path) {
     const MutexLock lock(disk_->mutex);
     if (disk_->folders.contains(path)) return env::FileInfo{env::FileKind::kDirectory, 0, 1};
-    const std::shared_ptr<Disk::File> file = HF_TRY(disk_->find(path));
+    const Disk::FilePtr file = HF_TRY(disk_->find(path));
     return env::FileInfo{env::FileKind::kRegular, file->bytes.size(), 1};
 }
 
@@ -287,29 +235,38 @@ Result<std::vector<env::DirectoryEntry>> MemoryFiles::list(std::string_view path
 
 Status MemoryFiles::create_directories(std::string_view path) {
     const MutexLock lock(disk_->mutex);
-    if (disk_->folders.contains(path)) return {};
-    HF_TRY(disk_->change());
+    if (disk_->safe_folders.contains(path)) return disk_->alive();
+    if (!disk_->folders.contains(path)) HF_TRY(disk_->change());
     for (std::size_t at = 1; at <= path.size(); ++at) {
-        if (at == path.size() || path[at] == '/') disk_->folders.emplace(path.substr(0, at));
+        if (at != path.size() && path[at] != '/') continue;
+        const std::string_view folder = path.substr(0, at);
+        if (disk_->safe_folders.contains(folder)) continue;
+        if (!disk_->folders.contains(folder)) disk_->make_folder(folder);
+        // One that is there may come from a process that was killed before it had synced its name.
+        disk_->sync_folder(folder_of(folder));
+        HF_TRY(disk_->alive());
+        disk_->safe_folders.emplace(folder);
     }
     return {};
 }
 
+Status MemoryFiles::sync_folder(std::string_view path) {
+    const MutexLock lock(disk_->mutex);
+    disk_->sync_folder(path);
+    return disk_->alive();
+}
+
 Status MemoryFiles::remove(std::string_view path) {
     const MutexLock lock(disk_->mutex);
-    HF_TRY(disk_->change());
-    const auto file = disk_->files.find(path);
-    if (file != disk_->files.end()) disk_->files.erase(file);
-    const auto folder = disk_->folders.find(path);
-    if (folder != disk_->folders.end()) disk_->folders.erase(folder);
-    return {};
+    HF_TRY(disk_->change(Disk::Needs::kNothing));
+    disk_->unlink(path);
+    return disk_->alive();
 }
 
 Result<std::unique_ptr<env::FileLock>> MemoryFiles::lock(std::string_view path) {
     const MutexLock lock(disk_->mutex);
     if (!disk_->locks.emplace(path).second) return unavailable("{} is locked", path);
-    std::shared_ptr<Disk::File>& file = disk_->files[std::string(path)];
-    if (!file) file = std::make_shared<Disk::File>();
+    if (!disk_->files.contains(path)) disk_->link(path);
     return std::make_unique<Lock>(disk_, std::string(path));
 }
 

@@ -129,6 +129,8 @@ Status Push::tag(const Descriptor& manifest, std::string_view name) {
         return failed_precondition("manifest {} needs blob {}, which is not here",
                                    manifest.digest.to_string(), digest.to_string());
     }
+    // A blob that was here already may be one that a killed push had no time to make durable.
+    HF_TRY(vault_.files_.sync_folder(fmt::format("{}/{}", vault_.folder_, kBlobs)));
     const std::unique_ptr<env::FileLock> lock = HF_TRY(vault_.lock_index());
     std::vector<Descriptor> entries = HF_TRY(vault_.list());
     Descriptor entry = manifest;

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/crash_states.h"
 #include "testing/memory_files.h"
 #include "testing/script.h"
 #include "vault/model_pack.h"
@@ -62,6 +63,33 @@ TEST(Vault, KeepsAndFindsModels) {
     EXPECT_EQ(packed.name, "pump");
     EXPECT_TRUE(packed.golden.has_value());
     EXPECT_FALSE(packed.signature.has_value());
+}
+
+// A push was killed between giving a blob its name and making that name safe. The next one finds
+// the blob, does not write it again, and is acknowledged: then it must be safe.
+TEST(Vault, APushAfterAKilledOneMakesItsBlobsSafe) {
+    std::size_t whole = 0;
+    for (std::size_t operations = 0; operations <= whole || whole == 0; ++operations) {
+        const auto disk = std::make_shared<testing::Disk>();
+        MemoryFiles files(disk);
+        disk->record();
+        if (whole > 0) disk->die_after_operations(operations);
+        const Status killed = push_model(files, "pump:1", 1);
+        if (whole == 0) {
+            ASSERT_EQ(killed, Status());
+            whole = disk->operation_count();
+        }
+        disk->restart();
+        ASSERT_EQ(push_model(files, "pump:1", 1), Status()) << operations;
+        const testing::CrashStates states(*disk);
+        testing::CrashState state{states.operations(), {}};
+        for (const std::size_t at : states.unsafe(states.operations())) {
+            state.damage.push_back({at});
+        }
+        MemoryFiles left(std::make_shared<testing::Disk>(states.build(state)));
+        const Result<OpenModel> model = open_by_name(left, "pump:1");
+        ASSERT_TRUE(model.ok()) << operations << ": " << model.status().to_string();
+    }
 }
 
 TEST(Vault, SaysWhatItDoesNotHave) {

@@ -1,6 +1,7 @@
 #include "control/server/answers.h"
 
 #include "base/text.h"
+#include "store/transaction.h"
 
 namespace hf::control {
 namespace {
@@ -10,8 +11,8 @@ struct HttpReason {
     std::string_view reason;
 };
 
-HttpReason reason_of(Code code, bool has_causes) {
-    switch (code) {
+HttpReason reason_of(const Status& status, bool has_causes) {
+    switch (status.code()) {
         case Code::kInvalidArgument:
             return has_causes ? HttpReason{422, "Invalid"} : HttpReason{400, "BadRequest"};
         case Code::kFailedPrecondition: return {422, "Invalid"};
@@ -21,7 +22,10 @@ HttpReason reason_of(Code code, bool has_causes) {
         case Code::kAlreadyExists: return {409, "AlreadyExists"};
         case Code::kAborted: return {409, "Conflict"};
         case Code::kOutOfRange: return {410, "Expired"};
-        case Code::kResourceExhausted: return {413, "RequestEntityTooLarge"};
+        case Code::kResourceExhausted:
+            return status.message().find(store::kNoRoom) == std::string_view::npos
+                       ? HttpReason{413, "RequestEntityTooLarge"}
+                       : HttpReason{507, "InsufficientStorage"};
         case Code::kUnavailable: return {503, "ServiceUnavailable"};
         case Code::kDeadlineExceeded: return {504, "Timeout"};
         default: return {500, "InternalError"};
@@ -75,13 +79,12 @@ json::Value status_object(const Status& status, const About& about,
         }
         details["causes"] = std::move(list);
     }
-    return status_with(reason_of(status.code(), !causes.empty()), status.message(),
-                       std::move(details));
+    return status_with(reason_of(status, !causes.empty()), status.message(), std::move(details));
 }
 
 http::Response failure(const Status& status, const About& about,
                        const std::vector<api::Cause>& causes) {
-    const int code = reason_of(status.code(), !causes.empty()).code;
+    const int code = reason_of(status, !causes.empty()).code;
     http::Response response = json_answer(code, status_object(status, about, causes));
     if (code == 401) response.headers.set("WWW-Authenticate", "Bearer");
     if (code == 503) response.headers.set("Retry-After", "1");

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "control/server/review_body.h"
 #include "store/memory.h"
+#include "store/transaction.h"
 #include "testing/manual_clock.h"
 #include "testing/script.h"
 #include "testing/seeded_entropy.h"
@@ -110,6 +111,52 @@ public:
 private:
     store::Store& inner_;
 };
+
+// A store without room for writes.
+class FullStore final : public store::Store {
+public:
+    explicit FullStore(store::Store& inner) : inner_(inner) {}
+    bool full = true;
+
+    store::Revision revision() override { return inner_.revision(); }
+    Result<store::KeyValue> get(std::string_view key) override { return inner_.get(key); }
+    Result<store::ListResult> list(std::string_view prefix,
+                                   const store::ListOptions& options) override {
+        return inner_.list(prefix, options);
+    }
+    Result<store::Revision> commit(const store::Transaction& transaction) override {
+        if (full) return resource_exhausted("{}the disk is full", store::kNoRoom);
+        return inner_.commit(transaction);
+    }
+    Result<std::unique_ptr<store::Watch>> watch(std::string_view prefix, store::Revision after,
+                                                std::function<void()> on_events) override {
+        return inner_.watch(prefix, after, std::move(on_events));
+    }
+    Status compact(store::Revision revision) override { return inner_.compact(revision); }
+    Result<store::LeaseId> grant(Duration ttl) override { return inner_.grant(ttl); }
+    Status keep_alive(store::LeaseId lease) override { return inner_.keep_alive(lease); }
+    Status revoke(store::LeaseId lease) override { return inner_.revoke(lease); }
+    Status expire_leases() override { return inner_.expire_leases(); }
+
+private:
+    store::Store& inner_;
+};
+
+TEST_F(ApiServerTest, WithoutRoomItRefusesWritesAndAnswersReads) {
+    const std::string one = fmt::format("{}/pump", kServices);
+    ASSERT_EQ(send("POST", kServices, kPump).status, 201);
+    FullStore full(*store_);
+    resources::Resources resources(full, clock_, entropy_);
+    Tokens tokens(resources, entropy_);
+    ApiServer server(resources, tokens, "0.0.0");
+    router_ = {};
+    add_api_routes(router_, server);
+    EXPECT_EQ(refusal(send("DELETE", one)),
+              "507 InsufficientStorage: store-full: the disk is full");
+    EXPECT_EQ(send("GET", one).status, 200);
+    full.full = false;
+    EXPECT_EQ(send("DELETE", one).status, 200);
+}
 
 TEST_F(ApiServerTest, SaysWhenItsAnswersMayBeOld) {
     send("POST", kServices, kPump);

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/text.h"
+#include "store/transaction.h"
 
 namespace hf::store::etcd {
 namespace {
@@ -253,9 +254,9 @@ Status refusal(int status, std::string_view body) {
     }
     if (message.find("database space exceeded") != std::string_view::npos) {
         return resource_exhausted(
-            "{}: the quota of etcd is used up; compact, defragment and disarm the alarm (etcdctl "
+            "{}{}: the quota of etcd is used up; compact, defragment and disarm the alarm (etcdctl "
             "defrag, etcdctl alarm disarm)",
-            message);
+            kNoRoom, message);
     }
     return Status(static_cast<Code>(code), std::string(message));
 }
