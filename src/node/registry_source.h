@@ -19,6 +19,7 @@ struct RegistrySourceOptions {
     std::function<Result<http::ClientOptions>()> credentials;  // asked before each transfer
     std::function<Status(Duration)> wait;                      // CANCELLED when it is to end
     std::function<void(const std::string&)> on_remark;         // what people may want to know
+    std::uint64_t least_bytes_per_second = http::kLeastDownloadRate;  // slower ones are tried again
 };
 
 // REQUIRES: vault outlives it.

@@ -15,6 +15,7 @@
 #include "node/lifecycle.h"
 #include "node/model_host.h"
 #include "node/model_source.h"
+#include "node/update_gate.h"
 #include "runtime/compile.h"
 #include "trust/oms.h"
 #include "vault/model_pack.h"
@@ -31,6 +32,7 @@ public:
         env::Clock& clock;
         ModelSource* source = nullptr;  // null: what the vault lacks is not to be had
         std::string jurisdiction;       // whose law holds here; empty: unknown
+        UpdateGate* updates = nullptr;  // null: a policy that names a repository is not met
     };
 
     explicit Steps(World world) : world_(world) {}
@@ -53,6 +55,7 @@ public:
 
 private:
     Result<std::string> resolve(const Wish& wish) const;
+    Result<std::string> meant_by(const Wish& wish) const;
     Status pull(const Action& action);
     Status verify(const Wish& wish, Candidate& candidate) const;
     Status compile(const Wish& wish, Candidate& candidate) const;

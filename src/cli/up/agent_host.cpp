@@ -66,6 +66,7 @@ public:
             return stop_.wait_for(lock, pause, stopping) ? cancelled("stopped") : Status();
         };
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
+        source.least_bytes_per_second = options_.least_bytes_per_second;
         source_ = node::make_registry_source(*vault_, std::move(source));
         NodeOptions node;
         node.data = options_.data;
@@ -73,6 +74,7 @@ public:
         node.inference = options_.inference;
         node.advertise = options_.advertise;
         node.jurisdiction = options_.jurisdiction;
+        node.updates = options_.updates;
         node.tls = tls_of(*identity_);
         node_ = HF_TRY(
             NodeHost::start(world_, {*vault_, *control_plane_, source_.get()}, std::move(node)));

@@ -24,6 +24,8 @@ struct AgentHostOptions {
     std::string jurisdiction;         // see NodeOptions
     std::string server, token, name;  // for the first start
     bool new_key = false;             // join although it has joined before
+    std::vector<node::UpdatePin> updates;      // see NodeOptions
+    std::uint64_t least_bytes_per_second = 0;  // of what is pulled; 0: any pace
 };
 
 class AgentHost {

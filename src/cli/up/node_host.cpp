@@ -82,8 +82,16 @@ private:
         world_.entropy.fill(seed);
         std::memcpy(&agent.seed, seed.data(), seed.size());
         agent.on_trouble = teller(world_, "node");
-        const node::Steps::World steps{parts_.vault, host_, world_.clock, parts_.source,
-                                       options_.jurisdiction};
+        node::UpdateGate::Options updates;
+        updates.folder = options_.data + "/updates";
+        updates.node = options_.name;
+        updates.hardware_id = machine.architecture;
+        updates.own = options_.updates;
+        updates_ = std::make_unique<node::UpdateGate>(world_.files, world_.clock,
+                                                      std::move(updates));
+        const node::Steps::World steps{parts_.vault,  host_,
+                                       world_.clock,  parts_.source,
+                                       options_.jurisdiction, updates_.get()};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
         return {};
@@ -97,6 +105,7 @@ private:
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;
+    std::unique_ptr<node::UpdateGate> updates_;  // the agent's
     std::unique_ptr<node::Agent> agent_;
 };
 

@@ -4,6 +4,7 @@
 //     receipts/   the log of predictions (serve/receipts.h)
 //     node.json   what the agent remembers (node/desired.h)
 //     outbox.log  what it is yet to tell (node/outbox.h)
+//     updates/    what update repositories vouched for (node/update_gate.h)
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
@@ -17,6 +18,7 @@
 #include "http/server.h"
 #include "node/control_plane.h"
 #include "node/model_source.h"
+#include "node/update_gate.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
@@ -27,6 +29,7 @@ struct NodeOptions {
     http::ServerOptions inference;
     std::string advertise;     // the URL under which others reach it; empty: where it listens
     std::string jurisdiction;  // whose law holds here; empty: unknown
+    std::vector<node::UpdatePin> updates;  // must vouch for every version, whatever a policy says
 
     // Used when the inference door is not on loopback: others then come by TLS and with a
     // certificate of the same authority.
