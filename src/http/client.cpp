@@ -18,7 +18,6 @@
 
 #include "base/text.h"
 #include "http/framing.h"
-#include "http/pace.h"
 #include "http/reading.h"
 #include "http/tls.h"
 #include "http/transport.h"
@@ -400,18 +399,15 @@ private:
             if (!parser.is_done()) return too_large();
         }
         std::array<std::uint8_t, kPieceBytes> piece;
-        Pace pace(options_.least_bytes_per_second, options_.pace_window);
         while (!parser.is_done()) {
             auto& space = parser.get().body();
             space.data = piece.data();
             space.size = piece.size();
-            const auto before = std::chrono::steady_clock::now();
             const ErrorCode error = read_part(link, parser);
             if (error && error != beast::http::error::need_buffer) {
                 return failure(error, "reading the answer");
             }
             const ByteView came(piece.data(), piece.size() - space.size);
-            HF_TRY(pace.add(came.size(), std::chrono::steady_clock::now() - before));
             if (to_sink) {
                 if (!came.empty()) HF_TRY(request.sink(came));
                 continue;

@@ -18,19 +18,10 @@
 
 namespace hf::http {
 
-// The pace below which a download is not worth waiting for: less than a bad GPRS link has.
-inline constexpr std::uint64_t kLeastDownloadRate = 512;
-
 struct ClientOptions {
     Duration connect_timeout = std::chrono::seconds(10);
     Duration read_timeout = std::chrono::seconds(60);  // for the next bytes, to come or to go
     std::size_t body_bytes_max = 64u << 20;
-
-    // What a body must bring a second, on average over each window of waiting for it; a slower one
-    // is DEADLINE_EXCEEDED. 0: any pace, for streams that speak when there is something to say.
-    std::uint64_t least_bytes_per_second = 0;
-    Duration pace_window = std::chrono::seconds(30);
-
     std::size_t redirects_max = 5;
     std::string ca_pem;           // trusted in addition to the system's; empty: system only
     std::string certificate_pem;  // shown to servers that ask; empty: none

@@ -295,31 +295,6 @@ TEST_F(ClientTest, SilenceEndsInATimeOut) {
     release.count_down();
 }
 
-TEST_F(ClientTest, A27ATrickleEnds) {
-    auto feed = std::make_shared<Feed>();
-    Router streams;
-    streams.add("GET", "/model", [&](const Request&) {
-        Response response;
-        response.stream = feed->stream();
-        return response;
-    });
-    const std::unique_ptr<Server> server = start(std::move(streams));
-    ClientOptions options;
-    options.least_bytes_per_second = 1'000'000;
-    options.pace_window = std::chrono::milliseconds(20);
-    ClientRequest request;
-    request.url = url_of(*server, "/model");
-    // A byte for every byte that arrives: never silent, and never done.
-    request.sink = [&](ByteView) -> Status {
-        feed->push("x");
-        return {};
-    };
-    feed->push("x");
-    const Result<Response> response = client(options)->send(request);
-    EXPECT_EQ(response.status().code(), Code::kDeadlineExceeded);
-    EXPECT_NE(response.status().message().find("[slow-transfer]"), std::string_view::npos);
-}
-
 TEST_F(ClientTest, APulseEndsTheWait) {
     std::latch release(1);
     Router slow;

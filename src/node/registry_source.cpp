@@ -69,8 +69,7 @@ public:
 private:
     Result<std::unique_ptr<http::Client>> connect() {
         http::ClientOptions options = HF_TRY(options_.credentials());
-        options.least_bytes_per_second = options_.least_bytes_per_second;
-        return http::Client::create(std::move(options));
+        return http::create_paced_client(std::move(options), options_.pace);
     }
     void remark_on(const std::string& remark) {
         if (options_.on_remark) options_.on_remark(remark);

@@ -8,7 +8,7 @@
 #include <string>
 
 #include "base/time.h"
-#include "http/client.h"
+#include "http/paced_client.h"
 #include "node/model_source.h"
 #include "vault/vault.h"
 
@@ -19,7 +19,7 @@ struct RegistrySourceOptions {
     std::function<Result<http::ClientOptions>()> credentials;  // asked before each transfer
     std::function<Status(Duration)> wait;                      // CANCELLED when it is to end
     std::function<void(const std::string&)> on_remark;         // what people may want to know
-    std::uint64_t least_bytes_per_second = http::kLeastDownloadRate;  // slower ones are tried again
+    http::PaceOptions pace = {};  // what is slower is broken off, and tried again later
 };
 
 // REQUIRES: vault outlives it.

@@ -1,6 +1,6 @@
 #include "node/update_client.h"
 
-#include "http/client.h"
+#include "http/paced_client.h"
 #include "trust/tuf/refusal.h"
 
 namespace hf::node {
@@ -55,9 +55,8 @@ Result<std::unique_ptr<MetadataSource>> metadata_over_http(std::string url) {
     http::ClientOptions options;
     options.connect_timeout = kConnectTimeout;
     options.read_timeout = kReadTimeout;
-    options.least_bytes_per_second = http::kLeastDownloadRate;
-    return std::make_unique<HttpMetadata>(HF_TRY(http::Client::create(std::move(options))),
-                                          std::move(url));
+    return std::make_unique<HttpMetadata>(
+        HF_TRY(http::create_paced_client(std::move(options), {})), std::move(url));
 }
 
 Status UpdateClient::begin_with(env::Files& files, const std::string& folder, ByteView root) {

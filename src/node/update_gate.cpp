@@ -65,6 +65,7 @@ Status UpdateGate::admit(const Wish& wish, const Digest& manifest) {
 
 Status UpdateGate::admit_by(const UpdatePin& pin, const Wish& wish, const Digest& manifest) {
     json::Object& record = object_at(record_, folder_name(pin));
+    object_at(record, "releases");  // both are there before references are kept
     json::Object& admitted = object_at(record, "admitted");
     std::vector<std::string> digests = json::strings_of(admitted, wish.service);
     if (std::find(digests.begin(), digests.end(), manifest.to_string()) != digests.end()) {

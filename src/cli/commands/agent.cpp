@@ -3,7 +3,7 @@
 #include "cli/data_folder.h"
 #include "cli/listen.h"
 #include "cli/up/agent_host.h"
-#include "http/client.h"
+#include "http/paced_client.h"
 #include "http/url.h"
 
 namespace hf::cli {
@@ -44,7 +44,7 @@ Status run(World& world, const Arguments& arguments) {
     options.name = arguments.get("name");
     options.new_key = arguments.flag("new-key");
     options.updates = HF_TRY(own_pins(arguments));
-    options.least_bytes_per_second =
+    options.pace.least_bytes_per_second =
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("least-rate", 0, kMaxRate)));
     std::optional<Duration> patience;
     if (arguments.has("for")) {

@@ -1,6 +1,6 @@
 #include "base/text.h"
 #include "cli/commands.h"
-#include "http/client.h"
+#include "http/paced_client.h"
 #include "http/url.h"
 #include "node/update_client.h"
 #include "trust/tuf/refusal.h"
@@ -42,9 +42,7 @@ Result<Session> refreshed(World& world, const Arguments& arguments) {
     Session session;
     session.folder = HF_TRY(needed(arguments, "metadata-dir"));
     const std::string url = HF_TRY(needed(arguments, "metadata-url"));
-    http::ClientOptions options;
-    options.least_bytes_per_second = http::kLeastDownloadRate;
-    session.http = HF_TRY(http::Client::create(std::move(options)));
+    session.http = HF_TRY(http::create_paced_client({}, {}));
     session.source = HF_TRY(node::metadata_over_http(url));
     session.client =
         std::make_unique<node::UpdateClient>(world.files, session.folder, *session.source);

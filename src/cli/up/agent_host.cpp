@@ -66,7 +66,7 @@ public:
             return stop_.wait_for(lock, pause, stopping) ? cancelled("stopped") : Status();
         };
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
-        source.least_bytes_per_second = options_.least_bytes_per_second;
+        source.pace = options_.pace;
         source_ = node::make_registry_source(*vault_, std::move(source));
         NodeOptions node;
         node.data = options_.data;

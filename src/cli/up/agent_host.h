@@ -14,6 +14,7 @@
 #include <string>
 
 #include "cli/up/node_host.h"
+#include "http/paced_client.h"
 
 namespace hf::cli {
 
@@ -24,8 +25,8 @@ struct AgentHostOptions {
     std::string jurisdiction;         // see NodeOptions
     std::string server, token, name;  // for the first start
     bool new_key = false;             // join although it has joined before
-    std::vector<node::UpdatePin> updates;      // see NodeOptions
-    std::uint64_t least_bytes_per_second = 0;  // of what is pulled; 0: any pace
+    std::vector<node::UpdatePin> updates;  // see NodeOptions
+    http::PaceOptions pace;                // of what is pulled
 };
 
 class AgentHost {
