@@ -73,8 +73,7 @@ bool SchemeKey::verify(ByteView message, ByteView signature) const {
     const openssl::DigestContext context(EVP_MD_CTX_new());
     const EVP_MD* hash = scheme_ == Scheme::kEd25519 ? nullptr : EVP_sha256();
     EVP_PKEY_CTX* parameters = nullptr;  // owned by the context
-    bool good =
-        EVP_DigestVerifyInit(context.get(), &parameters, hash, nullptr, key_->handle) == 1;
+    bool good = EVP_DigestVerifyInit(context.get(), &parameters, hash, nullptr, key_->handle) == 1;
     if (good && scheme_ == Scheme::kRsaPssSha256) {
         good = EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
                EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_AUTO) == 1;

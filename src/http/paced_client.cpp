@@ -49,8 +49,8 @@ private:
 
 Result<std::unique_ptr<Client>> create_paced_client(ClientOptions options, PaceOptions pace) {
     const std::size_t body_bytes_max = options.body_bytes_max;
-    return std::make_unique<PacedClient>(HF_TRY(Client::create(std::move(options))),
-                                         body_bytes_max, pace);
+    return std::make_unique<PacedClient>(HF_TRY(Client::create(std::move(options))), body_bytes_max,
+                                         pace);
 }
 
 }  // namespace hf::http

@@ -1,7 +1,7 @@
 // A client for downloads: as the client that it wraps, but a body that comes too slowly ends with
 // DEADLINE_EXCEEDED, [slow-transfer]. A peer that sends a byte now and then would otherwise keep a
-// transfer alive for ever, each byte within the time-out. Not for streams that speak only when there
-// is something to say. Counted from a body's first bytes on.
+// transfer alive for ever, each byte within the time-out. Counted from a body's first bytes on. Not
+// for streams that speak only when there is something to say.
 //
 // Not thread-safe, as any client.
 

@@ -55,8 +55,8 @@ Result<std::unique_ptr<MetadataSource>> metadata_over_http(std::string url) {
     http::ClientOptions options;
     options.connect_timeout = kConnectTimeout;
     options.read_timeout = kReadTimeout;
-    return std::make_unique<HttpMetadata>(
-        HF_TRY(http::create_paced_client(std::move(options), {})), std::move(url));
+    return std::make_unique<HttpMetadata>(HF_TRY(http::create_paced_client(std::move(options), {})),
+                                          std::move(url));
 }
 
 Status UpdateClient::begin_with(env::Files& files, const std::string& folder, ByteView root) {
@@ -72,8 +72,7 @@ Result<tuf::Kept> UpdateClient::read_kept() const {
         if (kept.size() == kMaxKeptFiles) {
             return resource_exhausted("{} holds more than {} files", folder_, kMaxKeptFiles);
         }
-        const Bytes bytes =
-            HF_TRY(files_.read(folder_ + "/" + entry.name, tuf::kMaxTargetsBytes));
+        const Bytes bytes = HF_TRY(files_.read(folder_ + "/" + entry.name, tuf::kMaxTargetsBytes));
         kept.emplace(*role, as_text(bytes));
     }
     return kept;

@@ -44,8 +44,8 @@ Result<std::vector<UpdatePin>> pins_of(std::string_view policy_text) {
     if (!updates) return std::vector<UpdatePin>();
     UpdatePin pin;
     pin.url = HF_TRY(json::need_string(*updates, "url").context("spec.updates"));
-    pin.root = HF_TRY(Digest::parse(HF_TRY(json::need_string(*updates, "root")))
-                          .context("spec.updates.root"));
+    pin.root = HF_TRY(
+        Digest::parse(HF_TRY(json::need_string(*updates, "root"))).context("spec.updates.root"));
     pin.root_version = json::get_int(*updates, "rootVersion", 1);
     return std::vector<UpdatePin>{pin};
 }
@@ -96,8 +96,7 @@ Status UpdateGate::ask(const UpdatePin& pin, const std::string& target, const Di
 }
 
 // The first root comes from the repository too, and is believed by its digest.
-Status UpdateGate::begin(const UpdatePin& pin, const std::string& folder,
-                         MetadataSource& source) {
+Status UpdateGate::begin(const UpdatePin& pin, const std::string& folder, MetadataSource& source) {
     if (files_.exists(folder + "/root.json")) return {};
     const std::string name = tuf::Request{"root", pin.root_version, 0}.file_name();
     const std::string root = HF_TRY(source.fetch(name, tuf::kMaxRootBytes));

@@ -42,9 +42,9 @@ public:
     using Connect = std::function<Result<std::unique_ptr<MetadataSource>>(std::string url)>;
 
     struct Options {
-        std::string folder;       // what was verified and admitted is kept there
-        std::string node;         // this machine's name
-        std::string hardware_id;  // what it is: "x86_64"
+        std::string folder;               // what was verified and admitted is kept there
+        std::string node;                 // this machine's name
+        std::string hardware_id;          // what it is: "x86_64"
         std::vector<UpdatePin> own = {};  // asked for every version, whatever a policy says
         Connect connect = metadata_over_http;
     };

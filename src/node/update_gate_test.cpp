@@ -44,9 +44,8 @@ protected:
         Wish wish;
         wish.service = "default/pump";
         wish.reference = reference;
-        wish.policy_text = json::write(
-            json::Object{{"updates", json::Object{{"url", pin().url},
-                                                  {"root", pin().root.to_string()}}}});
+        wish.policy_text = json::write(json::Object{
+            {"updates", json::Object{{"url", pin().url}, {"root", pin().root.to_string()}}}});
         return wish;
     }
 

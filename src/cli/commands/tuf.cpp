@@ -67,13 +67,19 @@ bool is_here(World& world, const std::string& path, const tuf::TargetFile& file)
            tuf::check_hashes(file.hashes, as_text(*bytes)).ok();
 }
 
-Status fetch(World& world, http::Client& client, const std::string& url,
-             const std::string& path, const tuf::TargetFile& file) {
-    const auto writer = HF_TRY(world.files.create(path, env::Access::kShared));
+struct Wanted {
+    tuf::TargetFile file;
+    std::string url;
+    std::string path;  // where it goes
+};
+
+Status fetch(World& world, http::Client& client, const Wanted& wanted) {
+    const tuf::TargetFile& file = wanted.file;
+    const auto writer = HF_TRY(world.files.create(wanted.path, env::Access::kShared));
     tuf::HashCheck check(file.hashes);
     std::uint64_t size = 0;
     http::ClientRequest request;
-    request.url = url;
+    request.url = wanted.url;
     request.sink = [&](ByteView piece) -> Status {
         size += piece.size();
         if (size > file.length) {
@@ -84,7 +90,7 @@ Status fetch(World& world, http::Client& client, const std::string& url,
     };
     const http::Response response = HF_TRY(client.send(request));
     if (response.status != 200) {
-        return unavailable("{} answered HTTP status {}", url, response.status);
+        return unavailable("{} answered HTTP status {}", wanted.url, response.status);
     }
     const Status same = check.finish();
     if (!same.ok() || size != file.length) {
@@ -109,7 +115,7 @@ Status download(World& world, const Arguments& arguments) {
         if (is_here(world, path, file)) continue;
         const bool by_hash = session.client->root().consistent_snapshot;
         const std::string_view hash = by_hash ? tuf::hash_to_name_by(file.hashes) : "";
-        HF_TRY(fetch(world, *session.http, url_of(base, target, hash), path, file)
+        HF_TRY(fetch(world, *session.http, {file, url_of(base, target, hash), path})
                    .context("{}", target));
         world.note(fmt::format("wrote {}\n", path));
     }

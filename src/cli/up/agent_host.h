@@ -21,10 +21,10 @@ namespace hf::cli {
 struct AgentHostOptions {
     std::string data;  // the folder; made when missing
     http::ServerOptions inference;
-    std::string advertise;            // see NodeOptions
-    std::string jurisdiction;         // see NodeOptions
-    std::string server, token, name;  // for the first start
-    bool new_key = false;             // join although it has joined before
+    std::string advertise;                 // see NodeOptions
+    std::string jurisdiction;              // see NodeOptions
+    std::string server, token, name;       // for the first start
+    bool new_key = false;                  // join although it has joined before
     std::vector<node::UpdatePin> updates;  // see NodeOptions
     http::PaceOptions pace;                // of what is pulled
 };

@@ -87,10 +87,10 @@ private:
         updates.node = options_.name;
         updates.hardware_id = machine.architecture;
         updates.own = options_.updates;
-        updates_ = std::make_unique<node::UpdateGate>(world_.files, world_.clock,
-                                                      std::move(updates));
-        const node::Steps::World steps{parts_.vault,  host_,
-                                       world_.clock,  parts_.source,
+        updates_ =
+            std::make_unique<node::UpdateGate>(world_.files, world_.clock, std::move(updates));
+        const node::Steps::World steps{parts_.vault,          host_,
+                                       world_.clock,          parts_.source,
                                        options_.jurisdiction, updates_.get()};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));

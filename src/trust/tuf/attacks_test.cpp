@@ -43,8 +43,7 @@ std::vector<Case> root_cases() {
          [](FakeRepository& r) { r.files["3.root.json"] = r.files["1.root.json"]; }},
         {"A28 one key id twice in a role", kDuplicateKey,
          [](FakeRepository& r) {
-             r.role("root")["keyids"].as_array().push_back(
-                 r.role("root")["keyids"].as_array()[0]);
+             r.role("root")["keyids"].as_array().push_back(r.role("root")["keyids"].as_array()[0]);
              r.publish({"root"});
          }},
         {"A28 one signature twice", kDuplicateKey,
@@ -122,7 +121,9 @@ std::vector<Case> size_and_type_cases() {
         {"A26 endless root", kTooLarge,
          [](FakeRepository& r) { r.files["3.root.json"] = std::string(kMaxRootBytes + 1, ' '); }},
         {"A26 endless timestamp", kTooLarge,
-         [](FakeRepository& r) { r.files["timestamp.json"] += std::string(kMaxTimestampBytes, ' '); }},
+         [](FakeRepository& r) {
+             r.files["timestamp.json"] += std::string(kMaxTimestampBytes, ' ');
+         }},
         {"A26 endless snapshot", kTooLarge,
          [](FakeRepository& r) {
              r.publish({"snapshot", "timestamp"});

@@ -52,8 +52,7 @@ public:
 
     // Lets `from` delegate to `to`, which gets an own key and no targets yet.
     void delegate(const std::string& from, const std::string& to,
-                  const std::vector<std::string>& paths, const TestKey& key,
-                  bool terminating = false);
+                  const std::vector<std::string>& paths, const TestKey& key);
 
     // Signs it under its next version, and lists that where it has to be.
     void publish(const std::vector<std::string>& roles);
@@ -79,7 +78,7 @@ struct FakeClient {
     Status update(const FakeRepository& repository, Instant now,
                   const std::vector<std::string>& targets = {});
 
-    std::vector<TargetFile> found;  // of the last update
+    std::vector<TargetFile> found;                        // of the last update
     std::int64_t version(const std::string& role) const;  // 0: it is not kept
 };
 
@@ -95,7 +94,6 @@ inline json::Object head(std::string_view type, std::string_view expires) {
     return {{"_type", type}, {"spec_version", "1.0.34"}, {"version", 0}, {"expires", expires}};
 }
 
-
 }  // namespace detail
 
 inline TestKey::TestKey(std::uint8_t seed)
@@ -106,7 +104,8 @@ inline TestKey::TestKey(std::uint8_t seed)
     id = crypto::sha256(as_bytes(canonical_json(content).value())).hex();
 }
 
-inline std::string signed_metadata(const json::Object& content, const std::vector<TestKey>& signers) {
+inline std::string signed_metadata(const json::Object& content,
+                                   const std::vector<TestKey>& signers) {
     const std::string message = canonical_json(content).value();
     json::Array signatures;
     for (const TestKey& signer : signers) {
@@ -117,8 +116,8 @@ inline std::string signed_metadata(const json::Object& content, const std::vecto
 }
 
 inline FakeRepository::FakeRepository(Instant now)
-    : expires_(format_rfc3339(std::chrono::floor<std::chrono::seconds>(now) +
-                              std::chrono::hours(24))) {
+    : expires_(
+          format_rfc3339(std::chrono::floor<std::chrono::seconds>(now) + std::chrono::hours(24))) {
     for (const char* role : {"root", "timestamp", "snapshot", "targets"}) {
         content_[role] = detail::head(role, expires_);
     }
@@ -153,17 +152,15 @@ inline void FakeRepository::change_key(const std::string& name, const TestKey& k
 }
 
 inline void FakeRepository::add_target(const std::string& role, const std::string& path,
-                                std::string_view bytes, json::Object custom) {
-    json::Object file{
-        {"length", bytes.size()},
-        {"hashes", json::Object{{"sha256", crypto::sha256(as_bytes(bytes)).hex()}}}};
+                                       std::string_view bytes, json::Object custom) {
+    json::Object file{{"length", bytes.size()},
+                      {"hashes", json::Object{{"sha256", crypto::sha256(as_bytes(bytes)).hex()}}}};
     if (!custom.empty()) file["custom"] = std::move(custom);
     content_[role]["targets"].as_object()[path] = std::move(file);
 }
 
 inline void FakeRepository::delegate(const std::string& from, const std::string& to,
-                              const std::vector<std::string>& paths, const TestKey& key,
-                              bool terminating) {
+                                     const std::vector<std::string>& paths, const TestKey& key) {
     json::Value& delegations = content_[from]["delegations"];
     if (delegations.is_null()) {
         delegations = json::Object{{"keys", json::Object()}, {"roles", json::Array()}};
@@ -175,7 +172,7 @@ inline void FakeRepository::delegate(const std::string& from, const std::string&
         json::Object{{"name", to},
                      {"keyids", detail::ids_of({key})},
                      {"threshold", 1},
-                     {"terminating", terminating},
+                     {"terminating", false},
                      {"paths", patterns}});
     std::vector<TestKey>& signers = signers_[to];
     const auto is_same = [&](const TestKey& other) { return other.id == key.id; };
@@ -204,7 +201,7 @@ inline void FakeRepository::publish(const std::vector<std::string>& roles) {
 }
 
 inline Status FakeClient::update(const FakeRepository& repository, Instant now,
-                          const std::vector<std::string>& targets) {
+                                 const std::vector<std::string>& targets) {
     requests.clear();
     found.clear();
     Update update(kept, now);

@@ -71,8 +71,8 @@ Result<Instant> read_expires(const json::Value& content) {
 
 Result<Head> read_head(const json::Value& content, std::string_view type) {
     if (json::get_string(content, "_type") != type) {
-        return refusal(kWrongType, "the type is '{}', not '{}'",
-                       json::get_string(content, "_type"), type);
+        return refusal(kWrongType, "the type is '{}', not '{}'", json::get_string(content, "_type"),
+                       type);
     }
     const std::string spec = HF_TRY(need_text(content, "spec_version"));
     if (!spec.starts_with("1.")) return refusal(kBadFormat, "'spec_version' is '{}'", spec);
@@ -285,8 +285,7 @@ Result<Targets> read_targets(const Envelope& envelope) {
     targets.head = HF_TRY(read_head(envelope.content, "targets"));
     for (const auto& member : *HF_TRY(need_object(envelope.content, "targets"))) {
         TargetFile file;
-        file.length =
-            static_cast<std::uint64_t>(HF_TRY(need_count(member.value(), "length", 0)));
+        file.length = static_cast<std::uint64_t>(HF_TRY(need_count(member.value(), "length", 0)));
         file.hashes = HF_TRY(read_hashes(*HF_TRY(need_object(member.value(), "hashes"))));
         if (const json::Value* custom = json::find(member.value(), "custom")) {
             file.custom = *custom;

@@ -32,9 +32,9 @@ inline constexpr std::size_t kMaxSignatures = 256;
 
 // Metadata as it came: what was signed and by whom, nothing of it believed yet.
 struct Envelope {
-    std::string signed_bytes;                // canonical JSON
+    std::string signed_bytes;                 // canonical JSON
     std::map<std::string, Bytes> signatures;  // by key id; empty where they were no hexadecimal
-    json::Value content;                     // what "signed" says
+    json::Value content;                      // what "signed" says
 };
 
 struct Role {

@@ -25,8 +25,7 @@ std::string quoted(std::string_view text) {
 
 Status check_promised(const MetaFile& meta, std::string_view bytes) {
     if (meta.length && *meta.length != bytes.size()) {
-        return refusal(kMixed, "it has {} bytes, and {} were promised", bytes.size(),
-                       *meta.length);
+        return refusal(kMixed, "it has {} bytes, and {} were promised", bytes.size(), *meta.length);
     }
     if (meta.hashes.empty()) return {};
     const Status same = check_hashes(meta.hashes, bytes);
@@ -270,8 +269,8 @@ Status Update::walk() {
         ahead_.pop_back();
         if (visited_.contains(at.role)) continue;
         if (visited_.size() > kMaxRolesASearch) {
-            return refusal(kTooManyRoles, "more than {} roles on the way to '{}'",
-                           kMaxRolesASearch, target_);
+            return refusal(kTooManyRoles, "more than {} roles on the way to '{}'", kMaxRolesASearch,
+                           target_);
         }
         const auto meta = snapshot_->meta.find(at.role);
         if (meta == snapshot_->meta.end()) {
@@ -349,8 +348,7 @@ Status Update::check_age(const Head& head, std::string_view role) const {
                    format_rfc3339(head.expires));
 }
 
-std::optional<Update::Verified> Update::kept_targets(const Visit& at,
-                                                     const MetaFile& meta) const {
+std::optional<Update::Verified> Update::kept_targets(const Visit& at, const MetaFile& meta) const {
     const auto bytes = kept_.find(at.role);
     if (bytes == kept_.end() || !check_promised(meta, bytes->second).ok()) return std::nullopt;
     const auto read = [&]() -> Result<Verified> {

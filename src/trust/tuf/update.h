@@ -5,9 +5,9 @@
 //     find(target) -> delegated roles, before their siblings -> done
 //
 // Each turn answers what is to be kept on disk from now on (in that order, before anything else is
-// asked for), and either one request, or a refusal with a reason (refusal.h), or neither: done. What
-// is kept is the bytes as they came; after a refusal it stands as it stood before the turn, so the
-// next update begins where this one was stopped.
+// asked for), and either one request, or a refusal with a reason (refusal.h), or neither: done.
+// What is kept is the bytes as they came; what is refused is never kept, so the next update begins
+// where this one was stopped.
 //
 // Time is that of the start, for the whole update. What answers elsewhere is none of its business:
 // metadata that has ended stops new versions and nothing else.
@@ -85,7 +85,14 @@ public:
 
 private:
     enum class Stage : unsigned char {
-        kNew, kRoot, kTimestamp, kSnapshot, kTargets, kDone, kDelegated, kRefused
+        kNew,
+        kRoot,
+        kTimestamp,
+        kSnapshot,
+        kTargets,
+        kDone,
+        kDelegated,
+        kRefused
     };
     struct Verified {
         Envelope envelope;

@@ -24,8 +24,7 @@ TEST(TufCanonical, OnlyQuotesAndBackslashesAreEscapedAndNamesAreSorted) {
         json::parse(R"({"b":[1,-2,true,null],"a":"x\n\"\\\u00e9","A":{}})").value();
     EXPECT_EQ(canonical_json(value).value(),
               "{\"A\":{},\"a\":\"x\n\\\"\\\\\xc3\xa9\",\"b\":[1,-2,true,null]}");
-    EXPECT_EQ(canonical_json(json::parse("[1.5]").value()).status().code(),
-              Code::kInvalidArgument);
+    EXPECT_EQ(canonical_json(json::parse("[1.5]").value()).status().code(), Code::kInvalidArgument);
 }
 
 TEST(TufUpdate, AsksForRootTimestampSnapshotAndTargetsInThatOrder) {
@@ -96,7 +95,11 @@ TEST(TufUpdate, RolesBelowAreAskedInTheOrderOfTheirDelegations) {
 
 TEST(TufUpdate, ATerminatingDelegationEndsTheSearch) {
     FakeRepository repository(kNow);
-    repository.delegate("targets", "a", {"*"}, TestKey(20), true);
+    repository.delegate("targets", "a", {"*"}, TestKey(20));
+    repository.content("targets")["delegations"]
+        .at("roles")
+        .as_array()[0]
+        .as_object()["terminating"] = true;
     repository.delegate("targets", "b", {"*"}, TestKey(21));
     repository.add_target("b", "x", "bytes");
     repository.publish({"a", "b", "targets", "snapshot", "timestamp"});
