@@ -135,6 +135,8 @@ expect 0 '' cmp root.json trusted/root.json
 expect 1 'the root that is kept: .tuf-format.' "$holdfast" tuf --metadata-dir trusted --metadata-url http://127.0.0.1:9 refresh
 expect 1 'needs --metadata-url' "$holdfast" tuf --metadata-dir trusted refresh
 expect 1 'does init, refresh and download' "$holdfast" tuf --metadata-dir trusted renew
+expect 1 'go together' "$holdfast" agent --data node --updates https://updates.example/metadata
+expect 1 '--updates-root: ' "$holdfast" agent --data node --updates https://updates.example --updates-root 1:sha256:12
 
 [ $failures -eq 0 ] && echo "all commands behaved"
 exit $((failures > 0))

@@ -20,13 +20,6 @@ std::string folder_name(const UpdatePin& pin) {
     return crypto::sha256(as_bytes(pin.url + "\n" + pin.root.hex())).hex().substr(0, 16);
 }
 
-// The member under `key`, made when it is not there.
-json::Object& object_at(json::Object& object, std::string_view key) {
-    json::Value& value = object[key];
-    if (!value.is_object()) value = json::Object();
-    return value.get_object();
-}
-
 std::string target_of(const vault::Reference& reference) {
     return reference.name + "/" + (reference.digest ? reference.digest->hex() : reference.tag);
 }
@@ -64,21 +57,15 @@ Status UpdateGate::admit(const Wish& wish, const Digest& manifest) {
 }
 
 Status UpdateGate::admit_by(const UpdatePin& pin, const Wish& wish, const Digest& manifest) {
-    json::Object& record = object_at(record_, folder_name(pin));
-    object_at(record, "releases");  // both are there before references are kept
-    json::Object& admitted = object_at(record, "admitted");
-    std::vector<std::string> digests = json::strings_of(admitted, wish.service);
+    Record& record = records_[folder_name(pin)];
+    std::vector<std::string>& digests = record.admitted[wish.service];
     if (std::find(digests.begin(), digests.end(), manifest.to_string()) != digests.end()) {
         return {};
     }
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
-    json::Object& releases = object_at(record, "releases");
-    std::int64_t release = json::get_int(releases, reference.name);
-    HF_TRY(ask(pin, target_of(reference), manifest, release));
-    releases[reference.name] = release;
+    HF_TRY(ask(pin, target_of(reference), manifest, record.releases[reference.name]));
     digests.insert(digests.begin(), manifest.to_string());
     if (digests.size() > kAdmittedKept) digests.resize(kAdmittedKept);
-    admitted[wish.service] = json::Array(digests.begin(), digests.end());
     return save();
 }
 
@@ -111,32 +98,54 @@ Status UpdateGate::begin(const UpdatePin& pin, const std::string& folder, Metada
 void UpdateGate::forget(const std::string& service) {
     if (!load().ok()) return;
     bool changed = false;
-    for (auto& member : record_) {
-        json::Object* record = member.value().if_object();
-        if (!record) continue;
-        changed = object_at(*record, "admitted").erase(service) > 0 || changed;
+    for (auto& [folder, record] : records_) {
+        changed = record.admitted.erase(service) > 0 || changed;
     }
     // Where that cannot be kept, a restart admits what it knew; nothing newer than that.
     if (changed) static_cast<void>(save());
 }
 
+// What is damaged is left out: it is asked for anew, and the highest releases seen are not known.
 Status UpdateGate::load() {
     if (loaded_) return {};
     const Result<Bytes> bytes = files_.read(options_.folder + "/admitted.json", kMaxRecordBytes);
-    if (bytes.ok()) {
-        Result<json::Value> parsed = json::parse(as_text(*bytes), kMaxRecordBytes);
-        // Damaged: everything is asked for anew, and the highest releases seen are not known.
-        if (parsed.ok() && parsed->is_object()) record_ = std::move(parsed->get_object());
-    } else if (bytes.status().code() != Code::kNotFound) {
-        return bytes.status();
-    }
+    if (!bytes.ok() && bytes.status().code() != Code::kNotFound) return bytes.status();
     loaded_ = true;
+    const Result<json::Value> parsed =
+        bytes.ok() ? json::parse(as_text(*bytes), kMaxRecordBytes) : json::Value();
+    if (!parsed.ok() || !parsed->is_object()) return {};
+    for (const auto& member : parsed->get_object()) {
+        Record& record = records_[std::string(member.key())];
+        if (const json::Object* admitted = json::find_object(member.value(), "admitted")) {
+            for (const auto& service : *admitted) {
+                const std::string name(service.key());
+                record.admitted[name] = json::strings_of(*admitted, name);
+            }
+        }
+        if (const json::Object* releases = json::find_object(member.value(), "releases")) {
+            for (const auto& model : *releases) {
+                const std::string name(model.key());
+                record.releases[name] = json::get_int(*releases, name);
+            }
+        }
+    }
     return {};
 }
 
 Status UpdateGate::save() {
+    json::Object all;
+    for (const auto& [folder, record] : records_) {
+        json::Object admitted;
+        for (const auto& [service, digests] : record.admitted) {
+            if (digests.empty()) continue;
+            admitted[service] = json::Array(digests.begin(), digests.end());
+        }
+        json::Object releases;
+        for (const auto& [model, release] : record.releases) releases[model] = release;
+        all[folder] = json::Object{{"admitted", admitted}, {"releases", releases}};
+    }
     HF_TRY(files_.create_directories(options_.folder));
-    return files_.write(options_.folder + "/admitted.json", as_bytes(json::write(record_)));
+    return files_.write(options_.folder + "/admitted.json", as_bytes(json::write(all)));
 }
 
 }  // namespace hf::node

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,12 @@ public:
     void forget(const std::string& service);
 
 private:
+    // What is known of one repository.
+    struct Record {
+        std::map<std::string, std::vector<std::string>> admitted;  // by service, the last one first
+        std::map<std::string, std::int64_t> releases;  // by model: the highest that was seen
+    };
+
     Status admit_by(const UpdatePin& pin, const Wish& wish, const Digest& manifest);
     Status ask(const UpdatePin& pin, const std::string& target, const Digest& manifest,
                std::int64_t& release);
@@ -72,8 +79,7 @@ private:
     env::Clock& clock_;
     const Options options_;
 
-    // By pin: {"admitted": {service: [digest, the one before]}, "releases": {model: count}}.
-    json::Object record_;
+    std::map<std::string, Record> records_;  // by the pin's folder
     bool loaded_ = false;
 };
 

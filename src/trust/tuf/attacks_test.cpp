@@ -43,7 +43,7 @@ std::vector<Case> root_cases() {
          [](FakeRepository& r) { r.files["3.root.json"] = r.files["1.root.json"]; }},
         {"A28 one key id twice in a role", kDuplicateKey,
          [](FakeRepository& r) {
-             r.role("root")["keyids"].as_array().push_back(r.role("root")["keyids"].as_array()[0]);
+             r.role("root")["keyids"].as_array().emplace_back(r.signers("root")[0].id);
              r.publish({"root"});
          }},
         {"A28 one signature twice", kDuplicateKey,
