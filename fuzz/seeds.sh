@@ -72,6 +72,10 @@ case $target in
     arrays) take "$data"/models/with-outputs/*/io.npz ;;
     json | oms_bundle) take "$data"/oms/*/*.sig "$data"/oms/*/*/*.sig "$data"/oms/*/*.json ;;
     note) printf 'example.com/log\n3\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n\n\xe2\x80\x94 a AAAAAAAA\n' >"$folder/note" ;;
+    tuf_metadata)
+        for kind in root timestamp snapshot targets; do
+            printf '{"signatures":[{"keyid":"a","sig":"00"}],"signed":{"_type":"%s","spec_version":"1.0.34","version":1,"expires":"2030-01-01T00:00:00Z","consistent_snapshot":true,"keys":{"a":{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}}},"roles":{"root":{"keyids":["a"],"threshold":1},"timestamp":{"keyids":["a"],"threshold":1},"snapshot":{"keyids":["a"],"threshold":1},"targets":{"keyids":["a"],"threshold":1}},"meta":{"snapshot.json":{"version":1,"length":9,"hashes":{"sha256":"00"}}},"targets":{"pump/v1":{"length":1,"hashes":{"sha256":"00"},"custom":{}}},"delegations":{"keys":{},"roles":[{"name":"r","keyids":["a"],"threshold":1,"terminating":true,"paths":["pump/*"]}]}}}' "$kind" >"$folder/$kind"
+        done ;;
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;

@@ -128,5 +128,15 @@ openssl ec -in p384.key -pubout -out p384.pub 2>/dev/null
 expect 0 'signed' "$holdfast" sign add.onnx --key p384.key
 expect 0 'verified' "$holdfast" verify add.onnx --key p384.pub
 
+# Options may come before the words, and then take one word each.
+echo '{}' >root.json
+expect 0 'root.json is the root of trusted' "$holdfast" tuf --metadata-dir trusted init root.json
+expect 0 '' cmp root.json trusted/root.json
+expect 1 'the root that is kept: .tuf-format.' "$holdfast" tuf --metadata-dir trusted --metadata-url http://127.0.0.1:9 refresh
+expect 1 'needs --metadata-url' "$holdfast" tuf --metadata-dir trusted refresh
+expect 1 'does init, refresh and download' "$holdfast" tuf --metadata-dir trusted renew
+expect 1 'go together' "$holdfast" agent --data node --updates https://updates.example/metadata
+expect 1 '--updates-root: ' "$holdfast" agent --data node --updates https://updates.example --updates-root 1:sha256:12
+
 [ $failures -eq 0 ] && echo "all commands behaved"
 exit $((failures > 0))

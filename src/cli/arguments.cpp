@@ -103,7 +103,7 @@ Result<Arguments> parse(const Command& command, std::vector<std::string> words, 
                 option.name, [&arguments, key](const std::vector<std::string>& values) {
                     arguments.given[key] = values;
                 });
-            added->expected(1)->take_all();
+            added->expected(1)->take_all()->allow_extra_args(false);
         }
     }
     std::vector<std::string> loose;

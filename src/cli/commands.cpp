@@ -51,6 +51,7 @@ const std::vector<Command>& all_commands() {
         verify_command(),
         receipt_get_command(),
         receipt_verify_command(),
+        tuf_command(),
         version_command(),
         // clang-format on
     };

@@ -53,6 +53,7 @@ Command vault_gc_command();
 Command vault_list_command();
 Command verify_command();
 Command version_command();
+Command tuf_command();
 Command wait_command();
 
 }  // namespace hf::cli

@@ -11,12 +11,14 @@
 #include "graph/onnx/export.h"
 #include "node/desired.h"
 #include "node/local_control_plane.h"
+#include "node/published_test.h"
 #include "node/recording_host_test.h"
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
 #include "testing/script.h"
 #include "testing/seeded_entropy.h"
+#include "trust/tuf/fake_repository_test.h"
 #include "vault/golden.h"
 
 namespace hf::node {
@@ -94,7 +96,7 @@ protected:
         options.name = "here";
         options.folder = "/n";
         options.on_trouble = [this](const Status& trouble) { troubles_.add(trouble); };
-        Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_};
+        Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_, updates_.get()};
         agent_ = Agent::start({steps, files_, *control_plane_}, options).value();
     }
 
@@ -214,6 +216,7 @@ protected:
     std::int64_t policy_generation_ = 0, generation_ = 0;
     std::map<std::string, json::Object> orders_;
     std::string jurisdiction_;
+    std::unique_ptr<UpdateGate> updates_;
     Troubles troubles_;
     std::unique_ptr<ControlPlane> control_plane_;
     std::unique_ptr<Agent> agent_;
@@ -418,6 +421,37 @@ TEST_F(AgentTest, TheHostIsToldWhomToAsk) {
     extra_.clear();
     wish("scale", "scale:1");
     EXPECT_FALSE(host_.cascade("default/scale", 4));
+}
+
+TEST_F(AgentTest, A31A32OnlyWhatServerAndRepositoryAgreeOnRuns) {
+    agent_.reset();
+    trust::tuf::FakeRepository repository(clock_.now());
+    Published published{repository.files};
+    UpdateGate::Options options{"/n/updates", "here", "x86_64"};
+    options.connect = [&](const std::string&) -> Result<std::unique_ptr<MetadataSource>> {
+        return std::make_unique<PublishedSource>(published);
+    };
+    updates_ = std::make_unique<UpdateGate>(files_, clock_, std::move(options));
+    const Digest root = crypto::sha256(as_bytes(repository.files.at("1.root.json")));
+    policy_["updates"] = json::Object{{"url", "https://updates"}, {"root", root.to_string()}};
+    start();
+    const std::string first = push("scale:1", 3, 3, &key_), second = push("scale:2", 4, 4, &key_);
+    wish("scale", "scale:1");
+    EXPECT_NE(until("scale", "Resolved", api::Truth::kFalse).find("[tuf-no-target]"),
+              std::string::npos);
+    // Both are vouched for now, and one is ordered.
+    repository.vouch("scale/1", first);
+    repository.vouch("scale/2", second);
+    repository.publish({"targets", "snapshot", "timestamp"});
+    ++policy_generation_;
+    send_orders();
+    EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), first);
+    clock_.advance(48h);
+    wish("scale", "scale:2");
+    EXPECT_NE(until("scale", "Resolved", api::Truth::kFalse).find("[tuf-expired]"),
+              std::string::npos);
+    EXPECT_EQ(host_.active("default/scale")->digest.to_string(), first);
+    agent_.reset();  // before what it asks
 }
 
 // It was deleted between enlisting and following: whoever waits for news of it waits forever.

@@ -93,7 +93,7 @@ private:
 
     Result<std::unique_ptr<http::Client>> connect() {
         http::ClientOptions options = HF_TRY(options_.credentials());
-        return http::Client::create(std::move(options));
+        return http::create_paced_client(std::move(options), options_.pace);
     }
     // The next try goes to the next server when this one was not to be had.
     Status failed(const std::string& server, const Status& status) {

@@ -10,7 +10,7 @@
 #include "base/time.h"
 #include "env/clock.h"
 #include "env/files.h"
-#include "http/client.h"
+#include "http/paced_client.h"
 #include "node/model_source.h"
 #include "node/servers.h"
 #include "vault/vault.h"
@@ -25,6 +25,7 @@ struct RegistrySourceOptions {
     std::function<Status(Duration)> wait;               // CANCELLED when it is to end
     std::function<void(const std::string&)> on_remark;  // what people may want to know
     std::string account;                                // the file of the data budget's account
+    http::PaceOptions pace = {};  // what is slower is broken off, and tried again later
 };
 
 struct RegistrySourceWorld {

@@ -104,6 +104,7 @@ Done Steps::perform(const Action& action) {
 
 void Steps::retire(const std::string& service) {
     world_.host.retire(service);
+    if (world_.updates) world_.updates->forget(service);
     candidates_.erase(service);
 }
 
@@ -120,6 +121,18 @@ const Steps::Candidate* Steps::candidate(const std::string& service) const {
 }
 
 Result<std::string> Steps::resolve(const Wish& wish) const {
+    std::string digest = HF_TRY(meant_by(wish));
+    if (world_.updates) {
+        HF_TRY(world_.updates->admit(wish, HF_TRY(Digest::parse(digest))));
+    } else if (!HF_TRY(pins_of(wish.policy_text)).empty()) {
+        return failed_precondition(
+            "TrustPolicy '{}' names an update repository, and nothing here follows one",
+            wish.policy);
+    }
+    return digest;
+}
+
+Result<std::string> Steps::meant_by(const Wish& wish) const {
     if (!wish.digest.empty()) return wish.digest;
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
     Result<vault::Descriptor> manifest = world_.vault.resolve(reference);

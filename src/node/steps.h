@@ -16,6 +16,7 @@
 #include "node/model_host.h"
 #include "node/model_source.h"
 #include "node/time_floor.h"
+#include "node/update_gate.h"
 #include "runtime/compile.h"
 #include "trust/oms.h"
 #include "vault/model_pack.h"
@@ -33,6 +34,7 @@ public:
         ModelSource* source = nullptr;          // null: what the vault lacks is not to be had
         std::string jurisdiction;               // whose law holds here; empty: unknown
         const TimeFloor* time_floor = nullptr;  // signers are judged by it; null: by the clock
+        UpdateGate* updates = nullptr;          // null: a policy that names a repository is not met
     };
 
     explicit Steps(World world) : world_(world) {}
@@ -59,6 +61,7 @@ public:
 
 private:
     Result<std::string> resolve(const Wish& wish) const;
+    Result<std::string> meant_by(const Wish& wish) const;
     Status pull(const Action& action);
     Status verify(const Wish& wish, Candidate& candidate) const;
     Status compile(const Wish& wish, Candidate& candidate) const;

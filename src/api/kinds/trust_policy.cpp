@@ -26,7 +26,15 @@ const Kind& trust_policy_kind() {
                   .otherwise(true),
               list("allowedFormats", "Formats of model files that may run.",
                    text("", "A format.").choices({"onnx", "tflite"}))
-                  .otherwise(json::Array{"onnx", "tflite"})})
+                  .otherwise(json::Array{"onnx", "tflite"}),
+              object(
+                  "updates",
+                  "A repository of The Update Framework that must vouch for every new version.",
+                  {text("url", "Where its metadata is.").needed(),
+                   text("root", "SHA-256 of the root to begin with.").as(Format::kDigest).needed(),
+                   integer("rootVersion", "The version of that root.")
+                       .between(1, 1'000'000)
+                       .otherwise(1)})})
              .needed()},
         {{"Signature", "spec.requireSignature", "Whether a signature is demanded."},
          {"Scan", "spec.requireScan", "Whether a scan is demanded."},

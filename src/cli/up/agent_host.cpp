@@ -85,6 +85,7 @@ public:
         };
         source.account = options_.data + "/data-budget.json";
         source.on_remark = [this](const std::string& remark) { world_.note(remark + "\n"); };
+        source.pace = options_.pace;
         source_ =
             node::make_registry_source({*vault_, world_.files, world_.clock}, std::move(source));
         NodeOptions node;
@@ -94,6 +95,7 @@ public:
         node.advertise = options_.advertise;
         node.jurisdiction = options_.jurisdiction;
         node.measure = options_.measure;
+        node.updates = options_.updates;
         node.tls = tls_of(*identity_);
         node.asks_as = [this](const serve::gateway::Replica& replica) {
             return asks_as(*identity_, replica);

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "cli/up/node_host.h"
+#include "http/paced_client.h"
 
 namespace hf::cli {
 
@@ -26,6 +27,8 @@ struct AgentHostOptions {
     std::string server, token, name;  // for the first start; `server` may be several (servers.h)
     bool new_key = false;             // join although it has joined before
     bool measure = false;             // see NodeOptions
+    std::vector<node::UpdatePin> updates;  // see NodeOptions
+    http::PaceOptions pace;                // of what is pulled
 };
 
 class AgentHost {

@@ -89,9 +89,16 @@ private:
             [this, key = node::ProfileKey{machine.processor, machine.cpus, std::string(kVersion)}] {
                 return measure(key);
             };
-        const node::Steps::World steps{parts_.vault,          host_,
-                                       world_.clock,          parts_.source,
-                                       options_.jurisdiction, parts_.time_floor};
+        node::UpdateGate::Options updates;
+        updates.folder = options_.data + "/updates";
+        updates.node = options_.name;
+        updates.hardware_id = machine.architecture;
+        updates.own = options_.updates;
+        updates_ =
+            std::make_unique<node::UpdateGate>(world_.files, world_.clock, std::move(updates));
+        const node::Steps::World steps{
+            parts_.vault,      host_,         world_.clock, parts_.source, options_.jurisdiction,
+            parts_.time_floor, updates_.get()};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
         return {};
@@ -116,6 +123,7 @@ private:
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;
+    std::unique_ptr<node::UpdateGate> updates_;  // the agent's
     std::unique_ptr<node::Agent> agent_;
 };
 

@@ -5,6 +5,7 @@
 //     node.json   what the agent remembers (node/desired.h)
 //     outbox.log  what it is yet to tell (node/outbox.h)
 //     profile.json what the machine was measured to do (node/profile.h)
+//     updates/    what update repositories vouched for (node/update_gate.h)
 //
 // Owned by one thread. Destruction stops everything; drain() first lets requests end.
 
@@ -19,6 +20,7 @@
 #include "node/control_plane.h"
 #include "node/model_source.h"
 #include "node/time_floor.h"
+#include "node/update_gate.h"
 #include "serve/gateway/client_pool.h"
 #include "vault/vault.h"
 
@@ -31,6 +33,7 @@ struct NodeOptions {
     std::string advertise;     // the URL under which others reach it; empty: where it listens
     std::string jurisdiction;  // whose law holds here; empty: unknown
     bool measure = false;      // the machine's profile anew, whatever is kept
+    std::vector<node::UpdatePin> updates;  // must vouch for every version, whatever a policy says
 
     // Used when the inference door is not on loopback: others then come by TLS and with a
     // certificate of the same authority.
