@@ -24,20 +24,33 @@ std::string service_of(const json::Value& order) {
                        json::get_string(order, "name"));
 }
 
-std::vector<api::Object> values_of(const Objects& objects) {
-    std::vector<api::Object> values;
-    for (const auto& [key, object] : objects) values.push_back(object);
+std::vector<const api::Object*> values_of(const Objects& objects) {
+    std::vector<const api::Object*> values;
+    for (const auto& [key, object] : objects) values.push_back(&object);
     return values;
 }
 
-std::map<Seat, json::Value> present_orders(const Objects& nodes) {
-    std::map<Seat, json::Value> present;
+using Present = std::map<Seat, const json::Value*>;  // into the nodes' specs
+
+Present present_orders(const Objects& nodes) {
+    Present present;
     for (const auto& [name, node] : nodes) {
         for (const json::Value& order : json::items_of(node.spec(), "services")) {
-            present.emplace(Seat{service_of(order), name}, order);
+            present.emplace(Seat{service_of(order), name}, &order);
         }
     }
     return present;
+}
+
+// What each reference stands for is asked once, however many machines are ordered to run it.
+Resolve asked_once(const Resolve& resolve) {
+    if (!resolve) return resolve;
+    return [&resolve,
+            known = std::map<std::string, std::string>()](const std::string& reference) mutable {
+        const auto [at, news] = known.try_emplace(reference);
+        if (news) at->second = resolve(reference);
+        return at->second;
+    };
 }
 
 bool names(const json::Array& list, std::string_view text) {
@@ -151,15 +164,14 @@ json::Array policies_for(const json::Array& orders, const Objects& policies) {
 }
 
 // The highest epoch that any order or status of each service names.
-std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster,
-                                               const std::map<Seat, json::Value>& present) {
+std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster, const Present& present) {
     std::map<std::string, std::int64_t> epochs;
     for (const auto& [key, service] : cluster.services) {
         epochs[key] = json::get_int(service.status(), "epoch");
     }
     for (const auto& [seat, order] : present) {
         std::int64_t& epoch = epochs[seat.service];
-        epoch = std::max(epoch, json::get_int(order, "epoch"));
+        epoch = std::max(epoch, json::get_int(*order, "epoch"));
     }
     return epochs;
 }
@@ -170,7 +182,8 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
     Orders orders;
     orders.plan = HF_TRY(place::plan(place::fleet_from(
         {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)})));
-    const std::map<Seat, json::Value> present = present_orders(cluster.nodes);
+    const Present present = present_orders(cluster.nodes);
+    const Resolve resolve_once = asked_once(resolve);
     const std::map<Seat, std::set<int>> seats = seats_of(cluster, orders.plan);
     std::map<std::string, std::int64_t> epochs = epochs_now(cluster, present);
     for (const auto& [seat, devices] : seats) {
@@ -182,10 +195,10 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const auto before = present.find(seat);
         const bool stays = before != present.end();
         const std::int64_t epoch =
-            stays ? json::get_int(before->second, "epoch") : orders.epochs[seat.service];
-        const OrderParts parts{cluster.services.at(seat.service), stays ? &before->second : nullptr,
+            stays ? json::get_int(*before->second, "epoch") : orders.epochs[seat.service];
+        const OrderParts parts{cluster.services.at(seat.service), stays ? before->second : nullptr,
                                devices, epoch, cluster.rolling.contains(seat.service)};
-        wanted[seat.node].push_back(order_for(parts, resolve));
+        wanted[seat.node].push_back(order_for(parts, resolve_once));
     }
     for (const auto& [name, node] : cluster.nodes) {
         json::Array services = std::move(wanted[name]);
