@@ -122,7 +122,7 @@ Awaitable<std::unique_ptr<Machine::Line>> Machine::connect(bool as_itself) {
 Awaitable<bool> Machine::fill(Line& line) {
     const ErrorCode waited = co_await line.transport.wait_readable();
     if (waited) co_return false;
-    std::array<char, kReadBytes> piece;
+    std::vector<char> piece(kReadBytes);
     const asio::mutable_buffer space(piece.data(), piece.size());
     const http::IoResult came = co_await line.transport.read_some(space);
     line.pending.append(piece.data(), came.bytes);

@@ -128,7 +128,8 @@ TEST_F(ResourcesTest, EventsToldTogetherAreCountedUpToo) {
     ASSERT_TRUE(resources_.record_event(pump, note).ok());
     ASSERT_TRUE(resources_.record_events({{pump, other}, {pump, note}, {pump, note}}).ok());
     std::map<std::string, std::int64_t> counts;
-    for (const Object& event : resources_.list(api::event_kind(), "", {})->items)
+    const ObjectList events = resources_.list(api::event_kind(), "", {}).value();
+    for (const Object& event : events.items)
         counts[std::string(json::get_string(event.json(), "reason"))] =
             json::get_int(event.json(), "count");
     EXPECT_EQ(counts, (std::map<std::string, std::int64_t>{{"Compiled", 1}, {"Pulled", 3}}));

@@ -111,7 +111,8 @@ TEST(Group, AgreesWithCommitsOneByOne) {
     const auto store = make_memory_store(clock);
     for (int round = 0; round < 200; ++round) {
         std::map<std::string, KeyValue> before;
-        for (KeyValue& item : store->list("", {})->items) before[item.key] = item;
+        const ListResult all = store->list("", {}).value();
+        for (const KeyValue& item : all.items) before[item.key] = item;
         const auto find = [&](const std::string& key) -> std::optional<KeyValue> {
             const auto at = before.find(key);
             return at == before.end() ? std::nullopt : std::optional(at->second);
@@ -123,7 +124,9 @@ TEST(Group, AgreesWithCommitsOneByOne) {
             const Result<Revision> taken = group.add(transaction, find);
             const Result<Revision> done = store->commit(transaction);
             ASSERT_EQ(taken.status().code(), done.status().code());
-            if (done.ok()) ASSERT_EQ(*taken, *done);
+            if (done.ok()) {
+                ASSERT_EQ(*taken, *done);
+            }
         }
         EXPECT_EQ(group.revision(), store->revision());
         const std::vector<Event> events = watch->next(Duration::zero()).value();
