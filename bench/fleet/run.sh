@@ -1,16 +1,24 @@
 #!/usr/bin/env bash
-# ./dev bench fleet [--agents N]: one control plane and N machines with TLS connections of their own on this machine's
-# loopback: memory an idle machine, how soon a change reaches all, how a storm of reconnecting machines is taken, and a
-# roll-out in four stages. Wants Python's cryptography. Times include the simulated machines' own work on the same cores.
+# ./dev bench fleet [--agents N] [--seed S]: one control plane and N machines with TLS connections of their own on this
+# machine's loopback (two each, as the agent has them): memory an idle machine, how soon a change reaches all, how a storm
+# of reconnecting machines is taken, and a roll-out in four stages. The machines are simulated by one program with one
+# thread (agents.cpp), which says after each step what it has used itself: it shares the cores with the server.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-agents=1000
-[ "${1:-}" != --agents ] || agents=$2
-holdfast=$PWD/build/${HF_PRESET:-release}/holdfast
-bench=$PWD/bench/fleet
-python3 -c 'import cryptography' 2>/dev/null || { echo "bench fleet: pip install cryptography"; exit 1; }
+agents=1000 seed=1
+while [ $# -gt 0 ]; do
+    case $1 in
+        --agents) agents=$2 ;;
+        --seed) seed=$2 ;;
+        *) echo "bench fleet: want --agents N and --seed S, got '$1'" && exit 2 ;;
+    esac
+    shift 2
+done
+build=$PWD/build/${HF_PRESET:-release}
+holdfast=$build/holdfast
 files=$(ulimit -n)
-[ "$files" -gt $((2 * agents + 300)) ] || { echo "bench fleet: $files open files are allowed: at most $(((files - 300) / 2)) agents"; exit 1; }
+[ "$files" -gt $((2 * agents + 100)) ] ||
+    { echo "bench fleet: $files open files are allowed: at most $(((files - 100) / 2)) agents"; exit 1; }
 work=$(mktemp -d)
 cd "$work"
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
@@ -35,13 +43,18 @@ await() {
 start 0
 for _ in $(seq $(((agents + 999) / 1000))); do hf token create --uses 1000 2>/dev/null; done >tokens
 empty=$(memory)
-coproc fleet { python3 "$bench/agents.py" "$url" server/pki/root.pem tokens "$agents" 2>agents.log; }
+coproc fleet { "$build/bench/fleet/fleet_agents" "${url#https://}" server/pki/root.pem tokens "$agents" "$seed" 2>agents.log; }
 say() { echo "$1" >&"${fleet[1]}"; }
 hear() { read -r answer <&"${fleet[0]}"; echo "$answer"; }
+busy() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.1f", ($14 + $15) / hz}' "/proc/$server/stat"; }
 
+say enrol
+echo "enrol     $(hear)"
 say join
 echo "join      $(hear)"
-pause
+before=$(busy)
+for _ in $(seq 100); do pause; done
+echo "idle      $(awk -v a="$before" -v b="$(busy)" 'BEGIN {printf "%.0f", 10 * (b - a)}') % of a processor, over ten seconds"
 echo "memory    $(((($(memory) - empty)) / agents)) KiB of the server a connected machine ($(memory) KiB in all, $empty without)"
 cat >service.yaml <<YAML
 apiVersion: holdfast.dev/v1
@@ -50,9 +63,11 @@ metadata: {name: pump}
 spec: {model: "pump@sha256:$(printf '1%.0s' $(seq 64))", replicas: $agents, resources: {cpuMilli: 1, memoryMebibytes: 1}}
 YAML
 say "orders $agents"
+begin=$(date +%s.%N)
 hf apply -f service.yaml >/dev/null
 echo "change    $(hear)"
 await "pump .* $agents " services
+echo "          and the service says so after $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s"
 
 say connected
 port=${url##*:}
@@ -77,5 +92,5 @@ begin=$(date +%s.%N)
 hf apply -f rollout.yaml >/dev/null
 await 'next .*Succeeded' rollouts
 echo "roll-out  four stages in $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s"
-echo "machine   $(nproc) cores, load $(load), $agents agents, $(date -u +%F)"
+echo "machine   $(nproc) cores, load $(load), $agents agents, seed $seed, $(date -u +%F); the server has used $(busy) s of a processor since the storm"
 say end

@@ -46,8 +46,13 @@ std::optional<Condition> find_condition(const Object& object, std::string_view t
 }
 
 bool is_true(const Object& object, std::string_view type) {
-    const std::optional<Condition> found = find_condition(object, type);
-    return found && found->status == Truth::kTrue;
+    const json::Array* list = json::find_array(object.status(), "conditions");
+    if (!list) return false;
+    for (const json::Value& item : *list) {
+        if (json::get_string(item, "type") == type)
+            return truth_of(json::get_string(item, "status")) == Truth::kTrue;
+    }
+    return false;
 }
 
 bool set_condition(Object& object, const Condition& condition, Instant now) {

@@ -111,6 +111,9 @@ private:
         }
         if (buffer_.size() > 0) co_return true;
         transport_.expires_after(limits_.idle_timeout);
+        buffer_.shrink_to_fit();  // who only waits holds nothing
+        const ErrorCode waited = co_await transport_.wait_readable();
+        if (waited) co_return false;
         const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
         const IoResult came = co_await transport_.read_some(space);
         buffer_.commit(came.bytes);
@@ -255,6 +258,10 @@ private:
     asio::awaitable<void> watch() {
         const std::shared_ptr<BeastConnection> self = shared_from_this();
         while (buffer_.size() + kReadBytes <= buffer_.max_size()) {
+            if (buffer_.size() == 0) buffer_.shrink_to_fit();
+            const ErrorCode waited = co_await transport_.wait_readable();
+            gone_ = gone_ || waited;
+            if (waited) break;
             const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
             const IoResult came = co_await transport_.read_some(space);
             gone_ = gone_ || came.error;

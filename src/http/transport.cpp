@@ -1,13 +1,21 @@
 #include "http/transport.h"
 
-#include <functional>
-#include <optional>
+#include <limits>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/connect.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/core/error.hpp>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "http/socket_bio.h"
 
 // Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
 // expressions twice.
@@ -18,12 +26,18 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using Buffers = std::span<const asio::const_buffer>;
-using Done = std::function<void(Transport::ErrorCode, std::size_t)>;
+using ErrorCode = Transport::ErrorCode;
 using Tcp = asio::ip::tcp;
+using WaitType = Tcp::socket::wait_type;
+using Clock = asio::steady_timer::clock_type;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kRecordBytes = 16u << 10;  // the most that a TLS record holds
 constexpr std::size_t kUnreadBytes = 4096;
+
+// After so many reads and writes in a row that had not to wait, the other connections of the loop
+// have their turn.
+constexpr unsigned kInARowMax = 16;
 
 // Takes `count` bytes from the front, and the empty buffers there.
 void consume(std::span<asio::const_buffer>& buffers, std::size_t count) {
@@ -34,147 +48,275 @@ void consume(std::span<asio::const_buffer>& buffers, std::size_t count) {
     if (count > 0) buffers.front() += count;
 }
 
+// Small buffers go together: each record is a packet of its own and costs its own tag. What is put
+// together lies in `record`.
+asio::const_buffer next_record(Buffers buffers, Bytes& record) {
+    if (buffers.size() == 1 || buffers.front().size() >= kRecordBytes) return buffers.front();
+    record.resize(std::min(asio::buffer_size(buffers), kRecordBytes));
+    const auto space = asio::buffer(record);
+    const std::size_t size = asio::buffer_copy(space, buffers);
+    return asio::buffer(record, size);
+}
+
 }  // namespace
 
-// What the TLS layer, or a plain connection, reads from and writes to: a tcp_stream that knows one
-// type of buffers and one of completion handlers. Each of the TLS layer's operations would else
-// bring its own copy of the stream's.
-class Transport::Wire final {
-public:
-    using executor_type = beast::tcp_stream::executor_type;
-    using lowest_layer_type = Wire;
+// The socket, what TLS needs besides, and until when reading and writing must be done.
+struct Transport::Wire : std::enable_shared_from_this<Transport::Wire> {
+    struct Side {
+        explicit Side(const Tcp::socket::executor_type& executor) : timer(executor) {}
 
-    explicit Wire(Socket socket) : tcp(std::move(socket)) {}
+        asio::steady_timer timer;  // runs only while something is under way
+        Clock::time_point deadline = Clock::time_point::max();
+        bool waits = false;
+    };
+    struct Free {
+        void operator()(SSL* ssl) const { SSL_free(ssl); }
+    };
 
-    executor_type get_executor() { return tcp.get_executor(); }
-    Wire& lowest_layer() { return *this; }
-
-    template <typename Token>
-    auto async_read_some(asio::mutable_buffer space, Token&& token) {
-        const auto start = [this, space](auto handler) {
-            tcp.async_read_some(space, to_done(std::move(handler)));
-        };
-        return asio::async_initiate<Token, void(ErrorCode, std::size_t)>(start, token);
+    Wire(Socket from, asio::ssl::context* context)
+        : socket(std::move(from)), reading(socket.get_executor()), writing(socket.get_executor()) {
+        if (!context) return;
+        ssl.reset(SSL_new(context->native_handle()));
+        HF_CHECK(ssl, "OpenSSL has no memory for a connection");
+        SSL_set_mode(ssl.get(), SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+        SSL_set_read_ahead(ssl.get(), 1);  // a record's head and body by one call of the system
+        BIO* const bio = new_socket_bio(link);
+        SSL_set_bio(ssl.get(), bio, bio);
     }
 
-    template <typename Token>
-    auto async_write_some(Buffers buffers, Token&& token) {
-        const auto start = [this, buffers](auto handler) {
-            tcp.async_write_some(buffers, to_done(std::move(handler)));
-        };
-        return asio::async_initiate<Token, void(ErrorCode, std::size_t)>(start, token);
+    Side& side_of(WaitType type) { return type == WaitType::wait_read ? reading : writing; }
+
+    void cut() {
+        ErrorCode ignored;
+        socket.close(ignored);
     }
 
-    template <typename Token>
-    auto async_write_some(asio::const_buffer buffer, Token&& token) {
-        output_ = buffer;
-        return async_write_some(Buffers(&output_, 1), std::forward<Token>(token));
+    void set_deadline(Clock::time_point deadline) {
+        for (Side* side : {&reading, &writing}) {
+            if (!side->waits) side->deadline = deadline;
+        }
     }
 
-    beast::tcp_stream tcp;
-
-private:
-    // Handlers can be moved only, functions are copied.
-    template <typename Handler>
-    static Done to_done(Handler handler) {
-        return [shared = std::make_shared<Handler>(std::move(handler))](
-                   const ErrorCode& error, std::size_t count) { (*shared)(error, count); };
+    bool is_late(const Side& side) {
+        if (side.deadline == Clock::time_point::max()) return false;
+        timed_out = timed_out || side.deadline <= Clock::now();
+        return timed_out;
     }
 
-    asio::const_buffer output_;  // what the TLS layer writes; it has one write under way at a time
-};
-
-struct Transport::Streams {
-    Streams(Socket socket, asio::ssl::context* context) : wire(std::move(socket)) {
-        if (context) tls.emplace(wire, *context);
+    // What is under way ends, with the connection, when its time is up.
+    void begin(Side& side) {
+        side.waits = true;
+        if (side.deadline == Clock::time_point::max()) return;
+        side.timer.expires_at(side.deadline);
+        side.timer.async_wait([weak = weak_from_this(), at = &side](const ErrorCode& cancelled) {
+            const std::shared_ptr<Wire> wire = weak.lock();
+            if (cancelled || !wire || !at->waits || !wire->is_late(*at)) return;
+            wire->cut();
+        });
     }
 
-    Wire wire;
-    std::optional<asio::ssl::stream<Wire&>> tls;
+    ErrorCode end(Side& side, const ErrorCode& error) {
+        side.waits = false;
+        if (side.deadline != Clock::time_point::max()) side.timer.cancel();
+        return said(error);
+    }
+
+    // Where its time was up, that is what went wrong.
+    ErrorCode said(const ErrorCode& error) const {
+        return timed_out ? ErrorCode(beast::error::timeout) : error;
+    }
+
+    // What ended a call of OpenSSL that must not be made again.
+    ErrorCode failure_of(int ssl_error) const {
+        switch (ssl_error) {
+            case SSL_ERROR_ZERO_RETURN: return asio::error::eof;
+            case SSL_ERROR_SYSCALL:
+                return said(link.error ? link.error
+                                       : ErrorCode(asio::ssl::error::stream_truncated));
+            default: break;
+        }
+        const unsigned long code = ERR_get_error();
+        if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
+            return said(asio::ssl::error::stream_truncated);
+        }
+        return said({static_cast<int>(code), asio::error::get_ssl_category()});
+    }
+
+    Socket socket;
+    SocketLink link{socket, {}, false};
+    std::unique_ptr<SSL, Free> ssl;  // null when plain
+    Side reading;
+    Side writing;
+    bool timed_out = false;
+    unsigned in_a_row = 0;
 };
 
 Transport::Transport(Socket socket, asio::ssl::context* tls)
-    : streams_(std::make_unique<Streams>(std::move(socket), tls)) {}
+    : wire_(std::make_shared<Wire>(std::move(socket), tls)) {}
 
 Transport::Transport(Transport&& other) noexcept = default;
 Transport::~Transport() = default;
 
 Transport::Socket& Transport::socket() {
-    return streams_->wire.tcp.socket();
+    return wire_->socket;
 }
 
 SSL* Transport::ssl() {
-    return streams_->tls ? streams_->tls->native_handle() : nullptr;
+    return wire_->ssl.get();
 }
 
 void Transport::expires_after(Duration duration) {
-    streams_->wire.tcp.expires_after(duration);
+    wire_->set_deadline(Clock::now() + duration);
 }
 
 void Transport::expires_never() {
-    streams_->wire.tcp.expires_never();
+    wire_->set_deadline(Clock::time_point::max());
 }
 
 void Transport::cut() {
-    streams_->wire.tcp.close();
+    wire_->cut();
 }
 
-asio::awaitable<Transport::ErrorCode> Transport::connect(const Addresses& addresses) {
-    auto [error, address] = co_await streams_->wire.tcp.async_connect(addresses, kAwait);
-    co_return error;
+asio::awaitable<ErrorCode> Transport::connect(const Addresses& addresses) {
+    Wire& wire = *wire_;
+    wire.begin(wire.writing);
+    auto [error, address] = co_await asio::async_connect(wire.socket, addresses, kAwait);
+    co_return wire.end(wire.writing, error);
 }
 
-asio::awaitable<Transport::ErrorCode> Transport::handshake(Role role) {
-    auto [error] = co_await streams_->tls->async_handshake(role, kAwait);
-    co_return error;
+// Until the socket can be read or written.
+asio::awaitable<ErrorCode> Transport::wait(Direction direction) {
+    Wire& wire = *wire_;
+    wire.in_a_row = 0;
+    const WaitType type = direction == Direction::kIn ? WaitType::wait_read : WaitType::wait_write;
+    Wire::Side& side = wire.side_of(type);
+    wire.begin(side);
+    auto [error] = co_await wire.socket.async_wait(type, kAwait);
+    co_return wire.end(side, error);
+}
+
+// Before each read and write: whether its time is up already. Gives the others a turn.
+asio::awaitable<ErrorCode> Transport::take_turn(Direction direction) {
+    Wire& wire = *wire_;
+    if (++wire.in_a_row > kInARowMax) {
+        wire.in_a_row = 0;
+        co_await asio::post(wire.socket.get_executor(), asio::use_awaitable);
+    }
+    const Wire::Side& side = direction == Direction::kIn ? wire.reading : wire.writing;
+    if (!wire.is_late(side)) co_return ErrorCode();
+    wire.cut();
+    co_return beast::error::timeout;
+}
+
+// After a call of OpenSSL that was not done: waits for what it wants, or says what went wrong.
+asio::awaitable<ErrorCode> Transport::settle(int result) {
+    const int error = SSL_get_error(ssl(), result);
+    if (error == SSL_ERROR_WANT_READ) co_return co_await wait(Direction::kIn);
+    if (error == SSL_ERROR_WANT_WRITE) co_return co_await wait(Direction::kOut);
+    co_return wire_->failure_of(error);
+}
+
+asio::awaitable<ErrorCode> Transport::handshake(Role role) {
+    wire_->link.open();
+    for (;;) {
+        ERR_clear_error();
+        const int result =
+            role == asio::ssl::stream_base::server ? SSL_accept(ssl()) : SSL_connect(ssl());
+        if (result == 1) co_return ErrorCode();
+        const ErrorCode error = co_await settle(result);
+        if (error) co_return error;
+    }
+}
+
+asio::awaitable<ErrorCode> Transport::wait_readable() {
+    if (ssl() && SSL_has_pending(ssl()) == 1) co_return ErrorCode();
+    co_return co_await wait(Direction::kIn);
 }
 
 asio::awaitable<IoResult> Transport::read_wire(asio::mutable_buffer space) {
-    auto [error, count] = co_await streams_->wire.async_read_some(space, kAwait);
-    co_return IoResult{error, count};
+    wire_->link.open();
+    for (;;) {
+        ErrorCode error;
+        const std::size_t count = wire_->socket.read_some(space, error);
+        if (error != asio::error::would_block) co_return IoResult{wire_->said(error), count};
+        error = co_await wait(Direction::kIn);
+        if (error) co_return IoResult{error, 0};
+    }
 }
 
 asio::awaitable<IoResult> Transport::read_some(asio::mutable_buffer space) {
-    if (!streams_->tls) co_return co_await read_wire(space);
-    auto [error, count] = co_await streams_->tls->async_read_some(space, kAwait);
-    co_return IoResult{error, count};
+    ErrorCode error = co_await take_turn(Direction::kIn);
+    if (error) co_return IoResult{error, 0};
+    if (!ssl()) co_return co_await read_wire(space);
+    for (;;) {
+        ERR_clear_error();
+        std::size_t count = 0;
+        const int result = SSL_read_ex(ssl(), space.data(), space.size(), &count);
+        if (result == 1) co_return IoResult{ErrorCode(), count};
+        error = co_await settle(result);
+        if (error) co_return IoResult{error, 0};
+    }
 }
 
-asio::awaitable<Transport::ErrorCode> Transport::write(std::span<asio::const_buffer> buffers) {
+asio::awaitable<ErrorCode> Transport::write(std::span<asio::const_buffer> buffers) {
+    Bytes record;
     for (consume(buffers, 0); !buffers.empty();) {
-        const IoResult written = co_await write_some(buffers);
+        const ErrorCode late = co_await take_turn(Direction::kOut);
+        if (late) co_return late;
+        const Buffers left = buffers;
+        IoResult written;
+        if (ssl()) {
+            const asio::const_buffer next = next_record(left, record);
+            written = co_await write_record(next);
+        } else {
+            written = co_await write_wire(left);
+        }
         if (written.error) co_return written.error;
         consume(buffers, written.bytes);
     }
     co_return ErrorCode();
 }
 
-asio::awaitable<IoResult> Transport::write_some(Buffers buffers) {
-    if (!streams_->tls) {
-        auto [error, count] = co_await streams_->wire.async_write_some(buffers, kAwait);
-        co_return IoResult{error, count};
+asio::awaitable<IoResult> Transport::write_wire(Buffers buffers) {
+    wire_->link.open();
+    for (;;) {
+        ErrorCode error;
+        const std::size_t count = wire_->socket.write_some(buffers, error);
+        if (error != asio::error::would_block) co_return IoResult{wire_->said(error), count};
+        error = co_await wait(Direction::kOut);
+        if (error) co_return IoResult{error, 0};
     }
-    const asio::const_buffer record = next_record(buffers);
-    auto [error, count] = co_await streams_->tls->async_write_some(record, kAwait);
-    co_return IoResult{error, count};
 }
 
-// Small buffers go together: each record is a packet of its own and costs its own tag.
-asio::const_buffer Transport::next_record(Buffers buffers) {
-    if (buffers.size() == 1 || buffers.front().size() >= kRecordBytes) return buffers.front();
-    record_.resize(kRecordBytes);
-    const auto space = asio::buffer(record_);
-    const std::size_t size = asio::buffer_copy(space, buffers);
-    return asio::buffer(record_, size);
+asio::awaitable<IoResult> Transport::write_record(asio::const_buffer record) {
+    for (;;) {
+        ERR_clear_error();
+        std::size_t count = 0;
+        const int result = SSL_write_ex(ssl(), record.data(), record.size(), &count);
+        if (result == 1) co_return IoResult{ErrorCode(), count};
+        const ErrorCode error = co_await settle(result);
+        if (error) co_return IoResult{error, 0};
+    }
 }
 
 asio::awaitable<void> Transport::close() {
-    if (streams_->tls) co_await streams_->tls->async_shutdown(kAwait);
+    if (ssl() && SSL_is_init_finished(ssl()) == 1) {
+        ErrorCode error;
+        while (!error) {
+            ERR_clear_error();
+            const int result = SSL_shutdown(ssl());
+            if (result >= 0) break;  // said; the peer's goodbye may come below
+            error = co_await settle(result);
+        }
+    }
     ErrorCode ignored;
     socket().shutdown(Tcp::socket::shutdown_send, ignored);
     Bytes unread(kUnreadBytes);
     const auto space = asio::buffer(unread);
     for (bool open = true; open;) {
+        const ErrorCode late = co_await take_turn(Direction::kIn);
+        if (late) co_return;
         const IoResult came = co_await read_wire(space);
         open = !came.error;
     }

@@ -1,5 +1,5 @@
-// The bytes of one TCP connection, with TLS or without, as coroutines over plain buffers. They hide
-// Asio's streams, whose templates are slow to compile: each is instantiated once, in transport.cpp.
+// The bytes of one TCP connection, with TLS or without, as coroutines over plain buffers. OpenSSL
+// reads and writes the socket itself (socket_bio.h): an idle connection holds no buffers.
 //
 // Internal to this module. Owned by one connection or client; used on its event loop only. One read
 // and one write may be under way at a time.
@@ -56,6 +56,10 @@ public:
     // REQUIRES: ssl() is not null.
     boost::asio::awaitable<ErrorCode> handshake(Role role);
 
+    // Until read_some() has something, which may be the end: for whoever waits long, without space
+    // to read into.
+    boost::asio::awaitable<ErrorCode> wait_readable();
+
     boost::asio::awaitable<IoResult> read_some(boost::asio::mutable_buffer space);
 
     // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
@@ -65,15 +69,17 @@ public:
     boost::asio::awaitable<void> close();
 
 private:
-    class Wire;
-    struct Streams;
+    struct Wire;
+    enum class Direction : unsigned char { kIn, kOut };
 
+    boost::asio::awaitable<ErrorCode> wait(Direction direction);
+    boost::asio::awaitable<ErrorCode> take_turn(Direction direction);
+    boost::asio::awaitable<ErrorCode> settle(int result);
     boost::asio::awaitable<IoResult> read_wire(boost::asio::mutable_buffer space);
-    boost::asio::awaitable<IoResult> write_some(std::span<const boost::asio::const_buffer> buffers);
-    boost::asio::const_buffer next_record(std::span<const boost::asio::const_buffer> buffers);
+    boost::asio::awaitable<IoResult> write_wire(std::span<const boost::asio::const_buffer> buffers);
+    boost::asio::awaitable<IoResult> write_record(boost::asio::const_buffer record);
 
-    std::unique_ptr<Streams> streams_;
-    Bytes record_;  // small buffers to be sent as one TLS record
+    std::shared_ptr<Wire> wire_;  // whom a timer that is late finds gone
 };
 
 }  // namespace hf::http

@@ -5,6 +5,8 @@ namespace {
 
 using api::Object;
 
+constexpr std::size_t kMaxTogether = 256;  // committed together
+
 // FNV-1a, 64 bits (Fowler, Noll, Vo): names that are the same on every machine; not for secrets.
 std::uint64_t hash(std::initializer_list<std::string_view> texts) {
     std::uint64_t value = 14695981039346656037u;
@@ -23,6 +25,12 @@ std::string event_name(const Object& object, const EventNote& note) {
     std::string prefix(object.name().substr(0, kMaxPrefixBytes));
     while (prefix.ends_with('.') || prefix.ends_with('-')) prefix.pop_back();
     return fmt::format("{}.{:016x}", prefix, digest);
+}
+
+WriteOptions as(const EventNote& note) {
+    WriteOptions options;
+    options.who = api::Identity::of_system(note.component.empty() ? "events" : note.component);
+    return options;
 }
 
 Object make_event(const Object& object, const EventNote& note, std::string_view now) {
@@ -50,21 +58,46 @@ Object make_event(const Object& object, const EventNote& note, std::string_view 
 
 }  // namespace
 
-Status Resources::record_event(const Object& object, const EventNote& note) {
+// What is there already is counted up.
+Status Resources::record_again(const Object& event, const EventNote& note) {
     const std::string now = format_rfc3339(clock_.now());
-    Object event = make_event(object, note, now);
-    WriteOptions options;
-    options.who = api::Identity::of_system(note.component.empty() ? "events" : note.component);
-    const ObjectKey key = key_of(api::event_kind(), event);
-    const Result<Object> created = create(std::move(event), options);
-    if (created.status().code() != Code::kAlreadyExists) return created.status();
-    return modify(key, options,
+    return modify(key_of(api::event_kind(), event), as(note),
                   [&](Object& known) -> Status {
                       known.fields()["count"] = json::get_int(known.json(), "count", 1) + 1;
                       known.fields()["lastTimestamp"] = now;
                       return {};
                   })
         .status();
+}
+
+Status Resources::record_event(const Object& object, const EventNote& note) {
+    const Object event = make_event(object, note, format_rfc3339(clock_.now()));
+    const Status created = create(event, as(note)).status();
+    return created.code() == Code::kAlreadyExists ? record_again(event, note) : created;
+}
+
+Status Resources::record_events(const std::vector<Told>& told) {
+    Status failed;
+    for (std::size_t from = 0; from < told.size(); from += kMaxTogether) {
+        const std::size_t end = std::min(from + kMaxTogether, told.size());
+        std::vector<Object> events;
+        std::vector<Result<Prepared>> prepared;
+        for (std::size_t i = from; i < end; ++i) {
+            const Told& each = told[i];
+            events.push_back(make_event(each.object, each.note, format_rfc3339(clock_.now())));
+            prepared.push_back(prepare_new(events.back(), as(each.note)));
+        }
+        const std::vector<Result<store::Revision>> revisions = commit_all(prepared);
+        auto revision = revisions.begin();
+        for (std::size_t i = from; i < end; ++i) {
+            const Result<Prepared>& each = prepared[i - from];
+            Status status = each.ok() ? (revision++)->status() : each.status();
+            if (status.code() == Code::kAborted)
+                status = record_again(events[i - from], told[i].note);
+            if (!status.ok()) failed = status;
+        }
+    }
+    return failed;
 }
 
 }  // namespace hf::resources

@@ -16,6 +16,7 @@ constexpr int kMaxTries = 8;
 
 // How long, and how much, is remembered.
 constexpr Duration kEventLife = std::chrono::hours(1);
+constexpr Duration kEventsLookEvery = std::chrono::minutes(5);  // sooner when one is due
 constexpr std::size_t kMaxAuditEntries = 10'000;
 constexpr std::int64_t kHistoryRevisions = 10'000;
 constexpr std::int64_t kCompactRevisions = 1'000;  // forgotten together
@@ -180,15 +181,27 @@ Status Resources::expire(std::string_view prefix, std::size_t keep) {
 }
 
 Status Resources::expire_events() {
-    const std::string before = format_rfc3339(clock_.now() - kEventLife);
+    const Instant now = clock_.now();
+    if (now < events_due_.load()) return {};
+    const std::string before = format_rfc3339(now - kEventLife);
+    std::string oldest = format_rfc3339(now);  // of those that stay
     std::vector<std::string> expired;
     const ObjectList events = HF_TRY(list(api::event_kind(), "", {}));
     for (const Object& event : events.items) {
         // RFC 3339 in UTC orders as text.
-        if (json::get_string(event.json(), "lastTimestamp", event.creation_timestamp()) < before)
+        const std::string_view last =
+            json::get_string(event.json(), "lastTimestamp", event.creation_timestamp());
+        if (last < before) {
             expired.push_back(store_key(key_of(api::event_kind(), event)));
+        } else {
+            oldest = std::min(oldest, std::string(last));
+        }
     }
-    return forget(expired);
+    HF_TRY(forget(expired));
+    // Those that come later, or are counted up, stay longer.
+    const Result<Instant> until = parse_rfc3339(oldest);
+    events_due_ = std::min(until.ok() ? *until + kEventLife : now, now + kEventsLookEvery);
+    return {};
 }
 
 Status Resources::maintain() {

@@ -123,6 +123,17 @@ public:
     Result<api::Object> modify_status(const ObjectKey& key, const WriteOptions& options,
                                       Change change);
 
+    // Edits that do not hang on each other, as modify() and modify_status() do each, in order; but
+    // what a store can make durable together is (Store::commit_each). One that lost against another
+    // writer is done again by itself. One result each.
+    struct Edit {
+        ObjectKey key;
+        Change change;
+        bool status = false;
+    };
+    std::vector<Result<api::Object>> modify_each(const std::vector<Edit>& edits,
+                                                 const WriteOptions& options);
+
     Result<Removal> remove(const ObjectKey& key, const RemoveOptions& options);
 
     // In `ns`, or everywhere when it is empty. See watch.h.
@@ -134,6 +145,13 @@ public:
 
     // Makes an Event about `object`, or counts one up that says the same.
     Status record_event(const api::Object& object, const EventNote& note);
+
+    // The same for many, made durable together where the store can. The last error.
+    struct Told {
+        api::Object object;
+        EventNote note;
+    };
+    Status record_events(const std::vector<Told>& told);
 
     // An audit entry for what was decided and is no write, such as a refusal.
     Status record_audit(const AuditRecord& record);
@@ -153,15 +171,25 @@ public:
     env::Clock& clock() { return clock_; }
 
 private:
-    struct Write;  // one object's change with its audit entry (write.cpp)
+    struct Write;     // one object's change with its audit entry (write.h)
+    struct Prepared;  // what is left to be committed (write.h)
     enum class Part : unsigned char { kAll, kStatus };
 
+    store::Transaction transaction_of(const Write& write);
     Result<store::Revision> commit(const Write& write);
+    Result<Prepared> prepare_new(api::Object object, const WriteOptions& options);
+    Result<Prepared> prepare_change(const api::Object& before, api::Object now,
+                                    const WriteOptions& options);
+    Result<Prepared> prepare_part(Part part, const api::Object& before, api::Object object,
+                                  const WriteOptions& options);
+    Result<Prepared> prepare_edit(const Edit& edit, const WriteOptions& options, bool& pinned);
+    Result<api::Object> finish(Prepared prepared, const Result<store::Revision>& revision);
+    Result<api::Object> carry_out(Prepared prepared);
+    std::vector<Result<store::Revision>> commit_all(std::vector<Result<Prepared>>& prepared);
     Result<api::Object> store_change(const api::Object& before, api::Object now,
                                      const WriteOptions& options);
     Result<api::Object> write_part(Part part, api::Object object, const WriteOptions& options);
-    Result<api::Object> modify_part(Part part, const ObjectKey& key, const WriteOptions& options,
-                                    const Change& change);
+    Result<api::Object> modify_one(const Edit& edit, const WriteOptions& options);
     Result<api::Object> mark_removed(const api::Object& object, const RemoveOptions& options);
     Status disown(const api::Object& owner, const RemoveOptions& options);
     Result<std::vector<api::Object>> all_objects();
@@ -169,6 +197,7 @@ private:
     Status forget(const std::vector<std::string>& keys);
     Status expire(std::string_view prefix, std::size_t keep);
     Status expire_events();
+    Status record_again(const api::Object& event, const EventNote& note);
     std::string random_hex(std::size_t bytes);
     std::string make_uid();
 
@@ -178,6 +207,7 @@ private:
     Admit admit_;
     std::atomic<bool> removed_{false};  // since garbage was last collected
     std::atomic<std::int64_t> compacted_{0};
+    std::atomic<Instant> events_due_{Instant{}};  // no event is to be forgotten before
 };
 
 }  // namespace hf::resources

@@ -73,6 +73,68 @@ TEST_F(ResourcesTest, CreateGivesIdentityDefaultsAndAnAuditEntry) {
     EXPECT_EQ(json::get_string(entry, "uid"), created->uid());
 }
 
+TEST_F(ResourcesTest, ManyEditsAreEachTheirOwn) {
+    for (const char* name : {"a", "b", "c"})
+        ASSERT_TRUE(resources_.create(service(name), admin_).ok());
+    const auto to = [](std::string_view model) {
+        return [model](Object& object) -> Status {
+            object.edit_spec()["model"] = model;
+            return {};
+        };
+    };
+    int tries = 0;
+    const auto contended = [&](Object& object) -> Status {
+        // Somebody else writes between reading and writing, once.
+        if (++tries == 1) HF_TRY(resources_.modify(key("b"), admin_, to("pump:other")).status());
+        object.edit_spec()["replicas"] = 3;
+        return {};
+    };
+    const std::size_t before = audited();
+    const auto results = resources_.modify_each({{key("a"), to("pump:v2")},
+                                                 {key("gone"), to("pump:v2")},
+                                                 {key("b"), contended},
+                                                 {key("c"), [](Object&) -> Status { return {}; }},
+                                                 {key("c"), to("Not a model")},
+                                                 {key("c"),
+                                                  [](Object& object) -> Status {
+                                                      object.edit_status()["digest"] =
+                                                          "sha256:" + std::string(64, '1');
+                                                      return {};
+                                                  },
+                                                  true}},
+                                                admin_);
+    ASSERT_EQ(results.size(), 6u);
+    EXPECT_EQ(json::get_string(results[0]->spec(), "model"), "pump:v2");
+    EXPECT_EQ(results[1].status().code(), Code::kNotFound);
+    ASSERT_TRUE(results[2].ok()) << results[2].status().to_string();
+    EXPECT_EQ(tries, 2);
+    EXPECT_EQ(json::get_int(results[2]->spec(), "replicas"), 3);
+    EXPECT_EQ(json::get_string(results[2]->spec(), "model"), "pump:other") << "not overwritten";
+    EXPECT_TRUE(results[3].ok());
+    EXPECT_EQ(results[4].status().code(), Code::kInvalidArgument);
+    ASSERT_TRUE(results[5].ok()) << results[5].status().to_string();
+    EXPECT_EQ(audited(), before + 4) << "one a write, and the other's";
+    for (const std::size_t at : {0u, 2u, 5u})
+        EXPECT_EQ(*resources_.get(key(results[at]->name())), *results[at]);
+}
+
+TEST_F(ResourcesTest, EventsToldTogetherAreCountedUpToo) {
+    const Object pump = *resources_.create(service("pump"), admin_);
+    EventNote note;
+    note.reason = "Pulled";
+    note.message = "it is here";
+    EventNote other = note;
+    other.reason = "Compiled";
+    ASSERT_TRUE(resources_.record_event(pump, note).ok());
+    ASSERT_TRUE(resources_.record_events({{pump, other}, {pump, note}, {pump, note}}).ok());
+    std::map<std::string, std::int64_t> counts;
+    const ObjectList events = resources_.list(api::event_kind(), "", {}).value();
+    for (const Object& event : events.items)
+        counts[std::string(json::get_string(event.json(), "reason"))] =
+            json::get_int(event.json(), "count");
+    EXPECT_EQ(counts, (std::map<std::string, std::int64_t>{{"Compiled", 1}, {"Pulled", 3}}));
+}
+
 TEST_F(ResourcesTest, WhatCannotBeCreatedLeavesNothingBehind) {
     EXPECT_EQ(resources_.create(service("Pump"), admin_).status().code(), Code::kInvalidArgument);
     EXPECT_EQ(report_.causes.at(0).field, "metadata.name");

@@ -34,7 +34,13 @@ std::string ObjectWatch::resource_version() const {
 
 Result<std::optional<WatchEvent>> ObjectWatch::translate(const store::Event& event) const {
     using Type = WatchEvent::Type;
+    const bool all = selection_.labels.selects_all() && selection_.fields.selects_all();
     std::optional<api::Object> before;
+    if (all && event.kind == store::Event::Kind::kPut) {
+        const bool known = event.previous || event.now.created != event.now.modified;
+        api::Object now = HF_TRY(decode(event.now));
+        return std::optional(WatchEvent{known ? Type::kModified : Type::kAdded, std::move(now)});
+    }
     if (event.previous) before = HF_TRY(decode(*event.previous));
     const bool matched = before && selection_.matches(*before);
     if (event.kind == store::Event::Kind::kPut) {

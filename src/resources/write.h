@@ -1,4 +1,5 @@
-// Resources::Write: one object's change as a transaction. For the sources of Resources only.
+// Resources::Write: one object's change as a transaction. Resources::Prepared: a write that has
+// passed all checks. For the sources of Resources only.
 
 #pragma once
 
@@ -13,6 +14,13 @@ struct Resources::Write {
     store::Revision compared{0};       // 0: must not exist
     const api::Object* now = nullptr;  // null: it is removed
     std::string_view uid;
+};
+
+struct Resources::Prepared {
+    const api::Kind& kind;
+    api::Object now;
+    std::optional<store::Transaction> transaction;  // nullopt: nothing is to be written
+    bool ends = false;                              // it removes the object
 };
 
 }  // namespace hf::resources

@@ -149,6 +149,32 @@ TEST_P(StoreContract, ListsAPrefixInPagesAtARevision) {
     EXPECT_EQ(listed("", {"", 0, Revision{7}}), "OUT_OF_RANGE");
 }
 
+TEST_P(StoreContract, ManyCommitsAreEachTheirOwn) {
+    const Revision a = put("a", "1");
+    const auto watch = store_->watch("", a).value();
+    const auto results =
+        store_->commit_each({{{{"a", a}}, {{"a", "2", {}}}, {}},
+                             {{{"a", a}}, {{"lost", "1", {}}}, {}},  // as the first left it, not so
+                             {{}, {{"", "1", {}}}, {}},
+                             {{{"b", Revision{0}}}, {{"b", "1", {}}}, {}},
+                             {{}, {{"b", "2", {}}}, {"a"}},
+                             {{}, {}, {"absent"}}});
+    ASSERT_EQ(results.size(), 6u);
+    EXPECT_TRUE(results[0].ok());
+    EXPECT_EQ(results[1].status().code(), Code::kAborted);
+    EXPECT_EQ(results[2].status().code(), Code::kInvalidArgument);
+    EXPECT_TRUE(results[3].ok());
+    ASSERT_TRUE(results[4].ok());
+    EXPECT_EQ(*results[5], *results[4]) << "nothing changed";
+    EXPECT_EQ(store_->revision(), *results[4]);
+    EXPECT_EQ(listed(""), fmt::format("b=2@{}", results[4]->value()));
+    EXPECT_EQ(store_->get("b")->created, *results[3]);
+    EXPECT_EQ(next(*watch),
+              fmt::format("+a=2@{}(was 1) +b=1@{} +b=2@{}(was 1) -a@{}(was 2)", results[0]->value(),
+                          results[3]->value(), results[4]->value(), results[4]->value()));
+    EXPECT_TRUE(store_->commit_each({}).empty());
+}
+
 TEST_P(StoreContract, WatchesDeliverEverythingAfterARevision) {
     put("p/a", "1");
     put("p/a", "2");
@@ -179,6 +205,20 @@ TEST_P(StoreContract, WatchesWakeTheirOwners) {
     watch->cancel();
     cancelled.join();
     EXPECT_EQ(called, 2);
+}
+
+TEST_P(StoreContract, AWatchSeesWhatBeginsWithItsPrefixAndNothingElse) {
+    std::map<std::string, std::unique_ptr<Watch>> watches;
+    for (const char* prefix : {"", "n", "n/a", "n/ab", "n/b"})
+        watches[prefix] = store_->watch(prefix, Revision{0}).value();
+    const auto twin = store_->watch("n/a", Revision{0}).value();
+    watches.erase("n/b");
+    for (const char* key : {"n/a", "n/ab", "n/b", "m"}) put(key, "1");
+    EXPECT_EQ(next(*watches[""]), "+n/a=1@1 +n/ab=1@2 +n/b=1@3 +m=1@4");
+    EXPECT_EQ(next(*watches["n"]), "+n/a=1@1 +n/ab=1@2 +n/b=1@3");
+    EXPECT_EQ(next(*watches["n/a"]), "+n/a=1@1 +n/ab=1@2");
+    EXPECT_EQ(next(*watches["n/ab"]), "+n/ab=1@2");
+    EXPECT_EQ(next(*twin), "+n/a=1@1 +n/ab=1@2");
 }
 
 TEST_P(StoreContract, AWatchThatFallsBehindMustListAgain) {

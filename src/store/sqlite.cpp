@@ -3,7 +3,9 @@
 #include <map>
 
 #include "base/mutex.h"
+#include "store/commit_queue.h"
 #include "store/database.h"
+#include "store/group.h"
 #include "store/leases.h"
 #include "store/transaction.h"
 #include "store/watch_hub.h"
@@ -59,63 +61,53 @@ public:
                 "the database has format {}, and this Holdfast knows {}; use a newer one", format,
                 kFormat);
         }
-        revision_ = Revision{HF_TRY(meta("revision"))};
         compacted_ = Revision{HF_TRY(meta("compacted"))};
         HF_TRY(prepare());
-        return load_leases();
+        HF_TRY(load_leases());
+        return load_view();
     }
 
     Revision revision() override {
-        const MutexLock lock(mutex_);
+        const MutexLock lock(view_mutex_);
         return revision_;
     }
 
     Result<KeyValue> get(std::string_view key) override {
-        const MutexLock lock(mutex_);
-        if (auto now = HF_TRY(find(key))) return *std::move(now);
+        const MutexLock lock(view_mutex_);
+        const auto at = view_.find(key);
+        if (at != view_.end()) return at->second;
         return not_found("no key '{}'", key);
     }
 
     Result<ListResult> list(std::string_view prefix, const ListOptions& options) override {
-        const MutexLock lock(mutex_);
-        const Revision at = options.at == Revision{} ? revision_ : options.at;
-        HF_TRY(check_revision(at, revision_, compacted_));
-        ListResult result;
-        result.revision = at;
-        const std::string end = end_of_prefix(prefix);
-        list_.bind(1, prefix).bind(2, end).bind(3, at.value()).bind(4, options.start_after);
-        // One more than the limit tells whether there is more.
-        list_.bind(5, options.limit == 0 ? -1 : static_cast<std::int64_t>(options.limit) + 1);
-        while (HF_TRY(list_.step())) result.items.push_back(read_state(list_).state);
-        if (options.limit != 0 && result.items.size() > options.limit) {
-            result.items.pop_back();
-            result.more = true;
+        {
+            const MutexLock lock(view_mutex_);
+            if (options.at == Revision{} || options.at == revision_)
+                return list_view(prefix, options);
         }
-        return result;
+        return list_history(prefix, options);
     }
 
     Result<Revision> commit(const Transaction& transaction) override {
-        HF_TRY(check_transaction(transaction));
-        std::vector<std::function<void()>> to_call;
-        Revision done;
-        {
-            const MutexLock lock(mutex_);
-            HF_TRY(check_compares(transaction));
-            for (const Put& put : transaction.puts) {
-                if (put.lease != LeaseId{}) HF_TRY(leases_.check(put.lease, clock_.monotonic()));
-            }
-            to_call = HF_TRY(apply(transaction));
-            done = revision_;
-        }
-        for (const auto& call : to_call) call();
-        return done;
+        return std::move(commit_each({transaction}).front());
+    }
+
+    std::vector<Result<Revision>> commit_each(
+        const std::vector<Transaction>& transactions) override {
+        return queue_.commit(transactions);
     }
 
     Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                          std::function<void()> on_events) override {
+        WatchHub::Start start{std::string(prefix), {}, {}, std::move(on_events)};
+        {
+            const MutexLock lock(view_mutex_);
+            start.now = revision_;
+            if (after == revision_) return hub_.open(std::move(start));
+        }
         const MutexLock lock(mutex_);
-        HF_TRY(check_revision(after, revision_, compacted_));
-        WatchHub::Start start{std::string(prefix), {}, revision_, std::move(on_events)};
+        start.now = revision();  // stays so while nobody writes
+        HF_TRY(check_revision(after, start.now, compacted_));
         const std::string end = end_of_prefix(prefix);
         since_.bind(1, prefix).bind(2, end).bind(3, after.value());
         // One more than a watch can queue is enough to end it as fallen behind.
@@ -132,7 +124,7 @@ public:
 
     Status compact(Revision revision) override {
         const MutexLock lock(mutex_);
-        HF_TRY(check_revision(revision, revision_, compacted_));
+        HF_TRY(check_revision(revision, this->revision(), compacted_));
         HF_TRY(in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
             HF_TRY(drop_superseded_.bind(1, revision.value()).run());
             HF_TRY(drop_removed_.bind(1, revision.value()).run());
@@ -164,7 +156,10 @@ public:
         std::vector<std::function<void()>> to_call;
         {
             const MutexLock lock(mutex_);
-            to_call = HF_TRY(apply({{}, {}, leases_.keys(lease)}, lease));
+            Group group(revision());
+            HF_TRY(group.add({{}, {}, leases_.keys(lease)}, reader()).status());
+            HF_TRY(write(group, lease));
+            to_call = publish(group);
             leases_.forget(lease);
         }
         for (const auto& call : to_call) call();
@@ -215,10 +210,19 @@ private:
             leases_.restore(LeaseId{leases.integer(0)}, Duration(leases.integer(1)),
                             clock_.monotonic());
         }
-        Statement keys = HF_TRY(database_.prepare(
-            "SELECT * FROM (SELECT key, max(revision), lease, removed FROM history GROUP BY key) "
-            "WHERE removed = 0 AND lease <> 0"));
-        while (HF_TRY(keys.step())) leases_.attach(keys.bytes(0), LeaseId{keys.integer(2)});
+        return {};
+    }
+
+    Status load_view() HF_REQUIRES(mutex_) {
+        const MutexLock lock(view_mutex_);
+        revision_ = Revision{HF_TRY(meta("revision"))};
+        list_.bind(1, "").bind(2, "").bind(3, revision_.value()).bind(4, "").bind(5, -1);
+        while (HF_TRY(list_.step())) {
+            KeyValue now = read_state(list_).state;
+            leases_.attach(now.key, now.lease);
+            std::string key = now.key;
+            view_.emplace_hint(view_.end(), std::move(key), std::move(now));
+        }
         return {};
     }
 
@@ -246,22 +250,6 @@ private:
         return std::optional<KeyValue>(std::move(state.state));
     }
 
-    Result<std::optional<KeyValue>> find(std::string_view key) HF_REQUIRES(mutex_) {
-        return find_before(key, Revision{revision_.value() + 1});
-    }
-
-    Status check_compares(const Transaction& transaction) HF_REQUIRES(mutex_) {
-        for (const Compare& compare : transaction.compares) {
-            const std::optional<KeyValue> now = HF_TRY(find(compare.key));
-            const Revision modified = now ? now->modified : Revision{};
-            if (modified != compare.modified) {
-                return aborted("'{}' is at revision {}, not {}; read it again", compare.key,
-                               modified.value(), compare.modified.value());
-            }
-        }
-        return {};
-    }
-
     template <typename F>
     Status in_transaction(F body) HF_REQUIRES(mutex_) {
         HF_TRY(database_.execute("BEGIN IMMEDIATE"));
@@ -275,51 +263,118 @@ private:
         return status;
     }
 
-    Result<std::vector<Event>> events_of(const Transaction& transaction, Revision next)
-        HF_REQUIRES(mutex_) {
-        std::vector<Event> events;
+    Group::Find reader() {
+        return [this](const std::string& key) -> std::optional<KeyValue> {
+            const MutexLock lock(view_mutex_);
+            const auto at = view_.find(key);
+            return at == view_.end() ? std::nullopt : std::optional(at->second);
+        };
+    }
+
+    ListResult list_view(std::string_view prefix, const ListOptions& options)
+        HF_REQUIRES(view_mutex_) {
+        ListResult result;
+        result.revision = revision_;
+        auto at = options.start_after < prefix ? view_.lower_bound(prefix)
+                                               : view_.upper_bound(options.start_after);
+        for (; at != view_.end() && at->first.starts_with(prefix); ++at) {
+            result.more = options.limit != 0 && result.items.size() == options.limit;
+            if (result.more) break;
+            result.items.push_back(at->second);
+        }
+        return result;
+    }
+
+    Result<ListResult> list_history(std::string_view prefix, const ListOptions& options) {
+        const MutexLock lock(mutex_);
+        HF_TRY(check_revision(options.at, revision(), compacted_));
+        ListResult result;
+        result.revision = options.at;
+        const std::string end = end_of_prefix(prefix);
+        list_.bind(1, prefix).bind(2, end).bind(3, options.at.value());
+        list_.bind(4, options.start_after);
+        // One more than the limit tells whether there is more.
+        list_.bind(5, options.limit == 0 ? -1 : static_cast<std::int64_t>(options.limit) + 1);
+        while (HF_TRY(list_.step())) result.items.push_back(read_state(list_).state);
+        if (options.limit != 0 && result.items.size() > options.limit) {
+            result.items.pop_back();
+            result.more = true;
+        }
+        return result;
+    }
+
+    Status check(const Transaction& transaction) HF_REQUIRES(mutex_) {
+        HF_TRY(check_transaction(transaction));
         for (const Put& put : transaction.puts) {
-            const std::optional<KeyValue> before = HF_TRY(find(put.key));
-            const Revision created = before ? before->created : next;
-            events.push_back(
-                {Event::Kind::kPut, {put.key, put.value, created, next, put.lease}, before});
+            if (put.lease != LeaseId{}) HF_TRY(leases_.check(put.lease, clock_.monotonic()));
         }
-        for (const std::string& key : transaction.removes) {
-            const std::optional<KeyValue> before = HF_TRY(find(key));
-            if (!before) continue;
-            events.push_back(
-                {Event::Kind::kRemove, {key, "", before->created, next, LeaseId{}}, before});
+        return {};
+    }
+
+    // All of the group in one transaction of SQLite.
+    void commit_group(const std::vector<Batch*>& batches) {
+        std::vector<std::function<void()>> to_call;
+        {
+            const MutexLock lock(mutex_);
+            Group group(revision());
+            for (Batch* batch : batches) {
+                for (const Transaction& each : batch->transactions) {
+                    const Status checked = check(each);
+                    batch->results.push_back(checked.ok() ? group.add(each, reader())
+                                                          : Result<Revision>(checked));
+                }
+            }
+            const Status written = write(group, LeaseId{});
+            if (written.ok()) {
+                to_call = publish(group);
+            } else {
+                for (Batch* batch : batches) fail_all(batch->results, written);
+            }
         }
-        return events;
+        for (const auto& call : to_call) call();
+    }
+
+    static void fail_all(std::vector<Result<Revision>>& results, const Status& why) {
+        for (Result<Revision>& result : results) {
+            if (result.ok()) result = why;
+        }
     }
 
     // With `ended`, that lease is dropped in the same step.
-    Result<std::vector<std::function<void()>>> apply(const Transaction& transaction,
-                                                     LeaseId ended = {}) HF_REQUIRES(mutex_) {
-        const Revision next{revision_.value() + 1};
-        const std::vector<Event> events = HF_TRY(events_of(transaction, next));
-        if (events.empty() && ended == LeaseId{}) return std::vector<std::function<void()>>();
-        HF_TRY(in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
+    Status write(const Group& group, LeaseId ended) HF_REQUIRES(mutex_) {
+        if (group.events().empty() && ended == LeaseId{}) return {};
+        return in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
             if (ended != LeaseId{}) HF_TRY(drop_lease_.bind(1, ended.value()).run());
-            if (events.empty()) return {};
-            for (const Event& event : events) {
+            if (group.events().empty()) return {};
+            for (const Event& event : group.events()) {
                 const KeyValue& now = event.now;
                 insert_.bind(1, now.key).bind(2, now.value).bind(3, now.created.value());
-                insert_.bind(4, next.value()).bind(5, now.lease.value());
+                insert_.bind(4, now.modified.value()).bind(5, now.lease.value());
                 HF_TRY(insert_.bind(6, event.kind == Event::Kind::kRemove ? 1 : 0).run());
             }
-            return set_meta("revision", next.value());
-        }));
-        if (events.empty()) return std::vector<std::function<void()>>();
-        for (const Event& event : events) leases_.attach(event.now.key, event.now.lease);
-        revision_ = next;
-        return hub_.publish(events, revision_);
+            return set_meta("revision", group.revision().value());
+        });
+    }
+
+    // What is durable shows.
+    std::vector<std::function<void()>> publish(const Group& group) HF_REQUIRES(mutex_) {
+        if (group.events().empty()) return {};
+        for (const Event& event : group.events()) leases_.attach(event.now.key, event.now.lease);
+        const MutexLock lock(view_mutex_);
+        for (const Event& event : group.events()) {
+            if (event.kind == Event::Kind::kRemove) {
+                view_.erase(event.now.key);
+            } else {
+                view_.insert_or_assign(event.now.key, event.now);
+            }
+        }
+        revision_ = group.revision();
+        return hub_.publish(group.events(), revision_);
     }
 
     env::Clock& clock_;
     Mutex mutex_;
     Database database_ HF_GUARDED_BY(mutex_);
-    Revision revision_ HF_GUARDED_BY(mutex_){0};
     Revision compacted_ HF_GUARDED_BY(mutex_){0};
     Statement find_ HF_GUARDED_BY(mutex_);
     Statement list_ HF_GUARDED_BY(mutex_);
@@ -330,7 +385,14 @@ private:
     Statement put_lease_ HF_GUARDED_BY(mutex_);
     Statement drop_lease_ HF_GUARDED_BY(mutex_);
     Leases leases_ HF_GUARDED_BY(mutex_);
-    WatchHub hub_ HF_GUARDED_BY(mutex_);  // is told in the order of revisions
+    CommitQueue queue_{[this](const std::vector<Batch*>& group) { commit_group(group); }};
+
+    // What is durable, as the newest revision has it: reading waits for no disk. Written with both
+    // locks held, the other one first.
+    Mutex view_mutex_;
+    std::map<std::string, KeyValue, std::less<>> view_ HF_GUARDED_BY(view_mutex_);
+    Revision revision_ HF_GUARDED_BY(view_mutex_){0};
+    WatchHub hub_;  // is told in the order of revisions
 };
 
 }  // namespace

@@ -108,6 +108,11 @@ public:
     // The revision of the write; the current one when nothing changed (removing absent keys).
     virtual Result<Revision> commit(const Transaction& transaction) = 0;
 
+    // Commits each as commit() does, in order: one that fails leaves the others as they are, and a
+    // later one sees what an earlier one wrote. What a store can make durable together it does, and
+    // some may share a revision. One result each.
+    virtual std::vector<Result<Revision>> commit_each(const std::vector<Transaction>& transactions);
+
     // Events after `after`. OUT_OF_RANGE when compacted ("too old"). `on_events`, when given, is
     // called from any thread, without locks held, when next() would have something; it must be
     // quick, and may be called when nothing is there.

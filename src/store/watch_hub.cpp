@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <deque>
 #include <list>
+#include <map>
 
 #include "base/mutex.h"
 
@@ -14,18 +15,59 @@ struct Queue {
     std::string prefix;
     std::function<void()> on_events;
     std::deque<Event> events;
-    Revision seen;       // every event up to here was queued
+    Revision begins;     // events up to here are not wanted, or were there from the start
     Revision delivered;  // every event up to here was handed out
     bool cancelled = false;
     bool overrun = false;
+    bool touched = false;  // by what is being published
 };
 
 }  // namespace
 
+// Queues are found by their prefix: who watches one of many objects costs those nothing who write
+// the others.
 struct WatchHub::Shared {
     Mutex mutex;
     ConditionVariable changed;
-    std::list<std::shared_ptr<Queue>> queues HF_GUARDED_BY(mutex);
+    std::map<std::string, std::list<std::shared_ptr<Queue>>, std::less<>> queues
+        HF_GUARDED_BY(mutex);
+    std::map<std::size_t, std::size_t> lengths HF_GUARDED_BY(mutex);  // of prefixes: how many
+    Revision newest HF_GUARDED_BY(mutex);                             // that was published
+
+    void add(const std::shared_ptr<Queue>& queue) HF_REQUIRES(mutex) {
+        auto& same = queues[queue->prefix];
+        if (same.empty()) ++lengths[queue->prefix.size()];
+        same.push_back(queue);
+    }
+
+    void remove(const std::shared_ptr<Queue>& queue) HF_REQUIRES(mutex) {
+        const auto at = queues.find(queue->prefix);
+        if (at == queues.end()) return;
+        at->second.remove(queue);
+        if (!at->second.empty()) return;
+        queues.erase(at);
+        const auto length = lengths.find(queue->prefix.size());
+        if (--length->second == 0) lengths.erase(length);
+    }
+
+    // Every queue.
+    template <typename F>
+    void each(F body) HF_REQUIRES(mutex) {
+        for (const auto& [prefix, same] : queues) {
+            for (const std::shared_ptr<Queue>& queue : same) body(*queue);
+        }
+    }
+
+    // The queues whose prefix the key begins with.
+    template <typename F>
+    void each_of(std::string_view key, F body) HF_REQUIRES(mutex) {
+        for (const auto& [length, count] : lengths) {
+            if (length > key.size()) return;
+            const auto at = queues.find(key.substr(0, length));
+            if (at == queues.end()) continue;
+            for (const std::shared_ptr<Queue>& queue : at->second) body(*queue);
+        }
+    }
 };
 
 namespace {
@@ -38,7 +80,7 @@ public:
 
     ~HubWatch() override {
         const MutexLock lock(shared_->mutex);
-        shared_->queues.remove(queue_);
+        shared_->remove(queue_);
     }
 
     Result<std::vector<Event>> next(Duration patience) override {
@@ -57,7 +99,7 @@ public:
         std::vector<Event> events(std::make_move_iterator(queue.events.begin()),
                                   std::make_move_iterator(queue.events.end()));
         queue.events.clear();
-        queue.delivered = queue.seen;
+        queue.delivered = std::max(queue.begins, shared_->newest);
         return events;
     }
 
@@ -89,7 +131,7 @@ WatchHub::WatchHub() : shared_(std::make_shared<Shared>()) {}
 WatchHub::~WatchHub() {
     {
         const MutexLock lock(shared_->mutex);
-        for (const auto& queue : shared_->queues) queue->cancelled = true;
+        shared_->each([](Queue& queue) { queue.cancelled = true; });
     }
     shared_->changed.notify_all();
 }
@@ -98,7 +140,7 @@ std::unique_ptr<Watch> WatchHub::open(Start start) {
     auto queue = std::make_shared<Queue>();
     queue->prefix = std::move(start.prefix);
     queue->on_events = std::move(start.on_events);
-    queue->seen = start.now;
+    queue->begins = start.now;
     queue->overrun = start.missed.size() > kMaxQueuedEvents;
     if (!queue->overrun) {
         queue->events.assign(std::make_move_iterator(start.missed.begin()),
@@ -106,7 +148,7 @@ std::unique_ptr<Watch> WatchHub::open(Start start) {
     }
     if (queue->events.empty()) queue->delivered = start.now;
     const MutexLock lock(shared_->mutex);
-    shared_->queues.push_back(queue);
+    shared_->add(queue);
     return std::make_unique<HubWatch<Shared>>(shared_, queue);
 }
 
@@ -115,20 +157,24 @@ std::vector<std::function<void()>> WatchHub::publish(const std::vector<Event>& e
     std::vector<std::function<void()>> to_call;
     {
         const MutexLock lock(shared_->mutex);
-        for (const auto& queue : shared_->queues) {
-            // A watch may begin later than what the store has seen so far.
-            if (revision <= queue->seen) continue;
-            queue->seen = revision;
-            const std::size_t before = queue->events.size();
-            for (const Event& event : events) {
-                if (event.now.key.starts_with(queue->prefix)) queue->events.push_back(event);
-            }
+        shared_->newest = std::max(shared_->newest, revision);
+        std::vector<Queue*> touched;
+        for (const Event& event : events) {
+            shared_->each_of(event.now.key, [&](Queue& queue) {
+                // A watch may begin later than what the store has seen so far.
+                if (revision <= queue.begins) return;
+                if (!queue.touched) touched.push_back(&queue);
+                queue.touched = true;
+                queue.events.push_back(event);
+            });
+        }
+        for (Queue* queue : touched) {
+            queue->touched = false;
             if (queue->events.size() > kMaxQueuedEvents) {
                 queue->overrun = true;
                 queue->events.clear();
             }
-            const bool news = queue->events.size() != before || queue->overrun;
-            if (news && queue->on_events) to_call.push_back(queue->on_events);
+            if (queue->on_events) to_call.push_back(queue->on_events);
         }
     }
     shared_->changed.notify_all();
@@ -139,11 +185,11 @@ std::vector<std::function<void()>> WatchHub::end_all() {
     std::vector<std::function<void()>> to_call;
     {
         const MutexLock lock(shared_->mutex);
-        for (const auto& queue : shared_->queues) {
-            queue->overrun = true;
-            queue->events.clear();
-            if (queue->on_events) to_call.push_back(queue->on_events);
-        }
+        shared_->each([&](Queue& queue) {
+            queue.overrun = true;
+            queue.events.clear();
+            if (queue.on_events) to_call.push_back(queue.on_events);
+        });
     }
     shared_->changed.notify_all();
     return to_call;

@@ -32,8 +32,8 @@ public:
     };
     std::unique_ptr<Watch> open(Start start);
 
-    // Queues the events, all of one revision, for the watches that want them. Returns what to call
-    // once the store's lock is released.
+    // Queues the events, in order of their revisions, of which `revision` is the last, for the
+    // watches that want them. Returns what to call once the store's lock is released.
     std::vector<std::function<void()>> publish(const std::vector<Event>& events, Revision revision);
 
     // Ends every watch as fallen behind: the store itself does not know what it missed. Returns

@@ -36,6 +36,12 @@ void explain_cascade(World& world, const std::vector<api::Object>& services,
     if (!trouble.empty()) world.out(fmt::format("  it asks nobody: {}\n", trouble));
 }
 
+std::vector<const api::Object*> borrowed(const std::vector<api::Object>& objects) {
+    std::vector<const api::Object*> pointers;
+    for (const api::Object& each : objects) pointers.push_back(&each);
+    return pointers;
+}
+
 Status run(World& world, const Arguments& arguments) {
     const Target target = HF_TRY(parse_target(arguments.get("KIND"), arguments.get("NAME")));
     if (target.kind != &api::service_kind()) {
@@ -44,16 +50,16 @@ Status run(World& world, const Arguments& arguments) {
     }
     if (target.name.empty()) return invalid_argument("NAME is missing: explain which service?");
     const std::unique_ptr<ApiClient> client = HF_TRY(ApiClient::open(world, arguments));
-    control::place::FleetResources resources;
-    resources.sites = HF_TRY(list_all(*client, api::site_kind()));
-    resources.nodes = HF_TRY(list_all(*client, api::node_kind()));
-    resources.services = HF_TRY(list_all(*client, api::service_kind()));
-    const control::place::Fleet fleet = control::place::fleet_from(resources);
+    const std::vector<api::Object> sites = HF_TRY(list_all(*client, api::site_kind()));
+    const std::vector<api::Object> nodes = HF_TRY(list_all(*client, api::node_kind()));
+    const std::vector<api::Object> services = HF_TRY(list_all(*client, api::service_kind()));
+    const control::place::Fleet fleet =
+        control::place::fleet_from({borrowed(sites), borrowed(nodes), borrowed(services)});
     const control::place::Plan plan = HF_TRY(control::place::plan(fleet));
     const auto links = control::place::link_cascades(fleet, plan);
     const std::string name = fmt::format("{}/{}", client->default_namespace(), target.name);
     world.out(HF_TRY(control::place::explain(plan, links, name)));
-    explain_cascade(world, resources.services, name);
+    explain_cascade(world, services, name);
     return {};
 }
 

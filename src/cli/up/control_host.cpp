@@ -33,6 +33,12 @@ namespace {
 // How often watches of the API look at their time.
 constexpr Duration kTick = std::chrono::seconds(1);
 
+// Of the API's door. A machine has two connections. Most of a worker's time goes into waiting for
+// the disk, which those share who wait together.
+constexpr std::size_t kMaxApiConnections = 2 * control::kMaxWatches + 1024;
+constexpr std::size_t kMaxApiRequests = 1024;
+constexpr std::size_t kApiWorkers = 16;
+
 class RealControlHost final : public ControlHost {
 public:
     RealControlHost(World& world, vault::Vault& vault, ControlOptions options)
@@ -167,6 +173,9 @@ private:
         control::add_admin_routes(router, {*api_server_, *resources_, *join_tokens_, *enrolment_});
         vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);
+        options_.api.workers = kApiWorkers;
+        options_.api.limits.connections = kMaxApiConnections;
+        options_.api.limits.queued_requests = kMaxApiRequests;
         api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
         const std::string path = options_.data + "/kubeconfig";
         const std::string token = HF_TRY(admin_token(path));

@@ -1,5 +1,7 @@
 #include "control/apply/fenced_store.h"
 
+#include <algorithm>
+
 namespace hf::control {
 namespace {
 
@@ -18,12 +20,33 @@ Result<store::Revision> FencedStore::commit(const store::Transaction& transactio
     store::Transaction fenced = transaction;
     fenced.compares.push_back(*fence);
     Result<store::Revision> done = inner_.commit(fenced);
-    if (done.status().code() != Code::kAborted) return done;
-    // Which compare was it? The key is written once for each leader, so it never comes back.
-    const Result<store::KeyValue> now = inner_.get(fence->key);
-    if (now.status().code() == Code::kNotFound) return not_leading();
-    if (now.ok() && now->modified != fence->modified) return not_leading();
+    if (done.status().code() == Code::kAborted && is_deposed(*fence)) return not_leading();
     return done;
+}
+
+std::vector<Result<store::Revision>> FencedStore::commit_each(
+    const std::vector<store::Transaction>& transactions) {
+    const std::optional<store::Compare> fence = fence_();
+    if (!fence) {
+        return std::vector<Result<store::Revision>>(transactions.size(), not_leading());
+    }
+    std::vector<store::Transaction> fenced = transactions;
+    for (store::Transaction& each : fenced) each.compares.push_back(*fence);
+    std::vector<Result<store::Revision>> results = inner_.commit_each(fenced);
+    const auto lost = [](const auto& each) { return each.status().code() == Code::kAborted; };
+    if (!std::any_of(results.begin(), results.end(), lost) || !is_deposed(*fence)) return results;
+    for (Result<store::Revision>& each : results) {
+        if (lost(each)) each = not_leading();
+    }
+    return results;
+}
+
+// Which compare was it that failed? The key is written once for each leader, so it never comes
+// back.
+bool FencedStore::is_deposed(const store::Compare& fence) {
+    const Result<store::KeyValue> now = inner_.get(fence.key);
+    if (now.status().code() == Code::kNotFound) return true;
+    return now.ok() && now->modified != fence.modified;
 }
 
 Status FencedStore::compact(store::Revision revision) {

@@ -26,6 +26,8 @@ public:
         return inner_.list(prefix, options);
     }
     Result<store::Revision> commit(const store::Transaction& transaction) override;
+    std::vector<Result<store::Revision>> commit_each(
+        const std::vector<store::Transaction>& transactions) override;
     Result<std::unique_ptr<store::Watch>> watch(std::string_view prefix, store::Revision after,
                                                 std::function<void()> on_events) override {
         return inner_.watch(prefix, after, std::move(on_events));
@@ -38,6 +40,8 @@ public:
     Duration staleness() override { return inner_.staleness(); }
 
 private:
+    bool is_deposed(const store::Compare& fence);
+
     store::Store& inner_;
     const std::function<std::optional<store::Compare>()> fence_;
 };

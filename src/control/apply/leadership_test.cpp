@@ -148,6 +148,29 @@ TEST(FencedStore, ADeposedLeaderChangesNothing) {
     EXPECT_EQ(store->get("k")->value, "1");
 }
 
+TEST(FencedStore, OfManyCommitsEachIsFenced) {
+    testing::ManualClock clock;
+    const auto store = store::make_memory_store(clock);
+    const store::Revision token =
+        store->commit({{}, {{std::string(kLeaderKey), "a", {}}}, {}}).value();
+    std::optional<store::Compare> fence = store::Compare{std::string(kLeaderKey), token};
+    FencedStore fenced(*store, [&] { return fence; });
+    const std::vector<store::Transaction> two{{{{"k", store::Revision{99}}}, {{"k", "1", {}}}, {}},
+                                              {{}, {{"l", "1", {}}}, {}}};
+    const auto while_leading = fenced.commit_each(two);
+    ASSERT_EQ(while_leading.size(), 2u);
+    EXPECT_EQ(while_leading[0].status().code(), Code::kAborted) << "its own compare";
+    EXPECT_TRUE(while_leading[1].ok());
+    ASSERT_TRUE(store->commit({{}, {{std::string(kLeaderKey), "b", {}}}, {}}).ok());
+    const store::Revision now = store->revision();
+    for (const auto& each : fenced.commit_each(two))
+        EXPECT_EQ(each.status().code(), Code::kFailedPrecondition);
+    fence.reset();
+    for (const auto& each : fenced.commit_each(two))
+        EXPECT_EQ(each.status().code(), Code::kFailedPrecondition);
+    EXPECT_EQ(store->revision(), now) << "nothing was written";
+}
+
 // A leader whose process is killed leaves its lease behind: somebody else's lease stands for that.
 TEST(Leadership, TakesOverWhenAnEtcdLeaderDies) {
     if (!testing::EtcdCluster::installed()) GTEST_SKIP() << "etcd is not installed";

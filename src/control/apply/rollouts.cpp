@@ -139,6 +139,7 @@ Status Rollouts::write_orders(const api::Object& object, const rollout::Decision
     if (const auto at = view.services.find(service); at != view.services.end())
         wanted = &at->second;
     const std::string old_model(wanted ? json::get_string(wanted->spec(), "model") : "");
+    std::vector<resources::Resources::Edit> edits;
     for (const rollout::Action& action : decision.actions) {
         if (action.kind == rollout::Action::Kind::kEvent) continue;
         const bool forward = action.kind == rollout::Action::Kind::kOrder;
@@ -150,17 +151,17 @@ Status Rollouts::write_orders(const api::Object& object, const rollout::Decision
                                  world_.resources.clock().now(),
                                  observed.spec.windows,
                                  observed.spec.download_ahead};
-        const auto edit = [&](api::Object& node) -> Status {
+        const auto edit = [write](api::Object& node) -> Status {
             write_order(node, write);
             return {};
         };
-        const Status status =
-            world_.resources.modify({&api::node_kind(), "", action.node}, world_.write, edit)
-                .status();
+        edits.push_back({{&api::node_kind(), "", action.node}, edit});
+    }
+    for (const auto& written : world_.resources.modify_each(edits, world_.write)) {
+        const Code code = written.status().code();
         // It is asked for again in the next round.
-        if (!status.ok() && status.code() != Code::kNotFound && status.code() != Code::kAborted) {
-            return status;
-        }
+        const bool lost = code == Code::kNotFound || code == Code::kAborted;
+        if (!written.ok() && !lost) return written.status();
     }
     return {};
 }

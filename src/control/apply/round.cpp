@@ -36,6 +36,14 @@ resources::EventNote note_of(bool warning, std::string reason, std::string messa
     return note;
 }
 
+api::Condition is_alive() {
+    return {"Ready", api::Truth::kTrue, "AgentRuns", "the agent takes services", 0, {}};
+}
+
+api::Condition is_lost() {
+    return {"Ready", api::Truth::kUnknown, "NodeLost", "no heartbeat has come for a while", 0, {}};
+}
+
 }  // namespace
 
 Round::Round(resources::Resources& resources, RoundOptions options)
@@ -117,53 +125,70 @@ Result<bool> Round::judge_liveness(Duration now) {
         for (const std::string& node : HF_TRY(elsewhere_.update())) liveness_.heard(node, now);
     }
     const std::vector<Liveness::Change> changes = liveness_.update(known, now);
-    for (const Liveness::Change& change : changes) HF_TRY(write_liveness(change));
+    HF_TRY(write_liveness(changes));
     return !changes.empty();
 }
 
-Status Round::write_liveness(const Liveness::Change& change) {
+Status Round::write_liveness(const std::vector<Liveness::Change>& changes) {
     const Instant now = resources_.clock().now();
-    const auto edit = [&](api::Object& node) -> Status {
-        const api::Condition alive{
-            "Ready", api::Truth::kTrue, "AgentRuns", "the agent takes services", 0, {}};
-        const api::Condition lost{
-            "Ready", api::Truth::kUnknown, "NodeLost", "no heartbeat has come for a while", 0, {}};
-        api::set_condition(node, change.alive ? alive : lost, now);
-        return {};
-    };
-    const Result<api::Object> written =
-        resources_.modify_status({&api::node_kind(), "", change.node}, write_, edit);
-    if (!written.ok()) return unless_gone(written.status());
-    if (change.alive) {
-        lost_.erase(change.node);
-    } else {
-        lost_.insert(change.node);
+    std::vector<Edit> edits;
+    for (const Liveness::Change& change : changes) {
+        const bool alive = change.alive;
+        const auto edit = [alive, now](api::Object& node) -> Status {
+            api::set_condition(node, alive ? is_alive() : is_lost(), now);
+            return {};
+        };
+        edits.push_back({{&api::node_kind(), "", change.node}, edit, true});
     }
-    const resources::EventNote note =
-        change.alive ? note_of(false, "NodeReady", "the node is heard")
-                     : note_of(true, "NodeLost", "no heartbeat has come for a while");
-    return resources_.record_event(*written, note);
+    const std::vector<Result<api::Object>> written = resources_.modify_each(edits, write_);
+    std::vector<resources::Resources::Told> told;
+    Status failed;
+    for (std::size_t i = 0; i < changes.size(); ++i) {
+        if (!written[i].ok()) {
+            if (!unless_gone(written[i].status()).ok()) failed = written[i].status();
+            continue;
+        }
+        const api::Condition condition = changes[i].alive ? is_alive() : is_lost();
+        if (changes[i].alive) {
+            lost_.erase(changes[i].node);
+            told.push_back({*written[i], note_of(false, "NodeReady", "the node is heard")});
+        } else {
+            lost_.insert(changes[i].node);
+            told.push_back({*written[i], note_of(true, "NodeLost", condition.message)});
+        }
+    }
+    const Status recorded = resources_.record_events(told);
+    return failed.ok() ? recorded : failed;
 }
 
+// Epochs first: a crash leaves one that nobody holds, never two orders with the same.
 Status Round::write_orders(const Orders& orders) {
-    for (const auto& [service, epoch] : orders.epochs) {
-        const auto edit = [&](api::Object& object) -> Status {
+    std::vector<Edit> epochs;
+    for (const auto& [service, number] : orders.epochs) {
+        const auto edit = [epoch = number](api::Object& object) -> Status {
             json::Object& status = object.edit_status();
             status["epoch"] = std::max(epoch, json::get_int(object.status(), "epoch"));
             return {};
         };
-        HF_TRY(unless_gone(
-            resources_.modify_status(key_of(api::service_kind(), service), write_, edit).status()));
+        epochs.push_back({key_of(api::service_kind(), service), edit, true});
     }
+    HF_TRY(modify_all(epochs));
+    std::vector<Edit> edits;
     for (const NodeOrders& each : orders.nodes) {
-        const auto edit = [&](api::Object& node) -> Status {
+        const auto edit = [&each](api::Object& node) -> Status {
             json::Object& spec = node.edit_spec();
             spec["services"] = each.services;
             spec["trustPolicies"] = each.policies;
             return {};
         };
-        HF_TRY(unless_gone(
-            resources_.modify({&api::node_kind(), "", each.node}, write_, edit).status()));
+        edits.push_back({{&api::node_kind(), "", each.node}, edit});
+    }
+    return modify_all(edits);
+}
+
+Status Round::modify_all(const std::vector<Edit>& edits) {
+    for (const Result<api::Object>& written : resources_.modify_each(edits, write_)) {
+        HF_TRY(unless_gone(written.status()));
     }
     return {};
 }
@@ -173,10 +198,12 @@ Status Round::write_statuses(const place::Plan& plan) {
         const api::Object* service = services_.find(each.service);
         if (!service) continue;
         const Instant now = resources_.clock().now();
-        if (with_status(*service, each, nodes_.objects(), now) == *service) continue;
+        const api::Object wanted = with_status(*service, each, nodes_.objects(), now);
+        if (wanted == *service) continue;
         const auto before = api::find_condition(*service, "Placed");
         const auto edit = [&](api::Object& object) -> Status {
-            object = with_status(object, each, nodes_.objects(), now);
+            const bool same = object.resource_version() == wanted.resource_version();
+            object = same ? wanted : with_status(object, each, nodes_.objects(), now);
             return {};
         };
         const Result<api::Object> written =

@@ -66,7 +66,9 @@ public:
 private:
     Status read();
     Result<bool> judge_liveness(Duration now);
-    Status write_liveness(const Liveness::Change& change);
+    using Edit = resources::Resources::Edit;
+    Status write_liveness(const std::vector<Liveness::Change>& changes);
+    Status modify_all(const std::vector<Edit>& edits);
     Status write_orders(const Orders& orders);
     Status write_statuses(const place::Plan& plan);
 

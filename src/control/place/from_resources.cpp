@@ -84,14 +84,12 @@ Service service_from(const api::Object& object) {
 
 // What the machine was ordered to run.
 void add_present(const api::Object& node, std::vector<Replica>& present) {
-    const json::Array* orders = json::find_array(node.spec(), "services");
-    for (const json::Value& order : orders ? *orders : json::Array()) {
+    for (const json::Value& order : json::items_of(node.spec(), "services")) {
         Replica replica{fmt::format("{}/{}", json::get_string(order, "namespace"),
                                     json::get_string(order, "name")),
                         std::string(node.name()),
                         {}};
-        const json::Array* devices = json::find_array(order, "devices");
-        for (const json::Value& device : devices ? *devices : json::Array()) {
+        for (const json::Value& device : json::items_of(order, "devices")) {
             if (device.is_int64()) replica.devices.push_back(static_cast<int>(device.get_int64()));
         }
         present.push_back(std::move(replica));
@@ -102,15 +100,15 @@ void add_present(const api::Object& node, std::vector<Replica>& present) {
 
 Fleet fleet_from(const FleetResources& resources) {
     Fleet fleet;
-    for (const api::Object& site : resources.sites) fleet.sites.push_back(site_from(site));
-    for (const api::Object& node : resources.nodes) {
-        fleet.nodes.push_back(node_from(node));
+    for (const api::Object* site : resources.sites) fleet.sites.push_back(site_from(*site));
+    for (const api::Object* node : resources.nodes) {
+        fleet.nodes.push_back(node_from(*node));
         // A Site that is not there, or no more, says nothing of its machines.
         std::string& site = fleet.nodes.back().site;
         const bool known = std::any_of(fleet.sites.begin(), fleet.sites.end(),
                                        [&](const Site& each) { return each.name == site; });
         if (!known) site = kNowhere;
-        add_present(node, fleet.present);
+        add_present(*node, fleet.present);
     }
     const bool nowhere = std::any_of(fleet.nodes.begin(), fleet.nodes.end(),
                                      [](const Node& node) { return node.site == kNowhere; });
@@ -119,12 +117,12 @@ Fleet fleet_from(const FleetResources& resources) {
         fleet.sites.back().name = kNowhere;
     }
     const Upstreams upstreams = upstreams_of(resources.services);
-    for (const api::Object& object : resources.services) {
-        Service service = service_from(object);
+    for (const api::Object* object : resources.services) {
+        Service service = service_from(*object);
         if (judge_chain(upstreams, service.name) == Chain::kGood) {
             service.upstream = upstreams.at(service.name);
         }
-        if (object.being_removed()) {
+        if (object->being_removed()) {
             service.leaving = true;
             service.replicas = std::count_if(
                 fleet.present.begin(), fleet.present.end(),

@@ -22,10 +22,11 @@ namespace hf::control::place {
 inline constexpr std::int64_t kDefaultCpuMilli = 10;
 inline constexpr std::int64_t kDefaultMemoryMib = 16;
 
+// Borrowed: a fleet is planned often, and its objects are large.
 struct FleetResources {
-    std::vector<api::Object> sites;
-    std::vector<api::Object> nodes;
-    std::vector<api::Object> services;
+    std::vector<const api::Object*> sites;
+    std::vector<const api::Object*> nodes;
+    std::vector<const api::Object*> services;
 };
 
 Fleet fleet_from(const FleetResources& resources);

@@ -13,8 +13,14 @@ api::Object object(std::string_view text) {
     return *api::Object::from_json(std::move(value));
 }
 
-FleetResources resources() {
-    FleetResources all;
+struct World {
+    std::vector<api::Object> sites;
+    std::vector<api::Object> nodes;
+    std::vector<api::Object> services;
+};
+
+World resources() {
+    World all;
     all.sites = {object(R"({"kind":"Site","metadata":{"name":"berlin"},"spec":{"jurisdiction":"DE",
         "faultDomain":"east","latencyMilliseconds":5,"pueMilli":1200}})")};
     all.nodes = {
@@ -42,8 +48,18 @@ FleetResources resources() {
     return all;
 }
 
+std::vector<const api::Object*> borrowed(const std::vector<api::Object>& objects) {
+    std::vector<const api::Object*> pointers;
+    for (const api::Object& each : objects) pointers.push_back(&each);
+    return pointers;
+}
+
+Fleet fleet_of(const World& world) {
+    return fleet_from({borrowed(world.sites), borrowed(world.nodes), borrowed(world.services)});
+}
+
 TEST(FleetFrom, ReadsWhatResourcesSay) {
-    const Fleet fleet = fleet_from(resources());
+    const Fleet fleet = fleet_of(resources());
     ASSERT_TRUE(check(fleet).ok()) << check(fleet).to_string();
     EXPECT_EQ(fleet.sites[0].jurisdiction, "DE");
     EXPECT_EQ(fleet.sites[0].fault_domain, "east");
@@ -59,7 +75,7 @@ TEST(FleetFrom, ReadsWhatResourcesSay) {
 }
 
 TEST(FleetFrom, PlansOverThem) {
-    const Fleet fleet = fleet_from(resources());
+    const Fleet fleet = fleet_of(resources());
     const Plan result = *plan(fleet);
     EXPECT_EQ(result.missing(), 0);
     EXPECT_TRUE(result.orphans.empty());
@@ -75,14 +91,14 @@ TEST(FleetFrom, PlansOverThem) {
 
 // The API's bounds are the placer's, so that what was admitted is not refused later.
 TEST(FleetFrom, TheLargestThatTheApiAdmitsIsPlanned) {
-    FleetResources all = resources();
+    World all = resources();
     json::Object& capacity = all.nodes[0].edit_status()["capacity"].as_object();
     capacity["cpus"] = 1 << 20;
     capacity["memoryBytes"] = std::int64_t{1} << 60;
     capacity["gpus"] = 16;
     capacity["priceMicros"] = 1'000'000'000'000;
     capacity["wattsMax"] = 1'000'000;
-    EXPECT_TRUE(plan(fleet_from(all)).ok());
+    EXPECT_TRUE(plan(fleet_of(all)).ok());
 }
 
 }  // namespace

@@ -6,16 +6,22 @@
 
 namespace hf::control::place {
 
-Upstreams upstreams_of(const std::vector<api::Object>& services) {
+Upstreams upstreams_of(const std::vector<const api::Object*>& services) {
     Upstreams upstreams;
-    for (const api::Object& service : services) {
-        if (service.being_removed()) continue;
-        std::string& upstream = upstreams[fmt::format("{}/{}", service.ns(), service.name())];
-        const json::Value* cascade = json::find(service.spec(), "cascade");
+    for (const api::Object* service : services) {
+        if (service->being_removed()) continue;
+        std::string& upstream = upstreams[fmt::format("{}/{}", service->ns(), service->name())];
+        const json::Value* cascade = json::find(service->spec(), "cascade");
         const std::string_view name = cascade ? json::get_string(*cascade, "upstream") : "";
-        if (!name.empty()) upstream = fmt::format("{}/{}", service.ns(), name);
+        if (!name.empty()) upstream = fmt::format("{}/{}", service->ns(), name);
     }
     return upstreams;
+}
+
+Upstreams upstreams_of(const std::vector<api::Object>& services) {
+    std::vector<const api::Object*> borrowed;
+    for (const api::Object& service : services) borrowed.push_back(&service);
+    return upstreams_of(borrowed);
 }
 
 Chain judge_chain(const Upstreams& upstreams, std::string_view service) {

@@ -17,6 +17,7 @@ namespace hf::control::place {
 using Upstreams = std::map<std::string, std::string, std::less<>>;
 
 // A service that is being removed asks nobody, and nobody asks it.
+Upstreams upstreams_of(const std::vector<const api::Object*>& services);
 Upstreams upstreams_of(const std::vector<api::Object>& services);
 
 enum class Chain : unsigned char {

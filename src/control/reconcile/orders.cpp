@@ -25,20 +25,33 @@ std::string service_of(const json::Value& order) {
                        json::get_string(order, "name"));
 }
 
-std::vector<api::Object> values_of(const Objects& objects) {
-    std::vector<api::Object> values;
-    for (const auto& [key, object] : objects) values.push_back(object);
+std::vector<const api::Object*> values_of(const Objects& objects) {
+    std::vector<const api::Object*> values;
+    for (const auto& [key, object] : objects) values.push_back(&object);
     return values;
 }
 
-std::map<Seat, json::Value> present_orders(const Objects& nodes) {
-    std::map<Seat, json::Value> present;
+using Present = std::map<Seat, const json::Value*>;  // into the nodes' specs
+
+Present present_orders(const Objects& nodes) {
+    Present present;
     for (const auto& [name, node] : nodes) {
         for (const json::Value& order : json::items_of(node.spec(), "services")) {
-            present.emplace(Seat{service_of(order), name}, order);
+            present.emplace(Seat{service_of(order), name}, &order);
         }
     }
     return present;
+}
+
+// What each reference stands for is asked once, however many machines are ordered to run it.
+Resolve asked_once(const Resolve& resolve) {
+    if (!resolve) return resolve;
+    return [&resolve,
+            known = std::map<std::string, std::string>()](const std::string& reference) mutable {
+        const auto [at, news] = known.try_emplace(reference);
+        if (news) at->second = resolve(reference);
+        return at->second;
+    };
 }
 
 bool names(const json::Array& list, std::string_view text) {
@@ -160,15 +173,14 @@ json::Array policies_for(const json::Array& orders, const Objects& policies) {
 }
 
 // The highest epoch that any order or status of each service names.
-std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster,
-                                               const std::map<Seat, json::Value>& present) {
+std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster, const Present& present) {
     std::map<std::string, std::int64_t> epochs;
     for (const auto& [key, service] : cluster.services) {
         epochs[key] = json::get_int(service.status(), "epoch");
     }
     for (const auto& [seat, order] : present) {
         std::int64_t& epoch = epochs[seat.service];
-        epoch = std::max(epoch, json::get_int(order, "epoch"));
+        epoch = std::max(epoch, json::get_int(*order, "epoch"));
     }
     return epochs;
 }
@@ -181,7 +193,8 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         {values_of(cluster.sites), values_of(cluster.nodes), values_of(cluster.services)});
     orders.plan = HF_TRY(place::plan(fleet));
     const CascadeOrders cascades(cluster, fleet, orders.plan);
-    const std::map<Seat, json::Value> present = present_orders(cluster.nodes);
+    const Present present = present_orders(cluster.nodes);
+    const Resolve resolve_once = asked_once(resolve);
     const std::map<Seat, std::set<int>> seats = seats_of(cluster, orders.plan);
     std::map<std::string, std::int64_t> epochs = epochs_now(cluster, present);
     for (const auto& [seat, devices] : seats) {
@@ -193,16 +206,16 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const auto before = present.find(seat);
         const bool stays = before != present.end();
         const std::int64_t epoch =
-            stays ? json::get_int(before->second, "epoch") : orders.epochs[seat.service];
+            stays ? json::get_int(*before->second, "epoch") : orders.epochs[seat.service];
         const api::Object& service = cluster.services.at(seat.service);
-        const json::Value* last = stays ? &before->second : nullptr;
+        const json::Value* last = stays ? before->second : nullptr;
         const OrderParts parts{service,
                                last,
                                devices,
                                epoch,
                                cluster.rolling.contains(seat.service),
                                cascades.order(service, seat.node, last)};
-        wanted[seat.node].push_back(order_for(parts, resolve));
+        wanted[seat.node].push_back(order_for(parts, resolve_once));
     }
     for (const auto& [name, node] : cluster.nodes) {
         json::Array services = std::move(wanted[name]);

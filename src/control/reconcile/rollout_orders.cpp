@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/conditions.h"
+#include "base/json_lists.h"
 #include "control/reconcile/node_parts.h"
 
 namespace hf::control {
@@ -25,8 +26,7 @@ Instant time_of(std::string_view text) {
 
 // The condition that is false, for a version that was refused or is tried again.
 std::string failure_in(const json::Value& report) {
-    const json::Array* conditions = json::find_array(report, "conditions");
-    for (const json::Value& each : conditions ? *conditions : json::Array()) {
+    for (const json::Value& each : json::items_of(report, "conditions")) {
         const bool step = json::get_string(each, "type") != "Ready";
         if (step && json::get_string(each, "status") == "False") {
             return fmt::format("{}: {}", json::get_string(each, "reason"),

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "api/conditions.h"
+#include "base/json_lists.h"
 #include "control/place/layout.h"
 #include "control/reconcile/node_parts.h"
 
@@ -20,7 +21,22 @@ struct Part {
     const json::Value* order = nullptr;
     const json::Value* report = nullptr;  // null: none that follows the order
     bool lost = false;
+    bool answers = false;
 };
+
+std::optional<Condition> condition_of(const json::Value& report, std::string_view type) {
+    api::Object holder;
+    holder.edit_status()["conditions"] = json::items_of(report, "conditions");
+    return api::find_condition(holder, type);
+}
+
+bool says_ready(const json::Value& report) {
+    for (const json::Value& each : json::items_of(report, "conditions")) {
+        if (json::get_string(each, "type") == "Ready")
+            return json::get_string(each, "status") == "True";
+    }
+    return false;
+}
 
 std::vector<Part> parts_of(const api::Object& service, const Objects& nodes) {
     std::vector<Part> parts;
@@ -32,21 +48,14 @@ std::vector<Part> parts_of(const api::Object& service, const Objects& nodes) {
         const bool old =
             part.report && json::get_int(*part.report, "epoch") < json::get_int(*order, "epoch");
         if (old) part.report = nullptr;
+        part.answers = !part.lost && part.report && says_ready(*part.report);
         parts.push_back(part);
     }
     return parts;
 }
 
-std::optional<Condition> condition_of(const json::Value& report, std::string_view type) {
-    api::Object holder;
-    holder.fields()["status"] = report;
-    return api::find_condition(holder, type);
-}
-
 bool answers(const Part& part) {
-    if (part.lost || !part.report) return false;
-    const auto ready = condition_of(*part.report, "Ready");
-    return ready && ready->status == Truth::kTrue;
+    return part.answers;
 }
 
 json::Value replica_of(const Part& part) {
@@ -76,9 +85,8 @@ std::optional<Condition> said_by(const Part& part, std::string_view type) {
 std::vector<std::string> types_in(const std::vector<Part>& parts) {
     std::vector<std::string> types;
     for (const Part& part : parts) {
-        const json::Array* list =
-            part.report ? json::find_array(*part.report, "conditions") : nullptr;
-        for (const json::Value& each : list ? *list : json::Array()) {
+        if (!part.report) continue;
+        for (const json::Value& each : json::items_of(*part.report, "conditions")) {
             std::string type(json::get_string(each, "type"));
             if (std::find(types.begin(), types.end(), type) == types.end())
                 types.push_back(std::move(type));

@@ -143,17 +143,18 @@ Status ApiServer::decide(const api::Identity& who, const api::AccessRequest& acc
 }
 
 void ApiServer::tick() {
-    std::vector<std::shared_ptr<Wakener>> alive;
+    const Duration now = resources_.clock().monotonic();
+    std::vector<std::shared_ptr<Wakener>> due;
     {
         const MutexLock lock(mutex_);
         std::erase_if(watches_, [&](const OpenWatch& watch) {
             std::shared_ptr<Wakener> wakener = watch.wakener.lock();
             if (!wakener) return true;
-            alive.push_back(std::move(wakener));
+            if (wakener->due() <= now) due.push_back(std::move(wakener));
             return false;
         });
     }
-    for (const std::shared_ptr<Wakener>& wakener : alive) wakener->wake();
+    for (const std::shared_ptr<Wakener>& wakener : due) wakener->wake();
 }
 
 void ApiServer::end_watches(const std::string& user) {

@@ -182,7 +182,9 @@ Result<std::shared_ptr<WatchStream>> ApiServer::open_watch(const Call& call) {
     options.on_events = [wakener] { wakener->wake(); };
     {
         const MutexLock lock(mutex_);
-        std::erase_if(watches_, [](const auto& watch) { return watch.wakener.expired(); });
+        // tick() forgets those that are gone.
+        if (watches_.size() >= kMaxWatches)
+            std::erase_if(watches_, [](const auto& watch) { return watch.wakener.expired(); });
         if (watches_.size() >= kMaxWatches)
             return unavailable("there are {} watches already; try again", kMaxWatches);
         watches_.push_back({call.who.user, wakener});

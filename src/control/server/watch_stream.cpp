@@ -1,5 +1,7 @@
 #include "control/server/watch_stream.h"
 
+#include <algorithm>
+
 namespace hf::control {
 
 void Wakener::set(std::function<void()> wake) {
@@ -29,7 +31,13 @@ WatchStream::WatchStream(std::unique_ptr<resources::ObjectWatch> watch,
       clock_(clock),
       options_(std::move(options)),
       ends_at_(clock.monotonic() + options_.life),
-      bookmark_at_(clock.monotonic() + kBookmarkInterval) {}
+      bookmark_at_(clock.monotonic() + kBookmarkInterval) {
+    tell_due();
+}
+
+void WatchStream::tell_due() {
+    wakener_->set_due(options_.bookmarks ? std::min(ends_at_, bookmark_at_) : ends_at_);
+}
 
 WatchStream::~WatchStream() {
     if (options_.on_end) options_.on_end();
@@ -52,6 +60,7 @@ std::optional<Bytes> WatchStream::next() {
     } else if (options_.bookmarks && (over || now >= bookmark_at_)) {
         append_bookmark(false, out);
         bookmark_at_ = now + kBookmarkInterval;
+        tell_due();
     }
     first_ = false;
     if (over) ended_ = true;

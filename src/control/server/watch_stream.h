@@ -40,8 +40,13 @@ public:
     void end();
     bool ended() const { return ended_; }
 
+    // When the stream has something to say without anything having happened.
+    void set_due(Duration due) { due_ = due; }
+    Duration due() const { return due_; }
+
 private:
     std::atomic<bool> ended_{false};
+    std::atomic<Duration> due_{Duration::zero()};
     Mutex mutex_;
     std::function<void()> wake_ HF_GUARDED_BY(mutex_);
 };
@@ -58,6 +63,7 @@ public:
 private:
     void append(std::string_view type, const json::Value& object, std::string& out);
     void append_event(const resources::WatchEvent& event, std::string& out);
+    void tell_due();
     void append_bookmark(bool ends_initial, std::string& out);
 
     std::unique_ptr<resources::ObjectWatch> watch_;
