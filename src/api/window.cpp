@@ -173,8 +173,9 @@ std::optional<Instant> open_since(const Windows& windows, const TimeZones& zones
     std::optional<Instant> since;
     for (const Window& window : windows) {
         const Clocks clocks(window, zones);
-        // At most a day long: what is open now opened today or yesterday.
-        for (const int offset : {0, -1}) {
+        // At most a day long: what is open now opened today or yesterday, or the day before that
+        // when clocks went forward meanwhile.
+        for (const int offset : {0, -1, -2}) {
             if (!clocks) continue;
             const std::optional<Instant> start = opening(window, *clocks, now, offset);
             const bool open =

@@ -96,7 +96,7 @@ protected:
         options.name = "here";
         options.folder = "/n";
         options.on_trouble = [this](const Status& trouble) { troubles_.add(trouble); };
-        Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_, updates_.get()};
+        Steps::World steps{*vault_, host_, clock_, nullptr, jurisdiction_, nullptr, updates_.get()};
         agent_ = Agent::start({steps, files_, *control_plane_}, options).value();
     }
 

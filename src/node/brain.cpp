@@ -34,6 +34,7 @@ void Brain::recall(Memory memory, Instant now) {
     for (const auto& [service, active] : memory_.active) {
         recalled_.insert(service);
         carry_out(on_wish(state_, in_its_place(active), now));
+        state_.slots.at(service).answered_digest = active.digest;
     }
 }
 
@@ -44,6 +45,7 @@ Wish Brain::in_its_place(Wish wish) const {
     wish.jurisdictions = newest.jurisdictions;
     wish.forbidden = newest.forbidden;
     wish.cascade = newest.cascade;
+    wish.data_limit = newest.data_limit;
     return wish;
 }
 

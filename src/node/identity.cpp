@@ -325,6 +325,11 @@ Result<std::unique_ptr<Identity>> Identity::open(IdentityWorld world, const std:
 }
 
 Status Identity::keep_servers(std::vector<std::string> urls) {
+    {
+        // A unit's file says the same at every start, also on a disk that is full.
+        const MutexLock guard(mutex_);
+        if (kept_.urls == urls) return {};
+    }
     const Paths paths(folder_);
     const std::unique_ptr<env::FileLock> lock =
         HF_TRY(world_.files.lock_within(paths.lock, kLockPatience));

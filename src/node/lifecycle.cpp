@@ -124,6 +124,7 @@ constexpr std::string_view kWaiting = "WaitingForWindow";
 // found when resolving, and waits for nothing.
 bool needs_window(const Slot& slot, Step step) {
     if (slot.falling_back || slot.digest == slot.active_digest) return false;
+    if (slot.digest == slot.answered_digest) return false;
     return step >= (slot.wish.download_ahead ? Step::kCompile : Step::kPull);
 }
 
@@ -252,6 +253,7 @@ void begin_trial(Slot& slot, Instant now) {
         slot.trial_ends = now + kTrialFor;
     }
     slot.active_digest = slot.digest;
+    slot.answered_digest.clear();
     slot.active_wish = slot.wish;
     slot.active_wish.digest = slot.digest;
 }
@@ -456,7 +458,9 @@ Actions on_tick(State& state, Instant now) {
 std::optional<Instant> next_tick(const State& state) {
     std::optional<Instant> next;
     for (const auto& [service, slot] : state.slots) {
-        for (const std::optional<Instant>& at : {slot.retry_at, slot.trial_ends, slot.look_at}) {
+        if (slot.trial_ends && (!next || *slot.trial_ends < *next)) next = slot.trial_ends;
+        if (slot.in_flight || slot.settled) continue;  // as on_tick() does
+        for (const std::optional<Instant>& at : {slot.retry_at, slot.look_at}) {
             if (at && (!next || *at < *next)) next = at;
         }
     }

@@ -108,11 +108,12 @@ struct Slot {
     std::optional<Step> in_flight;
     RunId in_flight_run;
     Wish in_flight_wish;
-    bool superseded = false;    // the wish changed since the step in flight began
-    std::string digest;         // what the wish resolved to; empty before
-    std::string active_digest;  // what answers; empty when nothing does
-    Wish active_wish;           // by which it was wished for, with its digest
-    Wish previous;              // what answered before, while what answers is on trial
+    bool superseded = false;      // the wish changed since the step in flight began
+    std::string digest;           // what the wish resolved to; empty before
+    std::string active_digest;    // what answers; empty when nothing does
+    std::string answered_digest;  // what did before a restart, until something answers again
+    Wish active_wish;             // by which it was wished for, with its digest
+    Wish previous;                // what answered before, while what answers is on trial
     std::optional<Instant> trial_ends;
     bool falling_back = false;  // the steps are run for `previous`
     bool settled = false;       // the wish is active or refused: nothing to do until it changes

@@ -13,6 +13,12 @@ constexpr std::string_view kManifestTypes =
     "application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.v2+json";
 
+// What this machine's own disk says is no verdict on a version: it is tried again.
+Status as_own_trouble(const Status& status) {
+    const bool stays = status.ok() || status.code() == Code::kResourceExhausted;
+    return stays ? status : unavailable("{}", status.message());
+}
+
 // A server that does not know this machine any more may know it again: nothing is refused for good.
 Status as_passing(const Status& status) {
     const bool access =
@@ -50,9 +56,9 @@ public:
     }
 
     Status fetch(const Wanted& version) override {
-        HF_TRY(meter_.begin(version.limit, version.manifest.to_string()));
+        HF_TRY(as_own_trouble(meter_.begin(version.limit, version.manifest.to_string())));
         const Status fetched = pull(version);
-        const Status kept = meter_.end(fetched.ok());
+        const Status kept = as_own_trouble(meter_.end(fetched.ok()));
         return fetched.ok() ? kept : fetched;
     }
 
@@ -70,13 +76,16 @@ private:
         options.deltas = true;
         options.wait = options_.wait;
         if (version.limit) {
-            options.may_receive = [this](std::uint64_t bytes) { return meter_.reserve(bytes); };
+            options.may_receive = [this](std::uint64_t bytes) {
+                return as_own_trouble(meter_.reserve(bytes));
+            };
             options.on_received = [this](std::uint64_t bytes) { meter_.received(bytes); };
         }
         options.admit = [this](std::uint64_t missing_bytes) -> Status {
             if (!options_.free_bytes) return {};
-            const std::uint64_t free = HF_TRY(options_.free_bytes(vault_.folder()));
-            return check_room({vault_.folder(), missing_bytes, free});
+            const Result<std::uint64_t> free = options_.free_bytes(vault_.folder());
+            if (!free.ok()) return as_own_trouble(free.status());
+            return check_room({vault_.folder(), missing_bytes, *free});
         };
         vault::Registry registry(*client, wanted, std::move(options));
         Result<vault::TransferReport> report = registry.pull(vault_);

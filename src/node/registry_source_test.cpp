@@ -11,6 +11,7 @@
 #include "crypto/svid.h"
 #include "http/server.h"
 #include "node/disk_room.h"
+#include "testing/manual_clock.h"
 #include "testing/memory_files.h"
 #include "vault/model_pack.h"
 #include "vault/registry_server.h"
@@ -79,7 +80,7 @@ private:
 
 class RegistrySourceTest : public ::testing::Test {
 protected:
-    Status fetch() { return source_->fetch("pump:v1", served_.manifest()); }
+    Status fetch() { return source_->fetch({"pump:v1", served_.manifest(), std::nullopt}); }
     // All but locks.
     std::vector<std::string> stored() const {
         std::vector<std::string> paths = files_.paths();
@@ -97,6 +98,7 @@ protected:
     ServedModel served_;
     std::uint64_t free_bytes_ = std::uint64_t{1} << 40;
     testing::MemoryFiles files_;
+    testing::ManualClock clock_;
     std::unique_ptr<vault::Vault> vault_ = vault::Vault::open(files_, "/w").value();
     std::vector<std::string> remarks_;
     std::unique_ptr<ModelSource> source_ = [this] {
@@ -106,7 +108,7 @@ protected:
             return free_bytes_;
         };
         options.on_remark = [this](const std::string& remark) { remarks_.push_back(remark); };
-        return make_registry_source(*vault_, std::move(options));
+        return make_registry_source({*vault_, files_, clock_}, std::move(options));
     }();
 };
 

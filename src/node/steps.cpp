@@ -212,6 +212,8 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.signer = candidate.signer;
     activation.model = candidate.model;
     candidate.url = HF_TRY(world_.host.activate(activation));
+    if (world_.updates)
+        world_.updates->note_active(activation.service, candidate.packed.manifest.to_string());
     return {};
 }
 

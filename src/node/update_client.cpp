@@ -72,7 +72,7 @@ Result<tuf::Kept> UpdateClient::read_kept() const {
         if (kept.size() == kMaxKeptFiles) {
             return resource_exhausted("{} holds more than {} files", folder_, kMaxKeptFiles);
         }
-        const Bytes bytes = HF_TRY(files_.read(folder_ + "/" + entry.name, tuf::kMaxTargetsBytes));
+        const Bytes bytes = HF_TRY(files_.read(folder_ + "/" + entry.name, tuf::kMaxPromisedBytes));
         kept.emplace(*role, as_text(bytes));
     }
     return kept;

@@ -24,6 +24,34 @@ std::string target_of(const vault::Reference& reference) {
     return reference.name + "/" + (reference.digest ? reference.digest->hex() : reference.tag);
 }
 
+bool holds(const std::vector<std::string>& list, const std::string& digest) {
+    return std::find(list.begin(), list.end(), digest) != list.end();
+}
+
+void put_first(std::vector<std::string>& list, const std::string& digest) {
+    std::erase(list, digest);
+    list.insert(list.begin(), digest);
+    if (list.size() > kAdmittedKept) list.resize(kAdmittedKept);
+}
+
+json::Object lists_of(const std::map<std::string, std::vector<std::string>>& by_service) {
+    json::Object lists;
+    for (const auto& [service, digests] : by_service) {
+        if (!digests.empty()) lists[service] = json::Array(digests.begin(), digests.end());
+    }
+    return lists;
+}
+
+void read_lists(const json::Value& value, std::string_view key,
+                std::map<std::string, std::vector<std::string>>& into) {
+    const json::Object* lists = json::find_object(value, key);
+    if (!lists) return;
+    for (const auto& service : *lists) {
+        const std::string name(service.key());
+        into[name] = json::strings_of(*lists, name);
+    }
+}
+
 Status as_passing(const Status& status) {
     return status.ok() ? status : unavailable("{}", status.message());
 }
@@ -49,7 +77,7 @@ Status UpdateGate::admit(const Wish& wish, const Digest& manifest) {
         if (std::find(pins.begin(), pins.end(), pin) == pins.end()) pins.push_back(pin);
     }
     if (pins.empty()) return {};
-    HF_TRY(load());
+    HF_TRY(as_passing(load()));  // what cannot be read now is no verdict on the version
     for (const UpdatePin& pin : pins) {
         HF_TRY(as_passing(admit_by(pin, wish, manifest)).context("updates from {}", pin.url));
     }
@@ -59,13 +87,11 @@ Status UpdateGate::admit(const Wish& wish, const Digest& manifest) {
 Status UpdateGate::admit_by(const UpdatePin& pin, const Wish& wish, const Digest& manifest) {
     Record& record = records_[folder_name(pin)];
     std::vector<std::string>& digests = record.admitted[wish.service];
-    if (std::find(digests.begin(), digests.end(), manifest.to_string()) != digests.end()) {
-        return {};
-    }
+    const std::string digest = manifest.to_string();
+    if (holds(digests, digest) || holds(record.answered[wish.service], digest)) return {};
     const vault::Reference reference = HF_TRY(vault::parse_reference(wish.reference));
     HF_TRY(ask(pin, target_of(reference), manifest, record.releases[reference.name]));
-    digests.insert(digests.begin(), manifest.to_string());
-    if (digests.size() > kAdmittedKept) digests.resize(kAdmittedKept);
+    put_first(digests, digest);
     return save();
 }
 
@@ -75,7 +101,7 @@ Status UpdateGate::ask(const UpdatePin& pin, const std::string& target, const Di
     const std::unique_ptr<MetadataSource> source = HF_TRY(options_.connect(pin.url));
     HF_TRY(begin(pin, folder, *source));
     UpdateClient client(files_, folder, *source);
-    HF_TRY(client.refresh(clock_.now()));
+    HF_TRY(client.refresh(options_.time_floor ? options_.time_floor->now() : clock_.now()));
     const tuf::TargetFile file = HF_TRY(client.find(target));
     const tuf::Installation here{manifest, options_.node, options_.hardware_id, release};
     release = HF_TRY(tuf::check_release(file, here).context("target '{}'", target));
@@ -95,11 +121,26 @@ Status UpdateGate::begin(const UpdatePin& pin, const std::string& folder, Metada
     return UpdateClient::begin_with(files_, folder, as_bytes(root));
 }
 
+void UpdateGate::note_active(const std::string& service, const std::string& manifest) {
+    if (!load().ok()) return;
+    bool changed = false;
+    for (auto& [folder, record] : records_) {
+        std::vector<std::string>& list = record.answered[service];
+        if (!list.empty() && list.front() == manifest) continue;
+        if (!holds(list, manifest) && !holds(record.admitted[service], manifest)) continue;
+        put_first(list, manifest);
+        changed = true;
+    }
+    // Where that cannot be kept, the next activation tries again.
+    if (changed) static_cast<void>(save());
+}
+
 void UpdateGate::forget(const std::string& service) {
     if (!load().ok()) return;
     bool changed = false;
     for (auto& [folder, record] : records_) {
         changed = record.admitted.erase(service) > 0 || changed;
+        changed = record.answered.erase(service) > 0 || changed;
     }
     // Where that cannot be kept, a restart admits what it knew; nothing newer than that.
     if (changed) static_cast<void>(save());
@@ -116,12 +157,8 @@ Status UpdateGate::load() {
     if (!parsed.ok() || !parsed->is_object()) return {};
     for (const auto& member : parsed->get_object()) {
         Record& record = records_[std::string(member.key())];
-        if (const json::Object* admitted = json::find_object(member.value(), "admitted")) {
-            for (const auto& service : *admitted) {
-                const std::string name(service.key());
-                record.admitted[name] = json::strings_of(*admitted, name);
-            }
-        }
+        read_lists(member.value(), "admitted", record.admitted);
+        read_lists(member.value(), "answered", record.answered);
         if (const json::Object* releases = json::find_object(member.value(), "releases")) {
             for (const auto& model : *releases) {
                 const std::string name(model.key());
@@ -135,14 +172,11 @@ Status UpdateGate::load() {
 Status UpdateGate::save() {
     json::Object all;
     for (const auto& [folder, record] : records_) {
-        json::Object admitted;
-        for (const auto& [service, digests] : record.admitted) {
-            if (digests.empty()) continue;
-            admitted[service] = json::Array(digests.begin(), digests.end());
-        }
         json::Object releases;
         for (const auto& [model, release] : record.releases) releases[model] = release;
-        all[folder] = json::Object{{"admitted", admitted}, {"releases", releases}};
+        all[folder] = json::Object{{"admitted", lists_of(record.admitted)},
+                                   {"answered", lists_of(record.answered)},
+                                   {"releases", releases}};
     }
     HF_TRY(files_.create_directories(options_.folder));
     return files_.write(options_.folder + "/admitted.json", as_bytes(json::write(all)));

@@ -23,6 +23,7 @@
 #include "env/clock.h"
 #include "env/files.h"
 #include "node/lifecycle.h"
+#include "node/time_floor.h"
 #include "node/update_client.h"
 
 namespace hf::node {
@@ -48,6 +49,7 @@ public:
         std::string hardware_id;          // what it is: "x86_64"
         std::vector<UpdatePin> own = {};  // asked for every version, whatever a policy says
         Connect connect = metadata_over_http;
+        const TimeFloor* time_floor = nullptr;  // ends are judged by it; null: by the clock
     };
 
     // REQUIRES: files and clock outlive it.
@@ -58,6 +60,10 @@ public:
     // here.
     Status admit(const Wish& wish, const Digest& manifest);
 
+    // `manifest` answers for the service now. It, and what answered before it, stay admitted,
+    // however many others are admitted and never come to answer.
+    void note_active(const std::string& service, const std::string& manifest);
+
     // The service is gone: what was admitted for it no longer is.
     void forget(const std::string& service);
 
@@ -65,6 +71,8 @@ private:
     // What is known of one repository.
     struct Record {
         std::map<std::string, std::vector<std::string>> admitted;  // by service, the last one first
+        std::map<std::string, std::vector<std::string>>
+            answered;                                  // the same, of what was activated
         std::map<std::string, std::int64_t> releases;  // by model: the highest that was seen
     };
 

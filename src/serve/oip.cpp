@@ -14,8 +14,6 @@ constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 
 constexpr std::string_view kReceiptHeader = "holdfast-receipt";
 
-// The digest of the version that computed the answer.
-
 using Host = std::shared_ptr<ModelHost>;
 
 struct Services {
@@ -228,7 +226,12 @@ Result<http::Response> answer_inference(const Services& services, ModelHost& hos
     if (cascades) {
         auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
         if (answer) {
-            answering.cascade = HF_TRY(std::move(*answer));
+            if (!answer->ok()) {
+                http::Response refused = http::Response::error(answer->status());
+                refused.headers.set(kCascadeRefusedHeader, "1");
+                return refused;
+            }
+            answering.cascade = std::move(*answer).value();
             answering.outputs = answering.cascade->outputs;
         }
     }

@@ -17,6 +17,9 @@ namespace hf::serve {
 // Of an answer: the digest of the model whose answer it is, or two of them with ", " between.
 inline constexpr const char* kModelDigestHeader = "holdfast-model-digest";
 
+// Of a 503 that is the answer: a cascade rather refuses than guesses, and the machine is well.
+inline constexpr const char* kCascadeRefusedHeader = "holdfast-cascade-refused";
+
 // Of GET /v2/models/NAME.
 Result<runtime::Signature> parse_model_metadata(std::string_view body);
 

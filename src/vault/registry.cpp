@@ -99,6 +99,8 @@ Registry::Registry(http::Client& client, const Reference& reference, RegistryOpt
       authorizer_(client, reference.registry, options_.docker_config) {}
 
 bool Registry::is_passing(const Status& status) {
+    // A trickle brings some bytes each time: to go on with it would never end.
+    if (status.message().find("[slow-transfer]") != std::string_view::npos) return false;
     return status.code() == Code::kUnavailable || status.code() == Code::kDeadlineExceeded;
 }
 
@@ -184,15 +186,20 @@ Result<TransferReport> Registry::pull(Vault& vault) {
     const std::vector<Descriptor> missing = find_missing(*push, children);
     report.blobs_present = children.size() - missing.size();
     std::uint64_t bytes_missing = 0;
-    for (const Descriptor& blob : missing) bytes_missing += blob.size_bytes;
+    for (const Descriptor& blob : missing) {
+        bytes_missing += std::min(blob.size_bytes, options_.blob_bytes_max);
+    }
     if (options_.admit && bytes_missing > 0) HF_TRY(options_.admit(bytes_missing));
-    HF_TRY(ask_before(transfer, children));
+    HF_TRY(ask_before(transfer, missing));
     for (const Descriptor& blob : missing) {
         HF_TRY(fetch_missing(transfer, blob)
                    .context("blob {} of {}", blob.digest.to_string(), reference_.to_string()));
     }
     report.manifest = HF_TRY(push->put(bytes, kManifestType));
-    HF_TRY(push->tag(report.manifest, reference_.digest ? "" : reference_.local()));
+    // By a digest it gets no name; whose version it is, the next delta must know all the same.
+    Descriptor entry = report.manifest;
+    if (reference_.digest) entry.annotations[std::string(kRepositoryAnnotation)] = reference_.name;
+    HF_TRY(push->tag(entry, reference_.digest ? "" : reference_.local()));
     return report;
 }
 

@@ -82,7 +82,9 @@ DeltaBases find_delta_bases(const Vault& vault, std::string_view repository) {
     if (!entries.ok()) return bases;
     const std::string prefix = fmt::format("{}:", repository);
     for (const Descriptor& entry : *entries) {
-        if (!entry.annotation(std::string(kNameAnnotation)).starts_with(prefix)) continue;
+        const bool same = entry.annotation(std::string(kNameAnnotation)).starts_with(prefix) ||
+                          entry.annotation(std::string(kRepositoryAnnotation)) == repository;
+        if (!same) continue;
         if (entry.size_bytes > kMaxDocumentBytes) continue;
         const Result<std::shared_ptr<const env::MappedFile>> manifest =
             vault.open_blob(entry, "manifest");

@@ -1,5 +1,5 @@
 // Which blob of a vault a missing one is compared with, when a registry makes deltas: the same file
-// of a version that is here under the same name.
+// of a version that is here under the same name, or was pulled from the same repository.
 //
 // Reads a Vault; values otherwise. What cannot be read is no base, and nobody's error.
 
@@ -16,6 +16,9 @@ namespace hf::vault {
 
 // Smaller blobs are fetched whole: a request more costs as much as they do.
 inline constexpr std::uint64_t kMinDeltaBytes = 64u << 10;
+
+// On an entry without a name: the repository that it was pulled from, by its digest.
+inline constexpr std::string_view kRepositoryAnnotation = "dev.holdfast.repository";
 
 // For each path in a model its layer in the version that came last.
 using DeltaBases = std::map<std::string, Descriptor, std::less<>>;

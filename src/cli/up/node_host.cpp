@@ -94,6 +94,7 @@ private:
         updates.node = options_.name;
         updates.hardware_id = machine.architecture;
         updates.own = options_.updates;
+        updates.time_floor = parts_.time_floor;
         updates_ =
             std::make_unique<node::UpdateGate>(world_.files, world_.clock, std::move(updates));
         const node::Steps::World steps{

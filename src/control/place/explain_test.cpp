@@ -112,7 +112,7 @@ TEST(Explain, SaysWhyEachMachineWasTakenOrRefused) {
 // Whatever is drawn, a question never goes where the asking service's data may not lie.
 TEST(Cascade, AsksOnlyWhereResidencyAllows) {
     Rng rng(testing::seed());
-    int asked = 0, alone = 0;
+    int asked = 0, alone = 0, handed_on = 0;
     for (int round = 0; round < 2000; ++round) {
         Fleet fleet = random_fleet(rng, 2 + rng.below(8), 2 + rng.below(5));
         for (std::size_t i = 1; i < fleet.services.size(); ++i) {
@@ -139,22 +139,33 @@ TEST(Cascade, AsksOnlyWhereResidencyAllows) {
             return !service.upstream_in_jurisdiction ||
                    (!there.empty() && there == jurisdiction[link.from.node]);
         };
-        for (const CascadeLink& link : link_cascades(fleet, result)) {
+        const std::vector<CascadeLink> links = link_cascades(fleet, result);
+        for (const CascadeLink& link : links) {
             if (!link.to.node.empty()) {
                 ++asked;
                 ASSERT_TRUE(allows(link, link.to.node)) << "round " << round;
+                // Nor where the one who is asked hands it on to.
+                for (const CascadeLink& next : links) {
+                    const bool follows = next.from.service == link.to.service &&
+                                         next.from.node == link.to.node && !next.to.node.empty();
+                    if (!follows) continue;
+                    ++handed_on;
+                    ASSERT_TRUE(allows(link, next.to.node)) << "round " << round;
+                }
                 continue;
             }
             ++alone;
             ASSERT_NE(link.why, Refusal::kNone);
             for (const Replica& other : result.replicas()) {
                 if (other.service != services[link.from.service].upstream) continue;
+                if (!services[other.service].upstream.empty()) continue;  // it might hand it on
                 ASSERT_FALSE(allows(link, other.node)) << "round " << round;
             }
         }
     }
     EXPECT_GT(asked, 100);
     EXPECT_GT(alone, 100);
+    EXPECT_GT(handed_on, 20);
 }
 
 }  // namespace

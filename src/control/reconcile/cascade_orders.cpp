@@ -32,6 +32,9 @@ bool is_residency(place::Refusal why) {
 CascadeOrders::CascadeOrders(const Cluster& cluster, const place::Fleet& fleet,
                              const place::Plan& plan)
     : cluster_(cluster) {
+    for (const place::Service& service : fleet.services) {
+        if (!service.upstream.empty()) asking_.insert(service.name);
+    }
     for (const place::CascadeLink& link : place::link_cascades(fleet, plan)) {
         links_.emplace(std::pair(link.from.service, link.from.node), link);
     }
@@ -42,10 +45,14 @@ json::Value CascadeOrders::order(const api::Object& service, const std::string& 
     const json::Value* terms = json::find(service.spec(), "cascade");
     if (!terms || !terms->is_object()) return nullptr;
     json::Object order = terms->get_object();
-    const auto link = links_.find({fmt::format("{}/{}", service.ns(), service.name()), node});
+    const std::string name = fmt::format("{}/{}", service.ns(), service.name());
+    const auto link = links_.find({name, node});
     if (link == links_.end()) {
         const json::Value* kept = before ? json::find(*before, "cascade") : nullptr;
-        if (kept && cluster_.nodes.contains(node)) {
+        const bool same =
+            kept && asking_.contains(name) &&
+            json::get_string(*kept, "upstream") == json::get_string(*terms, "upstream");
+        if (same && cluster_.nodes.contains(node)) {
             for (std::string_view key : {"at", "alone"}) {
                 if (const json::Value* value = json::find(*kept, key)) order[key] = *value;
             }

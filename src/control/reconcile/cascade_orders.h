@@ -3,6 +3,11 @@
 
 #pragma once
 
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+
 #include "api/object.h"
 #include "control/place/cascade.h"
 #include "control/reconcile/orders.h"
@@ -22,6 +27,7 @@ public:
 private:
     const Cluster& cluster_;
     std::map<std::pair<std::string, std::string>, place::CascadeLink> links_;  // service, node
+    std::set<std::string> asking_;  // services whose upstream is there
 };
 
 }  // namespace hf::control

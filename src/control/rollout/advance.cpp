@@ -123,8 +123,8 @@ std::string gates_wait(const Round& round) {
         return fmt::format("{} of {} requests that the gates ask for", metrics.requests,
                            gates.minimum_requests);
     }
-    if (gates.agreement && metrics.compared < gates.agreement->samples_min) {
-        return fmt::format("{} of {} compared answers that the gates ask for", metrics.compared,
+    if (gates.agreement && round.state.compared < gates.agreement->samples_min) {
+        return fmt::format("{} of {} compared answers that the gates ask for", round.state.compared,
                            gates.agreement->samples_min);
     }
     return {};

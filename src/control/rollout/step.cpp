@@ -36,6 +36,7 @@ bool take_spec(Round& round) {
         return false;
     }
     followed = asked;
+    round.state.compared = round.state.agreed = 0;
     round.state.progress.assign(asked.stages.size(), {});
     return true;
 }
@@ -100,6 +101,9 @@ void note_agreement(Round& round) {
     if (!round.spec().gates.agreement || round.state.over()) return;
     const auto found = round.observed.metrics.find(round.spec().digest);
     const Metrics metrics = found == round.observed.metrics.end() ? Metrics{} : found->second;
+    // What was seen stays seen, whoever begins anew or is lost: in the last stage nobody is left to
+    // compare with.
+    if (metrics.compared < round.state.compared) return;
     round.state.compared = std::clamp<std::int64_t>(metrics.compared, 0, kMetricMax);
     round.state.agreed = std::clamp<std::int64_t>(metrics.agreed, 0, round.state.compared);
 }

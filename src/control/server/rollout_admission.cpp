@@ -58,6 +58,11 @@ Status admit_rollout(const api::Object* before, api::Object& now, const api::Ide
     RolloutSpec asked = spec;
     if (asked.digest.empty()) asked.digest = state->in_force->digest;
     if (asked.from.empty()) asked.from = state->in_force->from;
+    // Without windows of its own it keeps to those that its service had when it began.
+    if (asked.windows.empty()) {
+        asked.windows = state->in_force->windows;
+        asked.download_ahead = state->in_force->download_ahead;
+    }
     return rollout::check_change(*state->in_force, asked).context("spec");
 }
 

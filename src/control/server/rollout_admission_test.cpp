@@ -28,6 +28,9 @@ api::Object under_way() {
     state.in_force = rollout::spec_from(object.spec()).value();
     state.in_force->digest = "sha256:" + std::string(64, '2');
     state.in_force->from = "sha256:" + std::string(64, '1');
+    // Of its service: it has none of its own.
+    state.in_force->windows = {api::Window{}};
+    state.in_force->download_ahead = true;
     state.progress.resize(2);
     rollout::write_state(object, state, Instant());
     return object;
@@ -64,6 +67,7 @@ TEST(RolloutAdmission, TheAuthorStaysTheAuthor) {
 TEST(RolloutAdmission, UnderWayItIsOnlyTightened) {
     EXPECT_EQ(said(R"(,"abort":{"failures":1})", kAda), "OK");
     EXPECT_EQ(said(R"(,"abort":{"failures":2},"paused":true)", kAda), "OK");
+    EXPECT_EQ(said(R"(,"abort":{"failures":2},"aborted":true)", kAda), "OK");
     EXPECT_NE(said(R"(,"abort":{"failures":9})", kAda).find("looser"), std::string::npos);
     EXPECT_NE(said("", kAda).find("dropped"), std::string::npos);
 }

@@ -10,6 +10,8 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
+#include <string>
 
 #include "base/mutex.h"
 #include "env/clock.h"
@@ -34,6 +36,9 @@ public:
     // otherwise what http::Client says.
     Result<http::Response> ask(const gateway::Replica& replica, http::ClientRequest request,
                                Instant deadline);
+
+    // Of all other replicas, idle connections are closed.
+    void keep_only(const std::set<std::string>& urls) { clients_.keep_only(urls); }
 
 private:
     struct Question;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <set>
 
 #include "base/text.h"
 #include "http/url.h"
@@ -13,6 +14,8 @@ namespace hf::serve::cascade {
 namespace {
 
 constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
+// Of the caller's time, what is left for the small model's answer to get back in.
+constexpr Duration kWayBackMin = std::chrono::milliseconds(20);
 constexpr std::size_t kWordBytesMax = 128;  // of what an upstream says of itself
 
 struct ReasonWords {
@@ -182,12 +185,24 @@ void Cascades::set(const std::string& name, Settings settings) {
     if (place) next->inherit(*place);
     place = next;
     if (next->settings.at && !asker_) asker_ = std::make_unique<Asker>(options_, clock_);
+    drop_old_clients();
 }
 
 void Cascades::remove(std::string_view name) {
     const MutexLock lock(mutex_);
     const auto found = ones_.find(name);
     if (found != ones_.end()) ones_.erase(found);
+    drop_old_clients();
+}
+
+// Connections to whom nobody asks any more.
+void Cascades::drop_old_clients() {
+    if (!asker_) return;
+    std::set<std::string> urls;
+    for (const auto& [name, one] : ones_) {
+        if (one->settings.at) urls.insert(one->settings.at->url);
+    }
+    asker_->keep_only(urls);
 }
 
 std::shared_ptr<Cascades::One> Cascades::find(std::string_view name) const {
@@ -243,6 +258,7 @@ Answer Cascades::judged(One& one, const Question& question, std::vector<Tensor> 
     const Reason ended = ask(one, question, *verdict, answer);
     const MutexLock lock(one.mutex);
     answer.reason = ended;
+    if (!answer.asked) one.budget.give_back(granted);
     if (is_upstreams_fault(ended)) {
         one.circuit.failed(leave, now());
     } else if (ended == Reason::kUnsure) {
@@ -275,7 +291,8 @@ Reason Cascades::ask(const One& one, const Question& question, const Verdict& ve
     const Settings& settings = one.settings;
     Instant deadline = now() + settings.timeout;
     const Result<Duration> patience = gateway::timeout_of(question.headers, gateway::kTimeoutMax);
-    const Instant callers = question.came + (patience.ok() ? *patience : gateway::kTimeoutMax);
+    const Duration allowed = patience.ok() ? *patience : gateway::kTimeoutMax;
+    const Instant callers = question.came + allowed - std::max(allowed / 8, kWayBackMin);
     const bool own_time = deadline <= callers;
     deadline = std::min(deadline, callers);
     const Result<std::int64_t> hops = gateway::hops_of(question.headers);

@@ -111,6 +111,7 @@ private:
 
     std::shared_ptr<One> find(std::string_view name) const;
     Asker& asker();
+    void drop_old_clients() HF_REQUIRES(mutex_);
     Answer judged(One& one, const Question& question, std::vector<Tensor> local);
     Reason leave(One& one, std::size_t wanted, std::size_t& granted, Circuit::Leave& leave) const;
     Reason ask(const One& one, const Question& question, const Verdict& verdict, Answer& answer);

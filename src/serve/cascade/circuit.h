@@ -75,6 +75,8 @@ public:
         hundredths_ -= static_cast<std::int64_t>(granted) * 100;
         return granted;
     }
+    // They did not go up after all.
+    void give_back(std::size_t rows) { hundredths_ += static_cast<std::int64_t>(rows) * 100; }
 
 private:
     std::int64_t percent_;

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "http/url.h"
+#include "serve/oip_client.h"
 
 namespace hf::serve::gateway {
 namespace {
@@ -103,6 +104,7 @@ Call::Ended judge(const Result<http::Response>& result, bool versioned) {
     if (result.ok()) {
         ended.answered = true;
         ended.outcome.ending = ending_of(result->status, versioned);
+        if (result->headers.get(kCascadeRefusedHeader)) ended.outcome.ending = Ending::kAnswered;
         ended.outcome.retry_after = retry_after_of(result->headers);
         ended.outcome.timed = result->status < 400;
         return ended;

@@ -28,6 +28,7 @@ inline constexpr std::uint64_t kMaxRootBytes = 512u << 10;
 inline constexpr std::uint64_t kMaxTimestampBytes = 16u << 10;
 inline constexpr std::uint64_t kMaxSnapshotBytes = 2u << 20;
 inline constexpr std::uint64_t kMaxTargetsBytes = 5u << 20;
+inline constexpr std::uint64_t kMaxPromisedBytes = 32u << 20;  // whatever the role above says
 inline constexpr std::size_t kMaxSignatures = 256;
 
 // Metadata as it came: what was signed and by whom, nothing of it believed yet.

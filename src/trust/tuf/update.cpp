@@ -171,7 +171,7 @@ void Update::forget_what_new_keys_did_not_sign() {
     };
     const auto snapshot = [&]() -> Result<Snapshot> {
         const Envelope envelope =
-            HF_TRY(read_envelope(kept_.find("snapshot")->second, kMaxSnapshotBytes));
+            HF_TRY(read_envelope(kept_.find("snapshot")->second, kMaxPromisedBytes));
         HF_TRY(check_signatures(envelope, root_->keys, root_->snapshot));
         return read_snapshot(envelope);
     };
@@ -225,7 +225,8 @@ Status Update::enter_snapshot() {
                          check_promised(meta, kept_.find("snapshot")->second).ok() &&
                          check_age(snapshot_->head, "snapshot").ok();
     if (current) return enter_targets();
-    Request request{"snapshot", std::nullopt, meta.length.value_or(kMaxSnapshotBytes)};
+    Request request{"snapshot", std::nullopt,
+                    std::min(meta.length.value_or(kMaxSnapshotBytes), kMaxPromisedBytes)};
     if (root_->consistent_snapshot) request.version = meta.version;
     ask(Stage::kSnapshot, std::move(request));
     return {};
@@ -289,7 +290,9 @@ Status Update::walk() {
             continue;
         }
         at_ = at;
-        Request request{at.role, std::nullopt, meta->second.length.value_or(kMaxTargetsBytes)};
+        Request request{
+            at.role, std::nullopt,
+            std::min(meta->second.length.value_or(kMaxTargetsBytes), kMaxPromisedBytes)};
         if (root_->consistent_snapshot) request.version = meta->second.version;
         ask(at.role == "targets" ? Stage::kTargets : Stage::kDelegated, std::move(request));
         return {};
@@ -353,8 +356,7 @@ std::optional<Update::Verified> Update::kept_targets(const Visit& at, const Meta
     if (bytes == kept_.end() || !check_promised(meta, bytes->second).ok()) return std::nullopt;
     const auto read = [&]() -> Result<Verified> {
         Verified verified;
-        verified.envelope =
-            HF_TRY(read_envelope(bytes->second, meta.length.value_or(kMaxTargetsBytes)));
+        verified.envelope = HF_TRY(read_envelope(bytes->second, kMaxPromisedBytes));
         HF_TRY(check_delegator(at, verified.envelope));
         verified.content = HF_TRY(read_targets(verified.envelope));
         HF_TRY(check_version(verified.content.head, meta.version));
