@@ -7,6 +7,7 @@
 #include "posix/disk_space.h"
 #include "posix/files.h"
 #include "posix/machine.h"
+#include "posix/open_files.h"
 #include "posix/power.h"
 #include "posix/process.h"
 #include "posix/signals.h"
@@ -43,6 +44,7 @@ int run_in_real_world(const CommandLine& line, const std::vector<cli::Command>& 
         [] { return posix::describe_machine(); },
         [](const std::string& path) { return posix::free_bytes(path); },
         [] { return posix::open_power_meter(); },
+        [] { return posix::raise_open_files(); },
         line.program};
     return cli::run_command_line(world, line.words, commands);
 }

@@ -45,6 +45,9 @@ struct World {
     // NOT_FOUND where there is none.
     std::function<Result<std::unique_ptr<env::PowerMeter>>()> open_power_meter;
 
+    // How many files may be open, after asking for as many as are allowed.
+    std::function<std::uint64_t()> raise_open_files;
+
     std::string program;  // how the user called this program: "holdfast", "./build/holdfast"
 };
 

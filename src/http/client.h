@@ -21,9 +21,9 @@ namespace hf::http {
 struct ClientOptions {
     Duration connect_timeout = std::chrono::seconds(10);
 
-    // For the peer's machine to acknowledge what was sent, and while nothing is, to say that it is
-    // there (whole seconds). Noticed is thus a cable that was pulled; an answer that is worked at
-    // for a minute is no such silence.
+    // For the peer's machine to acknowledge what was sent and to have room for what waits to be
+    // sent, and while nothing is, to say that it is there (whole seconds). Noticed is thus a cable
+    // that was pulled; an answer that is worked at for a minute is no such silence.
     Duration acknowledge_timeout = std::chrono::seconds(10);
 
     Duration read_timeout = std::chrono::seconds(60);  // for the next bytes, to come or to go

@@ -74,6 +74,32 @@ TEST(PacedClient, A27ATrickleEnds) {
     EXPECT_NE(response.status().message().find("[slow-transfer]"), std::string_view::npos);
 }
 
+// Of what is no success no sink judges the pace.
+TEST(PacedClient, ARefusalThatTricklesEndsToo) {
+    const auto feed = std::make_shared<Feed>();
+    Router streams;
+    streams.add("GET", "/model", [&](const Request&) {
+        Response response;
+        response.status = 404;
+        response.stream = feed->stream();
+        return response;
+    });
+    const std::unique_ptr<Server> server = start(std::move(streams));
+    ClientOptions options;
+    options.read_timeout = std::chrono::milliseconds(400);
+    const std::unique_ptr<Client> client = create_paced_client(options, {}).value();
+    ClientRequest request;
+    request.url = url_of(*server, "/model");
+    request.sink = [](ByteView) { return Status(); };
+    int bytes = 0;
+    request.pulse = [&]() -> Status {
+        ++bytes < 50 ? feed->push("x") : feed->end();
+        return {};
+    };
+    feed->push("x");
+    EXPECT_EQ(client->send(request).status().code(), Code::kDeadlineExceeded);
+}
+
 TEST(PacedClient, WhatIsCollectedIsBoundedAsBefore) {
     EXPECT_EQ(get_trickle({}, true).status().code(), Code::kResourceExhausted);
 }

@@ -137,6 +137,7 @@ struct Transport::Wire : std::enable_shared_from_this<Transport::Wire> {
             default: break;
         }
         const unsigned long code = ERR_get_error();
+        if (code == 0) return said(asio::ssl::error::unexpected_result);
         if (ERR_GET_REASON(code) == SSL_R_UNEXPECTED_EOF_WHILE_READING) {
             return said(asio::ssl::error::stream_truncated);
         }
@@ -199,11 +200,13 @@ asio::awaitable<ErrorCode> Transport::wait(Direction direction) {
 // Before each read and write: whether its time is up already. Gives the others a turn.
 asio::awaitable<ErrorCode> Transport::take_turn(Direction direction) {
     Wire& wire = *wire_;
+    Wire::Side& side = direction == Direction::kIn ? wire.reading : wire.writing;
     if (++wire.in_a_row > kInARowMax) {
         wire.in_a_row = 0;
+        side.waits = true;  // it is under way: its deadline stays
         co_await asio::post(wire.socket.get_executor(), asio::use_awaitable);
+        side.waits = false;
     }
-    const Wire::Side& side = direction == Direction::kIn ? wire.reading : wire.writing;
     if (!wire.is_late(side)) co_return ErrorCode();
     wire.cut();
     co_return beast::error::timeout;

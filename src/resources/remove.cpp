@@ -182,7 +182,9 @@ Status Resources::expire(std::string_view prefix, std::size_t keep) {
 
 Status Resources::expire_events() {
     const Instant now = clock_.now();
-    if (now < events_due_.load()) return {};
+    // Further away than it is ever set: the clock was put back.
+    const Instant due = events_due_;
+    if (now < due && due - now <= kEventsLookEvery) return {};
     const std::string before = format_rfc3339(now - kEventLife);
     std::string oldest = format_rfc3339(now);  // of those that stay
     std::vector<std::string> expired;

@@ -173,6 +173,7 @@ Result<Resources::Prepared> Resources::prepare_edit(const Edit& edit, const Writ
                                                     bool& pinned) {
     const Object before = HF_TRY(get(edit.key));
     Object object = before;
+    pinned = true;  // an error of the change ends it
     HF_TRY(edit.change(object));
     pinned = object.resource_version() != before.resource_version();
     return prepare_part(edit.status ? Part::kStatus : Part::kAll, before, std::move(object),
@@ -211,9 +212,11 @@ std::vector<Result<Object>> Resources::modify_each(const std::vector<Edit>& edit
     for (std::size_t from = 0; from < edits.size(); from += kMaxTogether) {
         const std::size_t end = std::min(from + kMaxTogether, edits.size());
         std::vector<Result<Prepared>> prepared;
+        std::vector<bool> pins;
         for (std::size_t i = from; i < end; ++i) {
             bool pinned = false;
             prepared.push_back(prepare_edit(edits[i], options, pinned));
+            pins.push_back(pinned);
         }
         const std::vector<Result<store::Revision>> revisions = commit_all(prepared);
         auto revision = revisions.begin();
@@ -226,8 +229,14 @@ std::vector<Result<Object>> Resources::modify_each(const std::vector<Edit>& edit
             } else {
                 results.push_back(finish(std::move(*each), *revision++));
             }
-            if (results.back().status().code() == Code::kAborted)
+            if (results.back().status().code() == Code::kAborted && !pins[i - from])
                 results.back() = modify_one(edits[i], options);
+        }
+        // What is not answered now is not a moment later.
+        const Status last = results.back().status();
+        if (last.code() == Code::kUnavailable || last.code() == Code::kDeadlineExceeded) {
+            results.resize(edits.size(), Result<Object>(last));
+            return results;
         }
     }
     return results;

@@ -33,11 +33,17 @@ public:
 
     std::vector<Result<Revision>> commit(const std::vector<Transaction>& transactions);
 
+    // How many batches wait to be written.
+    std::size_t waiting() const {
+        const MutexLock lock(mutex_);
+        return waiting_.size();
+    }
+
 private:
     std::vector<Batch*> take_group() HF_REQUIRES(mutex_);
 
     const Write write_;
-    Mutex mutex_;
+    mutable Mutex mutex_;
     ConditionVariable changed_;
     std::deque<Batch*> waiting_ HF_GUARDED_BY(mutex_);
     bool writing_ HF_GUARDED_BY(mutex_) = false;

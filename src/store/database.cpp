@@ -17,7 +17,8 @@ Status status_of(sqlite3* connection, int code) {
     const std::string text = connection ? sqlite3_errmsg(connection) : sqlite3_errstr(code);
     // A file that cannot be made or synced for want of room: the operating system says so.
     const bool is_file_error = (code & 0xFF) == SQLITE_CANTOPEN || (code & 0xFF) == SQLITE_IOERR;
-    if (connection && is_file_error && sqlite3_system_errno(connection) == ENOSPC) {
+    const int error = connection && is_file_error ? sqlite3_system_errno(connection) : 0;
+    if (error == ENOSPC || error == EDQUOT) {
         return disk_is_full(text);
     }
     switch (code & 0xFF) {

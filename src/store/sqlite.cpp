@@ -336,7 +336,8 @@ private:
 
     static void fail_all(std::vector<Result<Revision>>& results, const Status& why) {
         for (Result<Revision>& result : results) {
-            if (result.ok()) result = why;
+            // What lost may have lost against something that is not there now.
+            if (result.ok() || result.status().code() == Code::kAborted) result = why;
         }
     }
 

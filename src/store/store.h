@@ -110,12 +110,14 @@ public:
 
     // Commits each as commit() does, in order: one that fails leaves the others as they are, and a
     // later one sees what an earlier one wrote. What a store can make durable together it does, and
-    // some may share a revision. One result each.
+    // some may share a revision. One result each. After one without an answer the others are
+    // UNAVAILABLE and not tried.
     virtual std::vector<Result<Revision>> commit_each(const std::vector<Transaction>& transactions);
 
     // Events after `after`. OUT_OF_RANGE when compacted ("too old"). `on_events`, when given, is
     // called from any thread, without locks held, when next() would have something; it must be
-    // quick, and may be called when nothing is there.
+    // quick and must not write to the store, whose writers wait for it; it may be called when
+    // nothing is there.
     virtual Result<std::unique_ptr<Watch>> watch(std::string_view prefix, Revision after,
                                                  std::function<void()> on_events = nullptr) = 0;
 

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "api/kinds.h"
@@ -174,7 +175,9 @@ private:
         vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);
         options_.api.workers = kApiWorkers;
-        options_.api.limits.connections = kMaxApiConnections;
+        // Half of the files that may be open are for everything else.
+        options_.api.limits.connections =
+            std::min<std::size_t>(kMaxApiConnections, world_.raise_open_files() / 2);
         options_.api.limits.queued_requests = kMaxApiRequests;
         api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
         const std::string path = options_.data + "/kubeconfig";
