@@ -147,6 +147,26 @@ TEST_F(GateTest, ARestartWithoutANetworkAdmitsWhatAnsweredAndTheVersionBefore) {
     EXPECT_FALSE(gate.admit(wish("pump:v3"), manifest("v3")).ok());
 }
 
+// Versions that were admitted and waited for a window, or did not verify, push nothing out.
+TEST_F(GateTest, WhatAnsweredStaysAdmittedHoweverManyNeverCameToAnswer) {
+    for (const char* version : {"v1", "v2", "v3"}) release(version);
+    {
+        UpdateGate gate = this->gate();
+        ASSERT_EQ(refused(gate, "v1"), "");
+        gate.note_active("default/pump", manifest("v1").to_string());
+        ASSERT_EQ(refused(gate, "v2"), "");
+        ASSERT_EQ(refused(gate, "v3"), "");
+    }
+    published_.away = true;
+    UpdateGate gate = this->gate();
+    EXPECT_EQ(refused(gate, "v1"), "");
+    // What was never admitted is not made so by answering under a policy without a repository.
+    gate.note_active("default/pump", manifest("v9").to_string());
+    EXPECT_FALSE(gate.admit(wish("pump:v9"), manifest("v9")).ok());
+    gate.forget("default/pump");
+    EXPECT_FALSE(gate.admit(wish("pump:v1"), manifest("v1")).ok());
+}
+
 TEST_F(GateTest, A21ARepositoryThatGoesBackIsRefusedAlsoAfterARestart) {
     release("v1");
     const std::map<std::string, std::string> before = repository_.files;

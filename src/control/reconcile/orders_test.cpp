@@ -206,6 +206,9 @@ TEST(Orders, ACascadeGoesNowhereWhereDataMayNot) {
 // It stops no plan: neither its own service's nor another's.
 TEST(Orders, ACascadeThatCannotBeFollowedStandsAlone) {
     World world = cascading("FR");
+    world.round();
+    EXPECT_NE(cascade_on(world, "a").find(R"("at":)"), std::string::npos);
+    // Whom it asked is not asked any longer: nobody ordered that.
     world.services.erase("default/large");
     world.round();
     EXPECT_EQ(world.where("small"), "a@1");
