@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include "node/disk_room.h"
 
@@ -102,6 +103,19 @@ Action retire(const std::string& service) {
     return action;
 }
 
+// The versions that answer, may be gone back to, or are on their way.
+std::vector<std::string> versions_in_use(const State& state) {
+    std::set<std::string> digests;
+    for (const auto& [service, slot] : state.slots) {
+        for (const std::string* digest :
+             {&slot.digest, &slot.active_digest, &slot.answered_digest, &slot.previous.digest,
+              &slot.wish.digest, &slot.active_wish.digest}) {
+            if (!digest->empty()) digests.insert(*digest);
+        }
+    }
+    return {digests.begin(), digests.end()};
+}
+
 Action run(State& state, Slot& slot, Step step) {
     state.last_run = RunId{state.last_run.value() + 1};
     slot.in_flight = step;
@@ -114,6 +128,7 @@ Action run(State& state, Slot& slot, Step step) {
     action.run = slot.in_flight_run;
     action.wish = slot.falling_back ? slot.previous : slot.wish;
     action.digest = slot.falling_back ? slot.previous.digest : slot.digest;
+    if (step == Step::kPull) action.in_use = versions_in_use(state);
     slot.in_flight_wish = action.wish;
     return action;
 }

@@ -141,7 +141,8 @@ struct Action {
     RunId run;
     Wish wish;
     std::string digest;
-    bool warning = false;  // of an event
+    std::vector<std::string> in_use = {};  // to pull: the versions that this machine may yet need
+    bool warning = false;                  // of an event
     std::string reason;
     std::string message;
 };

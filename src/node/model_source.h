@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/status.h"
@@ -22,11 +23,13 @@ public:
 
     // Brings the model's manifest and blobs into the vault, verified by digest, where `reference`
     // names it from then on. What an earlier try has brought is not brought again. With a limit
-    // no more is fetched than that leaves (data_budget.h).
+    // no more is fetched than that leaves (data_budget.h). Versions that were fetched before and
+    // are not in use any more may be taken out of the vault.
     struct Wanted {
         std::string reference;
         Digest manifest;
         std::optional<DataLimit> limit;
+        std::vector<std::string> in_use = {};  // digests of versions that must stay in the vault
     };
     virtual Status fetch(const Wanted& wanted) = 0;
 };

@@ -1,10 +1,14 @@
 #include "node/registry_source.h"
 
+#include <algorithm>
+#include <set>
+
 #include "base/text.h"
 #include "http/url.h"
 #include "node/data_meter.h"
 #include "node/disk_room.h"
 #include "vault/registry.h"
+#include "vault/registry_delta.h"
 
 namespace hf::node {
 namespace {
@@ -25,6 +29,8 @@ Status as_passing(const Status& status) {
         status.code() == Code::kUnauthenticated || status.code() == Code::kPermissionDenied;
     return access ? unavailable("{}", status.message()) : status;
 }
+
+constexpr std::size_t kSpareVersions = 2;  // for an order that goes back to one
 
 class RegistrySource final : public ModelSource {
 public:
@@ -89,8 +95,9 @@ private:
         };
         vault::Registry registry(*client, wanted, std::move(options));
         Result<vault::TransferReport> report = registry.pull(vault_);
-        if (says_disk_full(report.status()) && collect_garbage()) report = registry.pull(vault_);
+        if (says_disk_full(report.status()) && make_room(version)) report = registry.pull(vault_);
         if (!report.ok()) return failed(server, report.status());
+        forget_old(version, kSpareVersions);
         for (const std::string& remark : report->remarks) remark_on(remark);
         if (report->bytes_saved > 0) {
             remark_on(fmt::format("{}: {} received, {} kept off the link by {} deltas", reference,
@@ -111,7 +118,35 @@ private:
         if (gone) options_.servers->failed(server);
         return as_passing(status);
     }
-    // What nothing names any more makes room first. Whether that made any.
+    // Of the versions that were fetched before and are in use no more, all but the last `spare`.
+    void forget_old(const Wanted& version, std::size_t spare) {
+        std::set<std::string> kept(version.in_use.begin(), version.in_use.end());
+        kept.insert(version.manifest.to_string());
+        const auto is_old = [&](const vault::Descriptor& entry) {
+            return !entry.annotation(std::string(vault::kRepositoryAnnotation)).empty() &&
+                   !kept.contains(entry.digest.to_string());
+        };
+        const Result<std::vector<vault::Descriptor>> entries = vault_.list();
+        if (!entries.ok()) return;
+        auto surplus =
+            static_cast<std::size_t>(std::count_if(entries->begin(), entries->end(), is_old));
+        surplus -= std::min(surplus, spare);
+        if (surplus == 0) return;
+        // The oldest come first.
+        const Result<std::size_t> forgotten = vault_.forget_if([&](const vault::Descriptor& entry) {
+            return surplus > 0 && is_old(entry) && surplus-- > 0;
+        });
+        if (!forgotten.ok()) remark_on(std::string(forgotten.status().message()));
+        if (forgotten.ok() && *forgotten > 0 && spare > 0) collect_garbage();
+    }
+
+    // Whether there is more room than before.
+    bool make_room(const Wanted& version) {
+        forget_old(version, 0);
+        return collect_garbage();
+    }
+
+    // Whether what nothing names any more was found, and removed.
     bool collect_garbage() {
         const Result<vault::GarbageReport> garbage = vault_.collect_garbage();
         if (!garbage.ok()) {

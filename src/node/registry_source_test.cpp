@@ -14,6 +14,7 @@
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
 #include "vault/model_pack.h"
+#include "vault/registry_delta.h"
 #include "vault/registry_server.h"
 
 namespace hf::node {
@@ -138,6 +139,46 @@ TEST_F(RegistrySourceTest, GarbageMakesRoomFirst) {
     EXPECT_EQ(remarks_[0], "4.9 KiB of blobs that nothing names were removed to make room");
     EXPECT_TRUE(says_disk_full(fetch()));
     EXPECT_EQ(remarks_.size(), 1u) << "there is no more";
+}
+
+// Versions of earlier orders do not fill the disk of a machine that gets updates for years.
+TEST_F(RegistrySourceTest, VersionsThatAreInUseNoMoreGo) {
+    const auto fetched_before = [&](int number) {
+        const auto push = vault_->begin_push().value();
+        const std::string text =
+            R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":")" +
+            push->put(Bytes(3000, static_cast<std::uint8_t>(number)), "a/b")->digest.to_string() +
+            R"(","size":3000},"layers":[]})";
+        vault::Descriptor manifest = push->put(to_bytes(text), vault::kManifestType).value();
+        manifest.annotations[std::string(vault::kRepositoryAnnotation)] = "pump";
+        EXPECT_EQ(push->tag(manifest, ""), Status());
+        return manifest.digest;
+    };
+    std::vector<Digest> old;
+    for (int i = 0; i < 5; ++i) old.push_back(fetched_before(i));
+    const auto held = [&] {
+        std::string held;
+        for (const Digest& digest : old) held += vault_->holds(digest) ? 'x' : '-';
+        return held;
+    };
+    const std::vector<std::string> in_use{old[0].to_string()};
+    EXPECT_EQ(source_->fetch({"pump:v1", served_.manifest(), std::nullopt, in_use}), Status());
+    EXPECT_EQ(held(), "x--xx") << "what is in use, and two that were";
+    EXPECT_TRUE(arrived());
+}
+
+TEST_F(RegistrySourceTest, AFullDiskMakesThemGoAtOnce) {
+    const auto push = vault_->begin_push().value();
+    const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":")" +
+                             push->put(Bytes(5000, 1), "a/b")->digest.to_string() +
+                             R"(","size":5000},"layers":[]})";
+    vault::Descriptor manifest = push->put(to_bytes(text), vault::kManifestType).value();
+    manifest.annotations[std::string(vault::kRepositoryAnnotation)] = "pump";
+    ASSERT_EQ(push->tag(manifest, ""), Status());
+    leave_room(kDiskReserveBytes + 1000);
+    EXPECT_TRUE(says_disk_full(fetch()));
+    EXPECT_EQ(remarks_.size(), 1u);
+    EXPECT_FALSE(vault_->holds(manifest.digest));
 }
 
 TEST_F(RegistrySourceTest, AServerThatIsGoneLosesItsTurn) {

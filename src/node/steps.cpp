@@ -154,7 +154,7 @@ Status Steps::pull(const Action& action) {
     Result<vault::PackedModel> packed = vault::read_model(world_.vault, reference);
     if (packed.status().code() == Code::kNotFound && world_.source) {
         HF_TRY(world_.source->fetch(
-            {action.wish.reference, *reference.digest, action.wish.data_limit}));
+            {action.wish.reference, *reference.digest, action.wish.data_limit, action.in_use}));
         packed = vault::read_model(world_.vault, reference);
     }
     candidate.packed = HF_TRY(std::move(packed));

@@ -248,6 +248,14 @@ Status Vault::untag(std::string_view name) {
     return write_index(entries);
 }
 
+Result<std::size_t> Vault::forget_if(const std::function<bool(const Descriptor&)>& unwanted) {
+    const std::unique_ptr<env::FileLock> lock = HF_TRY(lock_index());
+    std::vector<Descriptor> entries = HF_TRY(list());
+    const std::size_t removed = std::erase_if(entries, unwanted);
+    if (removed > 0) HF_TRY(write_index(entries));
+    return removed;
+}
+
 Result<GarbageReport> Vault::collect_garbage() {
     // Held to the end, so that no push begins meanwhile.
     const std::unique_ptr<env::FileLock> lock = HF_TRY(lock_index());

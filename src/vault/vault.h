@@ -19,6 +19,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -147,6 +148,10 @@ public:
 
     // NOT_FOUND when there is no such name. The blobs stay until the next collection.
     Status untag(std::string_view name);
+
+    // Forgets the entries of the index that are unwanted, with a name or without; how many. The
+    // blobs stay until the next collection.
+    Result<std::size_t> forget_if(const std::function<bool(const Descriptor&)>& unwanted);
 
     // Removes blobs that no reference reaches, deltas from or to them, and what interrupted writes
     // left. Removes nothing when a reference leads to a manifest that cannot be read.
