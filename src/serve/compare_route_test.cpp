@@ -35,7 +35,7 @@ struct Service {
         const Status status = models.activate(std::make_shared<ModelHost>(
             std::move(identity), std::make_shared<const FakeModel>(2.0F), clock));
         HF_CHECK(status.ok(), "{}", status.to_string());
-        add_oip_routes(router, models, nullptr);
+        add_oip_routes(router, models);
     }
 
     http::Response ask(const InferBody& body, const std::string& model = "m") {
