@@ -168,13 +168,16 @@ TEST_F(RegistrySourceTest, VersionsThatAreInUseNoMoreGo) {
 }
 
 TEST_F(RegistrySourceTest, AFullDiskMakesThemGoAtOnce) {
-    const auto push = vault_->begin_push().value();
-    const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":")" +
-                             push->put(Bytes(5000, 1), "a/b")->digest.to_string() +
-                             R"(","size":5000},"layers":[]})";
-    vault::Descriptor manifest = push->put(to_bytes(text), vault::kManifestType).value();
-    manifest.annotations[std::string(vault::kRepositoryAnnotation)] = "pump";
-    ASSERT_EQ(push->tag(manifest, ""), Status());
+    vault::Descriptor manifest;
+    {
+        const auto push = vault_->begin_push().value();
+        const std::string text = R"({"schemaVersion":2,"config":{"mediaType":"a/b","digest":")" +
+                                 push->put(Bytes(5000, 1), "a/b")->digest.to_string() +
+                                 R"(","size":5000},"layers":[]})";
+        manifest = push->put(to_bytes(text), vault::kManifestType).value();
+        manifest.annotations[std::string(vault::kRepositoryAnnotation)] = "pump";
+        ASSERT_EQ(push->tag(manifest, ""), Status());
+    }
     leave_room(kDiskReserveBytes + 1000);
     EXPECT_TRUE(says_disk_full(fetch()));
     EXPECT_EQ(remarks_.size(), 1u);
