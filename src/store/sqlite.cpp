@@ -116,7 +116,7 @@ public:
             State state = read_state(since_);
             Event event{state.removed ? Event::Kind::kRemove : Event::Kind::kPut,
                         std::move(state.state), std::nullopt};
-            event.previous = HF_TRY(find_before(event.now.key, event.now.modified));
+            HF_TRY(set_previous(event));
             start.missed.push_back(std::move(event));
         }
         return hub_.open(std::move(start));
@@ -240,14 +240,14 @@ private:
         return update.bind(1, name).bind(2, value).run();
     }
 
-    Result<std::optional<KeyValue>> find_before(std::string_view key, Revision before)
-        HF_REQUIRES(mutex_) {
-        find_.bind(1, key).bind(2, before.value());
-        if (!HF_TRY(find_.step())) return std::optional<KeyValue>();
+    // What was there before the event, where anything was.
+    Status set_previous(Event& event) HF_REQUIRES(mutex_) {
+        find_.bind(1, event.now.key).bind(2, event.now.modified.value());
+        if (!HF_TRY(find_.step())) return {};
         State state = read_state(find_);
         find_.reset();
-        if (state.removed) return std::optional<KeyValue>();
-        return std::optional<KeyValue>(std::move(state.state));
+        if (!state.removed) event.previous = std::move(state.state);
+        return {};
     }
 
     template <typename F>
