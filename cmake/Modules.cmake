@@ -1,6 +1,6 @@
 # Targets from the map in src/modules.txt: for each module that has sources
 #   hf_<module>          a static library that sees only the modules its line lists
-#   <module>_test        its unit tests (thing_test.cpp beside thing.cpp), run by ctest
+#   <module>_test        its unit tests (thing_test.cpp beside thing.cpp), run by ctest; where HF_UNIT_TESTS is on
 #   <module>_link_test   links the whole archive with only the declared dependencies
 #   <module>_headers     compiles every header alone
 
@@ -80,11 +80,12 @@ function(hf_add_module name uses foreign)
         -Wl,--whole-archive hf_${name} -Wl,--no-whole-archive)
     set_property(GLOBAL APPEND PROPERTY HF_LINK_TARGETS ${name}_link_test)
 
-    if(tests)
+    if(tests AND HF_UNIT_TESTS)
         set_property(GLOBAL APPEND PROPERTY HF_TESTED_MODULES ${name})
         add_executable(${name}_test ${tests})
         target_link_libraries(${name}_test PRIVATE hf_${name} hf_testing GTest::gtest
                                                    GTest::gtest_main)
+        set_target_properties(${name}_test PROPERTIES HF_UNIT_TEST ON)
         hf_precompile(${name}_test hf_precompiled_tests)
         add_test(NAME ${name} COMMAND ${name}_test)
         set_tests_properties(${name} PROPERTIES TIMEOUT 900 LABELS unit ENVIRONMENT

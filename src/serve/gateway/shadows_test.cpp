@@ -11,7 +11,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr Shadow kAll{"sha256:1", "sha256:2", 100, {}};
+const Shadow kAll{"sha256:1", "sha256:2", 100, {}};
 
 // A replica that answers by one version, and holds comparisons until it is told to go on.
 class Versioned {
