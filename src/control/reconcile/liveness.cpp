@@ -32,9 +32,12 @@ std::vector<Liveness::Change> Liveness::update(const std::map<std::string, bool>
             silent_.insert(node);
             continue;
         }
-        if (slept && believed) at->second = std::max(at->second, now - term_ / 2);
+        if (slept && believed && at->second < now - term_ / 2) {
+            at->second = now - term_ / 2;
+            silent_.insert(node);
+        }
         const bool alive = now - at->second <= term_;
-        if (!alive || (slept && believed)) silent_.insert(node);
+        if (!alive) silent_.insert(node);
         if (alive != believed) changes.push_back({node, alive});
     }
     if (is_storm(known.size(), now)) {
@@ -62,7 +65,7 @@ Duration Liveness::next(Duration now) const {
     Duration next = now + term_;
     if (storm_since_ >= Duration::zero()) {
         for (const Duration end : {storm_since_ + kStormPatience, returned_ + term_}) {
-            if (end > now) next = std::min(next, end);
+            if (end >= now) next = std::min(next, end);
         }
     }
     for (const auto& [node, heard] : heard_) {
