@@ -29,7 +29,7 @@ start() {
     "$holdfast" server --data server --listen "127.0.0.1:$1" --gateway none >server.log 2>&1 &
     server=$!
     for _ in $(seq 600); do grep -q 'is up at' server.log && break; pause; done
-    url=$(grep -oE 'https://[0-9.:]+' server.log)
+    url=$(grep -oE 'https://[0-9.:]+' server.log) || { echo "the server does not start"; cat server.log; exit 1; }
 }
 memory() { awk '/VmRSS/ {print $2}' "/proc/$server/status"; }
 load() { cut -d' ' -f1 /proc/loadavg; }
@@ -76,6 +76,7 @@ echo "          and the service says so after $(awk -v a="$begin" -v b="$(date +
 say connected
 port=${url##*:}
 kill -9 "$server"
+wait "$server" || true
 start "$port"
 before=0
 echo "storm     $(hear), $(used)"
