@@ -29,7 +29,7 @@ start() {
     "$holdfast" server --data server --listen "127.0.0.1:$1" --gateway none >server.log 2>&1 &
     server=$!
     for _ in $(seq 600); do grep -q 'is up at' server.log && break; pause; done
-    url=$(grep -oE 'https://[0-9.:]+' server.log)
+    url=$(grep -oE 'https://[0-9.:]+' server.log) || { echo "the server does not start"; cat server.log; exit 1; }
 }
 memory() { awk '/VmRSS/ {print $2}' "/proc/$server/status"; }
 load() { cut -d' ' -f1 /proc/loadavg; }
@@ -47,11 +47,15 @@ coproc fleet { "$build/bench/fleet/fleet_agents" "${url#https://}" server/pki/ro
 say() { echo "$1" >&"${fleet[1]}"; }
 hear() { read -r answer <&"${fleet[0]}"; echo "$answer"; }
 busy() { awk -v hz="$(getconf CLK_TCK)" '{printf "%.1f", ($14 + $15) / hz}' "/proc/$server/stat"; }
+# What the server has used since `before`.
+used() { awk -v a="$before" -v b="$(busy)" 'BEGIN {printf "server: %.1f s of a processor", b - a}'; }
 
+before=$(busy)
 say enrol
-echo "enrol     $(hear)"
+echo "enrol     $(hear), $(used)"
+before=$(busy)
 say join
-echo "join      $(hear)"
+echo "join      $(hear), $(used)"
 before=$(busy)
 for _ in $(seq 100); do pause; done
 echo "idle      $(awk -v a="$before" -v b="$(busy)" 'BEGIN {printf "%.0f", 10 * (b - a)}') % of a processor, over ten seconds"
@@ -63,17 +67,19 @@ metadata: {name: pump}
 spec: {model: "pump@sha256:$(printf '1%.0s' $(seq 64))", replicas: $agents, resources: {cpuMilli: 1, memoryMebibytes: 1}}
 YAML
 say "orders $agents"
-begin=$(date +%s.%N)
+begin=$(date +%s.%N) before=$(busy)
 hf apply -f service.yaml >/dev/null
-echo "change    $(hear)"
+echo "change    $(hear), $(used)"
 await "pump .* $agents " services
 echo "          and the service says so after $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s"
 
 say connected
 port=${url##*:}
 kill -9 "$server"
+wait "$server" || true
 start "$port"
-echo "storm     $(hear)"
+before=0
+echo "storm     $(hear), $(used)"
 
 cat >rollout.yaml <<YAML
 apiVersion: holdfast.dev/v1
@@ -88,9 +94,9 @@ spec:
   - {name: half, limit: {percent: 50}, maxParallel: 10000}
   - {name: rest, maxParallel: 10000}
 YAML
-begin=$(date +%s.%N)
+begin=$(date +%s.%N) before=$(busy)
 hf apply -f rollout.yaml >/dev/null
 await 'next .*Succeeded' rollouts
-echo "roll-out  four stages in $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s"
-echo "machine   $(nproc) cores, load $(load), $agents agents, seed $seed, $(date -u +%F); the server has used $(busy) s of a processor since the storm"
+echo "roll-out  four stages in $(awk -v a="$begin" -v b="$(date +%s.%N)" 'BEGIN {printf "%.1f", b - a}') s, $(used)"
+echo "machine   $(nproc) cores, load $(load), $agents agents, seed $seed, $(date -u +%F)"
 say end

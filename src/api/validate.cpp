@@ -1,6 +1,7 @@
 #include "api/validate.h"
 
 #include <algorithm>
+#include <initializer_list>
 
 #include "api/names.h"
 #include "base/text.h"
@@ -97,12 +98,11 @@ public:
     void members(const std::vector<Field>& fields, const json::Object& value,
                  const std::string& path) {
         for (const Field& field : fields) {
-            const json::Value* member = value.if_contains(field.name);
-            const std::string at = below(path, field.name);
-            if (member) {
-                check(field, *member, at);
+            if (const json::Value* member = value.if_contains(field.name)) {
+                check(field, *member, below(path, field.name));
             } else if (field.required) {
-                add(kRequired, at, fmt::format("Required value: {}", field.description));
+                add(kRequired, below(path, field.name),
+                    fmt::format("Required value: {}", field.description));
             }
         }
     }
@@ -203,13 +203,16 @@ private:
     }
 };
 
-void prune_members(const std::vector<Field>& fields, json::Object& value, const std::string& path,
+// The tables of an object's members: one, but for a whole object two.
+using Tables = std::initializer_list<const std::vector<Field>*>;
+
+void prune_members(Tables tables, json::Object& value, const std::string& path,
                    std::vector<std::string>& unknown);
 
 void prune_value(const Field& field, json::Value& value, const std::string& path,
                  std::vector<std::string>& unknown) {
     if (field.type == FieldType::kObject && value.is_object()) {
-        prune_members(field.fields, value.get_object(), path, unknown);
+        prune_members({&field.fields}, value.get_object(), path, unknown);
     } else if (field.type == FieldType::kList && value.is_array()) {
         json::Array& items = value.get_array();
         for (std::size_t i = 0; i < items.size(); ++i) {
@@ -224,11 +227,19 @@ void prune_value(const Field& field, json::Value& value, const std::string& path
     }
 }
 
-std::string unknown_field(const std::vector<Field>& fields, const std::string& path,
-                          std::string_view key) {
+const Field* find_in(Tables tables, std::string_view name) {
+    for (const std::vector<Field>* fields : tables) {
+        if (const Field* field = find_field(*fields, name)) return field;
+    }
+    return nullptr;
+}
+
+std::string unknown_field(Tables tables, const std::string& path, std::string_view key) {
     constexpr std::size_t kMaxKeyShownBytes = 80;
     std::vector<std::string> names;
-    for (const Field& field : fields) names.push_back(field.name);
+    for (const std::vector<Field>* fields : tables) {
+        for (const Field& field : *fields) names.push_back(field.name);
+    }
     std::string sentence =
         fmt::format("unknown field \"{}\"", below(path, key.substr(0, kMaxKeyShownBytes)));
     const std::string near = nearest(key.substr(0, kMaxKeyShownBytes), names);
@@ -236,19 +247,25 @@ std::string unknown_field(const std::vector<Field>& fields, const std::string& p
     return sentence;
 }
 
-void prune_members(const std::vector<Field>& fields, json::Object& value, const std::string& path,
+// Most objects have nothing to prune, and stay as they are.
+void prune_members(Tables tables, json::Object& value, const std::string& path,
                    std::vector<std::string>& unknown) {
-    json::Object kept;
+    std::vector<bool> keep;
     for (auto& member : value) {
-        if (member.value().is_null()) continue;
-        const Field* field = find_field(fields, member.key());
-        if (!field) {
-            if (unknown.size() < kMaxCauses)
-                unknown.push_back(unknown_field(fields, path, member.key()));
-            continue;
+        const bool given = !member.value().is_null();
+        const Field* field = given ? find_in(tables, member.key()) : nullptr;
+        keep.push_back(field != nullptr);
+        if (field) {
+            prune_value(*field, member.value(), below(path, member.key()), unknown);
+        } else if (given && unknown.size() < kMaxCauses) {
+            unknown.push_back(unknown_field(tables, path, member.key()));
         }
-        prune_value(*field, member.value(), below(path, member.key()), unknown);
-        kept[member.key()] = std::move(member.value());
+    }
+    if (std::find(keep.begin(), keep.end(), false) == keep.end()) return;
+    json::Object kept;
+    std::size_t at = 0;
+    for (auto& member : value) {
+        if (keep[at++]) kept[member.key()] = std::move(member.value());
     }
     value = std::move(kept);
 }
@@ -268,12 +285,12 @@ void fill(const std::vector<Field>& fields, json::Object& value) {
     }
 }
 
-// The table of a whole object of the kind.
-std::vector<Field> top_fields(const Kind& kind) {
-    std::vector<Field> fields{text("apiVersion", "Group and version."), text("kind", "The kind."),
-                              object("metadata", "What every object has.", metadata_fields())};
-    fields.insert(fields.end(), kind.fields.begin(), kind.fields.end());
-    return fields;
+// What a whole object has beside the fields of its kind.
+const std::vector<Field>& envelope() {
+    static const std::vector<Field> kFields{
+        text("apiVersion", "Group and version."), text("kind", "The kind."),
+        object("metadata", "What every object has.", metadata_fields())};
+    return kFields;
 }
 
 void compare_fixed(const std::vector<Field>& fields, const json::Value& before,
@@ -305,7 +322,7 @@ Result<FieldValidation> parse_field_validation(std::string_view text) {
 
 std::vector<std::string> prune(const Kind& kind, Object& object) {
     std::vector<std::string> unknown;
-    prune_members(top_fields(kind), object.fields(), "", unknown);
+    prune_members({&envelope(), &kind.fields}, object.fields(), "", unknown);
     if (object.metadata().is_object()) {
         object.edit_metadata().erase("managedFields");
         object.edit_metadata().erase("selfLink");
@@ -319,7 +336,8 @@ void fill_defaults(const Kind& kind, Object& object) {
 
 std::vector<Cause> validate(const Kind& kind, const Object& object) {
     Checker checker;
-    checker.members(top_fields(kind), object.json().get_object(), "");
+    checker.members(envelope(), object.json().get_object(), "");
+    checker.members(kind.fields, object.json().get_object(), "");
     if (object.name().empty()) {
         checker.add(kRequired, "metadata.name", "Required value: name or generateName is required");
     }

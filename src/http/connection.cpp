@@ -1,5 +1,7 @@
 #include "http/connection.h"
 
+#include <poll.h>
+
 #include <array>
 
 #include <boost/asio/as_tuple.hpp>
@@ -46,6 +48,12 @@ std::string peer_of(const Tcp::socket& socket) {
     const std::string address = peer.address().to_string();
     return peer.address().is_v6() ? fmt::format("[{}]:{}", address, peer.port())
                                   : fmt::format("{}:{}", address, peer.port());
+}
+
+// Whether the peer has closed, behind whatever it has sent.
+bool has_left(Tcp::socket& socket) {
+    pollfd asked{socket.native_handle(), POLLRDHUP, 0};
+    return ::poll(&asked, 1, 0) > 0;
 }
 
 class BeastConnection;
@@ -95,6 +103,14 @@ public:
 private:
     asio::awaitable<bool> handshake() {
         if (!transport_.ssl()) co_return true;
+        transport_.expires_after(limits_.handshake_timeout);
+        const ErrorCode silent = co_await transport_.wait_readable();
+        if (silent) co_return false;
+        // The time that it waits for others is not the client's.
+        Turns::Turn turn = co_await host_.handshakes().take();
+        if (has_left(transport_.socket())) co_return false;
+        asio::steady_timer turn_ends(host_.loop(), kHandshakeTurn);
+        turn_ends.async_wait([held = std::move(turn)](const ErrorCode&) {});
         transport_.expires_after(limits_.handshake_timeout);
         const ErrorCode error = co_await transport_.handshake(asio::ssl::stream_base::server);
         if (error) co_return false;

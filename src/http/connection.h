@@ -15,8 +15,16 @@
 
 #include "http/message.h"
 #include "http/server.h"
+#include "http/turns.h"
 
 namespace hf::http {
+
+// Handshakes that are computed at a time. When thousands of clients come at once the first are done
+// while the others wait, instead of all being late and coming again.
+inline constexpr std::size_t kHandshakesAtOnce = 256;
+
+// How long a client whose handshake takes longer keeps the others waiting.
+inline constexpr Duration kHandshakeTurn = std::chrono::seconds(1);
 
 // What the connections of one server share; outlives them.
 class ConnectionHost {
@@ -25,6 +33,7 @@ public:
     virtual boost::asio::io_context& loop() = 0;
     virtual const Limits& limits() const = 0;
     virtual boost::asio::ssl::context* tls() = 0;  // null: plain
+    virtual Turns& handshakes() = 0;
 
     // Once true it stays so: requests are answered with Connection: close, streams end.
     virtual bool draining() const = 0;

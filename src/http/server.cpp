@@ -50,6 +50,7 @@ public:
         loop_.stop();
         work_.stop();
         for (std::thread& thread : threads_) thread.join();
+        handshakes_.close();
         for (const std::shared_ptr<Connection>& connection : connections_) connection->abandon();
     }
 
@@ -110,6 +111,7 @@ private:
     asio::io_context& loop() override { return loop_; }
     const Limits& limits() const override { return options_.limits; }
     asio::ssl::context* tls() override { return tls_.get(); }
+    Turns& handshakes() override { return handshakes_; }
     bool draining() const override { return draining_; }
 
     asio::awaitable<void> accept() {
@@ -192,6 +194,7 @@ private:
     asio::executor_work_guard<asio::io_context::executor_type> working_{work_.get_executor()};
     Tcp::acceptor acceptor_;
     asio::steady_timer last_call_;
+    Turns handshakes_{loop_, kHandshakesAtOnce};
     std::uint16_t port_ = 0;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
     std::size_t in_flight_ = 0;

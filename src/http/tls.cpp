@@ -140,9 +140,13 @@ std::vector<std::string> uris_of(const X509* certificate) {
     return uris;
 }
 
+// Of the key as PEM has it, from the bytes that the certificate has it in.
 Digest key_digest(X509* certificate) {
+    unsigned char* der = nullptr;
+    const int der_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &der);
     BIO* const out = BIO_new(BIO_s_mem());
-    HF_CHECK(PEM_write_bio_PUBKEY(out, X509_get0_pubkey(certificate)) == 1);
+    HF_CHECK(der_size > 0 && PEM_write_bio(out, PEM_STRING_PUBLIC, "", der, der_size) > 0);
+    OPENSSL_free(der);
     char* pem = nullptr;
     const auto size = static_cast<std::size_t>(BIO_get_mem_data(out, &pem));
     std::array<std::uint8_t, Digest::kSize> bytes{};
@@ -164,9 +168,12 @@ Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls) {
     HF_TRY(use_certificate(*context, tls.certificate_pem, tls.key_pem));
     SSL_CTX* const handle = context->native_handle();
     SSL_CTX_set_alpn_select_cb(handle, select_protocol, nullptr);
-    // Without a session context, OpenSSL refuses to resume sessions that had client certificates.
-    constexpr unsigned char kSession[] = "holdfast";
-    SSL_CTX_set_session_id_context(handle, kSession, sizeof kSession - 1);
+    // No session is taken up again: tickets would tell anew what a certificate said that may have
+    // been replaced since, and OpenSSL 3 reads the client's certificate twice more for each ticket
+    // that it writes, which is a third of a handshake; nor would they outlive a restart.
+    SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(handle, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(handle, 0);
     if (tls.tls13_only) SSL_CTX_set_min_proto_version(handle, TLS1_3_VERSION);
     if (!tls.client_ca_pem.empty()) {
         HF_TRY(trust(*context, tls.client_ca_pem));

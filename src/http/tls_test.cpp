@@ -2,6 +2,7 @@
 
 #include "http/certificates_test.h"
 #include "http/client.h"
+#include "http/connection.h"
 #include "http/peers_test.h"
 #include "http/server.h"
 
@@ -51,6 +52,22 @@ TEST_F(TlsTest, AServerOfATrustedAuthorityIsAsked) {
         const Result<Response> response = ask(get(*server, host));
         ASSERT_TRUE(response.ok()) << response.status().to_string();
         EXPECT_EQ(as_text(response->body), "you are ");
+    }
+}
+
+// Each of them says the first byte of a handshake and no more.
+TEST_F(TlsTest, ClientsThatDallyKeepTheOthersWaitingForAMomentOnly) {
+    ServerOptions limited = options(good_);
+    limited.limits.handshake_timeout = 2 * kPatience;
+    const std::unique_ptr<Server> server = start(router(), limited);
+    std::vector<std::unique_ptr<RawSocket>> dallying;
+    for (std::size_t i = 0; i < kHandshakesAtOnce + 1; ++i) {
+        dallying.push_back(std::make_unique<RawSocket>(server->port()));
+        ASSERT_TRUE(dallying.back()->send("\x16"));
+    }
+    for (int again = 0; again < 2; ++again) {
+        const Result<Response> response = ask(get(*server));
+        ASSERT_TRUE(response.ok()) << response.status().to_string();
     }
 }
 

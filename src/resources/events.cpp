@@ -1,3 +1,5 @@
+#include <map>
+
 #include "resources/write.h"
 
 namespace hf::resources {
@@ -27,9 +29,9 @@ std::string event_name(const Object& object, const EventNote& note) {
     return fmt::format("{}.{:016x}", prefix, digest);
 }
 
-WriteOptions as(const EventNote& note) {
+WriteOptions as(const std::string& component) {
     WriteOptions options;
-    options.who = api::Identity::of_system(note.component.empty() ? "events" : note.component);
+    options.who = api::Identity::of_system(component.empty() ? "events" : component);
     return options;
 }
 
@@ -56,28 +58,34 @@ Object make_event(const Object& object, const EventNote& note, std::string_view 
     return event;
 }
 
+// What is there already is counted up.
+Resources::Edit counted_up(const Object& event, Instant now) {
+    const auto count = [now = format_rfc3339(now)](Object& known) -> Status {
+        known.fields()["count"] = json::get_int(known.json(), "count", 1) + 1;
+        known.fields()["lastTimestamp"] = now;
+        return {};
+    };
+    return {key_of(api::event_kind(), event), count};
+}
+
 }  // namespace
 
-// What is there already is counted up.
 Status Resources::record_again(const Object& event, const EventNote& note) {
-    const std::string now = format_rfc3339(clock_.now());
-    return modify(key_of(api::event_kind(), event), as(note),
-                  [&](Object& known) -> Status {
-                      known.fields()["count"] = json::get_int(known.json(), "count", 1) + 1;
-                      known.fields()["lastTimestamp"] = now;
-                      return {};
-                  })
-        .status();
+    const Edit edit = counted_up(event, clock_.now());
+    return modify(edit.key, as(note.component), edit.change).status();
 }
 
 Status Resources::record_event(const Object& object, const EventNote& note) {
     const Object event = make_event(object, note, format_rfc3339(clock_.now()));
-    const Status created = create(event, as(note)).status();
+    const Status created = create(event, as(note.component)).status();
     return created.code() == Code::kAlreadyExists ? record_again(event, note) : created;
 }
 
 Status Resources::record_events(const std::vector<Told>& told) {
     Status failed;
+    const auto note_failure = [&](const Status& status) {
+        if (!status.ok()) failed = status;
+    };
     for (std::size_t from = 0; from < told.size(); from += kMaxTogether) {
         const std::size_t end = std::min(from + kMaxTogether, told.size());
         std::vector<Object> events;
@@ -85,16 +93,23 @@ Status Resources::record_events(const std::vector<Told>& told) {
         for (std::size_t i = from; i < end; ++i) {
             const Told& each = told[i];
             events.push_back(make_event(each.object, each.note, format_rfc3339(clock_.now())));
-            prepared.push_back(prepare_new(events.back(), as(each.note)));
+            prepared.push_back(prepare_new(events.back(), as(each.note.component)));
         }
         const std::vector<Result<store::Revision>> revisions = commit_all(prepared);
         auto revision = revisions.begin();
+        std::map<std::string, std::vector<Edit>> again;  // by who tells
         for (std::size_t i = from; i < end; ++i) {
             const Result<Prepared>& each = prepared[i - from];
-            Status status = each.ok() ? (revision++)->status() : each.status();
-            if (status.code() == Code::kAborted)
-                status = record_again(events[i - from], told[i].note);
-            if (!status.ok()) failed = status;
+            const Status status = each.ok() ? (revision++)->status() : each.status();
+            if (status.code() == Code::kAborted) {
+                again[told[i].note.component].push_back(counted_up(events[i - from], clock_.now()));
+            } else {
+                note_failure(status);
+            }
+        }
+        for (const auto& [component, edits] : again) {
+            for (const auto& counted : modify_each(edits, as(component)))
+                note_failure(counted.status());
         }
     }
     return failed;

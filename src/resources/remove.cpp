@@ -211,9 +211,11 @@ Status Resources::maintain() {
     // Each pass removes one generation; what it removed may have owned more.
     while (removed_.exchange(false)) HF_TRY(collect_garbage());
     HF_TRY(expire_events());
-    HF_TRY(expire(kAuditPrefix, kMaxAuditEntries));
     const std::int64_t oldest = store_.revision().value() - kHistoryRevisions;
     if (oldest < compacted_ + kCompactRevisions) return {};
+    // A revision has one audit entry at most, so there are few too many yet before it is due.
+    static_assert(kHistoryRevisions <= static_cast<std::int64_t>(kMaxAuditEntries));
+    HF_TRY(expire(kAuditPrefix, kMaxAuditEntries));
     HF_TRY(store_.compact(store::Revision(oldest)));
     compacted_ = oldest;
     return {};

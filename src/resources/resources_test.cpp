@@ -442,6 +442,22 @@ TEST_F(ResourcesTest, EventsOfTheSameAreCountedAndExpire) {
     EXPECT_EQ(resources_.list(api::event_kind(), "", {})->items.size(), 0u);
 }
 
+TEST_F(ResourcesTest, EventsThatAreToldTogetherAreCountedUpTogether) {
+    std::vector<Resources::Told> told;
+    for (int i = 0; i < 600; ++i) {
+        EventNote note;
+        note.reason = "NodeReady";
+        note.message = "the node is heard";
+        note.component = i % 2 == 0 ? "reconciler" : "";
+        told.push_back({service(fmt::format("pump-{}", i % 300)), note});
+    }
+    ASSERT_TRUE(resources_.record_events(told).ok());
+    ASSERT_TRUE(resources_.record_events(told).ok());
+    const ObjectList events = *resources_.list(api::event_kind(), "default", {});
+    ASSERT_EQ(events.items.size(), 300u);
+    for (const Object& event : events.items) EXPECT_EQ(json::get_int(event.json(), "count"), 4);
+}
+
 TEST_F(ResourcesTest, ModifyStatusTriesAgainWhenOthersWrite) {
     ASSERT_TRUE(resources_.create(service("pump"), admin_).ok());
     int calls = 0;

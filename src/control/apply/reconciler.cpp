@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <thread>
@@ -12,6 +13,10 @@
 
 namespace hf::control {
 namespace {
+
+// The pause after a round is as long as the round was, up to this: of one processor half is for
+// those whose news the next round takes up together.
+constexpr Duration kRestMax = std::chrono::milliseconds(500);
 
 class RealReconciler final : public Reconciler {
 public:
@@ -91,12 +96,14 @@ private:
             }
             const Duration now = resources_.clock().monotonic();
             const Duration patience = round_.next(now) - now;
+            const Duration rest = std::min(now - begun, kRestMax);
             lock.lock();
             lost_ = round_.lost();
             every_ = round_.heartbeat_every();
             // Heard while the round went on, too late for it.
             for (const auto& [node, at] : heard_) news_ = news_ || lost_.contains(node);
-            changed_.wait_for(lock, patience,
+            changed_.wait_for(lock, rest, [&]() HF_REQUIRES(mutex_) { return stopping_; });
+            changed_.wait_for(lock, patience - rest,
                               [&]() HF_REQUIRES(mutex_) { return stopping_ || news_; });
         }
     }

@@ -4,7 +4,8 @@
 // A server that has just started, or was itself asleep, knows of nobody: it gives all a full term
 // first. And where most machines fall silent at once (kSilentPercentMax), it is likely the server
 // that is cut off: then none is declared lost for kStormPatience more, so that repair does not
-// storm.
+// storm. While they come back one after the other, the others are waited for, up to kStormLongest:
+// a server that takes up thousands of connections hears the last of them late.
 //
 // Pure: times are handed in, of a clock that only goes forward. Not thread-safe.
 
@@ -26,6 +27,7 @@ inline constexpr std::size_t kSilentCountMin = 4;  // of fewer machines, all may
 // After a connection ended; and on top of a term when most are silent.
 inline constexpr Duration kReconnectGrace = std::chrono::seconds(1);
 inline constexpr Duration kStormPatience = std::chrono::seconds(5);
+inline constexpr Duration kStormLongest = std::chrono::seconds(30);
 
 class Liveness final {
 public:
@@ -52,10 +54,14 @@ public:
     Duration next(Duration now) const;
 
 private:
+    bool is_storm(std::size_t known, Duration now);
+
     Duration term_;
     Duration last_update_{-1};
     Duration storm_since_{-1};
+    Duration returned_{-1};  // when a silent one was heard last
     std::map<std::string, Duration> heard_;
+    std::set<std::string> silent_;  // not heard for a term, or since this began or slept
 };
 
 }  // namespace hf::control

@@ -1,5 +1,6 @@
 #include "control/reconcile/liveness.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace hf::control {
@@ -72,7 +73,65 @@ TEST(Liveness, MostMachinesSilentAtOnceIsTheServersOwnTrouble) {
     EXPECT_EQ(patient.update(known, 7s).size(), 4u) << "but they are not waited for for ever";
     liveness.heard("b", 1700ms);
     liveness.heard("c", 1700ms);
-    EXPECT_EQ(liveness.update(known, 1800ms), (Changes{{"d", false}, {"e", false}}));
+    EXPECT_EQ(liveness.update(known, 1800ms), Changes{}) << "they are coming back";
+    for (const char* name : {"a", "b", "c"}) liveness.heard(name, 3000ms);
+    EXPECT_EQ(liveness.update(known, 3200ms), Changes{});
+    EXPECT_EQ(liveness.next(3200ms), 3200ms + 1ms) << "then nobody has come for a term";
+    EXPECT_EQ(liveness.update(known, 3201ms), (Changes{{"d", false}, {"e", false}}));
+}
+
+TEST(Liveness, MachinesThatComeBackOneByOneAreWaitedFor) {
+    Liveness liveness(1500ms);
+    std::map<std::string, bool> known;
+    for (int i = 0; i < 100; ++i) known[fmt::format("m{:02}", i)] = true;
+    EXPECT_EQ(liveness.update(known, 0ms), Changes{}) << "the server has just started";
+    Duration now = 0ms;
+    for (int i = 0; i < 90; ++i) {
+        now += 200ms;
+        for (int k = 0; k <= i; ++k) liveness.heard(fmt::format("m{:02}", k), now);
+        ASSERT_EQ(liveness.update(known, now), Changes{}) << i << " are back";
+    }
+    const auto speak = [&] {
+        for (int k = 0; k < 90; ++k) liveness.heard(fmt::format("m{:02}", k), now);
+    };
+    now += 1500ms;
+    speak();
+    EXPECT_EQ(liveness.update(known, now), Changes{});
+    now += 1ms;
+    EXPECT_EQ(liveness.update(known, now).size(), 10u) << "no more come";
+    for (int i = 90; i < 100; ++i) known[fmt::format("m{:02}", i)] = false;
+    EXPECT_LE(liveness.next(now), now + 1500ms);
+    EXPECT_GT(liveness.next(now), now + 100ms) << "it does not spin";
+}
+
+TEST(Liveness, AStormEndsHoweverSlowlyMachinesComeBack) {
+    Liveness liveness(1500ms);
+    std::map<std::string, bool> known;
+    for (int i = 0; i < 100; ++i) known[fmt::format("m{:02}", i)] = true;
+    liveness.update(known, 0ms);
+    Duration now = 0ms;
+    for (int i = 0; now < kStormLongest - 1s; ++i) {
+        now += 1s;
+        for (int k = 0; k <= i; ++k) liveness.heard(fmt::format("m{:02}", k), now);
+        ASSERT_EQ(liveness.update(known, now), Changes{}) << i << " are back";
+    }
+    now += 1s;
+    liveness.heard("m99", now);
+    EXPECT_EQ(liveness.update(known, now).size(), 70u);
+}
+
+TEST(Liveness, ManyThatAreGoneForGoodKeepNobodyBusy) {
+    Liveness liveness(1500ms);
+    std::map<std::string, bool> known;
+    for (const char* name : {"a", "b", "c", "d", "e"}) known[name] = true;
+    liveness.update(known, 0ms);
+    for (Duration now = 500ms; now <= 10s; now += 500ms) {
+        liveness.heard("a", now);
+        for (const Liveness::Change& change : liveness.update(known, now))
+            known[change.node] = false;
+    }
+    EXPECT_FALSE(known["e"]);
+    EXPECT_GE(liveness.next(10s), 11s) << "nothing is to be seen sooner";
 }
 
 }  // namespace

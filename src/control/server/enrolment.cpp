@@ -158,14 +158,14 @@ http::Response Enrolment::renew(const http::Request& request) {
 // The token is looked at first: reading a request's signature is work for those who have one.
 Result<json::Value> Enrolment::try_enrol(const http::Request& request) {
     const std::string_view token = HF_TRY(bearer(request));
-    HF_TRY(tokens_.open(token).status());
+    JoinTokens::Open open = HF_TRY(tokens_.open(token));
     const json::Value body = HF_TRY(parse_body(request));
     const std::string node = HF_TRY(parse_node(body));
     crypto::PublicKey key = HF_TRY(parse_csr(body));
     const Digest digest = key.fingerprint();
     Asked asked{{node, digest, "", std::nullopt}, std::move(key)};
     for (int tries = 0; tries < kMaxTries; ++tries) {
-        const JoinTokens::Open open = HF_TRY(tokens_.open(token));
+        if (tries > 0) open = HF_TRY(tokens_.open(token));
         const Stored stored = HF_TRY(read(node));
         const Instant now = resources_.clock().now();
         const Result<JoinRecord> used = decide_join(open.record, {node, digest}, now);
@@ -174,7 +174,7 @@ Result<json::Value> Enrolment::try_enrol(const http::Request& request) {
         const EnrolmentDecision decision = decide_enrolment(stored.known(), asked.request, now);
         if (!decision.verdict.ok()) return refused(asked, stored, decision);
         store::Transaction transaction;
-        JoinTokens::add_use(open, *used, transaction);
+        tokens_.add_use(open, *used, transaction);
         json::Value issued = HF_TRY(issue(asked, stored, transaction));
         const Status done = resources_.store().commit(transaction).status();
         if (done.ok()) return issued;

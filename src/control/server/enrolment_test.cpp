@@ -82,6 +82,54 @@ TEST_F(EnrolmentTest, JoinTokensAreKeptAsDigestsAndForgottenADayAfterTheirEnd) {
     EXPECT_EQ(join_tokens_.revoke(split(secret, '.')[1], admin_identity()).code(), Code::kNotFound);
 }
 
+TEST_F(EnrolmentTest, TheUsesOfATokenLieBesideItAndGoAfterIt) {
+    clock_.advance(hours(25));
+    JoinOffer thrice;
+    thrice.uses = 3;
+    const std::string text = token(thrice);
+    const std::string id(split(text, '.')[1]);
+    const std::string key = "/jointokens/" + id;
+    const auto claims = [&] { return store_->list("/joinclaims/" + id + "/", {})->items.size(); };
+    const store::Revision made = store_->get(key)->modified;
+    for (const char* name : {"press", "drill"}) {
+        Machine machine;
+        machine.name = name;
+        EXPECT_EQ(outcome(nullptr, enrolment_of(machine, text)), "ok");
+        EXPECT_EQ(outcome(nullptr, enrolment_of(machine, text)), "ok") << "the answer was lost";
+    }
+    EXPECT_EQ(claims(), 2u);
+    EXPECT_EQ(store_->get(key)->modified, made) << "those who come at once would wait for it";
+    const std::vector<JoinTokens::Open> listed = join_tokens_.list().value();
+    ASSERT_EQ(listed.size(), 1u);
+    EXPECT_EQ(listed[0].record.used.size(), 2u);
+    ASSERT_TRUE(join_tokens_.revoke(id, admin_identity()).ok());
+    Machine late;
+    late.name = "late";
+    EXPECT_EQ(outcome(nullptr, enrolment_of(late, text)), reasons::kJoinTokenUnknown);
+    token();
+    EXPECT_EQ(claims(), 0u);
+}
+
+TEST_F(EnrolmentTest, UsesThatTheTokensRecordHoldsCountToo) {
+    clock_.advance(hours(25));
+    JoinOffer twice;
+    twice.uses = 2;
+    const std::string text = token(twice);
+    const std::string key = fmt::format("/jointokens/{}", split(text, '.')[1]);
+    Machine old;
+    old.name = "old";
+    json::Value record = json::parse(store_->get(key)->value).value();
+    record.get_object()["used"] = json::Array{
+        json::Object{{"node", old.name}, {"key", old.key.public_key().fingerprint().to_string()}}};
+    ASSERT_TRUE(store_->commit({{}, {{key, json::write(record), {}}}, {}}).ok());
+    Machine press, drill;
+    press.name = "press";
+    drill.name = "drill";
+    EXPECT_EQ(outcome(nullptr, enrolment_of(press, text)), "ok");
+    EXPECT_EQ(outcome(nullptr, enrolment_of(drill, text)), reasons::kJoinTokenUsed);
+    EXPECT_EQ(outcome(nullptr, enrolment_of(old, text)), "ok") << "it comes again";
+}
+
 TEST_F(EnrolmentTest, MalformedRequestsAreToldSo) {
     clock_.advance(hours(25));
     Machine press;

@@ -1,8 +1,11 @@
 #include "control/server/join_tokens.h"
 
 #include <algorithm>
+#include <array>
+#include <iterator>
 
 #include "api/names.h"
+#include "base/text.h"
 #include "control/server/reasons.h"
 #include "crypto/certificates.h"
 #include "crypto/hash.h"
@@ -12,23 +15,35 @@ namespace hf::control {
 namespace {
 
 constexpr std::string_view kPrefix = "/jointokens/";
+constexpr std::string_view kClaimsPrefix = "/joinclaims/";
 constexpr std::string_view kResource = "jointokens";
 constexpr std::size_t kAuditIdBytes = 8;
-constexpr std::size_t kSweepMax = 1000;  // expired tokens removed at a time
+constexpr std::size_t kSweepMax = 100;  // keys removed in one transaction
 
 // How long an expired token is still told so, instead of that nobody knows it.
 constexpr Duration kKeptAfterEnd = std::chrono::hours(24);
 
+std::string claims_of(std::string_view id) {
+    return fmt::format("{}{}/", kClaimsPrefix, id);
+}
+
 std::string encode(const JoinRecord& record) {
-    json::Array used;
-    for (const JoinClaim& claim : record.used)
-        used.push_back(json::Object{{"node", claim.node}, {"key", claim.key.to_string()}});
     return json::write(json::Object{{"sha256", record.sha256.to_string()},
                                     {"uses", record.uses},
                                     {"expires", format_rfc3339_micros(record.expires)},
                                     {"node", record.node},
-                                    {"site", record.site},
-                                    {"used", std::move(used)}});
+                                    {"site", record.site}});
+}
+
+std::string encode(const JoinClaim& claim) {
+    return fmt::format("{} {}", claim.node, claim.key.to_string());
+}
+
+Result<JoinClaim> decode_claim(std::string_view text) {
+    const std::size_t space = text.find(' ');
+    if (space == std::string_view::npos) return data_loss("'{}' is no use of a token", text);
+    return JoinClaim{std::string(text.substr(0, space)),
+                     HF_TRY(Digest::parse(text.substr(space + 1)))};
 }
 
 Result<JoinRecord> decode(std::string_view text) {
@@ -39,6 +54,7 @@ Result<JoinRecord> decode(std::string_view text) {
     record.expires = HF_TRY(parse_rfc3339(json::get_string(value, "expires")));
     record.node = std::string(json::get_string(value, "node"));
     record.site = std::string(json::get_string(value, "site"));
+    // Where the first versions of Holdfast kept the uses.
     if (const json::Array* used = json::find_array(value, "used")) {
         for (const json::Value& use : *used) {
             const Digest key = HF_TRY(Digest::parse(json::get_string(use, "key")));
@@ -154,7 +170,20 @@ Result<JoinTokens::Open> JoinTokens::open(std::string_view text) {
     HF_TRY(stored.status());
     JoinRecord record = HF_TRY(decode(stored->value).context("join token {}", token->id));
     if (!crypto::same_digest(record.sha256, token->digest())) return unknown();
-    return Open{token->id, std::move(record), std::move(*stored)};
+    Open open{token->id, std::move(record), std::move(*stored), {}};
+    HF_TRY(read_claims(open));
+    return open;
+}
+
+Status JoinTokens::read_claims(Open& open) {
+    const std::string prefix = claims_of(open.id);
+    const store::ListResult claims = HF_TRY(resources_.store().list(prefix, {}));
+    for (const store::KeyValue& item : claims.items) {
+        open.taken.insert(
+            HF_TRY(parse_int(item.key.substr(prefix.size())).context("{}", item.key)));
+        open.record.used.push_back(HF_TRY(decode_claim(item.value).context("{}", item.key)));
+    }
+    return {};
 }
 
 Result<std::vector<JoinTokens::Open>> JoinTokens::list() {
@@ -163,27 +192,58 @@ Result<std::vector<JoinTokens::Open>> JoinTokens::list() {
     for (const store::KeyValue& stored : all.items) {
         const std::string id = stored.key.substr(kPrefix.size());
         JoinRecord record = HF_TRY(decode(stored.value).context("join token {}", id));
-        tokens.push_back({id, std::move(record), stored});
+        tokens.push_back({id, std::move(record), stored, {}});
+        HF_TRY(read_claims(tokens.back()));
     }
     return tokens;
 }
 
+// One of the free places by chance, so that those who come at once seldom want the same.
 void JoinTokens::add_use(const Open& open, const JoinRecord& after,
                          store::Transaction& transaction) {
     transaction.compares.push_back({open.stored.key, open.stored.modified});
-    transaction.puts.push_back({open.stored.key, encode(after), {}});
+    if (after.used.size() == open.record.used.size()) return;  // again
+    const auto kept = static_cast<std::int64_t>(open.record.used.size() - open.taken.size());
+    std::vector<std::int64_t> free;
+    for (std::int64_t place = kept; place < after.uses; ++place) {
+        if (!open.taken.contains(place)) free.push_back(place);
+    }
+    std::array<std::uint8_t, 2> chance{};
+    entropy_.fill(chance);
+    const std::size_t drawn = (std::size_t{chance[0]} << 8 | chance[1]) % free.size();
+    const std::string key = fmt::format("{}{}", claims_of(open.id), free[drawn]);
+    transaction.compares.push_back({key, store::Revision(0)});
+    transaction.puts.push_back({key, encode(after.used.back()), {}});
 }
 
 Status JoinTokens::remove_expired() {
     const Instant now = resources_.clock().now();
-    store::Transaction transaction;
-    const std::vector<Open> tokens = HF_TRY(list());
-    for (const Open& token : tokens) {
-        if (token.record.expires + kKeptAfterEnd <= now && transaction.removes.size() < kSweepMax)
-            transaction.removes.push_back(token.stored.key);
+    std::vector<std::string> gone;
+    std::set<std::string> kept;
+    const store::ListResult tokens = HF_TRY(resources_.store().list(kPrefix, {}));
+    for (const store::KeyValue& token : tokens.items) {
+        std::string id = token.key.substr(kPrefix.size());
+        const JoinRecord record = HF_TRY(decode(token.value).context("join token {}", id));
+        if (record.expires + kKeptAfterEnd <= now) {
+            gone.push_back(token.key);
+        } else {
+            kept.insert(std::move(id));
+        }
     }
-    if (transaction.removes.empty()) return {};
-    return resources_.store().commit(transaction).status();
+    // The uses of tokens that are gone, withdrawn ones too.
+    const store::ListResult claims = HF_TRY(resources_.store().list(kClaimsPrefix, {}));
+    for (const store::KeyValue& claim : claims.items) {
+        const std::string rest = claim.key.substr(kClaimsPrefix.size());
+        if (!kept.contains(rest.substr(0, rest.find('/')))) gone.push_back(claim.key);
+    }
+    for (std::size_t at = 0; at < gone.size(); at += kSweepMax) {
+        store::Transaction sweep;
+        const std::size_t end = std::min(at + kSweepMax, gone.size());
+        sweep.removes.assign(std::make_move_iterator(gone.begin() + static_cast<long>(at)),
+                             std::make_move_iterator(gone.begin() + static_cast<long>(end)));
+        HF_TRY(resources_.store().commit(sweep).status());
+    }
+    return {};
 }
 
 }  // namespace hf::control

@@ -1,15 +1,19 @@
 // Join tokens: how a new machine shows once that an administrator expects it (crypto/join_token.h
 // has the text). The store keeps the SHA-256 of the whole text under "/jointokens/<id>", with how
-// often it may be used, by which node, until when, and who has used it.
+// often it may be used, by which node and until when; and who has used it under
+// "/joinclaims/<id>/<place>", of which there are as many as uses. So a use writes one small key,
+// and a thousand machines that come with one token at once do not wait for each other.
 //
 // What a use changes is committed by the caller in one transaction with what the use is for, and
-// compares: of two that come at once, one wins and the other decides again. The same node with the
-// same key may use a token again, because the answer to its first use may have been lost.
+// compares: of two that take the same place, one wins and the other decides again; and none wins
+// once the token is withdrawn. The same node with the same key may use a token again, because the
+// answer to its first use may have been lost.
 //
 // Thread-safety: all methods from any thread.
 
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -62,6 +66,7 @@ public:
         std::string id;
         JoinRecord record;
         store::KeyValue stored;
+        std::set<std::int64_t> taken;  // places
     };
     // Of a token that was issued here, expired or used up as it may be. UNAUTHENTICATED never says
     // which part was wrong.
@@ -70,10 +75,11 @@ public:
     // All that are kept; expired ones go a day later, when the next one is issued.
     Result<std::vector<Open>> list();
 
-    // Adds to a transaction what a use changes.
-    static void add_use(const Open& open, const JoinRecord& after, store::Transaction& transaction);
+    // Adds to a transaction what a use changes, `after` it as decide_join() says.
+    void add_use(const Open& open, const JoinRecord& after, store::Transaction& transaction);
 
 private:
+    Status read_claims(Open& open);
     Status remove_expired();
     std::string random_text(std::size_t bytes);
 
