@@ -69,6 +69,8 @@ function(hf_add_module name uses foreign)
     if(alone)
         add_library(${name}_headers OBJECT EXCLUDE_FROM_ALL ${alone})
         target_link_libraries(${name}_headers PRIVATE hf_${name})
+        target_compile_options(${name}_headers PRIVATE -O0)
+        set_target_properties(${name}_headers PROPERTIES HF_ONLY_PARSED ON)
         set_property(GLOBAL APPEND PROPERTY HF_HEADER_TARGETS ${name}_headers)
     endif()
 
