@@ -31,16 +31,29 @@ enum class Fault : unsigned char {
     kModelCrashed,
     kServerKilled,
     kServerCutShort,
+    kLeadLost,
     kBackupRestored,
 };
-inline constexpr std::size_t kFaults = 17;
+inline constexpr std::size_t kFaults = 18;
 
-inline constexpr std::array<std::string_view, kFaults> kFaultNames{
-    "message lost",   "message twice", "message slow",  "answer lost",
-    "old news",       "partition",     "node killed",   "killed at a disk change",
-    "power lost",     "disk full",     "clock jump",    "step failed",
-    "step slow",      "model crashed", "server killed", "server killed in a round",
-    "backup restored"};
+inline constexpr std::array<std::string_view, kFaults> kFaultNames{"message lost",
+                                                                   "message twice",
+                                                                   "message slow",
+                                                                   "answer lost",
+                                                                   "old news",
+                                                                   "partition",
+                                                                   "node killed",
+                                                                   "killed at a disk change",
+                                                                   "power lost",
+                                                                   "disk full",
+                                                                   "clock jump",
+                                                                   "step failed",
+                                                                   "step slow",
+                                                                   "model crashed",
+                                                                   "server killed",
+                                                                   "server killed in a round",
+                                                                   "lead lost in a round",
+                                                                   "backup restored"};
 
 class Dice final {
 public:

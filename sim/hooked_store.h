@@ -1,5 +1,6 @@
 // A store that stands in front of another: it can die after some commits, as a server does that is
-// killed, and it shows every commit that went through to a watcher, after changing it if asked to.
+// killed, or be overtaken before one, as a leader is that was deposed; and it shows every commit
+// that went through to a watcher, after changing it if asked to.
 //
 // Owned by one thread. REQUIRES: both stores' clock outlives them.
 
@@ -16,6 +17,7 @@ public:
     struct Hooks {
         std::function<void(store::Transaction&)> before;
         std::function<void(const store::Transaction&)> after;
+        std::function<void()> overtake;
     };
 
     HookedStore(store::Store& inner, Hooks hooks) : inner_(inner), hooks_(std::move(hooks)) {}
@@ -23,6 +25,9 @@ public:
     // `commits` more go through; then nothing does.
     void die_after(std::uint64_t commits) { left_ = commits; }
     bool is_dead() const { return dead_; }
+
+    // `commits` more go through; before the next one, another server takes the lead. Null: none.
+    void overtake_after(std::optional<std::uint64_t> commits) { overtaken_after_ = commits; }
 
     store::Revision revision() override { return inner_.revision(); }
     Result<store::KeyValue> get(std::string_view key) override { return inner_.get(key); }
@@ -32,6 +37,10 @@ public:
     }
     Result<store::Revision> commit(const store::Transaction& transaction) override {
         HF_TRY(alive());
+        if (overtaken_after_ && (*overtaken_after_)-- == 0) {
+            overtaken_after_.reset();
+            hooks_.overtake();
+        }
         store::Transaction sent = transaction;
         hooks_.before(sent);
         Result<store::Revision> done = inner_.commit(sent);
@@ -59,6 +68,7 @@ private:
     store::Store& inner_;
     const Hooks hooks_;
     std::optional<std::uint64_t> left_;
+    std::optional<std::uint64_t> overtaken_after_;
     bool dead_ = false;
 };
 

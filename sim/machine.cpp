@@ -13,6 +13,10 @@ namespace {
 constexpr std::string_view kFolder = "/n";
 constexpr std::string_view kMemory = "/n/node.json";
 constexpr Duration kSettleTime = 60s;  // after a start
+// Callers come for a while after a version begins to answer.
+constexpr Duration kCalledFor = 12s;
+constexpr Duration kMeasureEvery = 1s;
+constexpr std::uint64_t kRequests = 20;  // in that time
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
 node::NodeFacts facts_of(const Machine::Place& place) {
@@ -61,6 +65,8 @@ void Machine::boot() {
                                           {},
                                           {},
                                           {},
+                                          {},
+                                          false,
                                           false,
                                           false,
                                           Rng(context_.dice.next())});
@@ -148,17 +154,25 @@ void Machine::think() {
     if (process_->brain.followed()) checks_.follows(*process_->brain.followed());
     carry_out(std::move(effects));
     if (!process_) return;
+    measure_within(kMeasureEvery);
     think_within(std::max(Duration(1ms), process_->brain.next(now()) - now()));
 }
 
 void Machine::carry_out(node::Effects effects) {
     if (effects.memory) {
+        if (context_.plant == Plant::kForget) {
+            node::Memory memory = node::read_memory(*effects.memory).value();
+            memory.refusals.clear();
+            effects.memory = node::write_memory(memory);
+        }
         const Status saved =
             files_.write(kMemory, as_bytes(*effects.memory), env::Access::kPrivate);
         if (died()) return;
         if (!saved.ok()) {
             process_->brain.note_memory_not_kept(now());
             context_.trace.note("{}: {}", place_.name, saved.message());
+        } else {
+            checks_.kept_memory();
         }
     }
     for (node::Action& action : effects.work) {
@@ -171,6 +185,7 @@ void Machine::carry_out(node::Effects effects) {
         process_->work.push_back(std::move(action));
     }
     for (const node::ServiceEvent& event : effects.events) {
+        if (event.reason == "RollingBack") checks_.fails_trial(event.service);
         const Status kept = process_->mail.tell(event, now());
         checks_.told(kept);
         if (died()) return;
@@ -198,6 +213,7 @@ void Machine::work() {
         process_->work.pop_front();
         if (action.kind == node::Action::Kind::kRetire) {
             process_->candidates.erase(action.service);
+            process_->loads.erase(action.service);
             if (process_->answers.erase(action.service) > 0) {
                 context_.trace.note("{} retires {}", place_.name, action.service);
             }
@@ -205,7 +221,9 @@ void Machine::work() {
         }
         if (action.kind == node::Action::Kind::kCascade)
             continue;  // who is unsure is not simulated
-        checks_.runs(action);
+        const auto slot = process_->brain.state().slots.find(action.service);
+        checks_.runs(action,
+                     slot != process_->brain.state().slots.end() && slot->second.falling_back);
         process_->busy = true;
         const bool slow = context_.dice.strikes(Fault::kStepSlow, 1, 40);
         const Duration takes =
@@ -224,7 +242,8 @@ void Machine::finish(const node::Action& action) {
                            finished.done.status.code() == Code::kPermissionDenied;
     const auto slot = process_->brain.state().slots.find(action.service);
     const bool counts = slot != process_->brain.state().slots.end() &&
-                        slot->second.in_flight_run == action.run && !slot->second.superseded;
+                        slot->second.in_flight_run == action.run && !slot->second.superseded &&
+                        !slot->second.falling_back;
     checks_.done(action, finished.done.status, counts);
     const auto candidate = process_->candidates.find(action.service);
     if (candidate != process_->candidates.end()) {
@@ -236,16 +255,61 @@ void Machine::finish(const node::Action& action) {
         finished.running = std::move(running);
     }
     process_->input.finished.push_back(std::move(finished));
-    const Model* model = context_.models.find(action.digest);
-    if (action.step == node::Step::kActivate && model && model->crashes &&
-        context_.dice.strikes(Fault::kModelCrashed, 1, 4)) {
-        later(context_.dice.between(Duration::zero(), 2s), [this] {
-            kill(false);
-            boot_within(2s);
-        });
-    }
+    if (action.step == node::Step::kActivate) crash(action);
     think_within(1ms);
     work();
+}
+
+// Some versions take the process down with them.
+void Machine::crash(const node::Action& action) {
+    const Model* model = context_.models.find(action.digest);
+    if (!model) return;
+    const bool loops = model->loops && crashes_[action.digest] < kLoopsMax;
+    if (!loops && !(model->crashes && context_.dice.strikes(Fault::kModelCrashed, 1, 4))) return;
+    ++crashes_[action.digest];
+    later(context_.dice.between(50ms, 2s),
+          [this, service = action.service, digest = action.digest] {
+              const auto answer = process_->answers.find(service);
+              if (answer == process_->answers.end() || answer->second != digest) return;
+              context_.trace.note("{} dies of {}", place_.name, digest.substr(7, 8));
+              kill(false);
+              boot_within(2s);
+          });
+}
+
+// While callers come.
+void Machine::measure_within(Duration delay) {
+    if (process_->measuring) return;
+    bool any = false;
+    for (const std::string& service : process_->brain.watched()) {
+        const auto load = process_->loads.find(service);
+        any = any || (load != process_->loads.end() &&
+                      context_.time.monotonic() - load->second.begun < kCalledFor);
+    }
+    if (!any) return;
+    process_->measuring = true;
+    later(delay, [this] {
+        process_->measuring = false;
+        measure();
+    });
+}
+
+void Machine::measure() {
+    for (const std::string& service : process_->brain.watched()) {
+        const auto load = process_->loads.find(service);
+        if (load == process_->loads.end()) continue;
+        if (context_.time.monotonic() - load->second.begun < kCalledFor) {
+            load->second.requests += kRequests;
+        }
+        const Model* model = context_.models.find(process_->answers.at(service));
+        node::Answers answers;
+        answers.failed =
+            load->second.requests * static_cast<std::uint64_t>(model->errors_percent) / 100;
+        answers.succeeded = load->second.requests - answers.failed;
+        answers.p99_ms = model->latency_ms;
+        process_->input.answers[service] = answers;
+    }
+    think_within(Duration::zero());
 }
 
 Status Machine::perform(const node::Action& action, std::string& digest) {
@@ -298,7 +362,9 @@ Status Machine::pull(const node::Action& action) {
 
 Status Machine::activate(const node::Action& action) {
     checks_.activates(action.wish, action.digest);
+    server_.rollout_checks().activates(place_.name, action.wish, action.digest);
     process_->answers[action.service] = action.digest;
+    process_->loads[action.service] = {context_.time.monotonic()};
     context_.trace.note("{} answers {} for {}", place_.name, action.digest.substr(7, 8),
                         action.service);
     return {};

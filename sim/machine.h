@@ -48,6 +48,7 @@ public:
     const std::map<std::string, std::string>& answers() const { return process_->answers; }
     node::MailAccount account() const { return process_->mail.account(); }
     NodeChecks& checks() { return checks_; }
+    const NodeChecks& checks() const { return checks_; }
 
     // The control plane's state is older than what it has followed, as it said last.
     bool refuses_orders() const { return refuses_orders_; }
@@ -60,6 +61,11 @@ private:
         std::string digest;
         bool compiled = false;
     };
+    // What callers have asked of a version since it answers.
+    struct Load {
+        Duration begun{};
+        std::uint64_t requests = 0;
+    };
     struct Process {
         std::unique_ptr<node::Outbox> outbox;
         node::Mail mail;
@@ -68,6 +74,8 @@ private:
         std::deque<node::Action> work;
         std::map<std::string, Candidate> candidates;  // by service
         std::map<std::string, std::string> answers;   // service -> digest
+        std::map<std::string, Load> loads;            // by service
+        bool measuring = false;
         bool busy = false;
         bool sending = false;
         Rng watch_rng;
@@ -87,6 +95,9 @@ private:
     Status perform(const node::Action& action, std::string& digest);
     Status pull(const node::Action& action);
     Status activate(const node::Action& action);
+    void crash(const node::Action& action);
+    void measure_within(Duration delay);
+    void measure();
 
     void post_within(Duration delay);
     void post(bool due);
@@ -104,9 +115,10 @@ private:
     const Place place_;
     NodeChecks checks_;
     testing::MemoryFiles files_;
-    std::set<std::string> vault_;  // digests that are on the disk
-    std::uint64_t dies_at_;        // of the disk's changes
-    Duration offset_{};            // of its wall clock
+    std::set<std::string> vault_;         // digests that are on the disk
+    std::map<std::string, int> crashes_;  // of versions that take the process down, by digest
+    std::uint64_t dies_at_;               // of the disk's changes
+    Duration offset_{};                   // of its wall clock
     bool refuses_orders_ = false;
     std::deque<api::Object> old_;  // earlier states of its Node
     std::uint64_t life_ = 0;

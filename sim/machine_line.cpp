@@ -63,6 +63,9 @@ Status Machine::deliver(const node::Mail::Outgoing& outgoing) {
         return node::send(plane, outgoing);
     });
     if (outgoing.event && done.ok()) checks_.delivered(outgoing.sequence);
+    if (outgoing.status && done.ok()) {
+        server_.rollout_checks().told(place_.name, *outgoing.status);
+    }
     return done;
 }
 

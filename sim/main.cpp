@@ -24,7 +24,7 @@ struct Arguments {
 
 constexpr std::string_view kUsage =
     "Usage: holdfast-sim [--seconds N] [--seed S] [--from S] [--seeds N] [--nodes N] [--twice]\n"
-    "                    [--plant epoch|residency|verify|outbox]\n"
+    "                    [--plant epoch|residency|verify|outbox|budget|abort|forget]\n"
     "  --seconds N  how long seeds are run, one after the other (60)\n"
     "  --seed S     only this one, with its last events\n"
     "  --from S     the first of them (1)\n"
@@ -96,6 +96,7 @@ struct Totals {
     std::uint64_t seeds = 0, ticks = 0, checks = 0;
     Duration virtual_time{}, longest_rest{};
     std::array<std::uint64_t, kFaults> faults{};
+    RolloutChecks::Totals rollouts;
 
     void add(const Outcome& outcome) {
         ++seeds;
@@ -104,6 +105,7 @@ struct Totals {
         virtual_time += outcome.virtual_time;
         longest_rest = std::max(longest_rest, outcome.rested_after);
         for (std::size_t i = 0; i < kFaults; ++i) faults[i] += outcome.faults[i];
+        rollouts += outcome.rollouts;
     }
     std::string text(double seconds) const {
         std::string text = fmt::format(
@@ -113,6 +115,9 @@ struct Totals {
             seeds, seconds, static_cast<double>(seeds) / seconds,
             std::chrono::duration<double, std::ratio<3600>>(virtual_time).count(), ticks, checks,
             format_duration(longest_rest));
+        text +=
+            fmt::format("  {} roll-outs begun, {} succeeded, {} turned back, {} orders\n",
+                        rollouts.begun, rollouts.succeeded, rollouts.turned_back, rollouts.orders);
         for (std::size_t i = 0; i < kFaults; ++i) {
             text += fmt::format("  {:<26}{:>10}\n", kFaultNames[i], faults[i]);
         }

@@ -7,9 +7,22 @@ namespace hf::sim {
 namespace {
 
 constexpr int kModels = 8;
+constexpr int kGoodModels = 3;  // at least
 
-const std::string& nth(const std::map<std::string, std::string>& map, std::uint64_t index) {
+template <typename Value>
+const std::string& nth(const std::map<std::string, Value>& map, std::uint64_t index) {
     return std::next(map.begin(), static_cast<std::ptrdiff_t>(index))->first;
+}
+
+// Most answer well; what does not shows it only once it answers.
+void draw_answers(Model& model, Dice& dice) {
+    switch (dice.below(10)) {
+        case 0: model.loops = true; break;
+        case 1: model.errors_percent = 80; break;
+        case 2: model.errors_percent = 20; break;
+        case 3: model.latency_ms = 900; break;
+        default: break;
+    }
 }
 
 }  // namespace
@@ -25,7 +38,9 @@ Models::Models(Dice& dice) {
         model.compiles_on_cpu = dice.chance(7, 8);
         model.golden = dice.chance(7, 8);
         model.crashes = dice.chance(1, 8);
-        tags_[fmt::format("m{}:v1", i)] = model.digest;
+        draw_answers(model, dice);
+        if (i < kGoodModels) model = Model{model.digest};
+        move(fmt::format("m{}:v1", i), model.digest);
         models_.emplace(model.digest, model);
     }
 }
@@ -37,10 +52,29 @@ std::string Models::any_reference(Dice& dice) const {
 void Models::move_a_tag(Dice& dice) {
     const auto to =
         std::next(models_.begin(), static_cast<std::ptrdiff_t>(dice.below(models_.size())));
-    tags_[nth(tags_, dice.below(tags_.size()))] = to->first;
+    move(nth(tags_, dice.below(tags_.size())), to->first);
+}
+
+void Models::move(const std::string& reference, const std::string& digest) {
+    tags_[reference] = digest;
+    meant_.emplace(reference, digest);
+}
+
+std::string Models::any_digest(Dice& dice) const {
+    return nth(models_, dice.below(models_.size()));
+}
+
+std::string Models::any_good_digest(Dice& dice) const {
+    std::vector<std::string> good;
+    for (const auto& [digest, model] : models_) {
+        if (model.is_good()) good.push_back(digest);
+    }
+    return good.empty() ? any_digest(dice) : good[dice.below(good.size())];
 }
 
 std::string Models::resolve(const std::string& reference) const {
+    const std::size_t pinned = reference.find('@');
+    if (pinned != std::string::npos) return reference.substr(pinned + 1);
     const auto found = tags_.find(reference);
     return found == tags_.end() ? "" : found->second;
 }
@@ -48,6 +82,12 @@ std::string Models::resolve(const std::string& reference) const {
 const Model* Models::find(const std::string& digest) const {
     const auto found = models_.find(digest);
     return found == models_.end() ? nullptr : &found->second;
+}
+
+bool Models::ever_meant(const std::string& reference, const std::string& digest) const {
+    const std::size_t pinned = reference.find('@');
+    if (pinned != std::string::npos) return reference.substr(pinned + 1) == digest;
+    return meant_.contains({reference, digest});
 }
 
 Status Models::judge(const Model& model, const std::string& policy_text) {

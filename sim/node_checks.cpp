@@ -17,14 +17,42 @@ void NodeChecks::boots(const node::Memory& memory) {
     expected_ = memory.active;
     answered_.clear();
     last_ = {};
-    refused_.clear();
+    refused_ = kept_refused_;
     for (const auto& [service, list] : memory.refusals) {
         for (const node::Refusal& each : list) {
             refused_.insert({service, each.digest, each.policy_version, each.device});
         }
     }
+    std::erase_if(trial_boots_,
+                  [&](const auto& entry) { return !memory.trials.contains(entry.first); });
+    for (const auto& [service, trial] : memory.trials) count_boot(service, trial);
+    kept_since_boot_ = false;
     uid_ = std::string(memory.node.uid());
     generation_ = memory.node.generation();
+}
+
+// The process ended while a version was on trial: the second time that the disk knows of, it is
+// refused.
+void NodeChecks::count_boot(const std::string& service, const node::Trial& trial) {
+    TrialBoots& known = trial_boots_[service];
+    const bool again = known.digest == trial.digest && trial.starts > 1;
+    known.boots = again ? known.boots + kept_since_boot_ : 1;
+    known.digest = trial.digest;
+    if (known.boots < node::kTrialStartsMax) return;
+    gave_up_.emplace(service, trial.digest);
+    const auto activated = activated_.find(service);
+    if (activated == activated_.end() || activated->second.digest != trial.digest) return;
+    refused_.insert(activated->second);
+}
+
+void NodeChecks::kept_memory() {
+    kept_since_boot_ = true;
+    kept_refused_ = refused_;
+}
+
+void NodeChecks::fails_trial(const std::string& service) {
+    const auto activated = activated_.find(service);
+    if (activated != activated_.end()) refused_.insert(activated->second);
 }
 
 void NodeChecks::dies() {
@@ -42,8 +70,11 @@ void NodeChecks::follows(const node::Desired& desired) {
     uid_ = desired.uid;
     generation_ = desired.generation;
     last_ = desired;
-    std::erase_if(refused_,
-                  [&](const Tried& each) { return !desired.wishes.contains(each.service); });
+    const auto is_gone = [&](const Tried& each) { return !desired.wishes.contains(each.service); };
+    std::erase_if(expected_,
+                  [&](const auto& entry) { return !desired.wishes.contains(entry.first); });
+    std::erase_if(refused_, is_gone);
+    std::erase_if(kept_refused_, is_gone);
 }
 
 // Ordered, and lawful here.
@@ -71,11 +102,12 @@ void NodeChecks::asks(const node::Action& action, const node::Brain& brain) {
                           name_, action.service);
 }
 
-void NodeChecks::runs(const node::Action& action) {
+void NodeChecks::runs(const node::Action& action, bool going_back) {
     context_.trace.checked();
+    if (going_back) return;
     if (action.step == node::Step::kResolve || !refused_.contains(tried(action))) return;
-    context_.trace.breach("refused", "{} tries {} for {} again, which policy {} refused", name_,
-                          action.digest, action.service, action.wish.policy_version);
+    context_.trace.breach("refused", "{} tries {} for {} again, which failed there under policy {}",
+                          name_, action.digest, action.service, action.wish.policy_version);
 }
 
 void NodeChecks::changes(const node::Action& action, const node::Slot& slot, Instant now) {
@@ -103,6 +135,7 @@ void NodeChecks::activates(const node::Wish& wish, const std::string& digest) {
     context_.trace.checked();
     answered_.insert(wish.service);
     const Tried now{wish.service, digest, wish.policy_version, wish.device};
+    activated_[wish.service] = now;
     const auto passed = [&](const std::map<std::string, Tried>& steps) {
         const auto at = steps.find(wish.service);
         return at != steps.end() && at->second == now;

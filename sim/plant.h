@@ -8,9 +8,18 @@
 
 namespace hf::sim {
 
-enum class Plant : unsigned char { kNone, kEpoch, kResidency, kVerify, kOutbox };
+enum class Plant : unsigned char {
+    kNone,
+    kEpoch,
+    kResidency,
+    kVerify,
+    kOutbox,
+    kBudget,
+    kAbort,
+    kForget
+};
 
-inline constexpr std::array<std::string_view, 5> kPlantNames{"none", "epoch", "residency", "verify",
-                                                             "outbox"};
+inline constexpr std::array<std::string_view, 8> kPlantNames{
+    "none", "epoch", "residency", "verify", "outbox", "budget", "abort", "forget"};
 
 }  // namespace hf::sim

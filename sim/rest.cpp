@@ -52,7 +52,8 @@ std::string World::unrest() {
         std::string why = unrest_of(*machine, node->second);
         if (!why.empty()) return fmt::format("{}: {}", name, why);
     }
-    return unrest_of_services();
+    std::string rollouts = unrest_of_rollouts(nodes);
+    return rollouts.empty() ? unrest_of_services() : rollouts;
 }
 
 std::string World::unrest_of(const Machine& machine, const api::Object& node) {
@@ -111,10 +112,12 @@ std::string World::unrest_of(const Machine& machine, const json::Value& order) {
     if (!model) return "settled on no model";
     const std::string_view ordered = json::get_string(order, "digest");
     if (!ordered.empty() && slot.digest != ordered) return "another version than ordered";
-    const bool good = model->golden && Models::compiles(*model, slot.wish.device) &&
+    const bool good = model->golden && model->stands_trial() &&
+                      Models::compiles(*model, slot.wish.device) &&
                       Models::judge(*model, slot.wish.policy_text).ok();
     const bool answers = answer != machine.answers().end() && answer->second == slot.digest;
-    if (good && !answers) return "a good version does not answer";
+    if (good && !answers && !machine.checks().gave_up(key_of(order), slot.digest))
+        return "a good version does not answer";
     return "";
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "api/conditions.h"
+#include "control/server/policy_admission.h"
 #include "node/local_control_plane.h"
 #include "store/memory.h"
 
@@ -12,6 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::string_view kNodesPrefix = "/objects/nodes/";
+constexpr std::string_view kRolloutsPrefix = "/objects/rollouts/";
+constexpr std::string_view kLeaderKey = "/leader";
 constexpr std::string_view kServicesPrefix = "/objects/services/";
 constexpr Duration kLongCertificate = std::chrono::hours(24 * 365);
 constexpr std::size_t kPutsAtOnce = 100;
@@ -32,6 +35,7 @@ Server::Server(Context& context)
     : context_(context),
       entropy_(context.dice.next()),
       checks_(context),
+      rollout_checks_(context),
       store_(store::make_memory_store(context.time)) {}
 
 void Server::start() {
@@ -40,16 +44,42 @@ void Server::start() {
     context_.trace.note("server starts, life {}", life_);
     HookedStore::Hooks hooks{
         [this](store::Transaction& transaction) { before_commit(transaction); },
-        [this](const store::Transaction& transaction) { after_commit(transaction); }};
+        [this](const store::Transaction& transaction) { after_commit(transaction); },
+        [this] {
+            context_.trace.note("another server takes the lead");
+            deposed_ = true;
+            const Status put = claim_lead().status();
+            HF_CHECK(put.ok());
+        }};
     hooked_ = std::make_unique<HookedStore>(*store_, std::move(hooks));
     resources_ = std::make_unique<resources::Resources>(*hooked_, context_.time, entropy_);
+    resources_->set_admission(control::admission_of(*resources_));
+    take_lead();
+}
+
+Result<store::Revision> Server::claim_lead() {
+    store::Transaction claim;
+    claim.puts.push_back({std::string(kLeaderKey), fmt::format("{}", ++leads_), {}});
+    return store_->commit(claim);
+}
+
+// Whoever leads from now on knows nothing but what is stored.
+void Server::take_lead() {
+    deposed_ = false;
+    const Result<store::Revision> claimed = claim_lead();
+    HF_CHECK(claimed.ok());
+    fence_ = store::Compare{std::string(kLeaderKey), *claimed};
+    round_.reset();
+    lead_.reset();
+    fenced_ = std::make_unique<control::FencedStore>(*hooked_, [this] { return fence_; });
+    lead_ = std::make_unique<resources::Resources>(*fenced_, context_.time, entropy_);
     control::RoundOptions options;
     options.resolve = [this](const std::string& reference) {
         // Now and then a server does not know, and leaves it to the machines.
         return context_.dice.chance(1, 16) ? "" : context_.models.resolve(reference);
     };
     options.on_events = [this] { schedule(5ms); };
-    round_ = std::make_unique<control::Round>(*resources_, std::move(options));
+    round_ = std::make_unique<control::Round>(*lead_, std::move(options));
     due_ = Duration::max();
     schedule(10ms);
 }
@@ -61,6 +91,8 @@ void Server::kill() {
     streams_.clear();
     planes_.clear();
     round_.reset();
+    lead_.reset();
+    fenced_.reset();
     resources_.reset();
     hooked_.reset();
     if (on_kill) on_kill();
@@ -82,8 +114,11 @@ void Server::schedule(Duration delay) {
 void Server::round() {
     due_ = Duration::max();
     checks_.round_begins();
+    rollout_checks_.round_begins();
     if (context_.dice.strikes(Fault::kServerCutShort, 1, 80)) {
         hooked_->die_after(context_.dice.below(6));
+    } else if (context_.dice.strikes(Fault::kLeadLost, 1, 80)) {
+        hooked_->overtake_after(context_.dice.below(6));
     }
     const Status done = round_->reconcile(context_.time.monotonic());
     const Status kept = round_->maintain(context_.time.monotonic());
@@ -92,39 +127,59 @@ void Server::round() {
         restart_within(5s);
         return;
     }
+    hooked_->overtake_after(std::nullopt);
+    if (deposed_) return take_lead();
     // What the store refuses for another reason than a fault is a bug.
     for (const Status& status : {done, kept}) {
         if (!status.ok()) context_.trace.breach("round", "{}", status.message());
     }
     checks_.look();
+    rollout_checks_.round_ends();
     const Duration now = context_.time.monotonic();
     schedule(round_->next(now) - now);
 }
 
 void Server::before_commit(store::Transaction& transaction) {
-    if (context_.plant != Plant::kEpoch) return;
-    for (store::Put& put : transaction.puts) {
-        if (!put.key.starts_with(kNodesPrefix)) continue;
-        api::Object node = api::Object::from_json(json::parse(put.value).value()).value();
-        json::Array orders = items_of(node.spec(), "services");
+    if (context_.plant == Plant::kNone) return;
+    for (store::Put& put : transaction.puts) plant(put);
+}
+
+void Server::plant(store::Put& put) const {
+    const bool node = context_.plant == Plant::kEpoch && put.key.starts_with(kNodesPrefix);
+    const bool limits = context_.plant == Plant::kBudget || context_.plant == Plant::kAbort;
+    if (!node && !(limits && put.key.starts_with(kRolloutsPrefix))) return;
+    api::Object object = api::Object::from_json(json::parse(put.value).value()).value();
+    if (!node) {
+        const bool budget = context_.plant == Plant::kBudget;
+        object.edit_spec().erase(budget ? "disruptionBudget" : "abort");
+    } else {
+        json::Array orders = items_of(object.spec(), "services");
         for (json::Value& order : orders) {
             if (json::get_int(order, "epoch") == 3) order.get_object()["epoch"] = 2;
         }
-        node.edit_spec()["services"] = std::move(orders);
-        put.value = json::write(node.json());
+        object.edit_spec()["services"] = std::move(orders);
     }
+    put.value = json::write(object.json());
 }
 
 // To the checks.
 void Server::show(const store::Transaction& transaction) {
     for (const store::Put& put : transaction.puts) {
         const bool is_node = put.key.starts_with(kNodesPrefix);
-        if (!is_node && !put.key.starts_with(kServicesPrefix)) continue;
+        const bool is_rollout = put.key.starts_with(kRolloutsPrefix);
+        if (!is_node && !is_rollout && !put.key.starts_with(kServicesPrefix)) continue;
         const api::Object object = api::Object::from_json(json::parse(put.value).value()).value();
+        rollout_checks_.written(object);
+        if (is_rollout) continue;
         checks_.written(object);
         if (is_node) note_orders(object);
     }
-    for (const std::string& key : transaction.removes) checks_.removed(key);
+    for (const std::string& key : transaction.removes) {
+        checks_.removed(key);
+        if (key.starts_with(kNodesPrefix)) {
+            rollout_checks_.removed(std::string_view(key).substr(kNodesPrefix.size()));
+        }
+    }
 }
 
 void Server::after_commit(const store::Transaction& transaction) {
@@ -188,11 +243,13 @@ Status Server::admit(const std::string& node) {
 Result<api::Object> Server::enlist(const std::string& node) {
     HF_TRY(admit(node));
     HF_TRY(send(node, [](node::ControlPlane& plane) { return plane.enlist().status(); }));
-    // As enrolment does: the join token says where the machine stands.
+    // As enrolment does: the join token says where the machine stands. (That people also label it,
+    // at once, is simpler.)
     const std::string& site = enrolled_[node].site;
     return resources_->modify({&api::node_kind(), "", node}, as_admin(),
                               [&](api::Object& object) -> Status {
                                   object.edit_spec()["site"] = site;
+                                  object.set_label("ring", node.back() % 2 == 0 ? "a" : "b");
                                   return {};
                               });
 }
@@ -240,6 +297,7 @@ bool Server::restore_backup() {
     context_.trace.note("the backup is restored");
     store_ = store::make_memory_store(context_.time);
     checks_.forget();
+    rollout_checks_.forget();
     for (std::size_t i = 0; i < backup_.size(); i += kPutsAtOnce) {
         store::Transaction part;
         for (std::size_t j = i; j < std::min(i + kPutsAtOnce, backup_.size()); ++j) {
@@ -250,6 +308,7 @@ bool Server::restore_backup() {
         show(part);
     }
     checks_.begin();
+    rollout_checks_.begin();
     ++restored_;
     return true;
 }

@@ -1,7 +1,7 @@
 // Server: the control plane of a simulated world: the real resources over a store in memory, the
 // real rounds of the reconciler, and what nodes may ask, as they would over HTTP. The process can
-// be killed at any commit and started again on the same store; the store can be put back to an
-// earlier backup.
+// be killed at any commit and started again on the same store, and another server can take the lead
+// before any; the store can be put back to an earlier backup.
 //
 // Owned by one thread.
 
@@ -10,12 +10,14 @@
 #include <memory>
 #include <set>
 
+#include "control/apply/fenced_store.h"
 #include "control/apply/round.h"
 #include "control/server/enrolment_record.h"
 #include "env/entropy.h"
 #include "node/control_plane.h"
 #include "sim/hooked_store.h"
 #include "sim/order_checks.h"
+#include "sim/rollout_checks.h"
 
 namespace hf::sim {
 
@@ -43,6 +45,7 @@ public:
 
     resources::Resources& resources() { return *resources_; }  // REQUIRES: is_up()
     OrderChecks& order_checks() { return checks_; }
+    RolloutChecks& rollout_checks() { return rollout_checks_; }
 
     // A machine joins, at that site; its certificate is not believed any more.
     void enrol(const std::string& node, const std::string& site);
@@ -68,8 +71,11 @@ private:
 
     Status admit(const std::string& node);
     void before_commit(store::Transaction& transaction);
+    void plant(store::Put& put) const;
     void show(const store::Transaction& transaction);
     void after_commit(const store::Transaction& transaction);
+    Result<store::Revision> claim_lead();
+    void take_lead();
     void schedule(Duration delay);
     void round();
     void pump();
@@ -78,18 +84,25 @@ private:
     Context& context_;
     DiceEntropy entropy_;
     OrderChecks checks_;
+    RolloutChecks rollout_checks_;
     std::unique_ptr<store::Store> store_;
     std::map<std::string, control::EnrolmentRecord> enrolled_;
     std::vector<store::Put> backup_;
     std::map<std::string, std::string> noted_;  // of each Node's orders
     std::uint64_t restored_ = 0;
     std::uint64_t life_ = 0;
+    std::uint64_t leads_ = 0;
     std::uint64_t ticket_ = 0;  // of the next round
     Duration due_{};            // when it is
     bool pumping_ = false;
 
     std::unique_ptr<HookedStore> hooked_;
     std::unique_ptr<resources::Resources> resources_;
+    // The leader's: it writes only as long as nobody else leads.
+    std::optional<store::Compare> fence_;
+    bool deposed_ = false;
+    std::unique_ptr<control::FencedStore> fenced_;
+    std::unique_ptr<resources::Resources> lead_;
     std::unique_ptr<control::Round> round_;
     std::map<std::string, std::unique_ptr<node::ControlPlane>> planes_;
     std::map<std::string, Stream> streams_;

@@ -143,6 +143,7 @@ void World::create_service() {
     write([&](resources::Resources& to) -> Status {
         HF_TRY(to.create(service, as_admin()));
         services_.insert(name);
+        edited_[name] = context_.time.monotonic();
         return {};
     });
 }
@@ -162,6 +163,7 @@ void World::change_service(const std::string& name) {
     }
     const auto edit = [&](api::Object& service) -> Status {
         json::Object& spec = service.edit_spec();
+        edited_[name] = context_.time.monotonic();
         if (what <= 2) spec["model"] = context_.models.any_reference(dice);
         if (what == 3) spec["replicas"] = static_cast<std::int64_t>(dice.below(4));
         if (what == 4) spec["trustPolicy"] = kPolicies[dice.below(kPolicies.size())];

@@ -13,6 +13,7 @@ constexpr std::uint64_t kTicksMax = 1'000'000;
 
 World::World(const RunOptions& options)
     : options_(options),
+      rolls_(options.seed % 2 == 0 || options.plant >= Plant::kBudget),
       context_(options.seed, options.plant),
       network_(context_),
       server_(context_) {
@@ -44,9 +45,10 @@ Outcome World::run() {
     make_policies();
     const int count = options_.nodes > 0 ? options_.nodes : 2 + static_cast<int>(dice.below(7));
     for (int i = 0; i < count; ++i) add_machine();
+    if (rolls_) make_fleet_service();
     const Duration storm_ends = dice.between(10s, 60s);
     std::function<void()> wishes = [&] {
-        wish();
+        rolls_&& dice.chance(1, 3) ? wish_for_rollouts() : wish();
         if (!dice.healed()) context_.time.after(dice.between(50ms, 2s), wishes);
     };
     std::function<void()> storms = [&] {
@@ -59,10 +61,12 @@ Outcome World::run() {
     Outcome outcome;
     if (live(storm_ends)) {
         heal();
-        const Duration limit = storm_ends + kRestWithin;
+        const Duration rest_within = rolls_ ? kRolloutsEndWithin : kRestWithin;
+        const Duration limit = storm_ends + rest_within;
         std::string why = "nothing happened";
         while (context_.time.monotonic() < limit && live(context_.time.monotonic() + 1s)) {
             tend();
+            tend_rollouts();
             why = unrest();
             if (!why.empty()) continue;
             outcome.rested_after = context_.time.monotonic() - storm_ends;
@@ -71,7 +75,7 @@ Outcome World::run() {
             if (why.empty()) break;
         }
         if (!why.empty())
-            context_.trace.breach("rest", "no rest after {}: {}", format_duration(kRestWithin),
+            context_.trace.breach("rest", "no rest after {}: {}", format_duration(rest_within),
                                   why);
         say_all();
     }
@@ -80,6 +84,7 @@ Outcome World::run() {
     outcome.checks = context_.trace.checks();
     outcome.virtual_time = context_.time.monotonic();
     outcome.faults = dice.counts();
+    outcome.rollouts = server_.rollout_checks().totals();
     outcome.breach = context_.trace.first_breach();
     outcome.last = context_.trace.last();
     return outcome;

@@ -42,18 +42,30 @@ struct Planted {
 
 // Each is found within a few seeds, by the invariant that it is about.
 TEST(World, PlantedBugsAreCaught) {
-    const Planted bugs[] = {{Plant::kEpoch, "epoch"},
-                            {Plant::kResidency, "residency"},
-                            {Plant::kVerify, "verified"},
-                            {Plant::kOutbox, "outbox"}};
+    const Planted bugs[] = {{Plant::kEpoch, "epoch"},       {Plant::kResidency, "residency"},
+                            {Plant::kVerify, "verified"},   {Plant::kOutbox, "outbox"},
+                            {Plant::kBudget, "disruption"}, {Plant::kAbort, "radius"},
+                            {Plant::kForget, "refused"}};
     for (const Planted& bug : bugs) {
         std::string caught;
         for (std::uint64_t seed = 1; seed <= 20 && caught.empty(); ++seed) {
             const Outcome outcome = run_world({seed, 0, bug.plant});
             if (outcome.breach) caught = outcome.breach->invariant;
         }
-        EXPECT_EQ(caught, bug.invariant);
+        EXPECT_EQ(caught, bug.invariant) << kPlantNames[static_cast<std::size_t>(bug.plant)];
     }
+}
+
+TEST(World, RollOutsEndInEveryWay) {
+    RolloutChecks::Totals totals;
+    for (std::uint64_t seed = 200; seed < 230; seed += 2) {
+        const Outcome outcome = run_world({seed});
+        ASSERT_FALSE(outcome.breach) << seed << "\n" << tell(outcome);
+        totals += outcome.rollouts;
+    }
+    EXPECT_GT(totals.succeeded, 0u);
+    EXPECT_GT(totals.turned_back, 0u);
+    EXPECT_GT(totals.orders, totals.begun);
 }
 
 TEST(World, AFleetOfManyMachinesComesToRest) {

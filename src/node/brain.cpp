@@ -67,10 +67,8 @@ void Brain::judge_trials() {
     for (auto& [service, trial] : memory_.trials) {
         unsaved_ = true;
         if (++trial.starts <= kTrialStartsMax) continue;
-        const auto active = memory_.active.find(service);
-        const Wish wish = active == memory_.active.end() ? Wish() : active->second;
         std::vector<Refusal>& list = memory_.refusals[service];
-        list.push_back({trial.digest, wish.policy_version, wish.device, Step::kActivate,
+        list.push_back({trial.digest, trial.policy_version, trial.device, Step::kActivate,
                         failed_precondition("[trial] the process ended {} times while {} was on "
                                             "trial",
                                             kTrialStartsMax, trial.digest)});
@@ -179,9 +177,11 @@ void Brain::remember(const std::string& service, const Slot& slot) {
     remember_refusals(service, slot);
     const auto trial = memory_.trials.find(service);
     const bool known = trial != memory_.trials.end() && trial->second.digest == slot.active_digest;
-    if (slot.trial_ends && !known) {
-        memory_.trials[service] = {slot.active_digest, 1};
-        unsaved_ = true;
+    if (slot.trial_ends) {
+        Trial next{slot.active_digest, known ? trial->second.starts : 1,
+                   slot.active_wish.policy_version, slot.active_wish.device};
+        unsaved_ = unsaved_ || !known || !(trial->second == next);
+        memory_.trials.insert_or_assign(service, std::move(next));
     }
     // On trial, it is what answered before that a restart brings up.
     if (slot.trial_ends || slot.falling_back || slot.active_digest.empty()) return;

@@ -217,6 +217,31 @@ TEST(Brain, RemembersRefusalsAlsoWhenThereAreAsManyAsItKeeps) {
     EXPECT_EQ(known.back().policy_version, fmt::format("p/{}", kMaxRefusals + 2));
 }
 
+// By the policy and for the device that it was tried with, not those of what answered before.
+TEST(Brain, AVersionThatTakesTheProcessDownTwiceIsRefused) {
+    const std::string next = "sha256:" + std::string(64, 'b');
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    api::Object node = machine.node(2, {}, "cpu");
+    json::Object& order = node.edit_spec()["services"].as_array().front().as_object();
+    order["digest"] = next;
+    node.edit_spec()["trustPolicies"] = json::Array{
+        {{"name", "default"}, {"uid", "p"}, {"generation", 7}, {"spec", json::Object()}}};
+    machine.news(node);
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, next);
+    for (int ends = 0; ends < 2; ++ends) {
+        machine.restart();
+        machine.work();
+    }
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    ASSERT_EQ(machine.slot()->refusals.size(), 1u);
+    EXPECT_EQ(machine.slot()->refusals.front().digest, next);
+    EXPECT_EQ(machine.slot()->refusals.front().device, "cpu");
+    EXPECT_EQ(machine.slot()->refusals.front().policy_version, "p/7");
+}
+
 TEST(Brain, AClockThatIsPutBackDelaysNothing) {
     Machine machine;
     machine.fails = Step::kPull;

@@ -167,8 +167,11 @@ std::string write_memory(const Memory& memory) {
     }
     json::Array trials;
     for (const auto& [service, trial] : memory.trials) {
-        trials.push_back(
-            {{"service", service}, {"digest", trial.digest}, {"starts", trial.starts}});
+        trials.push_back({{"service", service},
+                          {"digest", trial.digest},
+                          {"starts", trial.starts},
+                          {"policyVersion", trial.policy_version},
+                          {"device", trial.device}});
     }
     return json::write(json::Object{{"version", kMemoryVersion},
                                     {"node", memory.node.json()},
@@ -204,6 +207,8 @@ Result<Memory> read_memory(std::string_view text) {
         Trial& trial = memory.trials[service];
         trial.digest = HF_TRY(json::need_string(each, "digest"));
         trial.starts = json::get_int(each, "starts");
+        trial.policy_version = json::get_string(each, "policyVersion");
+        trial.device = json::get_string(each, "device", "auto");
     }
     return memory;
 }

@@ -34,7 +34,9 @@ Status check_follows(const Desired& last, const Desired& next);
 // A version that was activated and has not stood its trial: the process may have ended by it.
 struct Trial {
     std::string digest;
-    std::int64_t starts = 0;  // of the process, while it was on trial
+    std::int64_t starts = 0;     // of the process, while it was on trial
+    std::string policy_version;  // by which it was activated, for that device
+    std::string device;
     friend bool operator==(const Trial&, const Trial&) = default;
 };
 

@@ -282,8 +282,9 @@ void end_trial(Slot& slot) {
 Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
     slot.trial_ends.reset();
     slot.falling_back = true;
-    slot.refusals.push_back(
-        {slot.active_digest, slot.wish.policy_version, slot.wish.device, Step::kActivate, why});
+    // By the wish that brought it up; the one of now may ask for another version.
+    slot.refusals.push_back({slot.active_digest, slot.active_wish.policy_version,
+                             slot.active_wish.device, Step::kActivate, why});
     if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
     set_condition(slot, {"Active", false, "RolledBack", std::string(why.message()), now});
     return {event(slot, true, "RollingBack",

@@ -163,6 +163,40 @@ TEST(Lifecycle, OnlyResidencyEndsWhatAnswers) {
     }
 }
 
+// Every step of the service that is under way passes, but for the golden samples of `differs`.
+void pass_all(State& state, const std::string& service, const std::string& differs = "") {
+    while (state.slots.at(service).in_flight) {
+        const Slot& slot = state.slots.at(service);
+        Done done{service, *slot.in_flight, slot.in_flight_run, {}, slot.in_flight_wish.digest};
+        const bool bad = done.step == Step::kReproduce && done.digest == differs;
+        if (bad) done.status = failed_precondition("the samples differ");
+        on_done(state, done, Instant());
+    }
+}
+
+// The version on trial fails while the wish, by another policy, is for one that was refused.
+TEST(Lifecycle, WhatIsGoneBackFromIsRefusedAsItWasWishedFor) {
+    State state;
+    Wish wish;
+    wish.service = "default/pump";
+    for (const char* version : {"1", "2", "3"}) {
+        wish.digest = version;
+        wish.policy_version = version;
+        on_wish(state, wish, Instant());
+        pass_all(state, wish.service, "3");
+    }
+    EXPECT_EQ(state.slots.at(wish.service).active_digest, "2");
+    Answers answers;
+    answers.failed = 9;
+    on_answers(state, wish.service, answers, Instant());
+    pass_all(state, wish.service);
+    const Slot& slot = state.slots.at(wish.service);
+    EXPECT_EQ(slot.active_digest, "1");
+    ASSERT_EQ(slot.refusals.size(), 2u);
+    EXPECT_EQ(slot.refusals.back().digest, "2");
+    EXPECT_EQ(slot.refusals.back().policy_version, "2");
+}
+
 TEST(Lifecycle, ACascadeChangesWithoutTheVersion) {
     State state;
     Wish wish;

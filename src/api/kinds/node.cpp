@@ -39,6 +39,8 @@ Field ordered_service() {
              .as(Format::kDigest),
          text("rollout", "The roll-out's order that gave it this version."),
          timestamp("orderedAt", "When it did."),
+         text("modelBefore", "The model that the service named before the roll-out.")
+             .as(Format::kModelReference),
          text("device", "What the model is compiled for.").otherwise("auto"), devices(),
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),

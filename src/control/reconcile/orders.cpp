@@ -9,6 +9,7 @@
 #include "base/json_lists.h"
 #include "control/place/from_resources.h"
 #include "control/reconcile/cascade_orders.h"
+#include "control/rollout/token.h"
 
 namespace hf::control {
 namespace {
@@ -107,15 +108,29 @@ struct OrderParts {
     std::int64_t epoch;
     bool rolling;         // a roll-out moves the service
     json::Value cascade;  // null: it has none
+    std::string known;    // the version that other machines have for it; empty: none
 };
+
+bool is_forward(const json::Value& order) {
+    const auto token = rollout::parse_token(json::get_string(order, "rollout"));
+    return token.ok() && token->why == rollout::Why::kForward;
+}
+
+// Whether the order's version is what the service's model stands for: it was looked up for this
+// generation, or a roll-out has brought it there, or back to it.
+bool still_means(const json::Value& order, const api::Object& service) {
+    if (json::get_string(order, "digest").empty()) return false;
+    if (json::get_string(order, "model") != json::get_string(service.spec(), "model")) return false;
+    return json::get_int(order, "generation") == service.generation() ||
+           json::find(order, "rollout");
+}
 
 std::string digest_of(const OrderParts& parts, const Resolve& resolve) {
     const std::string reference(json::get_string(parts.service.spec(), "model"));
-    const bool same = parts.before &&
-                      json::get_int(*parts.before, "generation") == parts.service.generation() &&
-                      json::get_string(*parts.before, "model") == reference;
-    if (same && json::find(*parts.before, "digest"))
+    if (parts.before && still_means(*parts.before, parts.service)) {
         return std::string(json::get_string(*parts.before, "digest"));
+    }
+    if (!parts.known.empty()) return parts.known;
     return resolve ? resolve(reference) : std::string();
 }
 
@@ -130,8 +145,8 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
                        {"device", json::get_string(spec, "device", "auto")},
                        {"trustPolicy", json::get_string(spec, "trustPolicy", "default")}};
     if (parts.rolling && parts.before) {
-        for (std::string_view key :
-             {"model", "digest", "rollout", "orderedAt", "windows", "downloadAhead"}) {
+        for (std::string_view key : {"model", "digest", "rollout", "orderedAt", "modelBefore",
+                                     "windows", "downloadAhead"}) {
             if (const json::Value* kept = json::find(*parts.before, key)) order[key] = *kept;
         }
     } else {
@@ -172,6 +187,19 @@ json::Array policies_for(const json::Array& orders, const Objects& policies) {
     return result;
 }
 
+// The version that machines have of each service, so that one which gets it later runs the same; of
+// one that a roll-out moves, the version before.
+std::map<std::string, std::string> versions_now(const Cluster& cluster, const Present& present) {
+    std::map<std::string, std::string> versions;
+    for (const auto& [seat, order] : present) {
+        const auto service = cluster.services.find(seat.service);
+        if (service == cluster.services.end() || !still_means(*order, service->second)) continue;
+        if (cluster.rolling.contains(seat.service) && is_forward(*order)) continue;
+        versions.try_emplace(seat.service, json::get_string(*order, "digest"));
+    }
+    return versions;
+}
+
 // The highest epoch that any order or status of each service names.
 std::map<std::string, std::int64_t> epochs_now(const Cluster& cluster, const Present& present) {
     std::map<std::string, std::int64_t> epochs;
@@ -201,6 +229,7 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const bool moved = !present.contains(seat) && !orders.epochs.contains(seat.service);
         if (moved) orders.epochs[seat.service] = ++epochs[seat.service];
     }
+    std::map<std::string, std::string> versions = versions_now(cluster, present);
     std::map<std::string, json::Array> wanted;
     for (const auto& [seat, devices] : seats) {
         const auto before = present.find(seat);
@@ -214,7 +243,8 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
                                devices,
                                epoch,
                                cluster.rolling.contains(seat.service),
-                               cascades.order(service, seat.node, last)};
+                               cascades.order(service, seat.node, last),
+                               versions[seat.service]};
         wanted[seat.node].push_back(order_for(parts, resolve_once));
     }
     for (const auto& [name, node] : cluster.nodes) {

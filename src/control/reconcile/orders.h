@@ -8,7 +8,8 @@
 //   - A machine that keeps its replica keeps its epoch, and orders that say nothing new are not
 //     written: an order is a change of spec, which the machine acts on.
 //   - What a model reference stands for is looked up once for each generation of a service and
-//     ordered by digest, so that all machines run the same.
+//     ordered by digest, so that all machines run the same, also those that get it later. What a
+//     roll-out has brought, or gone back to, is not looked up again: its tag may have moved.
 //
 //   - While a roll-out moves a service, it alone says which version a machine that has the service
 //     runs (rollout_orders.h).

@@ -156,13 +156,17 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
         if (!(order == *found)) continue;
         json::Object& fields = order.get_object();
         fields["digest"] = write.action.digest;
-        fields["model"] = write.model;
+        const bool forward = write.action.kind == rollout::Action::Kind::kOrder;
+        if (forward && !fields.contains("modelBefore")) fields["modelBefore"] = fields["model"];
+        // Not what the service names by now: people may have changed it meanwhile.
+        const json::Value* before = fields.if_contains("modelBefore");
+        fields["model"] = forward || !before ? json::Value(write.model) : *before;
         fields["rollout"] = rollout::to_text(token);
         fields["orderedAt"] = format_rfc3339(write.now);
         // Back it goes at any time.
         fields.erase("windows");
         fields.erase("downloadAhead");
-        if (write.action.kind != rollout::Action::Kind::kOrder) continue;
+        if (!forward) continue;
         if (!write.windows.empty()) fields["windows"] = api::to_json(write.windows);
         if (write.download_ahead) fields["downloadAhead"] = true;
     }

@@ -1,6 +1,7 @@
 // Between a roll-out (rollout/step.h) and the Nodes: what it observes of their orders and reports,
 // and how what it decides is written into an order. The record of step.h is the order in the Node's
-// spec; its fields `rollout` (the token) and `orderedAt` are the roll-out's.
+// spec; its fields `rollout` (the token), `orderedAt` and `modelBefore` (the reference that goes
+// with the version before) are the roll-out's.
 //
 // Pure.
 
@@ -27,7 +28,7 @@ std::string present_digest(const std::string& service, const Objects& nodes);
 struct RolloutWrite {
     const rollout::Action& action;  // kOrder or kReturn
     std::string service;
-    std::string model;  // the reference that goes with the digest
+    std::string model;  // the reference that goes with the digest; back: if none is on record
     Instant now;
     const api::Windows& windows;  // in which it may be followed
     bool download_ahead = false;

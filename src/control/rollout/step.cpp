@@ -75,6 +75,14 @@ bool adopt_spec(Round& round) {
     return true;
 }
 
+// One that cannot begin has touched nobody: asked to go back, it has ended.
+void end_unbegun(Round& round) {
+    if (round.state.over() || !round.observed.spec.aborted) return;
+    round.state.phase = Phase::kRolledBack;
+    round.state.abort_reason = "it was asked for";
+    round.state.waiting = "no node had the new version";
+}
+
 void count(Round& round) {
     Counts counts;
     for (const View& view : round.views) {
@@ -169,6 +177,8 @@ Result<Decision> step(State& state, const Observed& observed, Instant now) {
             go_back(round);
         if (next.over()) survey(round);
         count(round);
+    } else {
+        end_unbegun(round);
     }
     tell_phase(round, state.phase);
     Decision decision;
