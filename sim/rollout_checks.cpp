@@ -300,7 +300,7 @@ void RolloutChecks::check_order(const std::string& node, const Seat& seat, Book&
     check_abort_rules(node, book);
     book.ordered[seat.token->stage].insert(node);
     check_limits(node, seat, book);
-    if (seat.token->revision == book.decided) check_disruption(node, seat, book);
+    if (seat.token->revision == book.decided) check_disruption(node, book);
 }
 
 void RolloutChecks::check_limits(const std::string& node, const Seat& seat, Book& book) {
@@ -360,7 +360,7 @@ void RolloutChecks::check_abort_rules(const std::string& node, const Book& book)
     }
 }
 
-void RolloutChecks::check_disruption(const std::string& node, const Seat& seat, const Book& book) {
+void RolloutChecks::check_disruption(const std::string& node, const Book& book) {
     if (book.paused_at_round) {
         context_.trace.breach("stages", "{} orders {} while it is paused", book.name, node);
     }
@@ -370,7 +370,8 @@ void RolloutChecks::check_disruption(const std::string& node, const Seat& seat, 
         context_.trace.breach("disruption", "{} orders {}: {} are out, the budget is {} of {}",
                               book.name, node, now.out, budget, now.fleet);
     }
-    const std::int64_t parallel = stage_of(book, seat.token->stage).max_parallel;
+    // Of the stage that is under way, also for those that an earlier one wants again.
+    const std::int64_t parallel = stage_of(book, book.stage).max_parallel;
     if (now.under_way > parallel) {
         context_.trace.breach("disruption", "{} orders {}: {} are under way, {} may be", book.name,
                               node, now.under_way, parallel);

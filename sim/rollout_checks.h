@@ -115,7 +115,7 @@ private:
     void check_limits(const std::string& node, const Seat& seat, Book& book);
     void check_proof(const Seat& seat, const Book& book);
     void check_abort_rules(const std::string& node, const Book& book);
-    void check_disruption(const std::string& node, const Seat& seat, const Book& book);
+    void check_disruption(const std::string& node, const Book& book);
     Standing standing(const Book& book) const;
     std::int64_t limit_of(const Book& book, std::int64_t stage) const;
     const control::rollout::Stage& stage_of(const Book& book, std::int64_t stage) const {
