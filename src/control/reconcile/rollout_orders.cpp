@@ -155,7 +155,12 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
     for (json::Value& order : services) {
         if (!(order == *found)) continue;
         json::Object& fields = order.get_object();
-        fields["digest"] = write.action.digest;
+        // Back to nothing, where the service's model stood for none before.
+        if (write.action.digest.empty()) {
+            fields.erase("digest");
+        } else {
+            fields["digest"] = write.action.digest;
+        }
         const bool forward = write.action.kind == rollout::Action::Kind::kOrder;
         if (forward && !fields.contains("modelBefore")) fields["modelBefore"] = fields["model"];
         // Not what the service names by now: people may have changed it meanwhile.

@@ -119,6 +119,21 @@ TEST(RolloutOrders, GoBackToTheModelOfBefore) {
     EXPECT_FALSE(json::find(order_of(world, "a"), "modelBefore"));
 }
 
+// Where the service's model stood for nothing before.
+TEST(RolloutOrders, GoBackToNothing) {
+    World world;
+    world.node("a");
+    world.service("pump");
+    world.round();
+    rollout::Action action;
+    action.kind = rollout::Action::Kind::kReturn;
+    action.token = {"r", 0, 1, 1, 6, rollout::Why::kAbort};
+    const api::Windows none;
+    ASSERT_TRUE(
+        write_order(world.nodes["a"], {action, "default/pump", "pump:v1", Instant(), none}));
+    EXPECT_FALSE(json::find(order_of(world, "a"), "digest")) << "an empty one is not valid";
+}
+
 TEST(RolloutOrders, ObserveWhoWaitsAndWhoAgrees) {
     World world;
     for (const char* name : {"a", "b", "c"}) world.node(name);
