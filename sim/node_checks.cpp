@@ -115,6 +115,11 @@ void NodeChecks::changes(const node::Action& action, const node::Slot& slot, Ins
     const node::Step first = action.wish.download_ahead ? node::Step::kCompile : node::Step::kPull;
     if (action.step < first || slot.falling_back || action.digest == slot.active_digest) return;
     if (api::window_open(action.wish.windows, {}, now)) return;
+    // What answered when the process ended comes back at any time.
+    const auto last = activated_.find(action.service);
+    if (last != activated_.end() && last->second.digest == action.digest) return;
+    const auto before = expected_.find(action.service);
+    if (before != expected_.end() && before->second.digest == action.digest) return;
     context_.trace.breach("window", "{} changes {} to {} outside of its windows", name_,
                           action.service, action.digest);
 }
