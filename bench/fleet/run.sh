@@ -76,7 +76,7 @@ echo "          and the service says so after $(awk -v a="$begin" -v b="$(date +
 say connected
 port=${url##*:}
 kill -9 "$server"
-wait "$server" || true
+wait "$server" 2>/dev/null || true  # without the shell's word on it
 start "$port"
 before=0
 echo "storm     $(hear), $(used)"
