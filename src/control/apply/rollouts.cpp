@@ -135,10 +135,10 @@ Status Rollouts::run_one(const api::Object& object, const View& view) {
 Status Rollouts::write_orders(const api::Object& object, const rollout::Decision& decision,
                               const rollout::Observed& observed, const View& view) {
     const std::string service = service_of(object);
-    const api::Object* wanted = nullptr;
-    if (const auto at = view.services.find(service); at != view.services.end())
-        wanted = &at->second;
-    const std::string old_model(wanted ? json::get_string(wanted->spec(), "model") : "");
+    const auto wanted = view.services.find(service);
+    // Nobody wants it any more; machines that still have it are about to lose it.
+    if (wanted == view.services.end()) return {};
+    const std::string old_model(json::get_string(wanted->second.spec(), "model"));
     std::vector<resources::Resources::Edit> edits;
     for (const rollout::Action& action : decision.actions) {
         if (action.kind == rollout::Action::Kind::kEvent) continue;
