@@ -244,7 +244,8 @@ Awaitable<bool> Machine::follow(Line& line) {
                 line.pending = line.pending.substr(end + 2 + size + 2);
                 for (end = lines.find('\n'); end != std::string::npos; end = lines.find('\n')) {
                     const Result<json::Value> event = json::parse(lines.substr(0, end));
-                    const json::Value* node = event.ok() ? json::find(*event, "object") : nullptr;
+                    const bool tells = event.ok() && json::get_string(*event, "type") != "BOOKMARK";
+                    const json::Value* node = tells ? json::find(*event, "object") : nullptr;
                     if (node) take(*node);
                     lines.erase(0, end + 1);
                 }

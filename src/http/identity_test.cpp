@@ -266,6 +266,30 @@ TEST_F(PeerIdentity, ExpiredClientsAreAdmittedOnlyWhereAskedToAndOnlyTheirOwnEnd
         EXPECT_EQ(ask(*lenient, bad).status().code(), Code::kUnauthenticated);
 }
 
+TEST_F(PeerIdentity, AChainEndsAtAnAuthorityThatTheServerTrusts) {
+    ServerOptions options;
+    options.tls = Tls{server_.certificate_pem + middle_.certificate_pem, server_.key_pem,
+                      root_.certificate_pem + middle_.certificate_pem};
+    const std::unique_ptr<Server> server = start(router(), options);
+    const TestCertificate own = make_certificate({}, &middle_);
+    ClientOptions leaf_only = as(own);
+    leaf_only.certificate_pem = own.certificate_pem;
+    EXPECT_TRUE(ask(*server, leaf_only).ok());
+    EXPECT_TRUE(ask(*server, as(own)).ok());
+    // Of another authority under the same root, which the server does not have.
+    const TestCertificate second = make_certificate(authority("second"), &root_);
+    const TestCertificate under_second = make_certificate({}, &second);
+    ClientOptions by_second = as(under_second);
+    EXPECT_FALSE(ask(*server, by_second).ok());
+    by_second.certificate_pem = under_second.certificate_pem + second.certificate_pem;
+    EXPECT_TRUE(ask(*server, by_second).ok());
+    // One of the same name under another root is somebody else.
+    const TestCertificate stranger = make_certificate({}, &other_middle_);
+    ClientOptions strange = as(stranger);
+    strange.certificate_pem = stranger.certificate_pem + other_middle_.certificate_pem;
+    EXPECT_EQ(ask(*server, strange).status().code(), Code::kUnauthenticated);
+}
+
 TEST_F(PeerIdentity, AServerIsBelievedByItsUri) {
     TestSubject node, two, nobody;
     node.alternatives = "URI:spiffe://plant/node/a";

@@ -19,6 +19,7 @@ constexpr std::int64_t kFormat = 1;
 constexpr const char* kSchema = R"(
 PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA mmap_size = 0;
+PRAGMA cache_size = -16384;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 BEGIN IMMEDIATE;
@@ -122,12 +123,14 @@ public:
         return hub_.open(std::move(start));
     }
 
+    // What was superseded or removed before the last compaction is gone: only what came since is
+    // looked at, however much there is.
     Status compact(Revision revision) override {
         const MutexLock lock(mutex_);
         HF_TRY(check_revision(revision, this->revision(), compacted_));
         HF_TRY(in_transaction([&]() HF_REQUIRES(mutex_) -> Status {
-            HF_TRY(drop_superseded_.bind(1, revision.value()).run());
-            HF_TRY(drop_removed_.bind(1, revision.value()).run());
+            HF_TRY(drop_superseded_.bind(1, compacted_.value()).bind(2, revision.value()).run());
+            HF_TRY(drop_removed_.bind(1, compacted_.value()).bind(2, revision.value()).run());
             return set_meta("compacted", revision.value());
         }));
         compacted_ = revision;
@@ -194,11 +197,12 @@ private:
         insert_ = HF_TRY(database_.prepare(
             fmt::format("INSERT INTO history({}) VALUES(?1, ?2, ?3, ?4, ?5, ?6)", kColumns)));
         drop_superseded_ = HF_TRY(database_.prepare(
-            "DELETE FROM history WHERE revision <= ?1 AND EXISTS (SELECT 1 FROM history AS later "
-            "WHERE later.key = history.key AND later.revision > history.revision "
-            "AND later.revision <= ?1)"));
-        drop_removed_ =
-            HF_TRY(database_.prepare("DELETE FROM history WHERE revision <= ?1 AND removed = 1"));
+            "DELETE FROM history WHERE (key, revision) IN (SELECT old.key, old.revision "
+            "FROM history AS later JOIN history AS old "
+            "ON old.key = later.key AND old.revision < later.revision "
+            "WHERE later.revision > ?1 AND later.revision <= ?2)"));
+        drop_removed_ = HF_TRY(database_.prepare(
+            "DELETE FROM history WHERE revision > ?1 AND revision <= ?2 AND removed = 1"));
         put_lease_ = HF_TRY(database_.prepare("INSERT INTO lease VALUES(?1, ?2)"));
         drop_lease_ = HF_TRY(database_.prepare("DELETE FROM lease WHERE id = ?1"));
         return {};

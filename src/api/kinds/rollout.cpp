@@ -8,7 +8,8 @@ namespace {
 constexpr std::int64_t kMaxNodes = 1'000'000;
 constexpr std::int64_t kMaxSeconds = 30 * 86'400;
 constexpr std::int64_t kMaxStages = 16;
-constexpr std::int64_t kMaxNamed = 500;  // nodes that the status names, of each list
+constexpr std::int64_t kMaxNamed = 500;    // nodes that the status names, of each list
+constexpr std::int64_t kMaxOrders = 1000;  // not yet on record
 
 Field share(std::string_view name, std::string_view description) {
     return object(
@@ -170,7 +171,7 @@ std::vector<Field> state() {
                          integer("ordinal", "The node's number in the stage."),
                          integer("attempt", "The how manieth order of the node."),
                          integer("revision", "The state that decided it.")}))
-                .between(0, kMaxNamed),
+                .between(0, kMaxOrders),
             in_force(),
             conditions()};
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/kubeconfig.h"
+#include "cli/up/api_connections.h"
 #include "cli/up/gateway_host.h"
 #include "cli/up/identity.h"
 #include "cli/up/telling.h"
@@ -34,9 +35,8 @@ namespace {
 // How often watches of the API look at their time.
 constexpr Duration kTick = std::chrono::seconds(1);
 
-// Of the API's door. A machine has two connections. Most of a worker's time goes into waiting for
-// the disk, which those share who wait together.
-constexpr std::size_t kMaxApiConnections = 2 * control::kMaxWatches + 1024;
+// Of the API's door. Most of a worker's time goes into waiting for the disk, which those share who
+// wait together.
 constexpr std::size_t kMaxApiRequests = 1024;
 constexpr std::size_t kApiWorkers = 16;
 
@@ -175,9 +175,8 @@ private:
         vault::add_registry_routes(router, *registry_);
         options_.api.tls = std::move(identity.tls);
         options_.api.workers = kApiWorkers;
-        // Half of the files that may be open are for everything else.
         options_.api.limits.connections =
-            std::min<std::size_t>(kMaxApiConnections, world_.raise_open_files() / 2);
+            api_connections(world_.raise_open_files(), options_.gateway.has_value());
         options_.api.limits.queued_requests = kMaxApiRequests;
         api_ = HF_TRY(http::Server::start(options_.api, std::move(router)));
         const std::string path = options_.data + "/kubeconfig";

@@ -156,7 +156,7 @@ Result<ApiIdentity> load_api_identity(World& world, const std::string& data,
     http::Tls tls;
     tls.certificate_pem = server.certificate_pem + authority.certificate_pem + root_pem;
     tls.key_pem = server.key.pem();
-    tls.client_ca_pem = root_pem;
+    tls.client_ca_pem = root_pem + authority.certificate_pem;
     tls.admit_expired_clients = true;
     return ApiIdentity{std::move(root_pem), std::move(authority), std::move(domain),
                        std::move(tls)};

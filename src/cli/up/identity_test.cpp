@@ -64,7 +64,7 @@ TEST_F(ApiIdentityTest, IsMadeOnceAndKept) {
     EXPECT_TRUE(crypto::check_authority(again.authority, again.ca_pem).ok());
     EXPECT_TRUE(
         again.tls.certificate_pem.ends_with(again.authority.certificate_pem + again.ca_pem));
-    EXPECT_EQ(again.tls.client_ca_pem, again.ca_pem);
+    EXPECT_EQ(again.tls.client_ca_pem, again.ca_pem + again.authority.certificate_pem);
 }
 
 TEST_F(ApiIdentityTest, TheTrustDomainIsGivenOnceOrMadeUp) {
@@ -191,6 +191,13 @@ TEST_F(ApiIdentityTest, AMachineJoinsByATokenAndIsKnown) {
     ASSERT_TRUE(renewed.ok()) << renewed.to_string();
     EXPECT_EQ(ask().value(), 404);
     EXPECT_EQ(enrolment->get("press").value().current, (*joined)->serial());
+    // Known by a next authority too, which has the name of the one before but not its key.
+    ASSERT_TRUE(files_.remove(kData + "/pki/authority.pem").ok());
+    const ApiIdentity next = load().value();
+    ASSERT_NE(next.authority.certificate_pem, identity.authority.certificate_pem);
+    ASSERT_TRUE(server->renew_tls(next.tls).ok());
+    EXPECT_EQ(ask().value(), 404);
+    ASSERT_TRUE(server->renew_tls(identity.tls).ok());
     ASSERT_TRUE(enrolment->revoke("press", "sold", control::admin_identity()).ok());
     EXPECT_EQ(ask().value(), 401);
     EXPECT_TRUE((*joined)->renew().message().starts_with("node-revoked: "));

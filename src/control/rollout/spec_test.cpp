@@ -223,13 +223,14 @@ TEST(RolloutState, FitsItsResource) {
     state.phase = Phase::kRunning;
     state.waiting = state.abort_reason = state.refused_change = "because";
     state.rate_time = Instant{};
-    for (std::size_t i = 0; i < 500; ++i) {
+    for (std::size_t i = 0; i < kOutboxMax; ++i) {
         const std::string node =
             fmt::format("{:03}.{}.{}.{}.{}", i, std::string(63, 'a'), std::string(63, 'b'),
                         std::string(63, 'c'), std::string(56, 'd'));
+        state.outbox.push_back({node, Why::kSilent, 15, kRevisionMax, 10, kRevisionMax});
+        if (i >= kCanaryMax) continue;
         state.canary.push_back(node);
         state.failures.push_back({node, 15, std::string(kReasonBytesMax, 'x')});
-        state.outbox.push_back({node, Why::kSilent, 15, kRevisionMax, 10, kRevisionMax});
     }
     api::Object object = api::Object::make("Rollout", "default", "pump");
     object.fields()["spec"] = value;

@@ -23,7 +23,7 @@ namespace hf::control::rollout {
 // Named bounds of what the State lists; see step.h for what happens when they are reached. With
 // names of the longest kind all lists together stay within the 1 MiB of a stored object.
 inline constexpr std::size_t kCanaryMax = 500;                     // nodes of the first stage
-inline constexpr std::size_t kOutboxMax = 500;                     // orders not yet seen on record
+inline constexpr std::size_t kOutboxMax = 1000;                    // orders not yet seen on record
 inline constexpr std::int64_t kMetricMax = 1'000'000'000'000'000;  // larger counts read as this
 inline constexpr std::size_t kReasonBytesMax = 160;  // of a failure; longer ones are cut
 

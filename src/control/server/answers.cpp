@@ -136,8 +136,7 @@ Result<Form> parse_form(const http::Request& request) {
         accept.substr(0, 200));
 }
 
-json::Value shaped(const Form& form, const api::Kind& kind, const api::Object& object,
-                   Instant now) {
+json::Value shaped(const Form& form, const api::Kind& kind, api::Object object, Instant now) {
     switch (form.shape) {
         case Form::Shape::kObject: break;
         case Form::Shape::kPartialMetadata:
@@ -151,7 +150,7 @@ json::Value shaped(const Form& form, const api::Kind& kind, const api::Object& o
             return api::to_table(kind, {object}, options);
         }
     }
-    return object.json();
+    return std::move(object.fields());
 }
 
 json::Value shaped_list(const Form& form, const api::Kind& kind, const resources::ObjectList& list,

@@ -49,7 +49,7 @@ struct Form {
 Result<Form> parse_form(const http::Request& request);
 
 // One object in that form.
-json::Value shaped(const Form& form, const api::Kind& kind, const api::Object& object, Instant now);
+json::Value shaped(const Form& form, const api::Kind& kind, api::Object object, Instant now);
 
 json::Value shaped_list(const Form& form, const api::Kind& kind, const resources::ObjectList& list,
                         Instant now);

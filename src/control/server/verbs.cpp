@@ -137,10 +137,10 @@ Result<resources::WriteOptions> ApiServer::write_options(const Call& call,
 }
 
 http::Response ApiServer::get(const Call& call) {
-    const Result<Object> object = resources_.get({call.kind, call.path.ns, call.path.name});
+    Result<Object> object = resources_.get({call.kind, call.path.ns, call.path.name});
     if (!object.ok()) return failure(object.status(), call.about());
-    return json_answer(
-        200, shaped(call.form, *call.kind, under(call.path, *object), resources_.clock().now()));
+    return json_answer(200, shaped(call.form, *call.kind, under(call.path, std::move(*object)),
+                                   resources_.clock().now()));
 }
 
 http::Response ApiServer::list(const Call& call) {
@@ -228,13 +228,13 @@ http::Response ApiServer::create(const Call& call) {
         HF_TRY(check_sent(call.who, object.json()));
         return resources_.create(std::move(object), options);
     };
-    const Result<Object> created = work();
+    Result<Object> created = work();
     // kubectl names the kind of what is invalid, the resource of the rest.
     if (!report.causes.empty()) about.kind = call.kind->name;
     if (!created.ok()) return refused(call, created.status(), about, report.causes);
-    return with_warnings(
-        json_answer(201, shaped(call.form, *call.kind, *created, resources_.clock().now())),
-        report);
+    return with_warnings(json_answer(201, shaped(call.form, *call.kind, std::move(*created),
+                                                 resources_.clock().now())),
+                         report);
 }
 
 http::Response ApiServer::update(const Call& call) {
@@ -249,13 +249,13 @@ http::Response ApiServer::update(const Call& call) {
             return resources_.update_status(std::move(object), options);
         return resources_.update(std::move(object), options);
     };
-    const Result<Object> updated = work();
+    Result<Object> updated = work();
     About about = call.about();
     if (!report.causes.empty()) about.kind = call.kind->name;
     if (!updated.ok()) return refused(call, updated.status(), about, report.causes);
-    return with_warnings(
-        json_answer(200, shaped(call.form, *call.kind, *updated, resources_.clock().now())),
-        report);
+    return with_warnings(json_answer(200, shaped(call.form, *call.kind, std::move(*updated),
+                                                 resources_.clock().now())),
+                         report);
 }
 
 http::Response ApiServer::patch(const Call& call) {
@@ -289,13 +289,13 @@ http::Response ApiServer::patch(const Call& call) {
         patch.status = call.path.subresource == "status";
         return resources_.patch({call.kind, call.path.ns, call.path.name}, patch, options);
     };
-    const Result<Object> patched = work();
+    Result<Object> patched = work();
     About about = call.about();
     if (!report.causes.empty()) about.kind = call.kind->name;
     if (!patched.ok()) return refused(call, patched.status(), about, report.causes);
-    return with_warnings(
-        json_answer(200, shaped(call.form, *call.kind, *patched, resources_.clock().now())),
-        report);
+    return with_warnings(json_answer(200, shaped(call.form, *call.kind, std::move(*patched),
+                                                 resources_.clock().now())),
+                         report);
 }
 
 http::Response ApiServer::remove(const Call& call) {

@@ -46,13 +46,13 @@ WatchStream::~WatchStream() {
 std::optional<Bytes> WatchStream::next() {
     if (ended_ || wakener_->ended()) return std::nullopt;
     std::string out;
-    const Result<std::vector<resources::WatchEvent>> events = watch_->next(Duration::zero());
+    Result<std::vector<resources::WatchEvent>> events = watch_->next(Duration::zero());
     if (!events.ok()) {
         append("ERROR", status_object(events.status(), {}), out);
         ended_ = true;
         return to_bytes(out);
     }
-    for (const resources::WatchEvent& event : *events) append_event(event, out);
+    for (resources::WatchEvent& event : *events) append_event(std::move(event), out);
     const Duration now = clock_.monotonic();
     const bool over = now >= ends_at_;
     if (first_ && options_.initial_events_end) {
@@ -69,14 +69,14 @@ std::optional<Bytes> WatchStream::next() {
 }
 
 void WatchStream::append(std::string_view type, const json::Value& object, std::string& out) {
-    out += json::write(json::Object{{"type", type}, {"object", object}});
-    out += '\n';
+    out += fmt::format(R"({{"type":"{}","object":)", type);
+    out += json::write(object);
+    out += "}\n";
 }
 
-void WatchStream::append_event(const resources::WatchEvent& event, std::string& out) {
-    api::Object object = event.object;
-    object.fields()["apiVersion"] = options_.api_version;
-    json::Value value = shaped(options_.form, options_.kind, object, clock_.now());
+void WatchStream::append_event(resources::WatchEvent event, std::string& out) {
+    event.object.fields()["apiVersion"] = options_.api_version;
+    json::Value value = shaped(options_.form, options_.kind, std::move(event.object), clock_.now());
     // The columns stay what they were: one telling is enough.
     const bool table = options_.form.shape == Form::Shape::kTable;
     if (table && columns_sent_) value.get_object()["columnDefinitions"] = json::Array();

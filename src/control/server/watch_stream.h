@@ -62,7 +62,7 @@ public:
 
 private:
     void append(std::string_view type, const json::Value& object, std::string& out);
-    void append_event(const resources::WatchEvent& event, std::string& out);
+    void append_event(resources::WatchEvent event, std::string& out);
     void tell_due();
     void append_bookmark(bool ends_initial, std::string& out);
 
