@@ -4,7 +4,7 @@ set -euo pipefail
 target=$1 folder=$2
 source_dir=$(cd "$(dirname "$0")/.." && pwd)
 data=${HF_DATA:-$source_dir/../shared/data}
-cases=/usr/include/onnx/backend/test/data
+cases=/usr/include/onnx/backend/test/data/  # a link: find does not follow one without the slash
 mkdir -p "$folder"
 
 # take FILE...: copies under names that do not collide; files that are not there are left out.
