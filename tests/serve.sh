@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One model served on loopback: answers (HTTP/1.1 and 2), refusals, receipts that verify offline and survive a kill, metrics that
-# promtool accepts, and a drain on SIGTERM.
+# One model served on loopback: answers (HTTP/1.1 and 2), refusals, receipts that verify offline and survive a kill,
+# metrics that promtool accepts, and a drain on SIGTERM.
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)

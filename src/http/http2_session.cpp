@@ -15,7 +15,8 @@ constexpr std::size_t kBiteBytes = 4096;  // after so many a flood is looked for
 constexpr std::size_t kOutputBytes = 64u << 10;
 constexpr std::int32_t kStreamWindow = 1 << 20;
 constexpr std::int32_t kConnectionWindow = 8 << 20;
-constexpr std::size_t kFieldOverhead = 32;  // RFC 9113 section 6.5.2
+constexpr Duration kLinger = std::chrono::seconds(2);  // of a request whose answer is complete
+constexpr std::size_t kFieldOverhead = 32;             // RFC 9113 section 6.5.2
 constexpr std::size_t kHeaderTimesMax = 4;
 constexpr std::size_t kHeaderPartsMax = 8;
 
@@ -101,17 +102,15 @@ struct Http2Session::Library {
         return 0;
     }
 
-    // An answer that is complete before its request is: the client need not send the rest (RFC 9113
-    // section 8.1).
-    static int on_sent(nghttp2_session* library, const nghttp2_frame* frame, void* user) {
+    static int on_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
         Http2Session& session = self(user);
         const bool answer = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
         if (!answer) return 0;
         session.meter_.work();
         Stream* const stream = session.find(frame->hd.stream_id);
-        if (!stream || stream->ended || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
-        nghttp2_submit_rst_stream(library, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                  NGHTTP2_NO_ERROR);
+        if (!stream || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+        stream->complete = true;
+        stream->since = session.now_;
         return 0;
     }
 
@@ -243,10 +242,8 @@ void Http2Session::add_body(StreamId id, ByteView data) {
     meter_.work();
     Stream* const stream = find(id);
     if (!stream) return;
-    if (stream->deaf || !stream->duplex) {
-        nghttp2_session_consume_stream(session_.get(), id, data.size());
-    }
     if (stream->deaf) return;
+    if (!stream->duplex) nghttp2_session_consume_stream(session_.get(), id, data.size());
     stream->body_bytes += data.size();
     if (!stream->duplex && stream->body_bytes > options_.limits.body_bytes) {
         refuse(id, 413, body_limit_text(options_.limits));
@@ -443,7 +440,13 @@ void Http2Session::tick(Duration now) {
     now_ = now;
     const Limits& limits = options_.limits;
     for (auto& [id, stream] : streams_) {
-        if (!is_late(stream)) continue;
+        // The client need not send the rest (RFC 9113 section 8.1), of which its window lets little
+        // come. At once would take the answer from clients that do not expect that.
+        if (stream.complete && now - stream.since >= kLinger) {
+            stream.since = now;
+            nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+        }
+        if (stream.complete || !is_late(stream)) continue;
         stream.since = now;
         reset(id, false);
     }

@@ -119,6 +119,7 @@ private:
         bool deaf = false;    // what comes of it does not count any more
         bool told = false;    // of in an event
         bool answered = false;
+        bool complete = false;  // all of the answer has gone out
 
         std::deque<Bytes> out;
         std::size_t out_bytes = 0;
