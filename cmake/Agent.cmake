@@ -7,6 +7,7 @@ set(hf_agent_sources app/agent_main.cpp app/real_world.cpp cli/arguments.cpp cli
 list(TRANSFORM hf_agent_sources PREPEND ${CMAKE_SOURCE_DIR}/src/)
 add_executable(holdfast-agent ${hf_agent_sources})
 target_link_libraries(holdfast-agent PRIVATE hf_posix hf_serve hf_node hf_foreign_cli11)
+target_link_options(holdfast-agent PRIVATE -Wl,--as-needed)  # it speaks no HTTP/2
 
 # As it is shipped. What compiles models, and the reference device, which is the largest part of the runtime and the one
 # for which speed was never the aim, are compiled once more, for size, and take the place of those in the archive. Kernels

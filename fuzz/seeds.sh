@@ -63,6 +63,25 @@ VERSIONS
     rm -rf "$work"
 }
 
+# Calls of ModelInfer with raw and with typed contents, packed and not.
+make_calls() {
+    python3 - "$folder" <<'CALLS'
+import gzip, struct, sys
+def field(number, value):
+    return bytes([number << 3 | 2, len(value)]) + value
+def tensor(name, datatype, shape, contents=b''):
+    return field(5, field(1, name) + field(2, datatype) + field(3, bytes(shape)) + contents)
+raw = field(1, b'm') + tensor(b'x', b'FP32', [1, 2]) + tensor(b'n', b'INT8', [3]) + tensor(b's', b'BYTES', [1])
+raw += field(7, struct.pack('<2f', 1, 2)) + field(7, bytes([1, 2, 3])) + field(7, struct.pack('<I', 1) + b'a')
+typed = tensor(b'x', b'FP32', [1, 2], field(5, field(6, struct.pack('<2f', 1, 2))))
+typed += tensor(b'n', b'INT8', [3], field(5, field(2, bytes([1, 2, 3])))) + tensor(b's', b'BYTES', [1], field(5, field(8, b'a')))
+for name, message in {'raw': raw, 'typed': typed + field(6, field(1, b'y'))}.items():
+    packed = gzip.compress(message)
+    open(f'{sys.argv[1]}/{name}', 'wb').write(b'i' + struct.pack('>BI', 0, len(message)) + message)
+    open(f'{sys.argv[1]}/{name}.gzip', 'wb').write(b'z' + struct.pack('>BI', 1, len(packed)) + packed)
+CALLS
+}
+
 case $target in
     onnx)
         while read -r file; do take "$file"; done < <(find "$cases" "$data/models/with-outputs" \
@@ -79,6 +98,7 @@ case $target in
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;
+    grpc_request) make_calls ;;
     plan_file) compile_plans ;;
     delta_apply) make_deltas ;;
     delta_make) for start in $(seq 20); do { printf '\377\177'; seq "$start" 900; seq "$((start / 2))" 3 1500; } >"$folder/$start"; done ;;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# One model served on loopback: answers, refusals, receipts that verify offline and survive a kill, metrics that
-# promtool accepts, and a drain on SIGTERM.
+# One model served on loopback: answers (HTTP/1.1 and 2), refusals, receipts that verify offline and survive a kill,
+# metrics that promtool accepts, and a drain on SIGTERM.
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)
@@ -35,6 +35,7 @@ verify() { "$holdfast" receipt verify "$1" --key "$work/receipts/log.pub" >"$wor
 start
 expect '"ready":true' "$url/v2/health/ready"
 expect '"live":true' "$url/v2/health/live"
+expect '"live":true' --http2-prior-knowledge "$url/v2/health/live"
 expect 'binary_tensor_data' "$url/v2"
 expect '"platform":"onnx"' "$url/v2/models/relu"
 expect '"versions":\["1"\]' "$url/v2/models/relu/versions/1"

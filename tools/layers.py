@@ -17,7 +17,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 FOREIGN = {
     'fmt/': 'fmt', 'boost/json': 'boost_json', 'boost/': 'boost', 'openssl/': 'openssl',
     'spdlog/': 'spdlog', 'sqlite3.h': 'sqlite', 'yaml-cpp/': 'yaml', 'CLI/': 'cli11',
-    'protozero/': 'protozero', 'hwy/': 'hwy',
+    'protozero/': 'protozero', 'hwy/': 'hwy', 'nghttp2/': 'nghttp2',
     'zlib.h': 'zlib', 'zstd.h': 'zstd', 'zstd_errors.h': 'zstd', 'oneapi/': 'onednn', 'simdjson': 'simdjson',
 }
 EVERYWHERE = {'fmt', 'boost_json'}  # base's own, seen through its headers

@@ -1,4 +1,5 @@
 #include "graph/weights.h"
+#include "base/protobuf.h"
 
 #include <cstring>
 #include <filesystem>
@@ -9,7 +10,6 @@
 
 #include "base/rng.h"
 #include "graph/load.h"
-#include "graph/onnx/wire.h"
 #include "testing/script.h"
 
 namespace hf::graph {

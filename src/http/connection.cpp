@@ -14,6 +14,8 @@
 #include <boost/beast/http/vector_body.hpp>
 
 #include "http/framing.h"
+#include "http/http2.h"
+#include "http/http2_connection.h"
 #include "http/reading.h"
 #include "http/stream_signal.h"
 #include "http/tls.h"
@@ -37,6 +39,7 @@ constexpr std::size_t kBufferBytes = 64u << 10;  // besides the longest header
 
 constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
+constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 // How long an ended connection waits for its client to see the answer and close too. Closing at
 // once would, when the client is still sending, take the answer away from it.
@@ -75,6 +78,11 @@ public:
         transport_.socket().set_option(Tcp::no_delay(true), ignored);
         const bool secured = co_await handshake();
         if (!secured) co_return;
+        const bool second = co_await begins_http2();
+        if (second) {
+            co_await serve_http2();
+            co_return;
+        }
         for (bool go_on = true; go_on;) {
             const bool come = co_await wait_for_request();
             if (!come) break;
@@ -89,15 +97,21 @@ public:
     void end_stream() override {
         stop_ = true;
         if (signal_) signal_->notify();
+        if (second_) second_->drain();
     }
 
     void close_if_idle() override {
+        if (second_) {
+            second_->close_if_idle();
+            return;
+        }
         ErrorCode ignored;
         if (!busy_ && transport_.socket().available(ignored) == 0) transport_.cut();
     }
 
     void abandon() override {
         if (signal_) signal_->close();
+        if (second_) second_->abandon();
     }
 
 private:
@@ -116,6 +130,39 @@ private:
         if (error) co_return false;
         describe_peer(transport_.ssl(), sender_);
         co_return true;
+    }
+
+    // Whether the client speaks HTTP/2: by ALPN, or, without TLS, by the preface that it begins
+    // with (RFC 9113 sections 3.2 to 3.4). What was read for that is in the buffer.
+    asio::awaitable<bool> begins_http2() {
+        if (!host_.http2()) co_return false;
+        if (transport_.ssl()) co_return has_chosen_http2(transport_.ssl());
+        const bool come = co_await wait_for_request();
+        transport_.expires_after(limits_.request_timeout);
+        while (come && buffer_.size() < kPreface.size() && kPreface.starts_with(buffered())) {
+            busy_ = true;
+            const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
+            const IoResult read = co_await transport_.read_some(space);
+            buffer_.commit(read.bytes);
+            if (read.error) break;
+        }
+        busy_ = come;
+        co_return come&& buffered().starts_with(kPreface);
+    }
+
+    std::string_view buffered() const {
+        const auto data = buffer_.cdata();
+        return {static_cast<const char*>(data.data()), data.size()};
+    }
+
+    asio::awaitable<void> serve_http2() {
+        Http2Start start;
+        start.begun = to_bytes(buffered());
+        add_sender(start.sender);
+        buffer_.consume(buffer_.size());
+        buffer_.shrink_to_fit();
+        second_ = host_.http2()->connect(std::move(transport_), host_, std::move(start));
+        co_await second_->serve();
     }
 
     // True when a request's first bytes are in the buffer; false when none came in time.
@@ -313,6 +360,8 @@ private:
     std::shared_ptr<StreamSignal> signal_;  // of the stream being sent
     bool watching_ = false;                 // watch() runs
     asio::steady_timer watched_;            // cancelled when watch() ends
+
+    std::shared_ptr<Http2Connection> second_;  // has the transport, once the client speaks HTTP/2
 };
 
 }  // namespace

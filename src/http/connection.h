@@ -38,8 +38,15 @@ public:
     // Once true it stays so: requests are answered with Connection: close, streams end.
     virtual bool draining() const = 0;
 
-    // Computes the answer away from the loop.
+    virtual const Http2* http2() const = 0;  // null: not spoken
+    virtual const Rephrase& rephrase() const = 0;
+    virtual bool is_duplex(const Request& request) const = 0;
+
+    // Computes the answer away from the loop; and how an answer to what still comes begins, and
+    // goes on. The duplex outlives the call.
     virtual boost::asio::awaitable<Response> answer(Request request) = 0;
+    virtual boost::asio::awaitable<Opening> open(Request request) = 0;
+    virtual boost::asio::awaitable<Duplex::Step> step(Duplex& duplex, Bytes came, bool ended) = 0;
 };
 
 class Connection {

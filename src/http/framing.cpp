@@ -48,16 +48,19 @@ bool is_header_value(std::string_view value) {
     });
 }
 
+std::string body_limit_text(const Limits& limits) {
+    return fmt::format(
+        "the body exceeds the limit of {} bytes; send less at a time, or raise the server's limit",
+        limits.body_bytes);
+}
+
 std::optional<Response> answer_to(const boost::system::error_code& code, const Limits& limits) {
     using beast::http::error;
     if (code == error::header_limit) {
         return Response::error(431, fmt::format("headers exceed {} bytes", limits.header_bytes));
     }
     if (code == error::body_limit) {
-        return Response::error(413,
-                               fmt::format("the body exceeds the limit of {} bytes; send less at "
-                                           "a time, or raise the server's limit",
-                                           limits.body_bytes));
+        return Response::error(413, body_limit_text(limits));
     }
     const bool gone =
         code == error::end_of_stream || code == error::partial_message ||

@@ -30,6 +30,9 @@ struct Exchange {
 // The answer to a request that could not be read; nullopt when the client just went away.
 std::optional<Response> answer_to(const boost::system::error_code& code, const Limits& limits);
 
+// What a body above the limit is told.
+std::string body_limit_text(const Limits& limits);
+
 // The answer to a header that is well-formed by itself but must not be believed.
 std::optional<Response> refuse_framing(const boost::beast::http::request_header<>& header);
 

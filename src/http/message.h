@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,6 +42,7 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> path_parameters;  // by the route's pattern
     Headers headers;
     Bytes body;
+    unsigned version = 1;     // the major version of HTTP
     std::string peer;         // "127.0.0.1:50123"
     std::string tls_version;  // "TLSv1.3"; empty without TLS
     std::string client_name;  // of a verified client certificate; empty without one
@@ -52,6 +54,13 @@ struct Request {
     Digest client_key;  // SHA-256 of its key: SubjectPublicKeyInfo in PEM, as OpenSSL writes it
     Instant client_not_after;
     bool client_is_authority = false;  // it might sign others
+
+    // From when its header was there until a handler got it.
+    Duration waited{};
+
+    // Becomes true when nobody waits for the answer any more. Null: nobody will know.
+    std::shared_ptr<const std::atomic<bool>> given_up;
+    bool is_given_up() const { return given_up && *given_up; }
 
     std::optional<std::string_view> query_value(std::string_view name) const;
 
@@ -80,6 +89,7 @@ struct Response {
     Headers headers;
     Bytes body;
     std::shared_ptr<BodyStream> stream;  // when set, it is sent instead of `body`
+    Headers trailers;                    // sent after it; by HTTP/2, and by nothing else
 
     static Response text(int status, std::string_view body);
     static Response json(int status, std::string_view body);

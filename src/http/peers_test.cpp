@@ -71,6 +71,14 @@ std::string RawSocket::read_until(std::string_view mark) {
     return text;
 }
 
+std::string RawSocket::read(std::size_t size) {
+    while (unread_.size() < size && read_more()) {
+    }
+    std::string text = unread_.substr(0, size);
+    unread_.erase(0, text.size());
+    return text;
+}
+
 void RawSocket::close() {
     if (socket_ >= 0) ::close(socket_);
     socket_ = -1;

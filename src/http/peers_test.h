@@ -32,6 +32,7 @@ public:
     bool send(std::string_view text);  // false when the peer takes no more
     std::string read_to_end();
     std::string read_until(std::string_view mark);  // up to and with it, or to the end
+    std::string read(std::size_t size);             // so much, or to the end
     void close();
 
 private:

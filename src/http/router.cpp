@@ -122,7 +122,19 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
-    routes_.push_back({std::string(method), std::move(parts), std::move(handler)});
+    routes_.push_back({std::string(method), std::move(parts), std::move(handler), nullptr});
+}
+
+void Router::add_duplex(std::string_view path, DuplexHandler handler) {
+    HF_CHECK(path.find('{') == std::string_view::npos, "{}: want a path without braces", path);
+    duplex_paths_.emplace_back(path);
+    routes_.push_back({"POST", parts_of(path), nullptr, std::move(handler)});
+}
+
+bool Router::is_duplex(std::string_view method, std::string_view target) const {
+    if (method != "POST") return false;
+    const std::string_view path = target.substr(0, target.find('?'));
+    return std::find(duplex_paths_.begin(), duplex_paths_.end(), path) != duplex_paths_.end();
 }
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
@@ -143,29 +155,53 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
         }
     }
     if (!chosen) return best;
-    best.handler = &chosen->handler;
+    if (chosen->handler) best.handler = &chosen->handler;
+    if (chosen->duplex) best.duplex = &chosen->duplex;
     best.parameters = parameters_of(chosen->parts, parts);
     return best;
 }
 
-Response dispatch(const Router& router, Request request, const Gate& gate) {
+namespace {
+
+// Finds what answers the request, and tells it the path's parameters; a response is the answer
+// then.
+std::optional<Response> refuse(const Router& router, const Gate& gate, Request& request,
+                               Router::Match& match) {
     if (const Status status = decode_target(request); !status.ok()) return Response::error(status);
     if (gate) {
-        if (std::optional<Response> refusal = gate(request)) return std::move(*refusal);
+        if (std::optional<Response> refusal = gate(request)) return refusal;
     }
-    Router::Match match = router.match(request.method, request.path);
-    if (!match.handler && match.allow.empty()) {
+    match = router.match(request.method, request.path);
+    if (match.handler || match.duplex) {
+        request.path_parameters = std::move(match.parameters);
+        return std::nullopt;
+    }
+    if (match.allow.empty()) {
         return Response::error(404, fmt::format("nothing is at {}", request.path));
     }
-    if (!match.handler) {
-        Response response =
-            Response::error(405, fmt::format("{} is not allowed at {}; use {}", request.method,
-                                             request.path, join(match.allow, ", ")));
-        response.headers.set("Allow", join(match.allow, ", "));
-        return response;
-    }
-    request.path_parameters = std::move(match.parameters);
-    return (*match.handler)(request);
+    Response response =
+        Response::error(405, fmt::format("{} is not allowed at {}; use {}", request.method,
+                                         request.path, join(match.allow, ", ")));
+    response.headers.set("Allow", join(match.allow, ", "));
+    return response;
+}
+
+}  // namespace
+
+Response dispatch(const Router& router, Request request, const Gate& gate) {
+    Router::Match match;
+    std::optional<Response> refusal = refuse(router, gate, request, match);
+    if (refusal) return std::move(*refusal);
+    if (match.handler) return (*match.handler)(request);
+    return Response::error(505, fmt::format("{} is answered over HTTP/2 only", request.path));
+}
+
+Opening open_duplex(const Router& router, Request request, const Gate& gate) {
+    Router::Match match;
+    std::optional<Response> refusal = refuse(router, gate, request, match);
+    if (refusal) return {std::move(*refusal), nullptr};
+    if (match.duplex) return (*match.duplex)(request);
+    return {(*match.handler)(request), nullptr};
 }
 
 }  // namespace hf::http

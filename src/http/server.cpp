@@ -28,6 +28,7 @@ namespace {
 namespace asio = boost::asio;
 using ErrorCode = boost::system::error_code;
 using Tcp = asio::ip::tcp;
+using Clock = asio::steady_timer::clock_type;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 
@@ -64,7 +65,7 @@ public:
                 "give it a certificate, or listen on 127.0.0.1",
                 options_.address);
         }
-        if (options_.tls) tls_ = HF_TRY(make_server_context(*options_.tls));
+        if (options_.tls) tls_ = HF_TRY(make_server_context(*options_.tls, options_.http2));
         const Tcp::endpoint endpoint(address, options_.port);
         acceptor_.open(endpoint.protocol(), error);
         if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
@@ -96,7 +97,7 @@ public:
     std::uint16_t port() const override { return port_; }
 
     Status renew_tls(const Tls& tls) override {
-        std::shared_ptr<asio::ssl::context> made = HF_TRY(make_server_context(tls));
+        std::shared_ptr<asio::ssl::context> made = HF_TRY(make_server_context(tls, options_.http2));
         asio::post(loop_, [this, made = std::move(made)] { tls_ = made; });
         return {};
     }
@@ -113,6 +114,11 @@ private:
     asio::ssl::context* tls() override { return tls_.get(); }
     Turns& handshakes() override { return handshakes_; }
     bool draining() const override { return draining_; }
+    const Http2* http2() const override { return options_.http2; }
+    const Rephrase& rephrase() const override { return options_.rephrase; }
+    bool is_duplex(const Request& request) const override {
+        return router_.is_duplex(request.method, request.target);
+    }
 
     asio::awaitable<void> accept() {
         for (;;) {
@@ -167,23 +173,57 @@ private:
         ended_.notify_all();
     }
 
-    // Runs on a worker.
-    asio::awaitable<Response> compute(Request request) {
+    // These three run on a worker.
+    asio::awaitable<Response> compute(Request request, Clock::time_point queued) {
+        request.waited += Clock::now() - queued;
         co_return dispatch(router_, std::move(request), options_.gate);
+    }
+    asio::awaitable<Opening> compute_opening(Request request, Clock::time_point queued) {
+        request.waited += Clock::now() - queued;
+        co_return open_duplex(router_, std::move(request), options_.gate);
+    }
+    asio::awaitable<Duplex::Step> compute_step(Duplex& duplex, Bytes came, bool ended) {
+        co_return duplex.take(came, ended);
+    }
+
+    bool is_full() const { return in_flight_ >= options_.limits.queued_requests; }
+
+    static Response refusal() {
+        Response response = Response::error(503, "too many requests are waiting; try again");
+        response.headers.set("Retry-After", "1");
+        return response;
     }
 
     asio::awaitable<Response> answer(Request request) override {
-        if (in_flight_ >= options_.limits.queued_requests) {
-            Response response = Response::error(503, "too many requests are waiting; try again");
-            response.headers.set("Retry-After", "1");
-            co_return response;
-        }
+        if (is_full()) co_return refusal();
         ++in_flight_;
-        asio::awaitable<Response> computing = compute(std::move(request));
+        asio::awaitable<Response> computing = compute(std::move(request), Clock::now());
         Response response =
             co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
         --in_flight_;
         co_return response;
+    }
+
+    asio::awaitable<Opening> open(Request request) override {
+        Opening opening;
+        if (is_full()) {
+            opening.head = refusal();
+            co_return opening;
+        }
+        ++in_flight_;
+        asio::awaitable<Opening> computing = compute_opening(std::move(request), Clock::now());
+        opening = co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
+        --in_flight_;
+        co_return opening;
+    }
+
+    asio::awaitable<Duplex::Step> step(Duplex& duplex, Bytes came, bool ended) override {
+        ++in_flight_;
+        asio::awaitable<Duplex::Step> computing = compute_step(duplex, std::move(came), ended);
+        Duplex::Step step =
+            co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
+        --in_flight_;
+        co_return step;
     }
 
     const ServerOptions options_;

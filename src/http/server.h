@@ -1,6 +1,6 @@
-// An HTTP/1.1 server: routes, bounded bodies, keep-alive, streams, TLS, graceful drain. Over
-// Boost.Beast; no Boost type shows here. Without TLS it is for loopback addresses only, and start()
-// refuses others.
+// An HTTP server: routes, bounded bodies, keep-alive, streams, TLS, graceful drain. HTTP/1.1 over
+// Boost.Beast, of which no type shows here; HTTP/2 where the program wants it (http2.h), on the
+// same port. Without TLS it is for loopback addresses only, and start() refuses others.
 //
 // Threads: one event loop thread ("hf-http-loop") owns all sockets; handlers run on worker threads
 // ("hf-http-N"), so they may compute for a while. More than Limits::queued_requests at a time are
@@ -18,9 +18,12 @@
 
 #include "base/status.h"
 #include "base/time.h"
+#include "http/duplex.h"
 #include "http/message.h"
 
 namespace hf::http {
+
+class Http2;  // http2.h
 
 // Called on any worker thread, by several at a time. Must not throw.
 using Handler = std::function<Response(const Request& request)>;
@@ -35,8 +38,16 @@ public:
     // them. Literal parts win over parameters, one part over any number. HEAD is served by GET.
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
+    // POST to this path is answered while it comes, by HTTP/2; 505 by HTTP/1.1. No braces here.
+    void add_duplex(std::string_view path, DuplexHandler handler);
+
+    // Whether a request is for one of those, by what its target looks like undecoded.
+    bool is_duplex(std::string_view method, std::string_view target) const;
+
     struct Match {
-        const Handler* handler = nullptr;  // null: `allow` tells 404 (empty) from 405
+        const Handler* handler = nullptr;
+        const DuplexHandler* duplex =
+            nullptr;  // with no handler: `allow` tells 404 (empty) from 405
         std::vector<std::pair<std::string, std::string>> parameters;
         std::vector<std::string> allow;
     };
@@ -47,17 +58,21 @@ private:
         std::string method;
         std::vector<std::string> parts;
         Handler handler;
+        DuplexHandler duplex;  // one of the two
     };
     std::vector<Route> routes_;
+    std::vector<std::string> duplex_paths_;
 };
 
 // What happens at each bound: 431, 413, and 503 for the first, second and fourth; a connection too
-// many, or one that takes too long, is closed without an answer.
+// many, or one that takes too long, is closed without an answer. A stream of HTTP/2 too many is
+// refused, one that takes too long is reset.
 struct Limits {
     std::size_t header_bytes = 64u << 10;
     std::size_t body_bytes = 64u << 20;
     std::size_t connections = 1024;
     std::size_t queued_requests = 256;
+    std::size_t streams = 128;  // requests of one connection of HTTP/2 at a time
     Duration handshake_timeout = std::chrono::seconds(10);
     Duration idle_timeout = std::chrono::seconds(75);
 
@@ -81,6 +96,10 @@ struct Tls {
     bool admit_expired_clients = false;
 };
 
+// How a refusal of the server's own (404, 413, 503, ...) is said to a client that speaks another
+// protocol over HTTP/2, by the Content-Type of its request.
+using Rephrase = std::function<Response(std::string_view content_type, Response refusal)>;
+
 struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system chooses
@@ -88,7 +107,9 @@ struct ServerOptions {
     Limits limits;
     std::optional<Tls> tls;
 
-    Gate gate;  // null: none
+    Gate gate;                     // null: none
+    const Http2* http2 = nullptr;  // null: HTTP/1.1 only; &http2() (http2.h): both
+    Rephrase rephrase;             // null: as it is
 };
 
 class Server {
@@ -113,5 +134,8 @@ public:
 // path, finds the route, calls the handler, and answers 400, 404 and 405 itself.
 // `gate` as in ServerOptions.
 Response dispatch(const Router& router, Request request, const Gate& gate = nullptr);
+
+// The same for a request that is answered while it comes.
+Opening open_duplex(const Router& router, Request request, const Gate& gate = nullptr);
 
 }  // namespace hf::http

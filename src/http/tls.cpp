@@ -17,15 +17,19 @@ namespace {
 namespace ssl = boost::asio::ssl;
 using ErrorCode = boost::system::error_code;
 
-constexpr unsigned char kAlpnProtocols[] = "\x08http/1.1";
+// By preference; the second begins where HTTP/2 is not spoken.
+constexpr unsigned char kAlpnProtocols[] = "\x02h2\x08http/1.1";
 constexpr unsigned kAlpnSize = sizeof kAlpnProtocols - 1;
+constexpr unsigned kAlpnHttp2Size = 3;
 
-// A client that offers protocols, but not this one, is told so by an alert (RFC 7301).
+// A client that offers protocols, but none of ours, is told so by an alert (RFC 7301). The first
+// `kSkipped` bytes of ours do not count.
+template <unsigned kSkipped>
 int select_protocol(SSL*, const unsigned char** chosen, unsigned char* chosen_size,
                     const unsigned char* offered, unsigned offered_size, void*) {
     unsigned char* at = nullptr;
-    const int found =
-        SSL_select_next_proto(&at, chosen_size, kAlpnProtocols, kAlpnSize, offered, offered_size);
+    const int found = SSL_select_next_proto(&at, chosen_size, kAlpnProtocols + kSkipped,
+                                            kAlpnSize - kSkipped, offered, offered_size);
     if (found != OPENSSL_NPN_NEGOTIATED) return SSL_TLSEXT_ERR_ALERT_FATAL;
     *chosen = at;
     return SSL_TLSEXT_ERR_OK;
@@ -163,11 +167,12 @@ Instant end_of(const X509* certificate) {
 
 }  // namespace
 
-Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls) {
+Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls, bool http2) {
     std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_server));
     HF_TRY(use_certificate(*context, tls.certificate_pem, tls.key_pem));
     SSL_CTX* const handle = context->native_handle();
-    SSL_CTX_set_alpn_select_cb(handle, select_protocol, nullptr);
+    SSL_CTX_set_alpn_select_cb(handle, http2 ? select_protocol<0> : select_protocol<kAlpnHttp2Size>,
+                               nullptr);
     // No session is taken up again: tickets would tell anew what a certificate said that may have
     // been replaced since, and OpenSSL 3 reads the client's certificate twice more for each ticket
     // that it writes, which is a third of a handshake; nor would they outlive a restart.
@@ -202,8 +207,15 @@ Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& o
         HF_TRY(use_certificate(*context, options.certificate_pem, options.key_pem));
     }
     SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_alpn_protos(handle, kAlpnProtocols, kAlpnSize);
+    SSL_CTX_set_alpn_protos(handle, kAlpnProtocols + kAlpnHttp2Size, kAlpnSize - kAlpnHttp2Size);
     return context;
+}
+
+bool has_chosen_http2(SSL* ssl) {
+    const unsigned char* chosen = nullptr;
+    unsigned size = 0;
+    SSL_get0_alpn_selected(ssl, &chosen, &size);
+    return size == 2 && chosen[0] == 'h' && chosen[1] == '2';
 }
 
 void describe_peer(SSL* ssl, Request& request) {

@@ -1,4 +1,5 @@
-// What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3, ALPN http/1.1)
+// What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3, ALPN http/1.1
+// and, for servers that speak it, h2)
 // and what a peer's certificate says. A context is immutable once made.
 //
 // Internal to this module. Errors: INVALID_ARGUMENT names which PEM text is not what it should be.
@@ -16,7 +17,11 @@
 
 namespace hf::http {
 
-Result<std::unique_ptr<boost::asio::ssl::context>> make_server_context(const Tls& tls);
+// `http2`: whether "h2" is taken from clients that offer it.
+Result<std::unique_ptr<boost::asio::ssl::context>> make_server_context(const Tls& tls, bool http2);
+
+// Whether the handshake settled on "h2".
+bool has_chosen_http2(SSL* ssl);
 
 // Trusts the system's authorities and those of `options`, or the pinned one alone.
 // REQUIRES: `options` outlives the context.

@@ -303,7 +303,7 @@ asio::awaitable<IoResult> Transport::write_record(asio::const_buffer record) {
     }
 }
 
-asio::awaitable<void> Transport::close() {
+asio::awaitable<void> Transport::say_goodbye() {
     if (ssl() && SSL_is_init_finished(ssl()) == 1) {
         ErrorCode error;
         while (!error) {
@@ -315,6 +315,10 @@ asio::awaitable<void> Transport::close() {
     }
     ErrorCode ignored;
     socket().shutdown(Tcp::socket::shutdown_send, ignored);
+}
+
+asio::awaitable<void> Transport::close() {
+    co_await say_goodbye();
     Bytes unread(kUnreadBytes);
     const auto space = asio::buffer(unread);
     for (bool open = true; open;) {

@@ -65,6 +65,9 @@ public:
     // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
     boost::asio::awaitable<ErrorCode> write(std::span<boost::asio::const_buffer> buffers);
 
+    // Says that nothing more comes. While a read is under way, too.
+    boost::asio::awaitable<void> say_goodbye();
+
     // Says goodbye, then reads what the peer still sends, until it closes too or the time is up.
     boost::asio::awaitable<void> close();
 

@@ -2,30 +2,22 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/signature_check.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
 
 namespace hf::serve {
 namespace {
 
-std::string names_of(const std::vector<runtime::Port>& ports) {
-    std::string names;
-    for (const runtime::Port& port : ports) names += (names.empty() ? "" : ", ") + port.name;
-    return names;
-}
-
-Result<std::size_t> find_port(const std::vector<runtime::Port>& ports, const json::Value& value) {
+Result<std::string_view> name_of(const json::Value& value,
+                                 const std::vector<runtime::Port>& ports) {
     if (!value.is_object()) return invalid_argument(": must be an object");
     const json::Value* name = json::find(value, "name");
     if (!name || !name->is_string()) {
         return invalid_argument("/name: must be given, as a string; the model has: {}",
                                 names_of(ports));
     }
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        if (ports[i].name == json::as_view(name->get_string())) return i;
-    }
-    return invalid_argument("/name: '{}' is not known; the model has: {}",
-                            json::as_view(name->get_string()), names_of(ports));
+    return json::as_view(name->get_string());
 }
 
 Result<DType> parse_datatype(const json::Value& input) {
@@ -33,40 +25,17 @@ Result<DType> parse_datatype(const json::Value& input) {
     if (!datatype || !datatype->is_string()) {
         return invalid_argument("/datatype: must be given, as a string such as \"FP32\"");
     }
-    const Result<DType> dtype = parse_oip_dtype(json::as_view(datatype->get_string()));
-    if (!dtype.ok()) return invalid_argument("/datatype: {}", dtype.status().message());
-    return *dtype;
+    return read_datatype(json::as_view(datatype->get_string()));
 }
 
 Result<Shape> parse_shape(const json::Value& input) {
     const json::Array* array = json::find_array(input, "shape");
     if (!array) return invalid_argument("/shape: must be given, as an array of integers");
-    if (array->size() > Shape::kMaxRank) {
-        return invalid_argument("/shape: has {} extents; the limit is {}", array->size(),
-                                Shape::kMaxRank);
-    }
     std::vector<std::int64_t> extents;
-    for (std::size_t i = 0; i < array->size(); ++i) {
-        const json::Value& extent = (*array)[i];
-        if (!extent.is_int64() || extent.get_int64() < 0) {
-            return invalid_argument("/shape/{}: must be an integer from 0 to {}", i,
-                                    Shape::kMaxElements);
-        }
-        extents.push_back(extent.get_int64());
+    for (const json::Value& extent : *array) {
+        extents.push_back(extent.is_int64() ? extent.get_int64() : -1);
     }
-    const Shape shape(std::move(extents));
-    if (const Status status = shape.check(); !status.ok()) {
-        return invalid_argument("/shape: {}", status.message());
-    }
-    return shape;
-}
-
-bool fits(const runtime::Port& port, const Shape& shape) {
-    if (port.shape.rank() != shape.rank()) return false;
-    for (std::size_t i = 0; i < shape.rank(); ++i) {
-        if (port.shape[i] != Shape::kUnknown && port.shape[i] != shape[i]) return false;
-    }
-    return true;
+    return read_shape(std::move(extents));
 }
 
 // The parameter's value, or null; INVALID_ARGUMENT when `parameters` is not an object.
@@ -85,11 +54,6 @@ Result<bool> bool_parameter(const json::Value& value, std::string_view name, boo
         return invalid_argument("/parameters/{}: must be true or false", name);
     }
     return parameter->get_bool();
-}
-
-// What a member of the request refuses begins with the rest of its JSON pointer.
-Status at(std::string_view array, std::size_t index, const Status& status) {
-    return Status(status.code(), fmt::format("/{}/{}{}", array, index, status.message()));
 }
 
 // The binary data behind the JSON, which tensors take one after the other.
@@ -163,31 +127,15 @@ private:
             const Status status = add_input((*inputs)[i], request);
             if (!status.ok()) return at("inputs", i, status);
         }
-        for (std::size_t i = 0; i < request.inputs.size(); ++i) {
-            if (request.inputs[i].is_null()) {
-                return invalid_argument("/inputs: '{}' is missing; the model takes: {}",
-                                        signature_.inputs[i].name, names_of(signature_.inputs));
-            }
-        }
-        return {};
+        return check_inputs_given(signature_, request.inputs);
     }
 
     Status add_input(const json::Value& input, InferRequest& request) {
-        const std::size_t index = HF_TRY(find_port(signature_.inputs, input));
-        const runtime::Port& port = signature_.inputs[index];
-        if (!request.inputs[index].is_null()) {
-            return invalid_argument("/name: '{}' is given twice", port.name);
-        }
+        const std::string_view name = HF_TRY(name_of(input, signature_.inputs));
+        const std::size_t index = HF_TRY(find_input(signature_, name, request.inputs));
         const DType dtype = HF_TRY(parse_datatype(input));
         const Shape shape = HF_TRY(parse_shape(input));
-        if (dtype != port.dtype) {
-            return invalid_argument("/datatype: '{}' must be {}, and is {}", port.name,
-                                    oip_name(port.dtype), oip_name(dtype));
-        }
-        if (!fits(port, shape)) {
-            return invalid_argument("/shape: '{}' must have shape {}, and has {}", port.name,
-                                    port.shape.to_string(), shape.to_string());
-        }
+        HF_TRY(check_port(signature_.inputs[index], dtype, shape));
         request.inputs[index] = HF_TRY(binary_.read(input, dtype, shape));
         return {};
     }
@@ -218,13 +166,14 @@ private:
     }
 
     Result<InferRequest::Wanted> parse_output(const json::Value& output, bool fallback) {
-        const std::size_t index = HF_TRY(find_port(signature_.outputs, output));
-        for (std::string_view name : {"classification", "shared_memory_region"}) {
-            if (HF_TRY(find_parameter(output, name))) {
+        const std::string_view name = HF_TRY(name_of(output, signature_.outputs));
+        const std::size_t index = HF_TRY(find_port(signature_.outputs, name));
+        for (std::string_view extension : kNotOffered) {
+            if (HF_TRY(find_parameter(output, extension))) {
                 return invalid_argument(
                     "/parameters/{}: this extension is not offered; leave it "
                     "out",
-                    name);
+                    extension);
             }
         }
         return InferRequest::Wanted{index, HF_TRY(bool_parameter(output, "binary_data", fallback))};

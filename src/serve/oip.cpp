@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/compare_route.h"
-#include "serve/infer_request.h"
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
 
@@ -12,47 +11,15 @@ namespace {
 
 constexpr std::string_view kLengthHeader = "Inference-Header-Content-Length";
 
-constexpr std::string_view kReceiptHeader = "holdfast-receipt";
-
 using Host = std::shared_ptr<ModelHost>;
-
-struct Services {
-    Models& models;
-    OipExtras with;
-};
 
 http::Response answer(const json::Value& value, int status = 200) {
     return http::Response::json(status, json::write(value) + "\n");
 }
 
-// The names that a stranger may try instead, bounded for the error message.
-std::string names_of(const Models& models) {
-    constexpr std::size_t kNamesShown = 10;
-    std::vector<std::string> names;
-    for (const Host& host : models.all()) {
-        if (names.size() == kNamesShown) {
-            names.emplace_back("...");
-            break;
-        }
-        names.push_back(host->identity().name);
-    }
-    return names.empty() ? "no model is" : "these are: " + join(names, ", ");
-}
-
-// The model that the path names, in the version that it names where it names one.
 Result<Host> find_model(Models& models, const http::Request& request) {
-    const std::string_view name = request.path_parameter("model");
-    const std::string_view version = request.path_parameter("version");
-    Host host = models.find(name);
-    if (!host) {
-        models.count_unknown();
-        return not_found("model '{}' is not served here; {}", name, names_of(models));
-    }
-    if (!version.empty() && version != host->identity().version) {
-        return not_found("model '{}' has no version '{}'; it has '{}'", name, version,
-                         host->identity().version);
-    }
-    return host;
+    return serve::find_model(models, request.path_parameter("model"),
+                             request.path_parameter("version"));
 }
 
 json::Array describe(const std::vector<runtime::Port>& ports) {
@@ -67,22 +34,9 @@ json::Array describe(const std::vector<runtime::Port>& ports) {
 }
 
 http::Response server_metadata(const http::Request&) {
-    return answer(json::Object{{"name", "holdfast"},
-                               {"version", "0.1.0"},
+    return answer(json::Object{{"name", kServerName},
+                               {"version", kServerVersion},
                                {"extensions", json::Array{"binary_tensor_data"}}});
-}
-
-json::Object properties(const ModelHost& host) {
-    const ModelHost::Identity& identity = host.identity();
-    json::Object properties{{"device", host.device()}};
-    const auto add = [&](std::string_view key, const std::string& value) {
-        if (!value.empty()) properties[key] = value;
-    };
-    add("model_digest", identity.model_digest);
-    add("plan_digest", identity.plan_digest);
-    add("signer", identity.signer);
-    add("service", identity.service);
-    return properties;
 }
 
 http::Response model_metadata(Models& models, const http::Request& request) {
@@ -94,15 +48,13 @@ http::Response model_metadata(Models& models, const http::Request& request) {
                                {"platform", identity.platform},
                                {"inputs", describe((*host)->signature().inputs)},
                                {"outputs", describe((*host)->signature().outputs)},
-                               {"properties", properties(**host)}});
+                               {"properties", properties_of(**host)}});
 }
 
 // The field names are those that clients look for: KServe reads "ready" and "live", others only the
 // status.
 http::Response readiness(const Services& services) {
-    bool ready = services.models.ready();
-    for (const Host& host : services.models.all()) ready = ready && host->ready();
-    if (services.with.receipts) ready = ready && services.with.receipts->log().health().ok();
+    const bool ready = is_ready(services);
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
@@ -145,56 +97,7 @@ Result<InferRequest> parse(const ModelHost& host, const http::Request& request) 
     return parse_infer_request(request.body, length, host.signature());
 }
 
-// What answers one request.
-struct Answering {
-    const ModelHost& host;
-    const InferRequest& request;
-    std::vector<Tensor> outputs;  // in signature order
-    Duration duration{};
-    std::optional<cascade::Answer> cascade = {};  // whose outputs these are then
-};
-
-// The model whose answer all of it is, where that is not the host's own.
-const json::Object* upstream_of(const Answering& answering) {
-    const bool all = answering.cascade && answering.cascade->answered() == "upstream";
-    return all ? &answering.cascade->model : nullptr;
-}
-
-// The receipt's identifier.
-Result<std::string> add_receipt(Receipts& receipts, const Answering& answering) {
-    const runtime::Signature& signature = answering.host.signature();
-    std::vector<NamedTensor> inputs;
-    for (std::size_t i = 0; i < answering.request.inputs.size(); ++i) {
-        inputs.push_back({signature.inputs[i].name, answering.request.inputs[i]});
-    }
-    std::vector<NamedTensor> outputs;
-    for (const InferRequest::Wanted& wanted : answering.request.outputs) {
-        outputs.push_back(
-            {signature.outputs[wanted.output].name, answering.outputs[wanted.output]});
-    }
-    Prediction prediction{.host = answering.host,
-                          .request = tensors_digest(inputs),
-                          .response = tensors_digest(outputs),
-                          .duration = answering.duration};
-    if (answering.cascade) {
-        prediction.cascade = json::write_canonical(answering.cascade->account());
-        if (const json::Object* model = upstream_of(answering)) {
-            prediction.model = json::write_canonical(*model);
-        }
-    }
-    return receipts.add(prediction);
-}
-
-// Of the model, or the two, whose answer it is.
-std::string digests_of(const Answering& answering) {
-    std::string digests = answering.host.identity().model_digest;
-    if (!answering.cascade || answering.cascade->upstream == 0) return digests;
-    const std::string& theirs = answering.cascade->digest;
-    if (upstream_of(answering)) return theirs;
-    return digests.append(", ").append(theirs.empty() ? "unknown" : theirs);
-}
-
-Result<http::Response> write_answer(const Answering& answering, Receipts* receipts) {
+Result<http::Response> write_answer(const Services& services, const Answering& answering) {
     const ModelHost::Identity& identity = answering.host.identity();
     Answer answer{identity.name, identity.version, answering.outputs};
     if (answering.cascade) answer.parameters = answering.cascade->parameters();
@@ -210,32 +113,20 @@ Result<http::Response> write_answer(const Answering& answering, Receipts* receip
     if (const std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.set(kModelDigestHeader, digests);
     }
-    if (receipts) {
-        response.headers.set(std::string(kReceiptHeader),
-                             HF_TRY(add_receipt(*receipts, answering)));
-    }
+    const std::string receipt = HF_TRY(add_receipt(services, answering));
+    if (!receipt.empty()) response.headers.set(std::string(kReceiptHeader), receipt);
     return response;
 }
 
 Result<http::Response> answer_inference(const Services& services, ModelHost& host,
                                         const InferRequest& request, const http::Headers& headers) {
-    cascade::Cascades* const cascades = services.with.cascades;
-    const Instant came = cascades ? cascades->now() : Instant();
-    ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
-    Answering answering{host, request, std::move(inference.outputs), inference.duration};
-    if (cascades) {
-        auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
-        if (answer) {
-            if (!answer->ok()) {
-                http::Response refused = http::Response::error(answer->status());
-                refused.headers.set(kCascadeRefusedHeader, "1");
-                return refused;
-            }
-            answering.cascade = std::move(*answer).value();
-            answering.outputs = answering.cascade->outputs;
-        }
+    const Answering answering = HF_TRY(run_inference(services, host, request, headers));
+    if (!answering.refused.ok()) {
+        http::Response refused = http::Response::error(answering.refused);
+        refused.headers.set(kCascadeRefusedHeader, "1");
+        return refused;
     }
-    return write_answer(answering, services.with.receipts);
+    return write_answer(services, answering);
 }
 
 http::Response infer(const Services& services, const http::Request& request) {

@@ -5,17 +5,9 @@
 #pragma once
 
 #include "http/server.h"
-#include "serve/cascade/cascades.h"
-#include "serve/models.h"
-#include "serve/receipts.h"
+#include "serve/inference.h"
 
 namespace hf::serve {
-
-// Beside models, what may be there. It outlives the server that the router goes into.
-struct OipExtras {
-    Receipts* receipts = nullptr;  // every inference has one (header "holdfast-receipt")
-    cascade::Cascades* cascades = nullptr;
-};
 
 // REQUIRES: models outlive the server that the router goes into.
 void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras = {});

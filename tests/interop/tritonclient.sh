@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# The Open Inference Protocol as a client that others wrote speaks it: the Python package tritonclient.
+# The Open Inference Protocol as a client that others wrote speaks it: the Python package tritonclient, over REST and
+# over gRPC, which is grpcio's; and grpcio's own clients of health checking and reflection.
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 here=$(dirname "$(readlink -f "$0")")
 venv=${HF_TRITONCLIENT_VENV:-$HF_BUILD_DIR/venv-tritonclient}
-if ! "$venv/bin/python" -c 'import tritonclient.http' 2>/dev/null; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q 'tritonclient[http]==2.63.0' || {
+wanted='import tritonclient.http, tritonclient.grpc, grpc_health, grpc_reflection'
+if ! "$venv/bin/python" -c "$wanted" 2>/dev/null; then
+    python3 -m venv "$venv" && "$venv/bin/pip" install -q 'tritonclient[http,grpc]==2.63.0' \
+        grpcio-health-checking==1.67.1 grpcio-reflection==1.67.1 || {
         echo "skipped: the package tritonclient cannot be installed here"
         rm -rf "$venv"
         exit 77
@@ -19,4 +22,10 @@ trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 server=$!
 for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
 address=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
-"$venv/bin/python" "$here/tritonclient_check.py" "${address#http://}"
+"$venv/bin/python" "$here/tritonclient_check.py" "${address#http://}" || exit 1
+"$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" || exit 1
+
+# A drain answers the calls under way, and a stream that rests is told to ask again.
+"$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" drain $server || exit 1
+wait $server || { echo "exit status $? after a drain"; exit 1; }
+grep -q 'every request answered' "$work/log" || { cat "$work/log"; exit 1; }

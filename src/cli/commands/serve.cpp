@@ -5,6 +5,7 @@
 #include "graph/load.h"
 #include "http/server.h"
 #include "runtime/plan_file.h"
+#include "serve/grpc/routes.h"
 #include "serve/oip.h"
 
 namespace hf::cli {
@@ -55,7 +56,9 @@ Status run(World& world, const Arguments& arguments) {
         std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock, crew)));
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    serve::add_oip_routes(router, models, {receipts.get()});
+    const serve::OipExtras extras{receipts.get()};
+    serve::add_oip_routes(router, models, extras);
+    serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
@@ -90,7 +93,8 @@ Command serve_command() {
         threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {"serve",
-            "Serves one model over the Open Inference Protocol until SIGTERM, then drains",
+            "Serves one model over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
+            "drains",
             {{"FILE", "an ONNX model"}},
             std::move(options),
             {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",

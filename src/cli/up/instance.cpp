@@ -1,6 +1,7 @@
 #include "cli/up/instance.h"
 
 #include "node/local_control_plane.h"
+#include "serve/grpc/routes.h"
 
 namespace hf::cli {
 
@@ -24,6 +25,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     node.data = options.data;
     node.name = options.node_name;
     node.inference = options.inference;
+    node.add_grpc = serve::grpc::add_grpc;
     instance->node_ = HF_TRY(NodeHost::start(
         world, {*instance->vault_, *instance->control_plane_, nullptr}, std::move(node)));
     return instance;

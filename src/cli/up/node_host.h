@@ -22,9 +22,15 @@
 #include "node/time_floor.h"
 #include "node/update_gate.h"
 #include "serve/gateway/client_pool.h"
+#include "serve/inference.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
+
+// How the inference door is given gRPC (serve/grpc/routes.h). A program that does not name it is
+// without, and without HTTP/2.
+using AddGrpc = void (*)(http::Router& router, http::ServerOptions& door,
+                         const serve::Services& services, const env::Clock& clock);
 
 struct NodeOptions {
     std::string data;  // the folder; it is there
@@ -42,6 +48,8 @@ struct NodeOptions {
     // Of a client that asks another machine about what a model here is unsure of: its certificates.
     // Null: none are shown.
     serve::gateway::ClientOptionsOf asks_as;
+
+    AddGrpc add_grpc = nullptr;  // null: REST alone
 };
 
 struct NodeParts {

@@ -1,6 +1,6 @@
 #include "graph/onnx/attribute_proto.h"
 
-#include "graph/onnx/wire.h"
+#include "base/protobuf.h"
 
 namespace hf::graph::onnx {
 namespace {

@@ -1,7 +1,6 @@
 #include "graph/onnx/datum_proto.h"
 
-#include "graph/onnx/wire.h"
-
+#include "base/protobuf.h"
 #include "graph/onnx/tensor_proto.h"
 
 namespace hf::graph::onnx {

@@ -4,8 +4,7 @@
 #include <array>
 #include <utility>
 
-#include "graph/onnx/wire.h"
-
+#include "base/protobuf.h"
 #include "graph/onnx/import.h"
 #include "graph/onnx/tensor_proto.h"
 

@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include "graph/onnx/wire.h"
-
+#include "base/protobuf.h"
 #include "graph/onnx/import.h"
 
 namespace hf::graph::onnx {

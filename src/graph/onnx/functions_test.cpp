@@ -2,10 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "base/protobuf.h"
 #include "graph/load.h"
 #include "graph/text.h"
-
-#include "graph/onnx/wire.h"
 
 namespace hf::graph::onnx {
 namespace {

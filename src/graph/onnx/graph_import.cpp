@@ -2,8 +2,7 @@
 
 #include <unordered_map>
 
-#include "graph/onnx/wire.h"
-
+#include "base/protobuf.h"
 #include "graph/onnx/attribute_proto.h"
 #include "graph/onnx/import.h"
 #include "graph/onnx/order.h"

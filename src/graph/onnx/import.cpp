@@ -1,9 +1,9 @@
 #include "graph/onnx/import.h"
 
+#include "base/protobuf.h"
 #include "graph/onnx/gradient.h"
 #include "graph/onnx/graph_import.h"
 #include "graph/onnx/maps.h"
-#include "graph/onnx/wire.h"
 
 namespace hf::graph::onnx {
 namespace {

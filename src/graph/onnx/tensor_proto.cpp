@@ -3,8 +3,7 @@
 #include <array>
 #include <bit>
 
-#include "graph/onnx/wire.h"
-
+#include "base/protobuf.h"
 #include "base/text.h"
 
 namespace hf::graph::onnx {

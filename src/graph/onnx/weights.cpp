@@ -1,8 +1,8 @@
 #include "graph/onnx/weights.h"
 
+#include "base/protobuf.h"
 #include "graph/onnx/import.h"
 #include "graph/onnx/tensor_proto.h"
-#include "graph/onnx/wire.h"
 
 namespace hf::graph::onnx {
 namespace {

@@ -1,0 +1,29 @@
+// A call of ModelInfer as it comes over HTTP/2: a byte that says whether grpc-encoding is gzip,
+// then framed messages.
+
+#include "serve/grpc/infer_call.h"
+#include "serve/grpc/wire.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using hf::DType;
+    namespace grpc = hf::serve::grpc;
+    if (size < 1) return 0;
+    static const hf::runtime::Signature signature{{{"x", DType::kF32, {hf::Shape::kUnknown, 2}},
+                                                   {"n", DType::kI8, {hf::Shape::kUnknown}},
+                                                   {"s", DType::kString, {1}}},
+                                                  {{"y", DType::kF32, {1}}}};
+    constexpr std::size_t kBytesMax = 1u << 20;
+    grpc::MessageReader reader(kBytesMax);
+    reader.add({data + 1, size - 1});
+    grpc::Message message;
+    for (;;) {
+        const hf::Result<bool> next = reader.next(message);
+        if (!next.ok() || !*next) return 0;
+        const grpc::Encoding encoding =
+            data[0] == 'z' ? grpc::Encoding::kGzip : grpc::Encoding::kIdentity;
+        const hf::Result<hf::Bytes> bytes = grpc::unpack(std::move(message), encoding, kBytesMax);
+        if (!bytes.ok()) continue;
+        const hf::Result<grpc::InferCall> call = grpc::read_infer_call(*bytes);
+        if (call.ok()) (void)grpc::to_infer_request(*call, signature);
+    }
+}

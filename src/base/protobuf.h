@@ -1,0 +1,25 @@
+// The wire format of Protocol Buffers, by protozero, set up for hostile input: where its assertions
+// expect a wire type that the message does not have, it throws instead of ending the process. The
+// one place that includes it; callers catch std::exception.
+
+#pragma once
+
+#include <exception>
+
+namespace hf::protobuf {
+
+struct WireTypeError final : std::exception {
+    const char* what() const noexcept override { return "a field has the wrong wire type"; }
+};
+
+[[noreturn]] inline void throw_wire_type_error() {
+    throw WireTypeError();
+}
+
+}  // namespace hf::protobuf
+
+#define protozero_assert(condition) \
+    ((condition) ? static_cast<void>(0) : ::hf::protobuf::throw_wire_type_error())
+
+#include <protozero/pbf_reader.hpp>
+#include <protozero/pbf_writer.hpp>

@@ -1,0 +1,190 @@
+#include "serve/grpc/call.h"
+
+#include "base/json.h"
+
+namespace hf::serve::grpc {
+namespace {
+
+// What a call's header says.
+struct Terms {
+    Encoding came = Encoding::kIdentity;
+    Encoding goes = Encoding::kIdentity;
+    Duration deadline = Duration::max();
+};
+
+Result<Terms> read_terms(const http::Request& request, const env::Clock& clock) {
+    Terms terms;
+    terms.came = HF_TRY(encoding_of(request.headers));
+    terms.goes = answer_encoding(request.headers, terms.came);
+    const Duration timeout = HF_TRY(timeout_of(request.headers));
+    // The time that it has waited for a worker is the client's.
+    if (timeout < Duration::max()) terms.deadline = clock.monotonic() + timeout - request.waited;
+    return terms;
+}
+
+std::optional<http::Response> refuse(const http::Request& request) {
+    if (request.version < 2) {
+        return http::Response::error(505, "gRPC is spoken over HTTP/2 only");
+    }
+    if (is_grpc(request.headers.get("content-type").value_or(""))) return std::nullopt;
+    return http::Response::error(415, "want Content-Type application/grpc, with Protocol Buffers");
+}
+
+http::Headers answer_headers(Encoding encoding) {
+    http::Headers headers;
+    headers.set("Content-Type", "application/grpc");
+    headers.set("grpc-accept-encoding", std::string(kEncodings));
+    if (encoding == Encoding::kGzip) headers.set("grpc-encoding", "gzip");
+    return headers;
+}
+
+http::Headers status_trailers(const Status& status) {
+    http::Headers trailers;
+    add_status(trailers, status);
+    return trailers;
+}
+
+// The one message of a call that has no more.
+Result<Bytes> read_only_message(const http::Request& request, const Terms& terms,
+                                std::size_t bytes_max) {
+    MessageReader reader(bytes_max);
+    reader.add(request.body);
+    Message message;
+    const bool whole = HF_TRY(reader.next(message));
+    if (!whole || reader.held() > 0) {
+        return unimplemented("this method takes exactly one message, and got {}",
+                             whole ? "more" : "less");
+    }
+    return unpack(std::move(message), terms.came, bytes_max);
+}
+
+Result<http::Response> answer(const http::Request& request, const CallOptions& options,
+                              const Method& method) {
+    const Terms terms = HF_TRY(read_terms(request, options.clock));
+    const Bytes message = HF_TRY(read_only_message(request, terms, options.message_bytes_max));
+    const Call call{request, message, options.clock, terms.deadline};
+    HF_TRY(call.check());
+    Reply reply = HF_TRY(method(call));
+    HF_TRY(call.check());
+    http::Response response;
+    response.headers = answer_headers(terms.goes);
+    for (const auto& [name, value] : reply.metadata.all()) response.headers.add(name, value);
+    response.body = pack(reply.message, terms.goes);
+    response.trailers = status_trailers({});
+    return response;
+}
+
+// One message a step, so that a client with many does not keep a worker from the others.
+class Stream final : public http::Duplex {
+public:
+    Stream(http::Request request, Terms terms, const CallOptions& options, Method method)
+        : request_(std::move(request)),
+          terms_(terms),
+          options_(options),
+          method_(std::move(method)),
+          reader_(options.message_bytes_max) {}
+
+    Step take(ByteView came, bool ended) override {
+        reader_.add(came);
+        Step step;
+        const Result<bool> answered = answer_next(step.send);
+        step.kept = reader_.held();
+        if (!answered.ok()) {
+            step.trailers = status_trailers(answered.status());
+        } else if (*answered) {
+            step.again = true;
+        } else if (ended) {
+            step.trailers = status_trailers(
+                reader_.held() == 0 ? Status() : internal_error("the last message is not whole"));
+        }
+        return step;
+    }
+
+    http::Headers stop() override {
+        return status_trailers(unavailable("the server is going away; ask again"));
+    }
+
+private:
+    // False when no whole message is there.
+    Result<bool> answer_next(Bytes& send) {
+        Message message;
+        if (!HF_TRY(reader_.next(message))) return false;
+        const Bytes bytes =
+            HF_TRY(unpack(std::move(message), terms_.came, options_.message_bytes_max));
+        const Call call{request_, bytes, options_.clock, terms_.deadline};
+        HF_TRY(call.check());
+        const Reply reply = HF_TRY(method_(call));
+        send = pack(reply.message, terms_.goes);
+        return true;
+    }
+
+    const http::Request request_;
+    const Terms terms_;
+    const CallOptions options_;
+    const Method method_;
+    MessageReader reader_;
+};
+
+http::Opening open(const http::Request& request, const CallOptions& options, const Method& method) {
+    if (std::optional<http::Response> refusal = refuse(request)) {
+        return {std::move(*refusal), nullptr};
+    }
+    const Result<Terms> terms = read_terms(request, options.clock);
+    if (!terms.ok()) return {trailers_only(terms.status()), nullptr};
+    http::Opening opening;
+    opening.head.headers = answer_headers(terms->goes);
+    opening.duplex = std::make_unique<Stream>(request, *terms, options, method);
+    return opening;
+}
+
+Code code_of(int http_status) {
+    switch (http_status) {
+        case 400: return Code::kInvalidArgument;
+        case 401: return Code::kUnauthenticated;
+        case 403: return Code::kPermissionDenied;
+        case 404:
+        case 405:
+        case 415: return Code::kUnimplemented;
+        case 413:
+        case 431: return Code::kResourceExhausted;
+        case 503: return Code::kUnavailable;
+        case 500: return Code::kInternal;
+        default: return Code::kUnknown;
+    }
+}
+
+}  // namespace
+
+Status Call::check() const {
+    if (request.is_given_up()) return cancelled("the client has cancelled");
+    if (clock.monotonic() < deadline) return {};
+    return deadline_exceeded("the time that grpc-timeout gave is over");
+}
+
+void add_unary(http::Router& router, std::string_view path, const CallOptions& options,
+               Method method) {
+    router.add("POST", path, [options, method = std::move(method)](const http::Request& request) {
+        if (std::optional<http::Response> refusal = refuse(request)) return std::move(*refusal);
+        Result<http::Response> response = answer(request, options, method);
+        return response.ok() ? std::move(*response) : trailers_only(response.status());
+    });
+}
+
+void add_stream(http::Router& router, std::string_view path, const CallOptions& options,
+                Method method) {
+    router.add_duplex(path, [options, method = std::move(method)](const http::Request& request) {
+        return open(request, options, method);
+    });
+}
+
+http::Response rephrase(std::string_view content_type, http::Response refusal) {
+    if (!is_grpc(content_type)) return refusal;
+    if (is_grpc(refusal.headers.get("content-type").value_or(""))) return refusal;
+    const Result<json::Value> body = json::parse(as_text(refusal.body));
+    const std::string_view text = body.ok() ? json::get_string(*body, "error") : "";
+    const Code code = code_of(refusal.status);
+    return trailers_only(Status(
+        code, text.empty() ? fmt::format("HTTP status {}", refusal.status) : std::string(text)));
+}
+
+}  // namespace hf::serve::grpc

@@ -1,0 +1,51 @@
+// gRPC's calls over the router's handlers: a call with one message and one answer, and one with a
+// stream of each. Around what a method does, all that the protocol asks is done here: the content
+// type, compression, the number of messages, the deadline, the status.
+//
+// Thread-safety: from any thread; the messages of one stream are dealt with one after the other.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "env/clock.h"
+#include "http/server.h"
+#include "serve/grpc/wire.h"
+
+namespace hf::serve::grpc {
+
+// One message of a client, and who waits for what becomes of it.
+struct Call {
+    const http::Request& request;  // its header
+    ByteView message;
+    const env::Clock& clock;
+    Duration deadline;  // of the clock's monotonic time; max(): none
+
+    // CANCELLED or DEADLINE_EXCEEDED when nobody waits any more.
+    Status check() const;
+};
+
+struct Reply {
+    Bytes message;
+    http::Headers metadata = {};  // of a call with one answer; sent before it
+};
+
+using Method = std::function<Result<Reply>(const Call& call)>;
+
+struct CallOptions {
+    const env::Clock& clock;  // outlives the server
+    std::size_t message_bytes_max;
+};
+
+// POST to "/package.Service/Method". An error of the method is the call's status, and ends a
+// stream.
+void add_unary(http::Router& router, std::string_view path, const CallOptions& options,
+               Method method);
+void add_stream(http::Router& router, std::string_view path, const CallOptions& options,
+                Method method);
+
+// The server's own refusals as clients of gRPC read them (http::ServerOptions).
+http::Response rephrase(std::string_view content_type, http::Response refusal);
+
+}  // namespace hf::serve::grpc

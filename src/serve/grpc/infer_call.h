@@ -1,0 +1,51 @@
+// ModelInferRequest and ModelInferResponse of the Open Inference Protocol, between Protocol Buffers
+// and tensors. Pure. Every error names the place in the request as infer_request.h does for JSON:
+// "/inputs/0/shape: ...". Tensors come and go as raw bytes (`raw_input_contents`) or typed
+// (`contents`), all of a message in one of the two; FP16 and BF16 have no typed form.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "serve/infer_request.h"
+
+namespace hf::serve::grpc {
+
+// Inputs, outputs or raw contents of one request.
+inline constexpr std::size_t kTensorsMax = 4096;
+
+// A request before it is held against a signature. Views borrow from the message.
+struct InferCall {
+    struct Tensor {
+        std::string name;
+        std::string datatype;
+        std::vector<std::int64_t> shape;
+        ByteView contents;
+        bool has_contents = false;
+        std::vector<std::string> parameters;  // their names
+    };
+
+    std::string model_name;
+    std::string model_version;
+    std::string id;
+    bool wants_final = false;  // the parameter triton_enable_empty_final_response
+    std::vector<Tensor> inputs;
+    std::vector<Tensor> outputs;  // names and parameters alone
+    std::vector<ByteView> raw;
+};
+
+Result<InferCall> read_infer_call(ByteView message);
+
+Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature);
+
+// An answer in the form of its request, or raw where an output has no typed form.
+Bytes write_infer_answer(const InferCall& call, const InferRequest& request, const Answer& answer,
+                         const runtime::Signature& signature);
+
+// ModelStreamInferResponse around it.
+Bytes wrap_in_stream(ByteView answer);
+
+}  // namespace hf::serve::grpc

@@ -1,0 +1,67 @@
+// The smaller messages of the services that are offered over gRPC, between Protocol Buffers and our
+// values; for inferences see infer_call.h. Pure functions. What does not read is INVALID_ARGUMENT;
+// unknown fields are ignored.
+//
+// Numbers and names of fields are those of the Open Inference Protocol (kserve/
+// open-inference-protocol: specification/protocol/open_inference_grpc.proto), of its extensions as
+// Triton has them, and of gRPC's health checking.
+
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/protobuf.h"
+#include "base/status.h"
+#include "runtime/model.h"
+
+namespace hf::serve::grpc {
+
+// Calls `field` for each field of the message; it reads or skips the value. What protozero throws
+// becomes INVALID_ARGUMENT.
+Status read_fields(ByteView message,
+                   const std::function<Status(protozero::pbf_reader& field)>& field);
+
+// A field that must be text, which is UTF-8.
+Result<std::string> read_text(protozero::pbf_reader& field);
+
+// The text in the field of that number; empty without one.
+Result<std::string> read_text_at(ByteView message, std::uint32_t number);
+
+struct ModelName {
+    std::string name;
+    std::string version;
+};
+Result<ModelName> read_model_name(ByteView message);  // fields 1 and 2
+
+Bytes write_truth(bool truth);     // field 1: of live and ready
+Bytes write_health(bool serving);  // grpc.health.v1.HealthCheckResponse
+Bytes write_stream_error(std::string_view text);
+
+struct ServerMetadata {
+    std::string_view name;
+    std::string_view version;
+    std::vector<std::string_view> extensions;
+};
+Bytes write_server_metadata(const ServerMetadata& metadata);
+
+struct ModelMetadata {
+    std::string_view name;
+    std::string_view version;
+    std::string_view platform;
+    const runtime::Signature& signature;
+    std::vector<std::pair<std::string, std::string>> properties;
+};
+Bytes write_model_metadata(const ModelMetadata& metadata);
+
+struct IndexRow {
+    std::string name;
+    std::string version;
+    bool ready = false;
+};
+Bytes write_repository_index(const std::vector<IndexRow>& rows);
+
+}  // namespace hf::serve::grpc

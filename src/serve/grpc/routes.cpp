@@ -1,0 +1,148 @@
+#include "serve/grpc/routes.h"
+
+#include "base/json.h"
+#include "http/http2.h"
+#include "serve/gateway/forwarding.h"
+#include "serve/grpc/call.h"
+#include "serve/grpc/infer_call.h"
+#include "serve/grpc/messages.h"
+#include "serve/grpc/reflection.h"
+#include "serve/oip_client.h"
+
+namespace hf::serve::grpc {
+namespace {
+
+using Host = std::shared_ptr<ModelHost>;
+
+Result<Reply> server_metadata(const Call&) {
+    return Reply{write_server_metadata({kServerName, kServerVersion, {"binary_tensor_data"}})};
+}
+
+Result<Reply> model_ready(const Services& services, const Call& call) {
+    const ModelName model = HF_TRY(read_model_name(call.message));
+    const Host host = HF_TRY(find_model(services.models, model.name, model.version));
+    return Reply{write_truth(services.models.ready() && host->ready())};
+}
+
+Result<Reply> model_metadata(const Services& services, const Call& call) {
+    const ModelName model = HF_TRY(read_model_name(call.message));
+    const Host host = HF_TRY(find_model(services.models, model.name, model.version));
+    const ModelHost::Identity& identity = host->identity();
+    ModelMetadata metadata{
+        identity.name, identity.version, identity.platform, host->signature(), {}};
+    for (const auto& [key, value] : properties_of(*host)) {
+        metadata.properties.emplace_back(std::string_view(key.data(), key.size()),
+                                         json::as_view(value.get_string()));
+    }
+    return Reply{write_model_metadata(metadata)};
+}
+
+Result<Reply> repository_index(const Services& services, const Call& call) {
+    bool only_ready = false;
+    HF_TRY(read_fields(call.message, [&](protozero::pbf_reader& field) -> Status {
+        if (field.tag() == 2) {
+            only_ready = field.get_bool();
+        } else {
+            field.skip();
+        }
+        return {};
+    }));
+    std::vector<IndexRow> rows;
+    for (const Host& host : services.models.all()) {
+        if (only_ready && !host->ready()) continue;
+        rows.push_back({host->identity().name, host->identity().version, host->ready()});
+    }
+    return Reply{write_repository_index(rows)};
+}
+
+// The headers by which a cascade knows how long the caller waits.
+http::Headers with_deadline(const Call& call) {
+    http::Headers headers = call.request.headers;
+    if (call.deadline == Duration::max()) return headers;
+    const auto left =
+        std::chrono::floor<std::chrono::milliseconds>(call.deadline - call.clock.monotonic());
+    headers.set(gateway::kTimeoutHeader,
+                fmt::format("{}", std::max<std::int64_t>(0, left.count())));
+    return headers;
+}
+
+Result<Reply> infer(const Services& services, const Call& call) {
+    const InferCall asked = HF_TRY(read_infer_call(call.message));
+    const Host host = HF_TRY(find_model(services.models, asked.model_name, asked.model_version));
+    const Result<InferRequest> request = to_infer_request(asked, host->signature());
+    if (!request.ok()) {
+        host->count_refused();
+        return request.status();
+    }
+    const Answering answering =
+        HF_TRY(run_inference(services, *host, *request, with_deadline(call)));
+    HF_TRY(answering.refused);
+    HF_TRY(call.check());
+    Reply reply;
+    Answer answer{host->identity().name, host->identity().version, answering.outputs};
+    if (answering.cascade) answer.parameters = answering.cascade->parameters();
+    const auto add = [&](const std::string& name, const std::string& value) {
+        if (value.empty()) return;
+        answer.parameters[name] = value;
+        reply.metadata.set(name, value);
+    };
+    add(kModelDigestHeader, digests_of(answering));
+    add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
+    reply.message = write_infer_answer(asked, *request, answer, host->signature());
+    return reply;
+}
+
+// A request that fails is answered so, and the stream goes on.
+Result<Reply> infer_in_stream(const Services& services, const Call& call) {
+    const Result<Reply> reply = infer(services, call);
+    if (reply.ok()) return Reply{wrap_in_stream(reply->message)};
+    HF_TRY(call.check());
+    return Reply{write_stream_error(reply.status().to_string())};
+}
+
+Result<Reply> health(const Services& services, const Call& call) {
+    const std::string service = HF_TRY(read_text_at(call.message, 1));
+    if (!service.empty() && !is_service(service)) {
+        return not_found("there is no service '{}' here", service);
+    }
+    return Reply{write_health(is_ready(services))};
+}
+
+Result<Reply> not_loaded_here(const Call&) {
+    return unimplemented("models are not loaded or unloaded through this API");
+}
+
+}  // namespace
+
+void add_grpc(http::Router& router, http::ServerOptions& door, const Services& services,
+              const env::Clock& clock) {
+    door.http2 = &http::http2();
+    door.rephrase = rephrase;
+    const CallOptions options{clock, door.limits.body_bytes};
+    const auto add = [&](std::string_view name, Method method) {
+        add_unary(router, fmt::format("/inference.GRPCInferenceService/{}", name), options,
+                  std::move(method));
+    };
+    add("ServerLive", [](const Call&) -> Result<Reply> { return Reply{write_truth(true)}; });
+    add("ServerReady", [services](const Call&) -> Result<Reply> {
+        return Reply{write_truth(is_ready(services))};
+    });
+    add("ServerMetadata", server_metadata);
+    add("ModelReady", [services](const Call& call) { return model_ready(services, call); });
+    add("ModelMetadata", [services](const Call& call) { return model_metadata(services, call); });
+    add("ModelInfer", [services](const Call& call) { return infer(services, call); });
+    add("RepositoryIndex",
+        [services](const Call& call) { return repository_index(services, call); });
+    add("RepositoryModelLoad", not_loaded_here);
+    add("RepositoryModelUnload", not_loaded_here);
+    add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
+               [services](const Call& call) { return infer_in_stream(services, call); });
+    add_unary(router, "/grpc.health.v1.Health/Check", options,
+              [services](const Call& call) { return health(services, call); });
+    for (const std::string_view package : {"grpc.reflection.v1", "grpc.reflection.v1alpha"}) {
+        add_stream(router, fmt::format("/{}.ServerReflection/ServerReflectionInfo", package),
+                   options, reflect);
+    }
+}
+
+}  // namespace hf::serve::grpc

@@ -1,0 +1,305 @@
+#include "serve/grpc/routes.h"
+
+#include <gtest/gtest.h>
+
+#include "base/protobuf.h"
+#include "http/http2.h"
+#include "serve/fake_model_test.h"
+#include "serve/grpc/call.h"
+#include "serve/grpc/descriptors.h"
+#include "serve/grpc/reflection.h"
+#include "serve/grpc/wire.h"
+#include "testing/manual_clock.h"
+#include "testing/memory_files.h"
+#include "testing/seeded_entropy.h"
+
+namespace hf::serve::grpc {
+namespace {
+
+using Reader = protozero::pbf_reader;
+using Writer = protozero::pbf_writer;
+
+// What a call ended with: the status, and the message where there is one.
+struct Outcome {
+    std::string status;
+    std::string text;
+    std::string message;
+    http::Response response;
+};
+
+class GrpcRoutes : public ::testing::Test {
+protected:
+    GrpcRoutes() {
+        receipts_ = std::move(
+            *Receipts::open({files_, clock_, entropy_}, {"data", "node-a", Duration::zero()}));
+        add_grpc(router_, door_, {models_, {receipts_.get()}}, clock_);
+        ModelHost::Identity identity{.name = "m", .version = "3", .platform = "onnx"};
+        identity.model_digest = "sha256:abc";
+        EXPECT_TRUE(models_
+                        .activate(std::make_shared<ModelHost>(
+                            std::move(identity), std::make_shared<const FakeModel>(3.0f), clock_))
+                        .ok());
+    }
+
+    static http::Request request_of(std::string_view method) {
+        http::Request request;
+        request.version = 2;
+        request.method = "POST";
+        request.target = method.starts_with('/')
+                             ? std::string(method)
+                             : "/inference.GRPCInferenceService/" + std::string(method);
+        request.headers.set("content-type", "application/grpc");
+        return request;
+    }
+
+    Outcome send(http::Request request) {
+        Outcome outcome;
+        const std::string type(request.headers.get("content-type").value_or(""));
+        outcome.response = door_.rephrase(type, http::dispatch(router_, std::move(request)));
+        const http::Response& response = outcome.response;
+        const auto status = response.trailers.get("grpc-status");
+        outcome.status = status.value_or(response.headers.get("grpc-status").value_or("none"));
+        outcome.text = response.headers.get("grpc-message").value_or("");
+        if (response.body.size() >= 5) outcome.message = as_text(response.body).substr(5);
+        return outcome;
+    }
+
+    Outcome call(std::string_view method, std::string_view message = "") {
+        http::Request request = request_of(method);
+        request.body = pack(as_bytes(message), Encoding::kIdentity);
+        return send(std::move(request));
+    }
+
+    static std::string infer_message(float x, std::string_view model = "m") {
+        std::string message;
+        Writer writer(message);
+        writer.add_string(1, std::string(model));
+        writer.add_string(3, "r7");
+        {
+            Writer tensor(writer, 5);
+            tensor.add_string(1, "x");
+            tensor.add_string(2, "FP32");
+            const std::int64_t shape[] = {1};
+            tensor.add_packed_int64(3, std::begin(shape), std::end(shape));
+        }
+        writer.add_bytes(7, reinterpret_cast<const char*>(&x), sizeof x);
+        return message;
+    }
+
+    // The only raw output of an answer.
+    static float output_of(std::string_view message) {
+        Reader reader(message.data(), message.size());
+        while (reader.next(6)) {
+            const protozero::data_view raw = reader.get_view();
+            return raw.size() == sizeof(float) ? load_le<float>(raw.data()) : -1;
+        }
+        return -1;
+    }
+
+    testing::MemoryFiles files_;
+    testing::ManualClock clock_;
+    testing::SeededEntropy entropy_;
+    Models models_;
+    std::unique_ptr<Receipts> receipts_;
+    http::Router router_;
+    http::ServerOptions door_;
+};
+
+TEST_F(GrpcRoutes, HealthAndReadiness) {
+    const std::string truth("\x08\x01", 2);
+    EXPECT_EQ(door_.http2, &http::http2());
+    EXPECT_EQ(call("ServerLive").message, truth);
+    EXPECT_EQ(call("ServerReady").message, truth);
+    EXPECT_EQ(call("ModelReady", "\x0a\x01m").message, truth);
+    EXPECT_EQ(call("ModelReady", "\x0a\x01z").status, "5");
+    EXPECT_EQ(call("/grpc.health.v1.Health/Check").message, truth);
+    EXPECT_EQ(call("/grpc.health.v1.Health/Check", "\x0a\x01z").status, "5");
+    models_.set_ready(false);
+    EXPECT_EQ(call("ServerReady").message, "");
+    EXPECT_EQ(call("ServerReady").status, "0");
+    EXPECT_EQ(call("ModelReady", "\x0a\x01m").message, "");
+    EXPECT_EQ(call("/grpc.health.v1.Health/Check").message, std::string("\x08\x02", 2));
+    EXPECT_EQ(call("ServerLive").message, truth);
+}
+
+TEST_F(GrpcRoutes, Metadata) {
+    EXPECT_EQ(call("ServerMetadata").message,
+              "\x0a\x08holdfast\x12\x05"
+              "0.1.0\x1a\x12"
+              "binary_tensor_data");
+    const Outcome metadata = call("ModelMetadata", "\x0a\x01m");
+    EXPECT_NE(metadata.message.find("\x0a\x01m\x12\x01"
+                                    "3\x1a\x04onnx"),
+              std::string::npos);
+    EXPECT_NE(metadata.message.find("sha256:abc"), std::string::npos);
+    EXPECT_EQ(call("ModelMetadata",
+                   "\x0a\x01m\x12\x01"
+                   "9")
+                  .status,
+              "5");
+    EXPECT_NE(call("RepositoryIndex").message.find("READY"), std::string::npos);
+}
+
+TEST_F(GrpcRoutes, InferencesAreAnsweredAndAccountedFor) {
+    const Outcome outcome = call("ModelInfer", infer_message(1));
+    EXPECT_EQ(outcome.status, "0");
+    EXPECT_EQ(output_of(outcome.message), 4.0f);
+    EXPECT_NE(outcome.message.find("r7"), std::string::npos);
+    const std::string id(outcome.response.headers.get("holdfast-receipt").value_or(""));
+    EXPECT_TRUE(receipts_->file(id).ok());
+    EXPECT_NE(outcome.message.find(id), std::string::npos) << "for clients that see no metadata";
+    EXPECT_EQ(outcome.response.headers.get("holdfast-model-digest"), "sha256:abc");
+    EXPECT_EQ(models_.find("m")->counts().succeeded, 1u);
+}
+
+TEST_F(GrpcRoutes, RefusalsHaveTheirStatus) {
+    EXPECT_EQ(call("ModelInfer", infer_message(1, "z")).status, "5");
+    const Outcome misfit = call("ModelInfer", "\x0a\x01m");
+    EXPECT_EQ(misfit.status, "3");
+    EXPECT_EQ(misfit.text, "/inputs: 'x' is missing; the model takes: x");
+    EXPECT_EQ(misfit.response.status, 200);
+    EXPECT_EQ(models_.find("m")->counts().refused, 1u);
+    EXPECT_EQ(call("ModelInfer", "\xff").status, "3");
+    EXPECT_EQ(call("NoSuch").status, "12");
+    EXPECT_EQ(call("RepositoryModelLoad").status, "12");
+    http::Request request = request_of("ServerLive");
+    EXPECT_EQ(send(request).status, "12") << "no message";
+    request.body.assign(10, 0);
+    EXPECT_EQ(send(request).status, "12") << "two messages";
+    request.body = to_bytes(std::string_view("\0\x04\0\0\1", 5));
+    EXPECT_EQ(send(request).status, "8") << "above the limit";
+    request.body = to_bytes(std::string_view("\1\0\0\0\0", 5));
+    EXPECT_EQ(send(request).status, "13") << "compressed, and not said how";
+    request.body.assign(5, 0);
+    request.headers.set("grpc-encoding", "snappy");
+    const Outcome encoding = send(request);
+    EXPECT_EQ(encoding.status, "12");
+    EXPECT_EQ(encoding.response.headers.get("grpc-accept-encoding"), "identity,gzip");
+    request.headers.remove("grpc-encoding");
+    request.headers.set("content-type", "application/json");
+    EXPECT_EQ(send(request).response.status, 415);
+    request.headers.set("content-type", "application/grpc");
+    request.version = 1;
+    EXPECT_EQ(http::dispatch(router_, request).status, 505);
+}
+
+TEST_F(GrpcRoutes, NoReceiptNoAnswer) {
+    files_.die_after(0);
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "14");
+}
+
+TEST_F(GrpcRoutes, GzipIsAnsweredByGzip) {
+    http::Request request = request_of("ModelInfer");
+    request.headers.set("grpc-encoding", "gzip");
+    request.headers.set("grpc-accept-encoding", "identity, deflate, gzip");
+    request.body = pack(as_bytes(infer_message(1)), Encoding::kGzip);
+    const Outcome outcome = send(request);
+    EXPECT_EQ(outcome.status, "0");
+    EXPECT_EQ(outcome.response.headers.get("grpc-encoding"), "gzip");
+    MessageReader reader(1000);
+    reader.add(outcome.response.body);
+    Message message;
+    ASSERT_TRUE(*reader.next(message));
+    const Result<Bytes> answer = unpack(std::move(message), Encoding::kGzip, 1000);
+    ASSERT_TRUE(answer.ok());
+    EXPECT_EQ(output_of(as_text(*answer)), 4.0f);
+}
+
+TEST_F(GrpcRoutes, DeadlinesCountFromWhenTheRequestCame) {
+    http::Request request = request_of("ModelInfer");
+    request.headers.set("grpc-timeout", "100m");
+    request.body = pack(as_bytes(infer_message(1)), Encoding::kIdentity);
+    request.waited = std::chrono::milliseconds(99);
+    EXPECT_EQ(send(request).status, "0");
+    request.waited = std::chrono::milliseconds(100);
+    EXPECT_EQ(send(request).status, "4");
+    EXPECT_EQ(models_.find("m")->counts().succeeded, 1u) << "what is late is not computed";
+    request.headers.set("grpc-timeout", "soon");
+    EXPECT_EQ(send(request).status, "3");
+    request.headers.remove("grpc-timeout");
+    request.given_up = std::make_shared<std::atomic<bool>>(true);
+    EXPECT_EQ(send(request).status, "1");
+}
+
+TEST_F(GrpcRoutes, StreamsAnswerEachMessage) {
+    http::Request request = request_of("ModelStreamInfer");
+    EXPECT_TRUE(router_.is_duplex("POST", request.target));
+    http::Opening opening = http::open_duplex(router_, request);
+    ASSERT_TRUE(opening.duplex);
+    EXPECT_EQ(opening.head.headers.get("content-type"), "application/grpc");
+    Bytes asked = pack(as_bytes(infer_message(1)), Encoding::kIdentity);
+    for (const auto& message : {infer_message(2), infer_message(3, "z")}) {
+        const Bytes more = pack(as_bytes(message), Encoding::kIdentity);
+        asked.insert(asked.end(), more.begin(), more.end());
+    }
+    const ByteView all(asked);
+    const auto float_in = [](const Bytes& send) {
+        Reader reader(reinterpret_cast<const char*>(send.data()) + 5, send.size() - 5);
+        return reader.next(2) ? output_of(std::string(reader.get_string())) : -1;
+    };
+    http::Duplex::Step step = opening.duplex->take(all.first(all.size() - 1), false);
+    EXPECT_EQ(float_in(step.send), 4.0f);
+    EXPECT_TRUE(step.again);
+    step = opening.duplex->take({}, false);
+    EXPECT_EQ(float_in(step.send), 5.0f);
+    step = opening.duplex->take({}, false);
+    EXPECT_TRUE(step.send.empty() && !step.again && !step.trailers);
+    EXPECT_GT(step.kept, 0u);
+    step = opening.duplex->take(all.last(1), true);
+    EXPECT_NE(as_text(step.send).find("NOT_FOUND: model 'z'"), std::string::npos);
+    EXPECT_TRUE(step.again);
+    step = opening.duplex->take({}, true);
+    ASSERT_TRUE(step.trailers);
+    EXPECT_EQ(step.trailers->get("grpc-status"), "0");
+    EXPECT_EQ(opening.duplex->stop().get("grpc-status"), "14");
+}
+
+TEST_F(GrpcRoutes, StreamsEndWithTheirDeadlineOrABrokenMessage) {
+    http::Request request = request_of("ModelStreamInfer");
+    request.headers.set("grpc-timeout", "1S");
+    http::Opening opening = http::open_duplex(router_, request);
+    ASSERT_TRUE(opening.duplex);
+    clock_.advance(std::chrono::seconds(1));
+    const Bytes asked = pack(as_bytes(infer_message(1)), Encoding::kIdentity);
+    EXPECT_EQ(opening.duplex->take(asked, false).trailers->get("grpc-status"), "4");
+    opening = http::open_duplex(router_, request_of("ModelStreamInfer"));
+    EXPECT_EQ(opening.duplex->take(ByteView(asked).first(9), true).trailers->get("grpc-status"),
+              "13");
+    request.headers.set("grpc-encoding", "snappy");
+    opening = http::open_duplex(router_, request);
+    EXPECT_FALSE(opening.duplex);
+    EXPECT_EQ(opening.head.headers.get("grpc-status"), "12");
+}
+
+TEST_F(GrpcRoutes, ReflectionTellsOfEveryRoute) {
+    const auto ask = [&](std::uint32_t field, std::string_view text) {
+        std::string question;
+        Writer(question).add_string(field, std::string(text));
+        const http::Request request;
+        const Call call{request, as_bytes(question), clock_, Duration::max()};
+        const Result<Reply> reply = reflect(call);
+        return reply.ok() ? std::string(as_text(reply->message)) : "refused";
+    };
+    const std::string list = ask(7, "");
+    for (const DescribedFile& file : described_files()) {
+        for (const std::string& service : file.services) {
+            EXPECT_NE(list.find(service), std::string::npos);
+            EXPECT_NE(ask(4, service).find(file.descriptor), std::string::npos);
+        }
+        EXPECT_NE(ask(3, file.name).find(file.descriptor), std::string::npos);
+        for (const std::string& name : file.names) {
+            const std::size_t dot = name.rfind('.');
+            if (!is_service(name.substr(0, dot))) continue;
+            const std::string path = "/" + name.substr(0, dot) + "/" + name.substr(dot + 1);
+            EXPECT_TRUE(router_.match("POST", path).allow.size() == 1) << path;
+        }
+    }
+    EXPECT_EQ(described_files().size(), 4u);
+    EXPECT_NE(ask(4, "inference.ModelInferRequest.InferInputTensor").find("InferInputTensor"),
+              std::string::npos);
+    EXPECT_NE(ask(4, "no.such").find("is not described here"), std::string::npos);
+    EXPECT_NE(ask(6, "no.such").find("no message has extensions"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace hf::serve::grpc
