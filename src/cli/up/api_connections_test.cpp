@@ -6,13 +6,13 @@ namespace hf::cli {
 namespace {
 
 TEST(ApiConnections, LeavesFilesForTheRest) {
-    EXPECT_EQ(api_connections(20'000, false), 20'000 - 128);
-    EXPECT_EQ(api_connections(20'000, true), 20'000 - 128 - 4096);
+    EXPECT_EQ(api_connections(20'000, false), 19'872u);
+    EXPECT_EQ(api_connections(20'000, true), 15'776u);
 }
 
 TEST(ApiConnections, TakesHalfWhereFilesAreFew) {
-    EXPECT_EQ(api_connections(200, false), 100);
-    EXPECT_EQ(api_connections(1024, true), 512);
+    EXPECT_EQ(api_connections(200, false), 100u);
+    EXPECT_EQ(api_connections(1024, true), 512u);
 }
 
 TEST(ApiConnections, AreBoundedWhateverIsAllowed) {
