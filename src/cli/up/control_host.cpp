@@ -168,6 +168,7 @@ private:
             if (watches) {
                 hear(node);
             } else {
+                if (presence_) presence_->parted(node);
                 reconciler_->parted(node);
             }
         });

@@ -44,6 +44,11 @@ public:
         table_.heard(node, clock_.monotonic());
     }
 
+    void parted(const std::string& node) override {
+        const MutexLock lock(mutex_);
+        table_.parted(node, clock_.monotonic());
+    }
+
 private:
     void run() {
         for (;;) {
@@ -74,7 +79,8 @@ private:
             const MutexLock lock(mutex_);
             changes = table_.changes(seen, clock_.monotonic());
         }
-        if (!changes.enter.empty() && !lease_) lease_ = HF_TRY(store_.grant(kPresenceLease));
+        const bool writes = !changes.enter.empty() || !changes.silent.empty();
+        if (writes && !lease_) lease_ = HF_TRY(store_.grant(kPresenceLease));
         for (std::size_t i = 0; i < changes.enter.size(); i += kMaxPresenceBatch) {
             store::Transaction enter;
             const std::size_t end = std::min(i + kMaxPresenceBatch, changes.enter.size());
@@ -83,11 +89,11 @@ private:
             }
             HF_TRY(store_.commit(enter).status());
         }
-        for (store::Compare& compare : changes.leave) {
-            const std::string key = compare.key;
-            const Status left = store_.commit({{std::move(compare)}, {}, {key}}).status();
+        for (store::Compare& compare : changes.silent) {
+            const store::Put nobody{compare.key, "", *lease_};
+            const Status told = store_.commit({{std::move(compare)}, {nobody}, {}}).status();
             // Another server has it now.
-            if (left.code() != Code::kAborted) HF_TRY(left);
+            if (told.code() != Code::kAborted) HF_TRY(told);
         }
         return {};
     }
@@ -110,6 +116,12 @@ void PresenceTable::heard(const std::string& node, Duration now) {
     heard_[node] = now;
 }
 
+void PresenceTable::parted(const std::string& node, Duration now) {
+    const auto at = heard_.find(node);
+    if (at == heard_.end()) return;
+    at->second = std::min(at->second, now - term_ + std::min(term_, kReconnectGrace));
+}
+
 PresenceTable::Changes PresenceTable::changes(const std::map<std::string, HeardBy>& seen,
                                               Duration now) {
     Changes changes;
@@ -117,7 +129,7 @@ PresenceTable::Changes PresenceTable::changes(const std::map<std::string, HeardB
         if (by.server != server_) continue;
         // One from before this process began has a term to be heard again.
         const Duration heard = heard_.emplace(node, now).first->second;
-        if (now - heard > term_) changes.leave.push_back({key_of(node), by.at});
+        if (now - heard > term_) changes.silent.push_back({key_of(node), by.at});
     }
     for (const auto& [node, heard] : heard_) {
         const auto at = seen.find(node);
@@ -149,16 +161,21 @@ HeardElsewhere::HeardElsewhere(store::Store& store, std::string server,
                                std::function<void()> on_events)
     : store_(store), server_(std::move(server)), on_events_(std::move(on_events)) {}
 
-Result<std::set<std::string>> HeardElsewhere::update() {
+Result<HeardElsewhere::News> HeardElsewhere::update() {
     if (!watch_ || !watch_->next(Duration::zero()).ok()) {
         watch_ = HF_TRY(store_.watch(kHeardPrefix, store_.revision(), on_events_));
     }
     const std::map<std::string, HeardBy> heard = HF_TRY(read_heard(store_));
-    std::set<std::string> nodes;
+    News news;
     for (const auto& [node, by] : heard) {
-        if (by.server != server_) nodes.insert(node);
+        if (by.server.empty()) {
+            if (last_.contains(node)) news.silent.insert(node);
+        } else if (by.server != server_) {
+            news.heard.insert(node);
+        }
     }
-    return nodes;
+    last_ = news.heard;
+    return news;
 }
 
 }  // namespace hf::control

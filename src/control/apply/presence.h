@@ -1,8 +1,8 @@
 // Presence: how the server that leads learns of heartbeats that other servers hear. Each node is
 // entered under "/heard/<node>" with the name of the server that it speaks to, on a lease of that
-// server. The key is written when the node comes or changes servers, and removed when it has been
-// silent for a term or its server died: while nothing happens, nothing is written, however many
-// nodes there are.
+// server. The key is written when the node comes or changes servers, emptied when it has been
+// silent for a term, so that the leader need not wait for one too, and removed when its server
+// died: while nothing happens, nothing is written, however many nodes there are.
 //
 // PresenceTable is the decision, pure. Presence is its shell on thread "hf-presence", for servers
 // that share a store. HeardElsewhere is what the leader reads.
@@ -24,13 +24,13 @@ namespace hf::control {
 
 inline constexpr std::string_view kHeardPrefix = "/heard/";
 
-inline constexpr Duration kPresenceBeat = std::chrono::milliseconds(500);
+inline constexpr Duration kPresenceBeat = std::chrono::milliseconds(250);
 inline constexpr Duration kPresenceLease = std::chrono::seconds(3);
 inline constexpr std::size_t kMaxPresenceBatch = 100;  // nodes written in one transaction
 
 // Who hears a node, as the store says.
 struct HeardBy {
-    std::string server;
+    std::string server;  // empty: nobody, says who heard it last
     store::Revision at;
 };
 
@@ -40,9 +40,12 @@ public:
 
     void heard(const std::string& node, Duration now);
 
+    // Its connection ended: it has kReconnectGrace to come again, whatever the term.
+    void parted(const std::string& node, Duration now);
+
     struct Changes {
         std::vector<std::string> enter;
-        std::vector<store::Compare> leave;  // by key, as they were seen
+        std::vector<store::Compare> silent;  // by key, as they were seen
     };
     // A node belongs to the server that has heard it since it looked last: when one changes
     // servers, the old one may claim it once more, and the new one has it for good.
@@ -72,6 +75,7 @@ public:
 
     // From any thread.
     virtual void heard(const std::string& node) = 0;
+    virtual void parted(const std::string& node) = 0;
 };
 
 // The nodes that other servers hear. Owned by one thread; `on_events` is called from any.
@@ -79,13 +83,18 @@ class HeardElsewhere final {
 public:
     HeardElsewhere(store::Store& store, std::string server, std::function<void()> on_events);
 
-    Result<std::set<std::string>> update();
+    struct News {
+        std::set<std::string> heard;
+        std::set<std::string> silent;  // were heard at the last update, and have been silent
+    };
+    Result<News> update();
 
 private:
     store::Store& store_;
     const std::string server_;
     const std::function<void()> on_events_;
     std::unique_ptr<store::Watch> watch_;  // only wakes
+    std::set<std::string> last_;           // heard
 };
 
 }  // namespace hf::control

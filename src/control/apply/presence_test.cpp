@@ -26,14 +26,29 @@ TEST(PresenceTable, EntersOnceAndLeavesAfterATerm) {
     for (Duration now = 500ms; now <= 10s; now += 500ms) {
         table.heard("n", now);
         const auto changes = table.changes(here, now);
-        EXPECT_TRUE(changes.enter.empty() && changes.leave.empty()) << "nothing new to say";
+        EXPECT_TRUE(changes.enter.empty() && changes.silent.empty()) << "nothing new to say";
     }
-    EXPECT_TRUE(table.changes(here, 11500ms).leave.empty());
-    const auto left = table.changes(here, 11501ms).leave;
+    EXPECT_TRUE(table.changes(here, 11500ms).silent.empty());
+    const auto left = table.changes(here, 11501ms).silent;
     ASSERT_EQ(left.size(), 1u);
     EXPECT_EQ(left[0].key, "/heard/n");
     EXPECT_EQ(left[0].modified, store::Revision{3});
     EXPECT_TRUE(table.idle());
+}
+
+TEST(PresenceTable, OneWhoseConnectionEndedHasASecondToComeAgain) {
+    PresenceTable table("s", 1500ms);
+    const Seen here{{"n", {"s", store::Revision{3}}}};
+    table.heard("n", 0ms);
+    table.parted("n", 100ms);
+    EXPECT_TRUE(table.changes(here, 1100ms).silent.empty());
+    EXPECT_EQ(table.changes(here, 1101ms).silent.size(), 1u);
+    table.heard("n", 2s);
+    table.parted("n", 2s);
+    table.heard("n", 2900ms);
+    EXPECT_TRUE(table.changes(here, 3100ms).silent.empty()) << "it came again";
+    table.parted("stranger", 3s);
+    EXPECT_TRUE(table.changes(here, 3200ms).enter.empty());
 }
 
 TEST(PresenceTable, ALostLeaseIsMadeGoodAtTheNextHeartbeat) {
@@ -48,9 +63,9 @@ TEST(PresenceTable, ALostLeaseIsMadeGoodAtTheNextHeartbeat) {
 TEST(PresenceTable, OneFromBeforeARestartHasATerm) {
     PresenceTable table("s", 1500ms);
     const Seen old{{"n", {"s", store::Revision{3}}}};
-    EXPECT_TRUE(table.changes(old, 100s).leave.empty());
-    EXPECT_TRUE(table.changes(old, 101s).leave.empty());
-    EXPECT_EQ(table.changes(old, 101600ms).leave.size(), 1u);
+    EXPECT_TRUE(table.changes(old, 100s).silent.empty());
+    EXPECT_TRUE(table.changes(old, 101s).silent.empty());
+    EXPECT_EQ(table.changes(old, 101600ms).silent.size(), 1u);
 }
 
 // A node speaks to one of three servers at a time and changes at random; whatever the order of
@@ -73,10 +88,11 @@ TEST(PresenceTable, ANodeBelongsToTheServerThatItSpeaksTo) {
         for (std::size_t i = 0; i < tables.size(); ++i) {
             if ((now / 50ms + static_cast<std::int64_t>(3 * i)) % 10 != 0) continue;
             const auto changes = tables[i].changes(seen, now);
-            for (const store::Compare& leave : changes.leave) {
+            for (const store::Compare& silent : changes.silent) {
                 ++writes;
                 const auto at = seen.find("n");
-                if (at != seen.end() && at->second.at == leave.modified) seen.erase(at);
+                if (at == seen.end() || at->second.at != silent.modified) continue;
+                at->second = {"", store::Revision{++revision}};
             }
             if (changes.enter.empty()) continue;
             ++writes;
@@ -101,7 +117,7 @@ TEST(Presence, TellsTheLeaderOfAnotherServersNodes) {
         news = true;
         told.notify_all();
     });
-    EXPECT_TRUE(elsewhere.update()->empty());
+    EXPECT_TRUE(elsewhere.update()->heard.empty());
     presence->heard("n");
     const auto wait = [&] {
         MutexLock lock(mutex);
@@ -110,15 +126,22 @@ TEST(Presence, TellsTheLeaderOfAnotherServersNodes) {
         return came;
     };
     ASSERT_TRUE(wait());
-    EXPECT_EQ(*elsewhere.update(), std::set<std::string>{"n"});
-    EXPECT_TRUE(HeardElsewhere(*store, "other", nullptr).update()->empty()) << "not elsewhere";
+    const std::set<std::string> n{"n"};
+    EXPECT_EQ(elsewhere.update()->heard, n);
+    EXPECT_TRUE(HeardElsewhere(*store, "other", nullptr).update()->heard.empty())
+        << "not elsewhere";
     ASSERT_TRUE(wait()) << "silent for a term";
-    EXPECT_TRUE(elsewhere.update()->empty());
+    const HeardElsewhere::News silent = elsewhere.update().value();
+    EXPECT_TRUE(silent.heard.empty());
+    EXPECT_EQ(silent.silent, n);
+    EXPECT_TRUE(elsewhere.update()->silent.empty()) << "is told once";
     presence->heard("n");
     ASSERT_TRUE(wait());
-    EXPECT_EQ(elsewhere.update()->size(), 1u);
+    EXPECT_EQ(elsewhere.update()->heard, n);
     presence.reset();
-    EXPECT_TRUE(elsewhere.update()->empty()) << "a server that stops takes its nodes with it";
+    const HeardElsewhere::News gone = elsewhere.update().value();
+    EXPECT_TRUE(gone.heard.empty()) << "a server that stops takes its nodes with it";
+    EXPECT_TRUE(gone.silent.empty()) << "which have time to go to another";
 }
 
 }  // namespace

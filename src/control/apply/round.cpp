@@ -122,7 +122,9 @@ Result<bool> Round::judge_liveness(Duration now) {
         if (!ready) lost_.insert(name);
     }
     if (shared_) {
-        for (const std::string& node : HF_TRY(elsewhere_.update())) liveness_.heard(node, now);
+        const HeardElsewhere::News news = HF_TRY(elsewhere_.update());
+        for (const std::string& node : news.heard) liveness_.heard(node, now);
+        for (const std::string& node : news.silent) liveness_.silent(node, now);
     }
     const std::vector<Liveness::Change> changes = liveness_.update(known, now);
     HF_TRY(write_liveness(changes));

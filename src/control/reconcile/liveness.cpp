@@ -15,6 +15,11 @@ void Liveness::parted(const std::string& node, Duration now) {
     at->second = std::min(at->second, now - term_ + std::min(term_, kReconnectGrace));
 }
 
+void Liveness::silent(const std::string& node, Duration now) {
+    const auto at = heard_.find(node);
+    if (at != heard_.end()) at->second = std::min(at->second, now - term_ - Duration{1});
+}
+
 std::vector<Liveness::Change> Liveness::update(const std::map<std::string, bool>& known,
                                                Duration now) {
     // Nobody could be heard while this was not running.

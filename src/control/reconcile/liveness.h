@@ -38,6 +38,9 @@ public:
     // Its connection ended: it has kReconnectGrace to come again, whatever the term.
     void parted(const std::string& node, Duration now);
 
+    // Another server has waited a term for it.
+    void silent(const std::string& node, Duration now);
+
     // Of large fleets, which are heard less often.
     void set_term(Duration term) { term_ = term; }
 

@@ -36,6 +36,19 @@ TEST(Liveness, WhoseConnectionEndsHasAMomentToComeAgain) {
     EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 11001ms), (Changes{{"a", false}}));
 }
 
+TEST(Liveness, WhomAnotherServerHasWaitedForIsNotWaitedForAgain) {
+    Liveness liveness(1500ms);
+    const std::map<std::string, bool> both{{"a", true}, {"b", true}};
+    EXPECT_EQ(liveness.update(both, 0ms), Changes{});
+    for (const char* node : {"a", "b"}) liveness.heard(node, 500ms);
+    liveness.silent("a", 700ms);
+    EXPECT_EQ(liveness.update(both, 700ms), (Changes{{"a", false}}));
+    liveness.heard("a", 800ms);
+    EXPECT_EQ(liveness.update({{"a", false}, {"b", true}}, 800ms), (Changes{{"a", true}}));
+    liveness.silent("stranger", 900ms);
+    EXPECT_EQ(liveness.update(both, 900ms), Changes{});
+}
+
 TEST(Liveness, AServerThatHasJustStartedGivesAllATerm) {
     Liveness liveness(1500ms);
     EXPECT_EQ(liveness.update({{"a", true}, {"b", true}}, 50s), Changes{});
