@@ -23,8 +23,8 @@ def text(field, value):
 
 
 def port(name, kind, *extents):
-    """An input or output of a graph."""
-    shape = b"".join(block(1, number(1, extent)) for extent in extents)
+    """An input or output of a graph. An extent that is a text is one that is open, by that name."""
+    shape = b"".join(block(1, text(2, e) if isinstance(e, str) else number(1, e)) for e in extents)
     return text(1, name) + block(2, block(1, number(1, kind) + block(2, shape)))
 
 

@@ -208,7 +208,8 @@ int run_command_line(World& world, const std::vector<std::string>& words,
             return fail(world, status, 2);
         }
         const Status status = command.run(world, *arguments);
-        return status.ok() ? 0 : fail(world, status, 1);
+        if (status.ok()) return 0;
+        return fail(world, status, status.code() == command.verdict ? 3 : 1);
     }
     return fail(world, unknown_command(words, commands), 2);
 }

@@ -54,13 +54,16 @@ struct Command {
 
     // Writes its result to world.out. An error is printed by the caller, with exit status 1.
     Status (*run)(World& world, const Arguments& arguments);
+
+    // An error of this code says that what was judged did not pass: exit status 3. OK: none does.
+    Code verdict = Code::kOk;
 };
 
 // Every command, in the order of the help text.
 const std::vector<Command>& all_commands();
 
 // Parses `words` (without the program's name), runs the command, and gives the exit status: 0 done,
-// 1 the command failed, 2 the words were wrong.
+// 1 the command failed, 2 the words were wrong, 3 what it judged did not pass.
 int run_command_line(World& world, const std::vector<std::string>& words,
                      const std::vector<Command>& commands);
 

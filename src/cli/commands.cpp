@@ -35,6 +35,7 @@ const std::vector<Command>& all_commands() {
         fit_anomaly_command(),
         simulate_machine_command(),
         conform_onnx_command(),
+        conform_oip_command(),
         scan_command(),
         push_command(),
         pull_command(),

@@ -13,6 +13,7 @@ Command bench_command();
 Command compile_command();
 Command quantize_command();
 Command conform_onnx_command();
+Command conform_oip_command();
 Command delete_command();
 Command delta_apply_command();
 Command delta_make_command();

@@ -1,7 +1,5 @@
 #include "http/client.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -10,19 +8,13 @@
 #include <initializer_list>
 #include <list>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "base/text.h"
+#include "http/dialer.h"
 #include "http/framing.h"
 #include "http/reading.h"
-#include "http/tls.h"
-#include "http/transport.h"
 #include "http/url.h"
 
 namespace hf::http {
@@ -32,66 +24,10 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
 using Parser = beast::http::response_parser<beast::http::buffer_body>;
-using Tcp = asio::ip::tcp;
 
-constexpr std::size_t kHeaderBytesMax = 64u << 10;
-constexpr std::size_t kPieceBytes = 64u << 10;
 constexpr std::size_t kWriteBytes = 1u << 20;  // sent under one time-out
 constexpr std::size_t kInterimAnswersMax = 8;  // 100 Continue, 103 Early Hints
 constexpr std::size_t kKeptMax = 8;
-constexpr Duration kPulse = std::chrono::milliseconds(100);
-
-// RFC 5482 and RFC 1122, section 4.2.3.6.
-void watch_peer(Tcp::socket& socket, Duration patience) {
-    const int milliseconds = static_cast<int>(patience / std::chrono::milliseconds(1));
-    const int seconds = (milliseconds + 999) / 1000;
-    const int on = 1;
-    const int handle = socket.native_handle();
-    // Where the kernel lacks one of these, only the read time-out notices.
-    ::setsockopt(handle, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
-    ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
-    ::setsockopt(handle, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
-    ::setsockopt(handle, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-}
-
-struct Link {
-    Link(std::string to, Transport made) : origin(std::move(to)), transport(std::move(made)) {}
-
-    std::string origin;
-    Transport transport;
-    beast::flat_buffer buffer{kHeaderBytesMax + kPieceBytes};
-    bool reusable = false;  // the last answer was read to its end, and the server goes on
-};
-
-// Alerts by which a server refuses the certificate that it was shown, or the lack of one.
-bool is_certificate_alert(const ErrorCode& error) {
-    if (error.category() != asio::error::get_ssl_category()) return false;
-    switch (ERR_GET_REASON(static_cast<unsigned long>(error.value()))) {
-        case SSL_R_SSLV3_ALERT_BAD_CERTIFICATE:
-        case SSL_R_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE:
-        case SSL_R_SSLV3_ALERT_CERTIFICATE_EXPIRED:
-        case SSL_R_SSLV3_ALERT_CERTIFICATE_REVOKED:
-        case SSL_R_SSLV3_ALERT_CERTIFICATE_UNKNOWN:
-        case SSL_R_TLSV1_ALERT_UNKNOWN_CA:
-        case SSL_R_TLSV1_ALERT_DECRYPT_ERROR:  // signed by another than it says
-        case SSL_R_TLSV13_ALERT_CERTIFICATE_REQUIRED: return true;
-        default: return false;
-    }
-}
-
-Status failure(const ErrorCode& error, std::string_view doing) {
-    if (error == beast::error::timeout) return deadline_exceeded("{}: timed out", doing);
-    if (is_certificate_alert(error)) {
-        return unauthenticated("{}: the server refuses our certificate: {}", doing,
-                               error.message());
-    }
-    if (error == beast::http::error::end_of_stream ||
-        error == beast::http::error::partial_message ||
-        error == asio::ssl::error::stream_truncated) {
-        return unavailable("{}: the server closed the connection early", doing);
-    }
-    return unavailable("{}: {}", doing, error.message());
-}
 
 bool is_one_of(std::string_view text, std::initializer_list<std::string_view> candidates) {
     return std::find(candidates.begin(), candidates.end(), text) != candidates.end();
@@ -174,27 +110,17 @@ std::string head_of(const Hop& hop, std::uint64_t body_bytes) {
     return text + "\r\n";
 }
 
-bool must_be_tls(const ClientOptions& options) {
-    return options.tls13_only || options.pinned_ca_sha256;
-}
-
 class BeastClient final : public Client {
 public:
-    explicit BeastClient(ClientOptions options) : options_(std::move(options)) {}
+    explicit BeastClient(ClientOptions options) : options_(std::move(options)), dialer_(options_) {}
 
     // What is wrong with the options is said before the first request.
-    Status prepare() {
-        const bool particular =
-            !options_.ca_pem.empty() || !options_.certificate_pem.empty() || must_be_tls(options_);
-        if (particular) tls_ = HF_TRY(make_client_context(options_));
-        return {};
-    }
+    Status prepare() { return dialer_.prepare(); }
 
     Result<Response> send(const ClientRequest& request) override {
-        pulse_ = request.pulse;
-        stopped_ = {};
+        dialer_.follow(request.pulse);
         Result<Response> response = follow(request);
-        return stopped_.ok() ? std::move(response) : stopped_;
+        return dialer_.stopped().ok() ? std::move(response) : dialer_.stopped();
     }
 
 private:
@@ -210,38 +136,20 @@ private:
                                    options_.redirects_max);
     }
 
-    // Runs the loop to the end of one operation on the transport.
-    ErrorCode wait(Transport& transport, asio::awaitable<ErrorCode> operation) {
-        std::optional<ErrorCode> result;
-        asio::co_spawn(loop_, std::move(operation),
-                       [&result](const std::exception_ptr& thrown, const ErrorCode& error) {
-                           if (thrown) std::rethrow_exception(thrown);
-                           result = error;
-                       });
-        loop_.restart();
-        while (pulse_ && stopped_.ok() && !result) {
-            loop_.run_for(kPulse);
-            if (result) break;
-            stopped_ = pulse_();
-            if (!stopped_.ok()) transport.cut();
-        }
-        loop_.run();
-        return result.value_or(asio::error::operation_aborted);
-    }
-
     Result<Response> exchange(const Hop& hop, const ClientRequest& request) {
         std::unique_ptr<Link> link = take_kept(hop.url);
         const bool kept = link != nullptr;
-        if (!link) link = HF_TRY(connect(hop));
+        if (!link) link = HF_TRY(dialer_.connect(hop.url, hop.name()));
         bool answered = false;
         Result<Response> response = transact(*link, hop, request, answered);
         // The server may have closed the kept connection just now. Asking again is safe when the
         // method says so and nothing of the request is used up.
         const bool again = kept && !response.ok() && !answered && !request.source &&
-                           response.status().code() == Code::kUnavailable && stopped_.ok() &&
+                           response.status().code() == Code::kUnavailable &&
+                           dialer_.stopped().ok() &&
                            is_one_of(hop.method, {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"});
         if (again) {
-            link = HF_TRY(connect(hop));
+            link = HF_TRY(dialer_.connect(hop.url, hop.name()));
             response = transact(*link, hop, request, answered);
         }
         if (response.ok() && link->reusable) keep(std::move(link));
@@ -271,55 +179,6 @@ private:
         if (kept_.size() > kKeptMax) kept_.pop_back();
     }
 
-    Result<std::unique_ptr<Link>> connect(const Hop& hop) {
-        const Url& url = hop.url;
-        ErrorCode error;
-        Tcp::resolver resolver(loop_);
-        const Tcp::resolver::results_type addresses =
-            resolver.resolve(url.host, fmt::format("{}", url.port), error);
-        if (error) {
-            return unavailable("{}: the name {} is unknown: {}", hop.name(), url.host,
-                               error.message());
-        }
-        if (!url.tls && must_be_tls(options_)) {
-            return invalid_argument("{}: this client speaks TLS only: want https://", hop.name());
-        }
-        if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
-        auto link = std::make_unique<Link>(
-            url.origin(), Transport(Tcp::socket(loop_), url.tls ? tls_.get() : nullptr));
-        Transport& transport = link->transport;
-        transport.expires_after(options_.connect_timeout);
-        error = wait(transport, transport.connect(addresses));
-        if (error) return failure(error, hop.name());
-        transport.socket().set_option(Tcp::no_delay(true), error);
-        watch_peer(transport.socket(), options_.acknowledge_timeout);
-        if (url.tls) HF_TRY(shake_hands(*link, hop));
-        return link;
-    }
-
-    Status shake_hands(Link& link, const Hop& hop) {
-        SSL* const ssl = link.transport.ssl();
-        if (options_.server_uri.empty()) HF_TRY(expect_host(ssl, hop.url.host));
-        link.transport.expires_after(options_.connect_timeout);
-        const ErrorCode error =
-            wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
-        if (!error) return check_server_uri(ssl, options_.server_uri).context("{}", hop.name());
-        const long verdict = SSL_get_verify_result(ssl);
-        if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {
-            return unauthenticated(
-                "{}: the server shows no certificate of the authority that is expected ({}); it is "
-                "another server, or its authority was made anew",
-                hop.name(), options_.pinned_ca_sha256.value_or(Digest()).to_string());
-        }
-        if (verdict != X509_V_OK) {
-            return unauthenticated(
-                "{}: the server's certificate is not to be trusted: {}; "
-                "name the authority that issued it",
-                hop.name(), X509_verify_cert_error_string(verdict));
-        }
-        return failure(error, hop.name());
-    }
-
     Result<Response> transact(Link& link, const Hop& hop, const ClientRequest& request,
                               bool& answered) {
         link.reusable = false;
@@ -335,7 +194,7 @@ private:
     ErrorCode write(Link& link, ByteView bytes) {
         link.transport.expires_after(options_.read_timeout);
         std::array<asio::const_buffer, 1> buffers{asio::buffer(bytes.data(), bytes.size())};
-        return wait(link.transport, link.transport.write(buffers));
+        return dialer_.wait(link.transport, link.transport.write(buffers));
     }
 
     // The Status of the source, or what stopped the sending.
@@ -344,7 +203,7 @@ private:
         const std::uint64_t total = pulled ? request.source_bytes : request.body.size();
         Bytes first = to_bytes(head_of(hop, total));
         ByteView body = hop.has_body && !pulled ? ByteView(request.body) : ByteView();
-        const std::size_t along = std::min(body.size(), kPieceBytes);
+        const std::size_t along = std::min(body.size(), kAnswerPieceBytes);
         first.insert(first.end(), body.begin(), body.begin() + static_cast<std::ptrdiff_t>(along));
         if (const ErrorCode error = write(link, first)) return error;
         for (body = body.subspan(along); !body.empty();) {
@@ -374,12 +233,12 @@ private:
                                    bool& answered) {
         for (std::size_t interim = 0; interim <= kInterimAnswersMax; ++interim) {
             Parser parser;
-            parser.header_limit(kHeaderBytesMax);
+            parser.header_limit(kAnswerHeaderBytesMax);
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
             link.transport.expires_after(options_.read_timeout);
-            const ErrorCode error =
-                wait(link.transport, read_header<false>(link.transport, link.buffer, parser));
+            const ErrorCode error = dialer_.wait(
+                link.transport, read_header<false>(link.transport, link.buffer, parser));
             answered = answered || parser.got_some();
             if (error) return failure(error, hop.name());
             if (parser.get().result_int() < 200) continue;
@@ -401,7 +260,7 @@ private:
             const ErrorCode error = parse_some<false>(link.buffer, parser);
             if (error != beast::http::error::need_more) return error;
         }
-        return wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
+        return dialer_.wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
     }
 
     Status read_body(Link& link, Parser& parser, const ClientRequest& request, Response& response) {
@@ -413,7 +272,7 @@ private:
         if (!to_sink && declared_length(response).value_or(0) > options_.body_bytes_max) {
             if (!parser.is_done()) return too_large();
         }
-        std::array<std::uint8_t, kPieceBytes> piece;
+        std::array<std::uint8_t, kAnswerPieceBytes> piece;
         // Whoever has a sink judges the pace by it; of what is no success it sees nothing, and all
         // of that has one time-out.
         const bool at_once = request.sink && !to_sink;
@@ -439,10 +298,7 @@ private:
     }
 
     const ClientOptions options_;
-    std::unique_ptr<asio::ssl::context> tls_;  // made when first needed
-    asio::io_context loop_{1};
-    std::function<Status()> pulse_;          // of the request under way
-    Status stopped_;                         // what the pulse ended it with
+    Dialer dialer_;
     std::list<std::unique_ptr<Link>> kept_;  // the one used last comes first
 };
 

@@ -71,6 +71,8 @@ public:
                 "/data: must be given, or parameters.binary_data_size with the bytes after the "
                 "JSON");
         }
+        // A file may hold a lone value; the protocol knows arrays only.
+        if (data && !data->is_array()) return invalid_argument("/data: data must be an array");
         Result<Tensor> tensor =
             size ? take(*size, dtype, shape) : tensor_from_json(*data, dtype, shape);
         if (tensor.ok()) return tensor;

@@ -33,7 +33,7 @@ public:
     struct Identity {
         std::string name = {};
         std::string version = "1";
-        std::string platform = {};  // "onnx", "tflite"
+        std::string platform = {};  // as platform_name() gives it
         std::string service = {};   // the Service resource it answers for
         std::string model_digest =
             {};  // "sha256:...": of the manifest it was pulled by, or the file

@@ -7,6 +7,7 @@
 #include "runtime/plan_file.h"
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
+#include "serve/platform.h"
 
 namespace hf::cli {
 namespace {
@@ -24,12 +25,14 @@ std::string stem_of(const std::string& path) {
 Result<serve::ModelHost::Identity> identify(World& world, const std::string& path,
                                             const Arguments& arguments) {
     const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    if (runtime::is_plan(file->bytes())) {
+    const bool is_plan = runtime::is_plan(file->bytes());
+    if (is_plan) {
         HF_TRY(runtime::verify_plan(file->bytes()).context("{}", path));
     }
     serve::ModelHost::Identity identity;
     identity.name = arguments.has("name") ? arguments.get("name") : stem_of(path);
-    identity.platform = graph::format_name(graph::detect_format(file->bytes()));
+    identity.platform = serve::platform_name(
+        is_plan ? "plan" : graph::format_name(graph::detect_format(file->bytes())));
     identity.model_digest = crypto::sha256(file->bytes()).to_string();
     return identity;
 }

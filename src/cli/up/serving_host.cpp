@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "serve/platform.h"
+
 namespace hf::cli {
 namespace {
 
@@ -47,7 +49,7 @@ Result<std::string> ServingHost::activate(const node::Activation& activation) {
     serve::ModelHost::Identity identity;
     identity.name = served_name(activation.service);
     identity.version = activation.version;
-    identity.platform = activation.format;
+    identity.platform = serve::platform_name(activation.format);
     identity.service = activation.service;
     identity.model_digest = activation.digest.to_string();
     identity.signer = activation.signer;
