@@ -14,6 +14,10 @@ Ask live_with(std::string_view lines) {
     return raw(fmt::format("GET {{base}}{} HTTP/1.1\r\n{{host}}{}\r\n", kLive, lines));
 }
 
+std::string after_head_of_live(std::string_view lines) {
+    return fmt::format("{}{}", kHeadOfLive, lines);
+}
+
 // Refused, and the server lives.
 Case refused(std::string name, std::string asks, source::Text from, std::string text) {
     return {std::move(name), std::move(asks), from, then_live(raw(std::move(text))),
@@ -77,9 +81,9 @@ Status has_no_chunks(const Subject&, const Answers& answers) {
 std::vector<Case> malformed() {
     return {
         refused("no_host", "HTTP/1.1 without Host is refused", source::kHost,
-                std::string(kHeadOfLive) + "\r\n"),
+                after_head_of_live("\r\n")),
         refused("two_hosts", "two Host fields are refused", source::kHost,
-                std::string(kHeadOfLive) + "Host: a\r\nHost: b\r\n\r\n"),
+                after_head_of_live("Host: a\r\nHost: b\r\n\r\n")),
         refused_head("space_before_colon", "a space before the colon is refused",
                      source::kFieldSpace, "X-Not-Defined : 1\r\n"),
         refused_head("field_without_colon", "a field without a colon is refused",
@@ -130,7 +134,7 @@ std::vector<Case> http_cases() {
          status_is(200)},
         {"field_case", "names of fields go in any case", source::kFieldCase,
          [](const Subject& subject) -> Result<Turns> {
-             Turns turns = HF_TRY(raw(std::string(kHeadOfLive) + "{host}\r\n")(subject));
+             Turns turns = HF_TRY(raw(after_head_of_live("{host}\r\n"))(subject));
              std::string& bytes = turns.front().bytes;
              bytes.replace(bytes.find("Host:"), 5, "hOSt:");
              return turns;
