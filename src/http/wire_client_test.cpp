@@ -47,7 +47,7 @@ protected:
 };
 
 TEST_F(WireClientTest, AnswersOfOneConnectionComeInOrder) {
-    const auto answers = exchange({say(std::string(kGet) + kGet), say(""), say(kGet)});
+    const auto answers = exchange({say(fmt::format("{0}{0}", kGet)), say(""), say(kGet)});
     ASSERT_EQ(answers.size(), 3u);
     for (const WireAnswer& answer : answers) {
         EXPECT_EQ(answer.what, What::kAnswered) << answer.trouble;
