@@ -231,13 +231,7 @@ private:
 
     void add_sender(Request& request) const {
         request.peer = peer_;
-        request.tls_version = sender_.tls_version;
-        request.client_name = sender_.client_name;
-        request.client_uris = sender_.client_uris;
-        request.client_serial = sender_.client_serial;
-        request.client_key = sender_.client_key;
-        request.client_not_after = sender_.client_not_after;
-        request.client_is_authority = sender_.client_is_authority;
+        copy_peer(sender_, request);
     }
 
     std::optional<Response> after_error(const ErrorCode& error) {

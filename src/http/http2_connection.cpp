@@ -16,6 +16,7 @@
 #include "http/http2.h"
 #include "http/http2_session.h"
 #include "http/stream_signal.h"
+#include "http/tls.h"
 #include "http/transport.h"
 
 // Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
@@ -160,13 +161,7 @@ private:
 
     void add_sender(Request& request) const {
         request.peer = sender_.peer;
-        request.tls_version = sender_.tls_version;
-        request.client_name = sender_.client_name;
-        request.client_uris = sender_.client_uris;
-        request.client_serial = sender_.client_serial;
-        request.client_key = sender_.client_key;
-        request.client_not_after = sender_.client_not_after;
-        request.client_is_authority = sender_.client_is_authority;
+        copy_peer(sender_, request);
     }
 
     asio::awaitable<void> work(ExchangePointer exchange, Request request, bool duplex) {

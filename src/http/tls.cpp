@@ -237,6 +237,16 @@ void describe_peer(SSL* ssl, Request& request) {
                                    (X509_get_key_usage(certificate) & KU_KEY_CERT_SIGN) != 0);
 }
 
+void copy_peer(const Request& from, Request& to) {
+    to.tls_version = from.tls_version;
+    to.client_name = from.client_name;
+    to.client_uris = from.client_uris;
+    to.client_serial = from.client_serial;
+    to.client_key = from.client_key;
+    to.client_not_after = from.client_not_after;
+    to.client_is_authority = from.client_is_authority;
+}
+
 Status expect_host(SSL* ssl, const std::string& host) {
     ErrorCode not_an_address;
     boost::asio::ip::make_address(host, not_an_address);

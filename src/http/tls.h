@@ -33,6 +33,9 @@ Result<std::unique_ptr<boost::asio::ssl::context>> make_client_context(
 // certificate was verified.
 void describe_peer(SSL* ssl, Request& request);
 
+// What describe_peer() wrote into one request, into another of the same connection.
+void copy_peer(const Request& from, Request& to);
+
 // Asks the peer for `host`'s certificate and checks that it is the one shown. INVALID_ARGUMENT for
 // hosts that no certificate can name.
 Status expect_host(SSL* ssl, const std::string& host);
