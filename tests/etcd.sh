@@ -33,7 +33,7 @@ start_server() {
 
 # A device's program has none of it.
 if [ -e "$HF_BUILD_DIR/holdfast-agent" ]; then
-    grep -c '/v3/kv/txn' "$HF_BUILD_DIR/holdfast-agent" >/dev/null && fail 'holdfast-agent contains the store over etcd'
+    grep -c 'etcdserverpb' "$HF_BUILD_DIR/holdfast-agent" >/dev/null && fail 'holdfast-agent contains the store over etcd'
 fi
 
 # What is refused.
@@ -132,7 +132,7 @@ until_says 'pump +pump:v1 +True +Serving +1' on b get services
 until_says 'one +True' on b get nodes
 expect 0 '' ready
 
-# An etcd that wants certificates. Its gateway speaks to itself with the member's own, which must be good for that.
+# An etcd that wants certificates, and serves gRPC alone.
 for i in 0 1 2; do end 9 "m$i"; done
 certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout "$1.key" -out "$1.pem" \
@@ -141,12 +141,12 @@ certificate() {
 certificate ca -addext keyUsage=keyCertSign
 certificate stranger
 certificate member -CA ca.pem -CAkey ca.key -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
-    -addext extendedKeyUsage=serverAuth,clientAuth
+    -addext extendedKeyUsage=serverAuth
 certificate server -CA ca.pem -CAkey ca.key -addext basicConstraints=CA:FALSE -addext extendedKeyUsage=clientAuth
 launch tls "$etcd" --name tls --data-dir tls --logger zap --listen-client-urls "https://127.0.0.1:${ports[0]}" \
     --advertise-client-urls "https://127.0.0.1:${ports[0]}" --listen-peer-urls "http://127.0.0.1:${ports[3]}" \
     --initial-advertise-peer-urls "http://127.0.0.1:${ports[3]}" --initial-cluster "tls=http://127.0.0.1:${ports[3]}" \
-    --client-cert-auth --trusted-ca-file ca.pem --cert-file member.pem --key-file member.key
+    --enable-grpc-gateway=false --client-cert-auth --trusted-ca-file ca.pem --cert-file member.pem --key-file member.key
 until_says 'serving client traffic' cat tls.log
 tls=etcd://127.0.0.1:${ports[0]}
 end 15 b

@@ -173,6 +173,29 @@ def idle_mutexes(lines):
             yield index + 1, member[1]
 
 
+def tries_in_braces(text):
+    """Lines with HF_TRY inside braces behind another element, which leaks when HF_TRY returns."""
+    for match in re.finditer(r'HF_TRY\(', text):
+        depth, behind = 0, False
+        for at in range(match.start() - 1, -1, -1):
+            char = text[at]
+            if char in ')]}':
+                depth += 1
+            elif char in '([{' and depth > 0:
+                depth -= 1
+            elif char == '{':
+                is_block = re.search(r'[^\s,=(]\s+$', text[:at]) and not re.search(r'\breturn\s+$', text[:at])
+                if behind and not is_block:
+                    yield text.count('\n', 0, match.start()) + 1
+                break
+            elif char in '([':
+                behind = False  # what is left of it are the arguments of a call
+            elif depth == 0 and char == ';':
+                break
+            elif depth == 0 and char == ',':
+                behind = True
+
+
 def check_text(path, text):
     """Yields (rule, line, message) for one file."""
     module = path.split('/')[path.startswith('src/')] if path.startswith(('src/', 'sim/')) else ''
@@ -185,6 +208,8 @@ def check_text(path, text):
             subject = line if rule.name in ('fixme', 'todo') else code
             if rule.applies(module, path) and rule.pattern.search(subject):
                 yield rule.name, number, rule.why
+    for number in tries_in_braces('\n'.join(strip(line) for line in lines)):
+        yield 'try-in-braces', number, 'leaks the elements before it when it returns: name the value first'
     for number, name in idle_mutexes(lines):
         yield 'mutex', number, f'say what {name} guards with HF_GUARDED_BY({name})'
     if len(lines) > FILE_LINES_MAX:

@@ -44,6 +44,16 @@ class Banned(unittest.TestCase):
             self.assertEqual(rules_of(code, 'src/http/thing_test.cpp'), ['lock'], name)
             self.assertEqual(rules_of(code, 'src/base/mutex.h'), [], name)
 
+    def test_tries_in_braces_behind_something(self):
+        for code in ['return Pair{name, HF_TRY(f())};', 'list.push_back({name, HF_TRY(f(a, b))});',
+                     'call(x, {a,\n      HF_TRY(f())});', 'Grid g{HF_TRY(f(1)), HF_TRY(f(2))};']:
+            self.assertIn('try-in-braces', rules_of(code + '\n'), code)
+        for code in ['return Pair{HF_TRY(f()), name};', 'return pair(name, HF_TRY(f()));',
+                     'if (x) {\n    const A a = f(1, 2), b = HF_TRY(g());\n}',
+                     'return List{head(name, HF_TRY(f()))};', 'g({a, b}, HF_TRY(f()));',
+                     'each([&](int) -> Status {\n    A a = f(), b = HF_TRY(g());\n});']:
+            self.assertEqual(rules_of(code + '\n'), [], code)
+
     def test_shells_may_print(self):
         self.assertEqual(rules_of('std::cout << 1;\n', 'src/cli/run.cpp'), [])
 

@@ -1,10 +1,14 @@
 // The wire format of Protocol Buffers, by protozero, set up for hostile input: where its assertions
 // expect a wire type that the message does not have, it throws instead of ending the process. The
-// one place that includes it; callers catch std::exception.
+// one place that includes it; callers catch std::exception, or read by read_fields().
 
 #pragma once
 
 #include <exception>
+#include <functional>
+
+#include "base/bytes.h"
+#include "base/status.h"
 
 namespace hf::protobuf {
 
@@ -23,3 +27,12 @@ struct WireTypeError final : std::exception {
 
 #include <protozero/pbf_reader.hpp>
 #include <protozero/pbf_writer.hpp>
+
+namespace hf::protobuf {
+
+// Calls `field` for each field of the message; it reads or skips the value. What protozero throws
+// becomes INVALID_ARGUMENT.
+Status read_fields(ByteView message,
+                   const std::function<Status(protozero::pbf_reader& field)>& field);
+
+}  // namespace hf::protobuf

@@ -188,6 +188,9 @@ T value_of(Result<T>&& result) {
 
 // Evaluates a Status or Result; on error returns its Status from the enclosing function, else
 // yields the value: `Plan plan = HF_TRY(load(path));`. Add context with `.context(...)` inside.
+//
+// Not inside braces behind another element, `Pair{name, HF_TRY(...)}`: GCC and Clang then leak that
+// element when it returns. Name the value first; tools/tidy.py sees to it.
 #define HF_TRY(...)                                        \
     __extension__({                                        \
         auto hf_try_result = (__VA_ARGS__);                \

@@ -40,7 +40,8 @@ Status visit(Walk& walk, const std::string& relative, int depth) {
         if (entry.kind == env::FileKind::kDirectory) {
             HF_TRY(visit(walk, name, depth + 1));
         } else if (entry.kind == env::FileKind::kRegular) {
-            walk.found.push_back({name, HF_TRY(hash_file(walk.world, walk.root + "/" + name))});
+            const Digest digest = HF_TRY(hash_file(walk.world, walk.root + "/" + name));
+            walk.found.push_back({name, digest});
         } else {
             return invalid_argument(
                 "{}/{} is a link or a special file; replace it by a copy, or --ignore-path {}",
@@ -69,7 +70,8 @@ Result<std::vector<trust::Resource>> hash_model(World& world, const std::string&
     const env::FileInfo info = HF_TRY(world.files.info(path));
     if (info.kind == env::FileKind::kRegular) {
         const std::string name = path.substr(path.rfind('/') + 1);
-        return std::vector<trust::Resource>{{name, HF_TRY(hash_file(world, path))}};
+        const Digest digest = HF_TRY(hash_file(world, path));
+        return std::vector<trust::Resource>{{name, digest}};
     }
     Walk walk{world, without_trailing_slashes(path), ignored, {}};
     HF_TRY(visit(walk, "", 0));

@@ -46,19 +46,6 @@ struct Hop {
     }
 };
 
-Status check_headers(const Headers& headers) {
-    for (const auto& [name, value] : headers.all()) {
-        if (!is_header_name(name) || !is_header_value(value)) {
-            return invalid_argument("header '{}' cannot be sent", name);
-        }
-        if (is_one_of(to_lower(name),
-                      {"host", "content-length", "transfer-encoding", "connection"})) {
-            return invalid_argument("header '{}' is set by the client itself", name);
-        }
-    }
-    return {};
-}
-
 Result<Hop> first_hop(const ClientRequest& request) {
     if (!is_header_name(request.method)) {
         return invalid_argument("'{}' is not an HTTP method", request.method);
@@ -66,7 +53,8 @@ Result<Hop> first_hop(const ClientRequest& request) {
     HF_TRY(check_headers(request.headers));
     const bool has_body = request.source || !request.body.empty() ||
                           is_one_of(request.method, {"POST", "PUT", "PATCH"});
-    return Hop{request.method, HF_TRY(parse_url(request.url)), request.headers, has_body};
+    Url url = HF_TRY(parse_url(request.url));
+    return Hop{request.method, std::move(url), request.headers, has_body};
 }
 
 // The request that a redirect asks for; nullopt when the response is none, or one that would need

@@ -4,12 +4,17 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <array>
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/http/error.hpp>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "base/text.h"
+#include "http/framing.h"
 #include "http/tls.h"
 
 namespace hf::http {
@@ -51,11 +56,32 @@ bool is_certificate_alert(const ErrorCode& error) {
     }
 }
 
+bool is_protocol_alert(const ErrorCode& error) {
+    return error.category() == asio::error::get_ssl_category() &&
+           ERR_GET_REASON(static_cast<unsigned long>(error.value())) ==
+               SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL;
+}
+
 bool must_be_tls(const ClientOptions& options) {
     return options.tls13_only || options.pinned_ca_sha256;
 }
 
 }  // namespace
+
+Status check_headers(const Headers& headers) {
+    constexpr std::array<std::string_view, 4> kOwn{"host", "content-length", "transfer-encoding",
+                                                   "connection"};
+    for (const auto& [name, value] : headers.all()) {
+        if (!is_header_name(name) || !is_header_value(value)) {
+            return invalid_argument("header '{}' cannot be sent", name);
+        }
+        const std::string lower = to_lower(name);
+        if (std::find(kOwn.begin(), kOwn.end(), lower) != kOwn.end()) {
+            return invalid_argument("header '{}' is set by the client itself", name);
+        }
+    }
+    return {};
+}
 
 Status failure(const ErrorCode& error, std::string_view doing) {
     if (error == beast::error::timeout) return deadline_exceeded("{}: timed out", doing);
@@ -74,7 +100,7 @@ Status failure(const ErrorCode& error, std::string_view doing) {
 Status Dialer::prepare() {
     const bool particular =
         !options_.ca_pem.empty() || !options_.certificate_pem.empty() || must_be_tls(options_);
-    if (particular) tls_ = HF_TRY(make_client_context(options_));
+    if (particular) tls_ = HF_TRY(make_client_context(options_, http2_));
     return {};
 }
 
@@ -94,7 +120,7 @@ Result<std::unique_ptr<Link>> Dialer::connect(const Url& url, const std::string&
     if (!url.tls && must_be_tls(options_)) {
         return invalid_argument("{}: this client speaks TLS only: want https://", doing);
     }
-    if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_));
+    if (url.tls && !tls_) tls_ = HF_TRY(make_client_context(options_, http2_));
     auto link = std::make_unique<Link>(
         url.origin(), Transport(Tcp::socket(loop_), url.tls ? tls_.get() : nullptr));
     Transport& transport = link->transport;
@@ -113,6 +139,10 @@ Status Dialer::shake_hands(Link& link, const Url& url, const std::string& doing)
     link.transport.expires_after(options_.connect_timeout);
     const ErrorCode error =
         wait(link.transport, link.transport.handshake(asio::ssl::stream_base::client));
+    const bool is_older = error ? is_protocol_alert(error) : !has_chosen_http2(ssl);
+    if (http2_ && is_older) {
+        return unavailable("{}: the server does not speak HTTP/2", doing);
+    }
     if (!error) return check_server_uri(ssl, options_.server_uri).context("{}", doing);
     const long verdict = SSL_get_verify_result(ssl);
     if (verdict == X509_V_ERR_APPLICATION_VERIFICATION) {

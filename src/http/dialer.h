@@ -33,13 +33,18 @@ struct Link {
     bool reusable = false;  // the last answer was read to its end, and the server goes on
 };
 
+// INVALID_ARGUMENT for what cannot be sent, or is not the caller's to set.
+Status check_headers(const Headers& headers);
+
 // What an operation's error means; `doing` says whose.
 Status failure(const boost::system::error_code& error, std::string_view doing);
 
 class Dialer final {
 public:
+    // `http2`: with TLS, servers that do not speak it are UNAVAILABLE.
     // REQUIRES: `options` outlives the Dialer.
-    explicit Dialer(const ClientOptions& options) : options_(options) {}
+    explicit Dialer(const ClientOptions& options, bool http2 = false)
+        : options_(options), http2_(http2) {}
 
     // What is wrong with the options, as far as that shows before a connection is made.
     Status prepare();
@@ -62,6 +67,7 @@ private:
     Status shake_hands(Link& link, const Url& url, const std::string& doing);
 
     const ClientOptions& options_;
+    const bool http2_;
     std::unique_ptr<boost::asio::ssl::context> tls_;  // made when first needed
     boost::asio::io_context loop_{1};
     std::function<Status()> pulse_;

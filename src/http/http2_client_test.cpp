@@ -1,229 +1,306 @@
-#include "http/http2_client_test.h"
+#include "http/http2_client.h"
 
-#include <boost/asio/connect.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ssl.hpp>
-#include <boost/asio/write.hpp>
-#include <nghttp2/nghttp2.h>
+#include <gtest/gtest.h>
+
+#include "http/certificates_test.h"
+#include "http/grpc_client.h"
+#include "http/grpc_wire.h"
+#include "http/http2.h"
+#include "http/http2_peer_test.h"
 
 namespace hf::http {
 namespace {
 
-constexpr std::size_t kHeadBytes = 9;
-
-// A string of a header block (RFC 7541 section 5.2), without Huffman's code.
-std::string literal(std::string_view text) {
-    std::string out;
-    std::size_t size = text.size();
-    if (size < 127) {
-        out.push_back(static_cast<char>(size));
-    } else {
-        out.push_back(127);
-        for (size -= 127; size >= 128; size /= 128) {
-            out.push_back(static_cast<char>(size % 128 + 128));
-        }
-        out.push_back(static_cast<char>(size));
+class Http2ClientTest : public ::testing::Test {
+protected:
+    static Router router() {
+        Router router;
+        router.add("GET", "/peer", [](const Request& request) {
+            Response response = Response::text(200, request.peer);
+            response.trailers.set("X-Version", fmt::format("{}", request.version));
+            return response;
+        });
+        router.add("POST", "/size", [](const Request& request) {
+            return Response::text(200, fmt::format("{}", request.body.size()));
+        });
+        router.add("GET", "/large",
+                   [](const Request&) { return Response::text(200, std::string(6000000, 'x')); });
+        router.add("GET", "/missing-large",
+                   [](const Request&) { return Response::text(404, std::string(100000, 'x')); });
+        router.add("GET", "/headers", [](const Request& request) {
+            std::string names;
+            for (const auto& [name, value] : request.headers.all()) names += name + ",";
+            return Response::text(200, names);
+        });
+        return router;
     }
-    return out.append(text);
+
+    static std::unique_ptr<Server> serve(ServerOptions options = {}) {
+        options.http2 = &http2();
+        return start(router(), std::move(options));
+    }
+
+    static std::unique_ptr<Client> client(ClientOptions options = {}) {
+        return create_http2_client(std::move(options)).value();
+    }
+
+    static Result<Response> get(Client& client, std::string url) {
+        ClientRequest request;
+        request.url = std::move(url);
+        return client.send(request);
+    }
+};
+
+TEST_F(Http2ClientTest, AsksAgainOverTheSameConnection) {
+    const std::unique_ptr<Server> server = serve();
+    const std::unique_ptr<Client> client = this->client();
+    const Response first = get(*client, url_of(*server, "/peer")).value();
+    EXPECT_EQ(first.status, 200);
+    EXPECT_EQ(first.trailers.get("x-version"), "2");
+    EXPECT_EQ(get(*client, url_of(*server, "/nothing"))->status, 404);
+    EXPECT_EQ(get(*client, url_of(*server, "/peer"))->body, first.body);
+    EXPECT_EQ(as_text(get(*client, url_of(*server, "/headers"))->body), "user-agent,host,");
+}
+
+TEST_F(Http2ClientTest, LargeBodiesGoBothWays) {
+    const std::unique_ptr<Server> server = serve();
+    const std::unique_ptr<Client> client = this->client();
+    ClientRequest request;
+    request.method = "POST";
+    request.url = url_of(*server, "/size");
+    request.body = Bytes(8u << 20);
+    EXPECT_EQ(as_text(client->send(request)->body), "8388608");
+    EXPECT_EQ(get(*client, url_of(*server, "/large"))->body.size(), 6000000u);
+    ClientRequest large;
+    large.url = url_of(*server, "/large");
+    std::size_t size = 0;
+    large.sink = [&](ByteView bytes) -> Status {
+        size += bytes.size();
+        return {};
+    };
+    EXPECT_TRUE(client->send(large).ok());
+    EXPECT_EQ(size, 6000000u);
+    large.sink = [](ByteView) { return aborted("enough"); };
+    EXPECT_EQ(client->send(large).status().code(), Code::kAborted);
+    EXPECT_TRUE(get(*client, url_of(*server, "/peer")).ok()) << "over a new connection";
+}
+
+TEST_F(Http2ClientTest, BoundsWhatItCollects) {
+    const std::unique_ptr<Server> server = serve();
+    ClientOptions options;
+    options.body_bytes_max = 99999;
+    const std::unique_ptr<Client> client = this->client(options);
+    EXPECT_EQ(get(*client, url_of(*server, "/missing-large")).status().code(),
+              Code::kResourceExhausted);
+    EXPECT_EQ(get(*client, url_of(*server, "/large")).status().code(), Code::kResourceExhausted);
+}
+
+TEST_F(Http2ClientTest, SendsNothingThatCannotBeSent) {
+    const std::unique_ptr<Client> client = this->client();
+    bool sent = false;
+    ClientRequest request;
+    request.url = "http://127.0.0.1:1/";
+    request.sent = &sent;
+    EXPECT_EQ(client->send(request).status().code(), Code::kUnavailable);
+    request.headers.set("bad name", "x");
+    EXPECT_EQ(client->send(request).status().code(), Code::kInvalidArgument);
+    request.headers = {};
+    request.method = "A B";
+    EXPECT_EQ(client->send(request).status().code(), Code::kInvalidArgument);
+    request.method = "PUT";
+    request.source = [] { return Bytes(); };
+    EXPECT_EQ(client->send(request).status().code(), Code::kUnimplemented);
+    EXPECT_FALSE(sent);
+}
+
+TEST_F(Http2ClientTest, TlsSettlesOnHttp2OrNothing) {
+    const TestCertificate ca = make_certificate({.common_name = "ca"}, nullptr);
+    const TestCertificate own = make_certificate({}, &ca);
+    ServerOptions options;
+    options.tls.emplace();
+    options.tls->certificate_pem = own.certificate_pem;
+    options.tls->key_pem = own.key_pem;
+    ClientOptions trusting;
+    trusting.ca_pem = ca.certificate_pem;
+    const std::unique_ptr<Client> client = this->client(trusting);
+    {
+        const std::unique_ptr<Server> server = serve(options);
+        const std::string url = fmt::format("https://127.0.0.1:{}/peer", server->port());
+        const Response first = get(*client, url).value();
+        EXPECT_EQ(first.trailers.get("x-version"), "2");
+        EXPECT_EQ(get(*client, url)->body, first.body);
+        EXPECT_EQ(get(*this->client(), url).status().code(), Code::kUnauthenticated);
+    }
+    const std::unique_ptr<Server> older = start(router(), options);
+    const Result<Response> refused =
+        get(*client, fmt::format("https://127.0.0.1:{}/peer", older->port()));
+    EXPECT_EQ(refused.status().code(), Code::kUnavailable);
+    EXPECT_NE(refused.status().message().find("does not speak HTTP/2"), std::string_view::npos);
+}
+
+TEST_F(Http2ClientTest, NoticesThatItsServerWasRestarted) {
+    std::unique_ptr<Server> server = serve();
+    const std::unique_ptr<Client> client = this->client();
+    const std::string url = url_of(*server, "/peer");
+    ASSERT_TRUE(get(*client, url).ok());
+    ServerOptions options;
+    options.port = server->port();
+    server.reset();
+    EXPECT_EQ(get(*client, url).status().code(), Code::kUnavailable);
+    server = serve(options);
+    EXPECT_TRUE(get(*client, url).ok());
+}
+
+// What a server may say instead of an answer, frame by frame; it closes the connection then.
+TEST_F(Http2ClientTest, HostileServersAreErrors) {
+    const std::string settings = frame_bytes({h2::kSettings, 0, 0, ""});
+    const auto stream = [&](std::uint8_t type, std::uint8_t flags, std::string payload) {
+        std::string bytes = settings;
+        bytes += frame_bytes({type, flags, 1, std::move(payload)});
+        return bytes;
+    };
+    constexpr std::uint8_t kWhole = h2::kEndHeaders | h2::kEndStream;
+    std::string endless = stream(h2::kHeaders, 0, literal_headers({{":status", "200"}}));
+    for (int i = 0; i < 40; ++i) {
+        const HeaderList more{{"x", std::string(4000, 'x')}};
+        endless += frame_bytes({h2::kContinuation, 0, 1, literal_headers(more)});
+    }
+    const struct {
+        const char* what;
+        std::string says;
+        Code code;
+    } kCases[] = {
+        {"all is well", stream(h2::kHeaders, kWhole, "\x88"), Code::kOk},
+        {"nothing", "", Code::kUnavailable},
+        {"HTTP/1", "HTTP/1.1 400 Bad Request\r\n\r\n", Code::kUnavailable},
+        {"no HTTP", std::string(100, '\xff'), Code::kUnavailable},
+        {"settings alone", settings, Code::kUnavailable},
+        {"no status", stream(h2::kHeaders, kWhole, literal_headers({{"a", "b"}})),
+         Code::kUnavailable},
+        {"half an answer", stream(h2::kHeaders, h2::kEndHeaders, "\x88"), Code::kUnavailable},
+        {"HPACK that is none", stream(h2::kHeaders, kWhole, "\xff\xff\xff\xff\xff"),
+         Code::kUnavailable},
+        {"a reset", stream(h2::kReset, 0, number32(h2::kCancel)), Code::kUnavailable},
+        {"a refusal", stream(h2::kReset, 0, number32(h2::kRefused)), Code::kUnavailable},
+        {"a body before its header", stream(h2::kData, h2::kEndStream, "x"), Code::kUnavailable},
+        {"a header without an end", endless, Code::kUnavailable},
+    };
+    for (const auto& each : kCases) {
+        const RawServer server(each.says);
+        bool sent = false;
+        ClientRequest request;
+        request.url = server.url();
+        request.sent = &sent;
+        const Result<Response> response = client()->send(request);
+        EXPECT_EQ(response.status().code(), each.code)
+            << each.what << ": " << response.status().to_string();
+        EXPECT_EQ(sent, std::string_view(each.what) != "a refusal") << each.what;
+    }
+}
+
+TEST_F(Http2ClientTest, ThePulseEndsWaiting) {
+    Router router;
+    router.add("GET", "/wait", [](const Request& request) {
+        while (!request.is_given_up()) std::this_thread::yield();
+        return Response::text(200, "");
+    });
+    ServerOptions options;
+    options.http2 = &http2();
+    const std::unique_ptr<Server> server = start(std::move(router), options);
+    ClientRequest request;
+    request.url = url_of(*server, "/wait");
+    int beats = 0;
+    request.pulse = [&]() -> Status { return ++beats < 3 ? Status() : cancelled("enough"); };
+    EXPECT_EQ(client()->send(request).status().code(), Code::kCancelled);
+}
+
+class GrpcClientTest : public ::testing::Test {
+protected:
+    // A server that answers every call so.
+    Status ask(Response answer) {
+        Router router;
+        router.add("POST", "/a.B/C", [&](const Request& request) {
+            asked_ = request;
+            return answer;
+        });
+        ServerOptions options;
+        options.http2 = &http2();
+        const std::unique_ptr<Server> server = start(std::move(router), options);
+        const std::unique_ptr<Client> client = create_http2_client({}).value();
+        grpc::ClientCall call;
+        call.url = url_of(*server, "/a.B/C");
+        call.message = to_bytes("question");
+        call.message_bytes_max = 100;
+        call.timeout = std::chrono::milliseconds(1500);
+        told_.clear();
+        HF_TRY(grpc::call(*client, call, [this](ByteView message) -> Status {
+            told_.emplace_back(as_text(message));
+            return {};
+        }));
+        const Bytes one = HF_TRY(grpc::call(*client, call));
+        EXPECT_EQ(as_text(one), told_.at(0));
+        return {};
+    }
+
+    static Response answer(std::initializer_list<std::string_view> messages,
+                           const Status& status = {}) {
+        Response response;
+        response.headers.set("Content-Type", "application/grpc");
+        for (const std::string_view message : messages) {
+            const Bytes framed = grpc::frame(as_bytes(message), false);
+            response.body.insert(response.body.end(), framed.begin(), framed.end());
+        }
+        grpc::add_status(response.trailers, status);
+        return response;
+    }
+
+    Request asked_;
+    std::vector<std::string> told_;
+};
+
+TEST_F(GrpcClientTest, OneMessageThereAndOneBack) {
+    ASSERT_TRUE(ask(answer({"reply"})).ok());
+    EXPECT_EQ(told_, std::vector<std::string>{"reply"});
+    EXPECT_EQ(as_text(asked_.body).substr(5), "question");
+    EXPECT_EQ(asked_.headers.get("content-type"), "application/grpc");
+    EXPECT_EQ(asked_.headers.get("te"), "trailers");
+    EXPECT_EQ(asked_.headers.get("grpc-timeout"), "1500m");
+}
+
+TEST_F(GrpcClientTest, StreamsComeMessageByMessage) {
+    EXPECT_EQ(ask(answer({"one", "", "three"})).code(), Code::kInternal)
+        << "where one message is wanted";
+    EXPECT_EQ(told_, (std::vector<std::string>{"one", "", "three"}));
+    EXPECT_EQ(ask(answer({})).code(), Code::kInternal);
+    EXPECT_EQ(ask(answer({"one"}, aborted("later"))).code(), Code::kAborted);
+    EXPECT_EQ(told_, std::vector<std::string>{"one"}) << "what came before the end came";
+}
+
+TEST_F(GrpcClientTest, WhatTheServerRefusesKeepsItsCode) {
+    Response only = answer({});
+    only.headers = std::exchange(only.trailers, {});
+    only.headers.set("Content-Type", "application/grpc");
+    grpc::add_status(only.headers, not_found("no 'é'"));
+    const Status status = ask(only);
+    EXPECT_EQ(status.code(), Code::kNotFound);
+    EXPECT_EQ(status.message(), "no 'é'");
+    EXPECT_EQ(ask(Response::text(503, "busy")).code(), Code::kUnavailable);
+    EXPECT_EQ(ask(Response::text(404, "what")).code(), Code::kUnimplemented);
+}
+
+TEST_F(GrpcClientTest, WhatIsNoGrpcIsAnError) {
+    EXPECT_EQ(ask(Response::text(200, "hello, this is no gRPC")).code(), Code::kInternal);
+    Response half = answer({"reply"});
+    half.body.pop_back();
+    EXPECT_EQ(ask(half).code(), Code::kInternal);
+    Response packed = answer({"reply"});
+    packed.body[0] = 1;
+    EXPECT_EQ(ask(packed).code(), Code::kInternal);
+    EXPECT_EQ(ask(answer({std::string(101, 'x')})).code(), Code::kResourceExhausted);
+    Response plain = answer({"reply"});
+    plain.headers.set("Content-Type", "text/plain");
+    EXPECT_EQ(ask(plain).code(), Code::kInternal);
 }
 
 }  // namespace
-
-std::uint32_t number_of(std::string_view bytes) {
-    std::uint32_t value = 0;
-    for (char c : bytes.substr(0, 4)) value = value << 8 | static_cast<std::uint8_t>(c);
-    return value;
-}
-
-std::string number32(std::uint32_t value) {
-    std::string out;
-    for (int shift = 24; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
-    return out;
-}
-
-std::string frame_bytes(const Frame& frame) {
-    std::string out = number32(static_cast<std::uint32_t>(frame.payload.size())).substr(1);
-    out.push_back(static_cast<char>(frame.type));
-    out.push_back(static_cast<char>(frame.flags));
-    return out.append(number32(frame.stream)).append(frame.payload);
-}
-
-std::string literal_headers(const HeaderList& list) {
-    std::string block;
-    for (const auto& [name, value] : list) {
-        block.push_back(0);
-        block += literal(name) + literal(value);
-    }
-    return block;
-}
-
-HeaderList request_list(std::string_view method, std::string_view path, HeaderList more) {
-    HeaderList list{{":method", std::string(method)},
-                    {":scheme", "http"},
-                    {":path", std::string(path)},
-                    {":authority", "localhost"}};
-    list.insert(list.end(), more.begin(), more.end());
-    return list;
-}
-
-std::string_view value_of(const HeaderList& list, std::string_view name) {
-    for (const auto& [key, value] : list) {
-        if (key == name) return value;
-    }
-    return "";
-}
-
-void Http2Client::Free::operator()(nghttp2_hd_inflater* inflater) const {
-    nghttp2_hd_inflate_del(inflater);
-}
-
-Http2Client::Http2Client(std::uint16_t port, std::string_view settings) : socket_(port) {
-    nghttp2_hd_inflater* inflater = nullptr;
-    HF_CHECK(nghttp2_hd_inflate_new(&inflater) == 0);
-    inflater_.reset(inflater);
-    socket_.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    send({h2::kSettings, 0, 0, std::string(settings)});
-}
-
-Http2Client::~Http2Client() = default;
-
-bool Http2Client::headers(std::uint32_t stream, const HeaderList& list, std::uint8_t flags) {
-    const auto all = static_cast<std::uint8_t>(flags | h2::kEndHeaders);
-    return send({h2::kHeaders, all, stream, literal_headers(list)});
-}
-
-bool Http2Client::data(std::uint32_t stream, std::string_view bytes, bool end) {
-    constexpr std::size_t kFrameBytes = 16384;
-    while (bytes.size() > kFrameBytes) {
-        if (!send({h2::kData, 0, stream, std::string(bytes.substr(0, kFrameBytes))})) return false;
-        bytes.remove_prefix(kFrameBytes);
-    }
-    const std::uint8_t flags = end ? h2::kEndStream : std::uint8_t{0};
-    return send({h2::kData, flags, stream, std::string(bytes)});
-}
-
-Frame Http2Client::read() {
-    const std::string head = socket_.read(kHeadBytes);
-    Frame frame;
-    if (head.size() < kHeadBytes) return frame;
-    const std::uint32_t size = number_of(std::string(1, '\0') + head.substr(0, 3));
-    frame.type = static_cast<std::uint8_t>(head[3]);
-    frame.flags = static_cast<std::uint8_t>(head[4]);
-    frame.stream = number_of(std::string_view(head).substr(5));
-    frame.payload = socket_.read(size);
-    if (frame.type == h2::kHeaders) frame.headers = inflate(frame.payload);
-    return frame;
-}
-
-Frame Http2Client::next() {
-    for (;;) {
-        Frame frame = read();
-        const bool housekeeping = frame.type == h2::kSettings || frame.type == h2::kWindowUpdate;
-        if (!housekeeping) return frame;
-    }
-}
-
-Frame Http2Client::next_window(std::uint32_t stream) {
-    for (;;) {
-        Frame frame = read();
-        const bool found = frame.type == h2::kWindowUpdate && frame.stream == stream;
-        if (found || frame.type == 255) return frame;
-    }
-}
-
-HeaderList Http2Client::inflate(std::string_view block) {
-    HeaderList list;
-    const auto* at = reinterpret_cast<const std::uint8_t*>(block.data());
-    std::size_t left = block.size();
-    for (;;) {
-        nghttp2_nv field{};
-        int flags = 0;
-        const ssize_t used = nghttp2_hd_inflate_hd2(inflater_.get(), &field, &flags, at, left, 1);
-        HF_CHECK(used >= 0, "the server's header block is malformed");
-        at += used;
-        left -= static_cast<std::size_t>(used);
-        if (flags & NGHTTP2_HD_INFLATE_EMIT) {
-            list.emplace_back(std::string(as_text({field.name, field.namelen})),
-                              std::string(as_text({field.value, field.valuelen})));
-        }
-        if (flags & NGHTTP2_HD_INFLATE_FINAL) break;
-    }
-    nghttp2_hd_inflate_end_headers(inflater_.get());
-    return list;
-}
-
-StreamAnswer Http2Client::answer(std::uint32_t stream) {
-    StreamAnswer answer;
-    for (;;) {
-        Frame frame = next();
-        if (frame.type == 255) {
-            answer.cut = true;
-            return answer;
-        }
-        if (frame.type == h2::kGoAway) answer.go_away = number_of(frame.payload.substr(4));
-        if (frame.stream != stream) continue;
-        if (frame.type == h2::kReset) {
-            answer.reset = number_of(frame.payload);
-            return answer;
-        }
-        if (frame.type == h2::kData) answer.body += frame.payload;
-        const std::string_view status = value_of(frame.headers, ":status");
-        if (frame.type == h2::kHeaders && status.empty()) {
-            answer.trailers = std::move(frame.headers);
-        } else if (frame.type == h2::kHeaders) {
-            answer.status = status;
-            answer.headers = std::move(frame.headers);
-        }
-        if (frame.ends_stream()) return answer;
-    }
-}
-
-StreamAnswer Http2Client::ask(std::uint32_t stream, const HeaderList& list, std::string_view body) {
-    headers(stream, list, body.empty() ? h2::kEndStream : std::uint8_t{0});
-    if (!body.empty()) data(stream, body, true);
-    return answer(stream);
-}
-
-std::optional<std::uint32_t> Http2Client::go_away() {
-    for (;;) {
-        const Frame frame = next();
-        if (frame.type == 255) return std::nullopt;
-        if (frame.type == h2::kGoAway) return number_of(std::string_view(frame.payload).substr(4));
-    }
-}
-
-std::string ask_over_tls(std::uint16_t port, const std::string& ca_pem) {
-    namespace asio = boost::asio;
-    asio::io_context loop;
-    asio::ssl::context context(asio::ssl::context::tls_client);
-    context.add_certificate_authority(asio::buffer(ca_pem));
-    context.set_verify_mode(asio::ssl::verify_peer);
-    asio::ssl::stream<asio::ip::tcp::socket> stream(loop, context);
-    constexpr unsigned char kProtocols[] = "\x08http/1.1\x02h2";
-    SSL_set_alpn_protos(stream.native_handle(), kProtocols, sizeof kProtocols - 1);
-    stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), port});
-    stream.handshake(asio::ssl::stream_base::client);
-    const unsigned char* chosen = nullptr;
-    unsigned size = 0;
-    SSL_get0_alpn_selected(stream.native_handle(), &chosen, &size);
-    std::string told(as_text({chosen, size}));
-    constexpr std::uint8_t kAll = h2::kEndHeaders | h2::kEndStream;
-    const std::string asked =
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame_bytes({h2::kSettings, 0, 0, ""}) +
-        frame_bytes({h2::kHeaders, kAll, 1, literal_headers(request_list("GET", "/hello"))});
-    asio::write(stream, asio::buffer(asked));
-    std::string came;
-    char space[4096];
-    for (boost::system::error_code error; !error;) {
-        came.append(space, stream.read_some(asio::buffer(space), error));
-        while (came.size() >= 9 && came.size() >= 9 + number_of('\0' + came.substr(0, 3))) {
-            const std::size_t length = number_of('\0' + came.substr(0, 3));
-            if (came[3] == h2::kData) return told + " " + came.substr(9, length);
-            came.erase(0, 9 + length);
-        }
-    }
-    return told + " nothing";
-}
-
 }  // namespace hf::http

@@ -104,7 +104,10 @@ public:
 
     void abandon() override {
         to_send_->close();
-        for (const auto& [id, exchange] : exchanges_) exchange->signal->close();
+        for (const auto& [id, exchange] : exchanges_) {
+            *exchange->gone = true;
+            exchange->signal->close();
+        }
     }
 
 private:

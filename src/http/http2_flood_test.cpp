@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "http/http2.h"
-#include "http/http2_client_test.h"
+#include "http/http2_peer_test.h"
 
 namespace hf::http {
 namespace {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include <nghttp2/nghttp2.h>
-
 #include "base/text.h"
 #include "http/framing.h"
 
@@ -12,24 +10,12 @@ namespace hf::http {
 namespace {
 
 constexpr std::size_t kBiteBytes = 4096;  // after so many a flood is looked for
-constexpr std::size_t kOutputBytes = 64u << 10;
 constexpr std::int32_t kStreamWindow = 1 << 20;
 constexpr std::int32_t kConnectionWindow = 8 << 20;
 constexpr Duration kLinger = std::chrono::seconds(2);  // of a request whose answer is complete
 constexpr std::size_t kFieldOverhead = 32;             // RFC 9113 section 6.5.2
 constexpr std::size_t kHeaderTimesMax = 4;
 constexpr std::size_t kHeaderPartsMax = 8;
-
-std::vector<nghttp2_nv> views_of(const HeaderList& list) {
-    std::vector<nghttp2_nv> views;
-    for (const auto& [name, value] : list) {
-        // The library's type is not const; it copies what it is given.
-        auto* const name_at = reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data()));
-        auto* const value_at = reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data()));
-        views.push_back({name_at, value_at, name.size(), value.size(), NGHTTP2_NV_FLAG_NONE});
-    }
-    return views;
-}
 
 bool expects_continue(const Request& request) {
     return to_lower(request.headers.get("expect").value_or("")) == "100-continue";
@@ -142,10 +128,6 @@ struct Http2Session::Library {
         return session;
     }
 };
-
-void Http2Session::Free::operator()(nghttp2_session* session) const {
-    nghttp2_session_del(session);
-}
 
 Http2Session::Http2Session(Options options)
     : options_(std::move(options)),
@@ -308,15 +290,7 @@ void Http2Session::close(StreamId id, bool by_reset) {
 Bytes Http2Session::take_output(Duration now) {
     now_ = now;
     if (flooded_) nghttp2_session_terminate_session(session_.get(), NGHTTP2_ENHANCE_YOUR_CALM);
-    Bytes output;
-    while (output.size() < kOutputBytes) {
-        const std::uint8_t* data = nullptr;
-        const ssize_t count = nghttp2_session_mem_send(session_.get(), &data);
-        if (count < 0) broken_ = true;
-        if (count <= 0) break;
-        output.insert(output.end(), data, data + count);
-    }
-    return output;
+    return take_output_of(session_.get(), broken_);
 }
 
 bool Http2Session::over() const {

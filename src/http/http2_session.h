@@ -1,6 +1,6 @@
 // The protocol of one HTTP/2 connection, without sockets: bytes of the client go in, bytes for it
 // come out, and in between requests, answers and the bounds of both. Over libnghttp2 (frames,
-// HPACK, windows, the order that RFC 9113 demands), which no other file includes.
+// HPACK, windows, the order that RFC 9113 demands).
 //
 // Bounds, and what happens at each: a header list above Limits::header_bytes is answered 431, one
 // of four times that ends the connection, and so does a header in too many frames; a body above
@@ -26,10 +26,9 @@
 #include <vector>
 
 #include "http/http2_headers.h"
+#include "http/http2_library.h"
 #include "http/http2_meter.h"
 #include "http/server.h"
-
-struct nghttp2_session;
 
 namespace hf::http {
 
@@ -146,10 +145,7 @@ private:
     void begin_frame(std::uint8_t type, std::size_t length);
 
     const Options options_;
-    struct Free {
-        void operator()(nghttp2_session* session) const;
-    };
-    std::unique_ptr<nghttp2_session, Free> session_;
+    SessionHandle session_;
     std::map<StreamId, Stream> streams_;
     std::vector<Http2Event> events_;
     Http2Meter meter_;

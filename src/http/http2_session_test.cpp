@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "http/http2_client_test.h"
+#include "http/http2_peer_test.h"
 
 namespace hf::http {
 namespace {

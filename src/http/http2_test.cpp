@@ -9,7 +9,7 @@
 
 #include "http/certificates_test.h"
 #include "http/client.h"
-#include "http/http2_client_test.h"
+#include "http/http2_peer_test.h"
 
 namespace hf::http {
 namespace {
@@ -255,6 +255,15 @@ TEST_F(Http2Test, AHandlerHearsThatNobodyWaits) {
     client.send({h2::kReset, 0, 1, number32(h2::kCancel)});
     EXPECT_EQ(client.ask(3, request_list("GET", "/hello")).status, "200");
     EXPECT_TRUE(server->drain(kPatience));
+    EXPECT_EQ(given_up_, 1);
+}
+
+TEST_F(Http2Test, AHandlerHearsThatItsServerEnds) {
+    std::unique_ptr<Server> server = serve();
+    Http2Client client(server->port());
+    client.headers(1, request_list("GET", "/wait"), h2::kEndStream);
+    asked_.wait();
+    server.reset();
     EXPECT_EQ(given_up_, 1);
 }
 

@@ -49,10 +49,12 @@ public:
 
     ~BeastServer() override {
         loop_.stop();
-        work_.stop();
-        for (std::thread& thread : threads_) thread.join();
+        if (loop_thread_.joinable()) loop_thread_.join();
         handshakes_.close();
+        // A handler that waits until nobody waits for it hears that now.
         for (const std::shared_ptr<Connection>& connection : connections_) connection->abandon();
+        work_.stop();
+        for (std::thread& thread : workers_) thread.join();
     }
 
     Status listen() {
@@ -82,12 +84,12 @@ public:
 
     void run() {
         asio::co_spawn(loop_, accept(), asio::detached);
-        threads_.emplace_back([this] {
+        loop_thread_ = std::thread([this] {
             name_thread("hf-http-loop");
             loop_.run();
         });
         for (std::size_t i = 0; i < options_.workers; ++i) {
-            threads_.emplace_back([this, i] {
+            workers_.emplace_back([this, i] {
                 name_thread(fmt::format("hf-http-{}", i));
                 work_.run();
             });
@@ -243,7 +245,8 @@ private:
     std::condition_variable ended_;
     bool drained_ = false;   // under mutex_; the acceptor is closed
     std::size_t count_ = 0;  // under mutex_; of connections
-    std::vector<std::thread> threads_;
+    std::thread loop_thread_;
+    std::vector<std::thread> workers_;
 };
 
 }  // namespace

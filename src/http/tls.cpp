@@ -190,7 +190,8 @@ Result<std::unique_ptr<ssl::context>> make_server_context(const Tls& tls, bool h
     return context;
 }
 
-Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& options) {
+Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& options,
+                                                          bool http2) {
     std::unique_ptr<ssl::context> context = HF_TRY(make_context(ssl::context::tls_client));
     SSL_CTX* const handle = context->native_handle();
     if (options.pinned_ca_sha256) {
@@ -207,7 +208,12 @@ Result<std::unique_ptr<ssl::context>> make_client_context(const ClientOptions& o
         HF_TRY(use_certificate(*context, options.certificate_pem, options.key_pem));
     }
     SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nullptr);
-    SSL_CTX_set_alpn_protos(handle, kAlpnProtocols + kAlpnHttp2Size, kAlpnSize - kAlpnHttp2Size);
+    if (http2) {
+        SSL_CTX_set_alpn_protos(handle, kAlpnProtocols, kAlpnHttp2Size);
+    } else {
+        SSL_CTX_set_alpn_protos(handle, kAlpnProtocols + kAlpnHttp2Size,
+                                kAlpnSize - kAlpnHttp2Size);
+    }
     return context;
 }
 

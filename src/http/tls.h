@@ -1,6 +1,5 @@
-// What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3, ALPN http/1.1
-// and, for servers that speak it, h2)
-// and what a peer's certificate says. A context is immutable once made.
+// What TLS asks of OpenSSL here: contexts for servers and clients (TLS 1.2 and 1.3; ALPN http/1.1,
+// and h2 where it is spoken) and what a peer's certificate says. A context is immutable once made.
 //
 // Internal to this module. Errors: INVALID_ARGUMENT names which PEM text is not what it should be.
 
@@ -23,10 +22,10 @@ Result<std::unique_ptr<boost::asio::ssl::context>> make_server_context(const Tls
 // Whether the handshake settled on "h2".
 bool has_chosen_http2(SSL* ssl);
 
-// Trusts the system's authorities and those of `options`, or the pinned one alone.
-// REQUIRES: `options` outlives the context.
-Result<std::unique_ptr<boost::asio::ssl::context>> make_client_context(
-    const ClientOptions& options);
+// Trusts the system's authorities and those of `options`, or the pinned one alone. `http2`: offers
+// "h2" and nothing else. REQUIRES: `options` outlives the context.
+Result<std::unique_ptr<boost::asio::ssl::context>> make_client_context(const ClientOptions& options,
+                                                                       bool http2);
 
 // Writes the version and what the certificate that the peer showed says into the request's fields;
 // the common name only when there is exactly one. REQUIRES: the handshake is done, so the

@@ -166,6 +166,7 @@ private:
         if (shape) shape = unpermuted(*shape, to_nchw());
         const ValueId turned = fresh(graph_.value(output).name, graph_.value(output).dtype, shape);
         const std::string name = node.name + "_to_nchw";
+        for (ValueId id : node.inputs) emit_transpose(id);  // of what is no image: single elements
         node.outputs[0] = turned;
         nodes_.push_back(std::move(node));
         remember(output, {turned, to_nchw(), name});

@@ -136,7 +136,8 @@ Status run_case(env::Files& files, const std::string& folder, const Compiler& co
     const bool tensors =
         has_only_tensors(graph, graph.inputs) && has_only_tensors(graph, graph.outputs);
     const Run run = HF_TRY(tensors ? run_in_session(graph, compiler) : run_on_reference(graph));
-    const Case one{graph, run, HF_TRY(read_tolerance(files, folder))};
+    const auto tolerance = HF_TRY(read_tolerance(files, folder));
+    const Case one{graph, run, tolerance};
     for (int set = 0;; ++set) {
         const std::string data = fmt::format("{}/test_data_set_{}", folder, set);
         if (!files.exists(data)) {

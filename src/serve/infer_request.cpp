@@ -178,7 +178,8 @@ private:
                     extension);
             }
         }
-        return InferRequest::Wanted{index, HF_TRY(bool_parameter(output, "binary_data", fallback))};
+        const bool binary = HF_TRY(bool_parameter(output, "binary_data", fallback));
+        return InferRequest::Wanted{index, binary};
     }
 
     const runtime::Signature& signature_;
@@ -209,7 +210,8 @@ Result<OutputTensor> parse_output_tensor(const json::Value& entry, Binary& binar
     if (name.empty()) return invalid_argument("/name: must be given, as a string");
     const DType dtype = HF_TRY(parse_datatype(entry));
     const Shape shape = HF_TRY(parse_shape(entry));
-    return OutputTensor{name, HF_TRY(binary.read(entry, dtype, shape))};
+    Tensor tensor = HF_TRY(binary.read(entry, dtype, shape));
+    return OutputTensor{name, std::move(tensor)};
 }
 
 Status check_json_form(const Tensor& tensor, std::string_view name) {

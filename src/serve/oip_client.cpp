@@ -54,8 +54,10 @@ Result<Tensor> parse_tensor(const json::Value& output, ByteView& binary) {
 
 Result<runtime::Signature> parse_model_metadata(std::string_view body) {
     const json::Value root = HF_TRY(json::parse(body));
-    return runtime::Signature{HF_TRY(parse_ports(root, "inputs")),
-                              HF_TRY(parse_ports(root, "outputs"))};
+    runtime::Signature signature;
+    signature.inputs = HF_TRY(parse_ports(root, "inputs"));
+    signature.outputs = HF_TRY(parse_ports(root, "outputs"));
+    return signature;
 }
 
 InferenceCall write_inference(const runtime::Signature& signature,

@@ -11,19 +11,14 @@
 namespace hf::store {
 namespace {
 
+using etcd::kRange;
+using etcd::kTxn;
 using etcd::ours;
 using etcd::theirs;
-
-constexpr std::string_view kRange = "/v3/kv/range";
-constexpr std::string_view kTxn = "/v3/kv/txn";
 
 // How long a list waits for the copy to reach what etcd is at, before it asks etcd for all of it.
 constexpr Duration kCatchUpPatience = std::chrono::milliseconds(200);
 constexpr int kMaxTries = 4;
-
-json::Object lease_id(LeaseId lease) {
-    return {{"ID", fmt::to_string(lease.value())}};
-}
 
 // Whether a second application of it would be refused: it writes what it compares.
 bool refuses_itself(const Transaction& transaction) {
@@ -51,7 +46,7 @@ public:
         if (feed_.away()) return cache_.get(key);
         etcd::RangeQuery query;
         query.key = fmt::format("{}{}", prefix_, key);
-        const Result<json::Value> answer = read(kRange, etcd::range_request(query));
+        const Result<Bytes> answer = read(kRange, etcd::range_request(query));
         if (answer.status().code() == Code::kUnavailable) return cache_.get(key);
         HF_TRY(answer.status());
         etcd::RangeAnswer range = HF_TRY(etcd::parse_range(*answer, prefix_));
@@ -73,7 +68,7 @@ public:
         HF_TRY(etcd::check_size(transaction, prefix_));
         const Revision before = cache_.revision();
         const Duration end = clock_.monotonic() + etcd::kWritePatience;
-        const json::Object request = etcd::transaction_request(transaction, prefix_);
+        const Bytes request = etcd::transaction_request(transaction, prefix_);
         const bool repeatable = refuses_itself(transaction);
         bool unsure = false;
         Status last;
@@ -124,8 +119,8 @@ public:
 
     Status compact(Revision revision) override {
         HF_TRY(writable());
-        const json::Object request{{"revision", fmt::to_string(theirs(revision))}};
-        const etcd::Answer answer = members_->write("/v3/kv/compaction", request);
+        const etcd::Answer answer =
+            members_->write(etcd::kCompact, etcd::compact_request(revision));
         Status status = answer.value.status();
         // Compacted there already is no error; compacted later is.
         if (status.code() == Code::kOutOfRange) status = readable_at(revision);
@@ -138,28 +133,28 @@ public:
             return invalid_argument("a lease needs a time to live above 0");
         HF_TRY(writable());
         const std::int64_t seconds = std::chrono::ceil<std::chrono::seconds>(ttl).count();
-        const json::Object request{{"TTL", fmt::to_string(seconds)}};
         // One that is granted and not heard of ends by itself.
-        const json::Value answer = HF_TRY(read("/v3/lease/grant", request));
-        const LeaseId lease{etcd::integer(answer, "ID")};
-        if (lease == LeaseId{}) return data_loss("etcd granted a lease without a number");
-        return lease;
+        const Bytes answer = HF_TRY(read(etcd::kLeaseGrant, etcd::grant_request(seconds)));
+        const etcd::LeaseAnswer granted = HF_TRY(etcd::parse_lease(answer));
+        if (granted.lease == LeaseId{}) return data_loss("etcd granted a lease without a number");
+        return granted.lease;
     }
 
     Status keep_alive(LeaseId lease) override {
         HF_TRY(writable());
-        const json::Value answer = HF_TRY(read("/v3/lease/keepalive", lease_id(lease)));
-        const json::Value* result = json::find(answer, "result");
-        if (result && etcd::integer(*result, "TTL") > 0) return {};
+        const Bytes answer = HF_TRY(read(etcd::kLeaseKeepAlive, etcd::lease_request(lease)));
+        const etcd::LeaseAnswer kept = HF_TRY(etcd::parse_lease(answer));
+        if (kept.seconds > 0) return {};
         return not_found("lease {} has ended; ask for a new one", lease.value());
     }
 
     Status revoke(LeaseId lease) override {
         HF_TRY(writable());
-        const Result<json::Value> answer = read("/v3/lease/revoke", lease_id(lease));
+        const Result<Bytes> answer = read(etcd::kLeaseRevoke, etcd::lease_request(lease));
         if (answer.status().code() == Code::kNotFound) return {};
         HF_TRY(answer.status());
-        cache_.wait_for(ours(etcd::header_revision(*answer)), kSettlePatience);
+        const std::int64_t at = HF_TRY(etcd::header_revision(*answer));
+        cache_.wait_for(ours(at), kSettlePatience);
         return {};
     }
 
@@ -177,8 +172,8 @@ private:
             std::chrono::duration_cast<std::chrono::seconds>(feed_.staleness()).count());
     }
 
-    Result<json::Value> read(std::string_view path, const json::Object& body) {
-        Result<json::Value> answer = members_->read(path, body);
+    Result<Bytes> read(std::string_view method, Bytes message) {
+        Result<Bytes> answer = members_->read(method, std::move(message));
         if (answer.ok()) feed_.reached();
         if (answer.status().code() == Code::kUnavailable) feed_.missed();
         return answer;
@@ -233,8 +228,7 @@ private:
     // Whether a write whose answer was lost has happened, as far as can be seen.
     Result<std::optional<Revision>> find_out(const Transaction& transaction, Revision before) {
         if (transaction.puts.empty()) return std::optional<Revision>();
-        const json::Value answer =
-            HF_TRY(read(kTxn, etcd::read_back_request(transaction, prefix_)));
+        const Bytes answer = HF_TRY(read(kTxn, etcd::read_back_request(transaction, prefix_)));
         const auto parsed = HF_TRY(etcd::parse_transaction(answer, prefix_));
         return etcd::happened_at(transaction, parsed, before);
     }
@@ -244,10 +238,10 @@ private:
         HF_TRY(readable_at(std::max(start.after, start.missed_to)));
         const Revision to = cache_.revision();
         etcd::Members::Stream stream;
-        stream.path = "/v3/watch";
-        stream.body = etcd::watch_request(prefix_, std::max(start.after, start.missed_to), true);
-        stream.line = [&](std::string_view line) -> Status {
-            etcd::WatchMessage message = HF_TRY(etcd::parse_watch(line, prefix_));
+        stream.method = etcd::kWatch;
+        stream.message = etcd::watch_request(prefix_, std::max(start.after, start.missed_to), true);
+        stream.each = [&](ByteView bytes) -> Status {
+            etcd::WatchMessage message = HF_TRY(etcd::parse_watch(bytes, prefix_));
             if (message.compacted) return out_of_range("history was compacted; list again");
             if (message.cancelled) return unavailable("etcd: {}", message.reason);
             for (Event& event : message.events) {

@@ -90,7 +90,8 @@ Result<GoldenSample> parse_sample(const json::Value& value) {
     }
     for (const json::Value& item : *inputs) {
         const std::string name = HF_TRY(json::need_string(item, "name"));
-        sample.inputs.push_back({name, HF_TRY(parse_tensor(item).context("input '{}'", name))});
+        Tensor tensor = HF_TRY(parse_tensor(item).context("input '{}'", name));
+        sample.inputs.push_back({name, std::move(tensor)});
     }
     for (const json::Value& item : *outputs) {
         const std::string name = HF_TRY(json::need_string(item, "name"));

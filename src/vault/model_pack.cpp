@@ -198,7 +198,8 @@ Result<OpenModel> open_model(const Vault& vault, const PackedModel& model) {
     OpenModel open;
     for (const PackedFile& file : model.files) {
         const Descriptor blob{file.media_type, file.digest, file.size_bytes, {}};
-        open.files.push_back({file.path, HF_TRY(vault.open_blob(blob, file.path))});
+        auto map = HF_TRY(vault.open_blob(blob, file.path));
+        open.files.push_back({file.path, std::move(map)});
     }
     return open;
 }

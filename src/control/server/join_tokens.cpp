@@ -42,8 +42,8 @@ std::string encode(const JoinClaim& claim) {
 Result<JoinClaim> decode_claim(std::string_view text) {
     const std::size_t space = text.find(' ');
     if (space == std::string_view::npos) return data_loss("'{}' is no use of a token", text);
-    return JoinClaim{std::string(text.substr(0, space)),
-                     HF_TRY(Digest::parse(text.substr(space + 1)))};
+    const Digest key = HF_TRY(Digest::parse(text.substr(space + 1)));
+    return JoinClaim{std::string(text.substr(0, space)), key};
 }
 
 Result<JoinRecord> decode(std::string_view text) {

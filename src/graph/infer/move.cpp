@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "graph/infer/rows.h"
 
@@ -25,11 +26,13 @@ Status transpose(Context& context) {
     }
     std::vector<std::int64_t> sorted = order;
     std::sort(sorted.begin(), sorted.end());
+    std::vector<std::int64_t> axes(from->rank());
+    std::iota(axes.begin(), axes.end(), 0);
+    if (sorted != axes) {
+        return invalid_argument("perm does not permute the axes of {}", from->to_string());
+    }
     Shape to = unknown_extents(from->rank());
     for (std::size_t i = 0; i < from->rank(); ++i) {
-        if (sorted.size() != from->rank() || sorted[i] != static_cast<std::int64_t>(i)) {
-            return invalid_argument("perm does not permute the axes of {}", from->to_string());
-        }
         to[i] = (*from)[static_cast<std::size_t>(order[i])];
     }
     return context.set(0, context.dtype(0), std::move(to));

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include "base/rng.h"
+#include "graph/onnx/tensor_proto.h"
 #include "testing/script.h"
 
 namespace hf::graph {
@@ -55,6 +56,17 @@ TEST(OnnxImport, NamesTheValueThatIsNeverDefined) {
     const Status status = load(bytes, no_external_data()).status();
     EXPECT_NE(status.message().find("Relu 'Relu_0' (ai.onnx): value 'z'"), std::string::npos)
         << status.to_string();
+}
+
+// The fuzzer found that the name was lost to the heap, which LeakSanitizer says at the end.
+TEST(OnnxImport, ATensorWithTheWrongSizeIsRefusedAndLeavesNothing) {
+    const std::string name = "a name that is too long to be held in place";
+    std::string tensor("\x08\x04\x10\x01\x42", 5);  // of 4, float, its name
+    tensor += static_cast<char>(name.size());
+    tensor += name;
+    tensor += "\x4a\x03xyz";  // its bytes
+    const Status status = onnx::parse_tensor_proto(as_bytes(tensor), no_external_data()).status();
+    EXPECT_EQ(status.code(), Code::kInvalidArgument) << status.to_string();
 }
 
 TEST(OnnxImport, EveryPrefixAndManyMutationsAreAnsweredWithoutACrash) {

@@ -218,7 +218,8 @@ Result<NamedTensor> parse_tensor_proto(ByteView bytes, const ExternalData& exter
     Result<Tensor> tensor = fields.external ? from_external(fields, shape, external_data)
                             : fields.raw    ? from_bytes(fields, shape, *fields.raw)
                                             : from_typed_fields(fields, shape);
-    return NamedTensor{fields.name, HF_TRY(std::move(tensor))};
+    HF_TRY(tensor.status());
+    return NamedTensor{std::move(fields.name), std::move(*tensor)};
 }
 
 Result<Tensor> parse_tensor_proto(ByteView bytes) {

@@ -20,18 +20,6 @@ void add_port(Writer& to, std::uint32_t number, const runtime::Port& port) {
 
 }  // namespace
 
-Status read_fields(ByteView message,
-                   const std::function<Status(protozero::pbf_reader& field)>& field) {
-    try {
-        const std::string_view text = as_text(message);
-        protozero::pbf_reader reader(text.data(), text.size());
-        while (reader.next()) HF_TRY(field(reader));
-    } catch (const std::exception& error) {
-        return invalid_argument("the message does not read as Protocol Buffers: {}", error.what());
-    }
-    return {};
-}
-
 Result<std::string> read_text(protozero::pbf_reader& field) {
     const protozero::pbf_tag_type tag = field.tag();  // gone once the value is read
     std::string text = field.get_string();

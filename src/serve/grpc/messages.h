@@ -8,7 +8,6 @@
 
 #pragma once
 
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,10 +19,7 @@
 
 namespace hf::serve::grpc {
 
-// Calls `field` for each field of the message; it reads or skips the value. What protozero throws
-// becomes INVALID_ARGUMENT.
-Status read_fields(ByteView message,
-                   const std::function<Status(protozero::pbf_reader& field)>& field);
+using protobuf::read_fields;
 
 // A field that must be text, which is UTF-8.
 Result<std::string> read_text(protozero::pbf_reader& field);

@@ -19,39 +19,6 @@ http::Headers with(std::string name, std::string value) {
     return headers;
 }
 
-TEST(GrpcWire, MessagesAreCutHoweverTheyCome) {
-    Bytes stream = pack(bytes_of("one"), Encoding::kIdentity);
-    for (const std::string_view text : {"", "three"}) {
-        const Bytes next = pack(bytes_of(text), Encoding::kIdentity);
-        stream.insert(stream.end(), next.begin(), next.end());
-    }
-    for (std::size_t piece = 1; piece <= stream.size(); ++piece) {
-        MessageReader reader(kMax);
-        std::string told;
-        for (std::size_t at = 0; at < stream.size(); at += piece) {
-            reader.add(ByteView(stream).subspan(at, std::min(piece, stream.size() - at)));
-            Message message;
-            while (*reader.next(message)) told += fmt::format("[{}]", as_text(message.bytes));
-        }
-        EXPECT_EQ(told, "[one][][three]") << piece;
-        EXPECT_EQ(reader.held(), 0u);
-    }
-}
-
-TEST(GrpcWire, WhatIsNoMessageIsRefusedAtOnce) {
-    const auto refusal = [](std::string_view bytes) {
-        MessageReader reader(kMax);
-        reader.add(as_bytes(bytes));
-        Message message;
-        return reader.next(message).status().code();
-    };
-    EXPECT_EQ(refusal(std::string_view("\0\0\0\3\xe9", 5)), Code::kResourceExhausted);
-    EXPECT_EQ(refusal(std::string_view("\0\xff\xff\xff\xff", 5)), Code::kResourceExhausted);
-    EXPECT_EQ(refusal(std::string_view("\2\0\0\0\0", 5)), Code::kInternal);
-    EXPECT_EQ(refusal(std::string_view("\0\0\0\3\xe8", 5)), Code::kOk);
-    EXPECT_EQ(refusal(std::string_view("\2", 1)), Code::kOk) << "not all of its head is there";
-}
-
 TEST(GrpcWire, GzipGoesThereAndBack) {
     for (const std::size_t size : {0u, 1u, 1000u, 300000u}) {
         Bytes bytes(size);
@@ -102,29 +69,6 @@ TEST(GrpcWire, TimeoutsHaveUnits) {
     EXPECT_EQ(*timeout("99999999H"), Duration(24h * 365)) << "cut, and nothing overflows";
     for (const char* bad : {"", "5", "m", "-1m", "+1m", "123456789m", "1.5S", "1 m", "1s", "5mm"}) {
         EXPECT_EQ(timeout(bad).status().code(), Code::kInvalidArgument) << bad;
-    }
-}
-
-TEST(GrpcWire, StatusIsInTrailersPercentEncoded) {
-    http::Headers headers;
-    add_status(headers, Status());
-    EXPECT_EQ(headers.all().size(), 1u);
-    EXPECT_EQ(headers.get("grpc-status"), "0");
-    add_status(headers, not_found("100% of 'é'\n"));
-    EXPECT_EQ(headers.get("grpc-status"), "5");
-    EXPECT_EQ(headers.get("grpc-message"), "100%25 of '%C3%A9'%0A");
-    add_status(headers, not_found("{}é", std::string(1023, 'a')));
-    EXPECT_EQ(headers.get("grpc-message"), std::string(1023, 'a')) << "no half of a character";
-}
-
-TEST(GrpcWire, ContentTypes) {
-    for (const char* type :
-         {"application/grpc", "application/grpc+proto", "Application/gRPC; a=b"}) {
-        EXPECT_TRUE(is_grpc(type)) << type;
-    }
-    for (const char* type :
-         {"", "application/json", "application/grpc-web", "application/grpc+json"}) {
-        EXPECT_FALSE(is_grpc(type)) << type;
     }
 }
 

@@ -11,7 +11,6 @@
 namespace hf::store::etcd {
 namespace {
 
-constexpr std::string_view kRange = "/v3/kv/range";
 constexpr int kLoadTriesMax = 5;
 constexpr int kBackwardsMax = 4;  // probes in a row
 constexpr Duration kRetryPause = std::chrono::milliseconds(200);
@@ -26,7 +25,7 @@ std::size_t next_page(std::size_t keys, std::size_t bytes) {
     return bytes < kPageBytes / 4 ? std::min(kMaxPageKeys, 4 * keys) : keys;
 }
 
-json::Object probe_request(const std::string& prefix) {
+Bytes probe_request(const std::string& prefix) {
     RangeQuery query;
     query.key = prefix;
     query.keys_only = true;
@@ -52,8 +51,7 @@ Result<Listed> list_pages(Members& members, const ListQuery& query) {
         const std::size_t left = query.limit == 0 ? page : query.limit - listed.items.size();
         range.limit = std::min(page, left);
         range.revision = listed.revision;
-        const json::Value answer =
-            HF_TRY(members.read(kRange, range_request(range), kPagePatience));
+        const Bytes answer = HF_TRY(members.read(kRange, range_request(range), kPagePatience));
         RangeAnswer part = HF_TRY(parse_range(answer, query.prefix));
         if (listed.revision == 0) listed.revision = part.revision;
         const std::size_t before = bytes;
@@ -136,13 +134,18 @@ Result<Revision> Feed::current() {
         return unavailable("etcd does not answer ({}); bring a majority of its members back",
                            members_.names());
     }
-    const Result<json::Value> answer = members_.read(kRange, probe_request(prefix_));
+    return ask();
+}
+
+Result<Revision> Feed::ask() {
+    const Result<Bytes> answer = members_.read(kRange, probe_request(prefix_));
     if (!answer.ok()) {
         if (answer.status().code() == Code::kUnavailable) missed();
         return answer.status();
     }
     reached();
-    return ours(header_revision(*answer));
+    const std::int64_t revision = HF_TRY(header_revision(*answer));
+    return ours(revision);
 }
 
 bool Feed::pause(Duration time) {
@@ -175,9 +178,9 @@ void Feed::watch() {
 Status Feed::follow() {
     cut_ = false;
     Members::Stream stream;
-    stream.path = "/v3/watch";
-    stream.body = watch_request(prefix_, cache_.revision(), false);
-    stream.line = [this](std::string_view line) { return take(line); };
+    stream.method = kWatch;
+    stream.message = watch_request(prefix_, cache_.revision(), false);
+    stream.each = [this](ByteView message) { return take(message); };
     stream.pulse = [this]() -> Status {
         if (stopping()) return cancelled("the store is closed");
         if (cut_) return aborted("the watch lags");
@@ -186,8 +189,8 @@ Status Feed::follow() {
     return members_.stream(stream);
 }
 
-Status Feed::take(std::string_view line) {
-    WatchMessage message = HF_TRY(parse_watch(line, prefix_));
+Status Feed::take(ByteView bytes) {
+    WatchMessage message = HF_TRY(parse_watch(bytes, prefix_));
     if (message.compacted) {
         return out_of_range("the watch begins before what etcd has kept: revision {}",
                             message.compacted->value());
@@ -203,13 +206,9 @@ void Feed::probe() {
 
 void Feed::look() {
     const Revision before = cache_.revision();
-    const Result<json::Value> answer = members_.read(kRange, probe_request(prefix_));
-    if (!answer.ok()) {
-        if (answer.status().code() == Code::kUnavailable) missed();
-        return;
-    }
-    reached();
-    const Revision now = ours(header_revision(*answer));
+    const Result<Revision> told = ask();
+    if (!told.ok()) return;
+    const Revision now = *told;
     const Revision seen = cache_.revision();
     // Once may be a stale read of etcd 3.4; for longer, etcd has been put back to an older state,
     // and what is held here is of a future that does not come.
@@ -238,7 +237,7 @@ Result<bool> Feed::behind(Revision seen) {
     query.end = end_of_prefix(prefix_);
     query.modified_since = theirs(seen) + 1;
     query.keys_only = true;
-    const json::Value answer = HF_TRY(members_.read(kRange, range_request(query)));
+    const Bytes answer = HF_TRY(members_.read(kRange, range_request(query)));
     const RangeAnswer changed = HF_TRY(parse_range(answer, prefix_));
     if (cache_.revision() != seen) return false;  // it has gone on meanwhile
     const std::size_t held = cache_.summary().keys.size();

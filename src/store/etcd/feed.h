@@ -52,9 +52,10 @@ public:
 
 private:
     Status load();
+    Result<Revision> ask();
     void watch();
     Status follow();
-    Status take(std::string_view line);
+    Status take(ByteView bytes);
     void probe();
     void look();
     Result<bool> behind(Revision seen);

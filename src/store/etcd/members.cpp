@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/http2_client.h"
 #include "store/etcd/messages.h"
 
 namespace hf::store::etcd {
@@ -20,36 +21,11 @@ bool is_passing(Code code) {
            code == Code::kUnknown || code == Code::kInternal;
 }
 
-// Cuts a stream of bytes into lines and hands each on.
-class Lines final {
-public:
-    explicit Lines(const std::function<Status(std::string_view)>& line) : line_(line) {}
-
-    Status take(ByteView bytes) {
-        text_ += as_text(bytes);
-        if (text_.size() > kMaxAnswerBytes) {
-            return resource_exhausted("a line of more than {} bytes", kMaxAnswerBytes);
-        }
-        std::size_t from = 0;
-        for (std::size_t end = 0; (end = text_.find('\n', from)) != std::string::npos;) {
-            const std::string_view line = trim(std::string_view(text_).substr(from, end - from));
-            if (!line.empty()) HF_TRY(line_(line));
-            from = end + 1;
-        }
-        text_.erase(0, from);
-        return {};
-    }
-
-private:
-    const std::function<Status(std::string_view)>& line_;
-    std::string text_;
-};
-
 }  // namespace
 
 struct Members::Question {
-    std::string_view path;
-    std::string body;
+    std::string_view method;
+    Bytes message;
     Duration deadline;  // of the clock's monotonic time
 };
 
@@ -68,17 +44,15 @@ std::string Members::names() const {
     return join(options_.endpoints, ", ");
 }
 
-std::string Members::url(std::size_t member, std::string_view path) const {
+std::string Members::url(std::size_t member, std::string_view method) const {
     return fmt::format("{}://{}{}", options_.tls ? "https" : "http", options_.endpoints[member],
-                       path);
+                       method);
 }
 
 http::ClientOptions Members::client_options() const {
     http::ClientOptions client;
     client.connect_timeout = kConnectPatience;
     client.read_timeout = kWritePatience;
-    client.body_bytes_max = kMaxAnswerBytes;
-    client.redirects_max = 0;
     client.ca_pem = options_.ca_pem;
     client.certificate_pem = options_.certificate_pem;
     client.key_pem = options_.key_pem;
@@ -94,7 +68,7 @@ Result<Members::Client> Members::take() {
             return client;
         }
     }
-    return http::Client::create(client_options());
+    return http::create_http2_client(client_options());
 }
 
 void Members::give_back(Client client) {
@@ -121,32 +95,27 @@ void Members::note(std::size_t member, bool answered) {
     if (answered) first_ = member;
 }
 
-Result<json::Value> Members::ask(std::size_t member, const Question& question, bool& sent) {
+Result<Bytes> Members::ask(std::size_t member, const Question& question, bool& sent) {
     Client client = HF_TRY(take());
-    http::ClientRequest request;
-    request.method = "POST";
-    request.url = url(member, question.path);
-    request.headers.set("Content-Type", "application/json");
-    request.body = to_bytes(question.body);
-    request.sent = &sent;
-    request.pulse = [&]() -> Status {
+    http::grpc::ClientCall call;
+    call.url = url(member, question.method);
+    call.message = question.message;
+    call.message_bytes_max = kMaxAnswerBytes;
+    call.timeout = question.deadline - clock_.monotonic();
+    call.sent = &sent;
+    call.pulse = [&]() -> Status {
         if (clock_.monotonic() <= question.deadline) return {};
         return deadline_exceeded("{} does not answer", options_.endpoints[member]);
     };
-    const Result<http::Response> response = client->send(request);
-    if (!response.ok()) return response.status();
+    Result<Bytes> answer = http::grpc::call(*client, call);
     give_back(std::move(client));
-    const std::string_view body = as_text(response->body);
-    if (response->status >= 300) {
-        return refusal(response->status, body).context("etcd at {}", options_.endpoints[member]);
-    }
-    return json::parse(body, kMaxAnswerBytes).context("etcd at {}", options_.endpoints[member]);
+    if (answer.ok()) return answer;
+    return refusal(answer.status()).context("etcd at {}", options_.endpoints[member]);
 }
 
-Result<json::Value> Members::read(std::string_view path, const json::Object& body,
-                                  Duration patience) {
+Result<Bytes> Members::read(std::string_view method, Bytes message, Duration patience) {
     const Duration end = clock_.monotonic() + patience;
-    Question question{path, json::write(body), end};
+    Question question{method, std::move(message), end};
     Status last = unavailable("no member of etcd was asked");
     // A member that is there may not know its leader yet; one that is not there is asked once.
     bool sent = true;
@@ -156,7 +125,7 @@ Result<json::Value> Members::read(std::string_view path, const json::Object& bod
             const Duration now = clock_.monotonic();
             if (now > end) break;
             question.deadline = std::min(now + patience / kMembersInPatience, end);
-            Result<json::Value> answer = ask(member, question, sent);
+            Result<Bytes> answer = ask(member, question, sent);
             const bool passing = !answer.ok() && is_passing(answer.status().code());
             note(member, !passing);
             if (!passing) return answer;
@@ -166,16 +135,16 @@ Result<json::Value> Members::read(std::string_view path, const json::Object& bod
     return unavailable("no member of etcd answers ({}): {}", names(), last.message());
 }
 
-Answer Members::write(std::string_view path, const json::Object& body, Duration patience) {
+Answer Members::write(std::string_view method, Bytes message, Duration patience) {
     const Duration end = clock_.monotonic() + patience;
-    Question question{path, json::write(body), end};
+    Question question{method, std::move(message), end};
     Status last = unavailable("no member of etcd was asked");
     for (const std::size_t member : order()) {
         const Duration now = clock_.monotonic();
         if (now > end) break;
         question.deadline = std::min(now + 2 * kMemberPatience, end);
         bool sent = false;
-        Result<json::Value> answer = ask(member, question, sent);
+        Result<Bytes> answer = ask(member, question, sent);
         const bool passing = !answer.ok() && is_passing(answer.status().code());
         note(member, !passing);
         if (!passing) return {std::move(answer), false};
@@ -189,34 +158,26 @@ Status Members::stream(const Stream& stream) {
     const std::size_t member = order().front();
     http::ClientOptions options = client_options();
     options.read_timeout = kSilenceMax;
-    Client client = HF_TRY(http::Client::create(std::move(options)));
-    Lines lines(stream.line);
-    http::ClientRequest request;
-    request.method = "POST";
-    request.url = url(member, stream.path);
-    request.headers.set("Content-Type", "application/json");
-    request.body = to_bytes(json::write(stream.body));
+    const Client client = HF_TRY(http::create_http2_client(std::move(options)));
+    http::grpc::ClientCall call;
+    call.url = url(member, stream.method);
+    call.message = stream.message;
+    call.message_bytes_max = kMaxAnswerBytes;
     bool answered = false;
     const Duration first_by = clock_.monotonic() + 2 * kMemberPatience;
-    request.pulse = [&]() -> Status {
+    call.pulse = [&]() -> Status {
         HF_TRY(stream.pulse());
         if (answered || clock_.monotonic() <= first_by) return {};
         return deadline_exceeded("{} does not begin to answer", options_.endpoints[member]);
     };
-    request.sink = [&](ByteView bytes) {
+    const Status ended = http::grpc::call(*client, call, [&](ByteView message) {
         answered = true;
-        return lines.take(bytes);
-    };
-    const Result<http::Response> response = client->send(request);
-    if (response.ok() && response->status >= 300) {
-        const Status refused = refusal(response->status, as_text(response->body));
-        if (is_passing(refused.code())) note(member, false);
-        return refused;
-    }
-    if (response.ok()) return unavailable("etcd ended the stream");
+        return stream.each(message);
+    });
+    if (ended.ok()) return unavailable("etcd ended the stream");
     // What the caller said itself is no fault of the member.
-    if (response.status().code() == Code::kUnavailable || !answered) note(member, false);
-    return response.status();
+    if (ended.code() == Code::kUnavailable || !answered) note(member, false);
+    return refusal(ended);
 }
 
 }  // namespace hf::store::etcd

@@ -1,4 +1,4 @@
-// Members: the client URLs of one etcd cluster, asked over HTTP. The member that answered last is
+// Members: the client URLs of one etcd cluster, asked over gRPC. The member that answered last is
 // asked first; one that failed is left alone for a while. Any member serves any question: etcd
 // itself forwards to its leader.
 //
@@ -16,10 +16,9 @@
 #include <string>
 #include <vector>
 
-#include "base/json.h"
 #include "base/mutex.h"
 #include "env/clock.h"
-#include "http/client.h"
+#include "http/grpc_client.h"
 
 namespace hf::store::etcd {
 
@@ -41,7 +40,7 @@ struct MembersOptions {
 };
 
 struct Answer {
-    Result<json::Value> value;
+    Result<Bytes> value;
     bool unsure = false;  // it failed, and may have been done all the same
 };
 
@@ -53,18 +52,16 @@ public:
     static Result<std::unique_ptr<Members>> create(MembersOptions options, env::Clock& clock);
     Members(Private, MembersOptions options, env::Clock& clock);
 
-    // `path`: "/v3/kv/range".
-    Result<json::Value> read(std::string_view path, const json::Object& body,
-                             Duration patience = kReadPatience);
-    Answer write(std::string_view path, const json::Object& body,
-                 Duration patience = kWritePatience);
+    // `method` and `message` as in messages.h; so is what is answered.
+    Result<Bytes> read(std::string_view method, Bytes message, Duration patience = kReadPatience);
+    Answer write(std::string_view method, Bytes message, Duration patience = kWritePatience);
 
-    // One answer without an end, line by line, from one member: until it fails, `line` answers an
-    // error or `pulse`, asked ten times a second, does. Never OK.
+    // One answer without an end, message by message, from one member: until it fails, `each`
+    // answers an error or `pulse`, asked ten times a second, does. Never OK.
     struct Stream {
-        std::string_view path;
-        json::Object body;
-        std::function<Status(std::string_view)> line;
+        std::string_view method;
+        Bytes message;
+        std::function<Status(ByteView)> each;
         std::function<Status()> pulse;
     };
     Status stream(const Stream& stream);
@@ -75,13 +72,13 @@ private:
     struct Question;
     using Client = std::unique_ptr<http::Client>;
 
-    Result<json::Value> ask(std::size_t member, const Question& question, bool& sent);
+    Result<Bytes> ask(std::size_t member, const Question& question, bool& sent);
     std::vector<std::size_t> order() HF_EXCLUDES(mutex_);
     void note(std::size_t member, bool answered) HF_EXCLUDES(mutex_);
     Result<Client> take() HF_EXCLUDES(mutex_);
     void give_back(Client client) HF_EXCLUDES(mutex_);
     http::ClientOptions client_options() const;
-    std::string url(std::size_t member, std::string_view path) const;
+    std::string url(std::size_t member, std::string_view method) const;
 
     const MembersOptions options_;
     env::Clock& clock_;

@@ -2,16 +2,21 @@
 
 #include <algorithm>
 
-#include "base/bytes.h"
+#include "base/protobuf.h"
 #include "base/text.h"
 #include "store/transaction.h"
 
 namespace hf::store::etcd {
 namespace {
 
-std::string encoded(std::string_view bytes) {
-    return to_base64(as_bytes(bytes));
-}
+using Writer = protozero::pbf_writer;
+using Field = protozero::pbf_reader;
+
+// Numbers of fields that several messages have, and of the enumerations' values.
+constexpr std::uint32_t kHeader = 1;
+constexpr std::uint32_t kRequestRange = 1, kRequestPut = 2, kRequestDeleteRange = 3;
+constexpr std::int32_t kEqual = 0, kTargetMod = 2;
+constexpr std::int32_t kEventDelete = 1;
 
 std::string full(std::string_view prefix, std::string_view key) {
     std::string text(prefix);
@@ -19,59 +24,141 @@ std::string full(std::string_view prefix, std::string_view key) {
     return text;
 }
 
-Result<std::string> bytes_at(const json::Value& value, std::string_view key) {
-    const Result<Bytes> bytes = from_base64(json::get_string(value, key));
-    if (!bytes.ok()) return data_loss("etcd's answer: '{}' is not base64", key);
-    return std::string(as_text(*bytes));
+ByteView part(Field& field) {
+    const protozero::data_view view = field.get_view();
+    return as_bytes(std::string_view(view.data(), view.size()));
 }
 
-Result<KeyValue> key_value(const json::Value& value, std::string_view prefix) {
+std::string text_of(Field& field) {
+    return std::string(as_text(part(field)));
+}
+
+// Reads a message of etcd's; `read` skips what it does not know.
+template <typename Read>
+Status read_message(ByteView message, std::string_view what, Read read) {
+    const Status status =
+        protobuf::read_fields(message, [&](Field& field) -> Status { return read(field); });
+    if (status.code() != Code::kInvalidArgument) return status;
+    return data_loss("etcd's {}: {}", what, status.message());
+}
+
+Result<std::int64_t> revision_in(ByteView header) {
+    std::int64_t revision = 0;
+    HF_TRY(read_message(header, "header", [&](Field& field) -> Status {
+        if (field.tag() == 3) {
+            revision = field.get_int64();
+        } else {
+            field.skip();
+        }
+        return {};
+    }));
+    return revision;
+}
+
+Result<KeyValue> key_value(ByteView message, std::string_view prefix) {
     KeyValue item;
-    item.key = HF_TRY(bytes_at(value, "key"));
+    HF_TRY(read_message(message, "key", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case 1: item.key = text_of(field); break;
+            case 2: item.created = ours(field.get_int64()); break;
+            case 3: item.modified = ours(field.get_int64()); break;
+            case 5: item.value = text_of(field); break;
+            case 6: item.lease = LeaseId{field.get_int64()}; break;
+            default: field.skip();
+        }
+        return {};
+    }));
     if (!item.key.starts_with(prefix)) {
         return data_loss("etcd's answer has the key '{}', which is not below '{}'", item.key,
                          prefix);
     }
     item.key.erase(0, prefix.size());
-    item.value = HF_TRY(bytes_at(value, "value"));
-    item.created = ours(integer(value, "create_revision"));
-    item.modified = ours(integer(value, "mod_revision"));
-    item.lease = LeaseId{integer(value, "lease")};
     return item;
 }
 
-Result<std::vector<KeyValue>> key_values(const json::Value& answer, std::string_view prefix) {
-    std::vector<KeyValue> items;
-    const json::Array* list = json::find_array(answer, "kvs");
-    if (!list) return items;
-    items.reserve(list->size());
-    for (const json::Value& each : *list) {
-        KeyValue item = HF_TRY(key_value(each, prefix));
-        items.push_back(std::move(item));
-    }
-    return items;
+void add_range(Writer& operations, std::uint32_t number, std::string_view prefix,
+               std::string_view key) {
+    Writer operation(operations, number);
+    Writer range(operation, kRequestRange);
+    range.add_bytes(1, full(prefix, key));
 }
 
-json::Object range_of(std::string_view prefix, std::string_view key) {
-    return {{"request_range", json::Object{{"key", encoded(full(prefix, key))}}}};
+// The keys of a RangeResponse, of which a transaction has several.
+Result<RangeAnswer> ranged(ByteView message, std::string_view prefix) {
+    RangeAnswer range;
+    HF_TRY(read_message(message, "answer", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case kHeader: range.revision = HF_TRY(revision_in(part(field))); break;
+            case 2: {
+                KeyValue item = HF_TRY(key_value(part(field), prefix));
+                range.items.push_back(std::move(item));
+                break;
+            }
+            case 3: range.more = field.get_bool(); break;
+            case 4: range.count = field.get_int64(); break;
+            default: field.skip();
+        }
+        return {};
+    }));
+    return range;
 }
 
-Result<std::vector<KeyValue>> ranged(const json::Value& response, std::string_view prefix) {
-    const json::Value* range = json::find(response, "response_range");
-    if (!range) return data_loss("etcd's answer to a transaction lacks a range");
-    std::vector<KeyValue> items = HF_TRY(key_values(*range, prefix));
-    return items;
+Result<std::int64_t> deleted_by(ByteView message) {
+    std::int64_t deleted = 0;
+    HF_TRY(read_message(message, "answer", [&](Field& field) -> Status {
+        if (field.tag() == 2) {
+            deleted = field.get_int64();
+        } else {
+            field.skip();
+        }
+        return {};
+    }));
+    return deleted;
 }
 
-Result<Event> event_of(const json::Value& value, std::string_view prefix) {
-    const json::Value* now = json::find(value, "kv");
-    if (!now) return data_loss("etcd's watch sent an event without a key");
+// One of a transaction's answers, into what is made of all.
+Status add_operation(ByteView message, std::string_view prefix, TransactionAnswer& to) {
+    return read_message(message, "answer", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case kRequestRange: {
+                RangeAnswer now = HF_TRY(ranged(part(field), prefix));
+                to.compared.emplace_back();
+                if (!now.items.empty()) to.compared.back() = std::move(now.items.front());
+                break;
+            }
+            case kRequestPut:
+                to.changed = true;
+                field.skip();
+                break;
+            case kRequestDeleteRange: {
+                const std::int64_t deleted = HF_TRY(deleted_by(part(field)));
+                to.changed = to.changed || deleted > 0;
+                break;
+            }
+            default: field.skip();
+        }
+        return {};
+    });
+}
+
+Result<Event> event_of(ByteView message, std::string_view prefix) {
     Event event;
-    event.now = HF_TRY(key_value(*now, prefix));
-    if (json::get_string(value, "type") == "DELETE") event.kind = Event::Kind::kRemove;
-    if (const json::Value* previous = json::find(value, "prev_kv")) {
-        event.previous = HF_TRY(key_value(*previous, prefix));
-    }
+    bool has_key = false;
+    HF_TRY(read_message(message, "watch", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case 1:
+                if (field.get_enum() == kEventDelete) event.kind = Event::Kind::kRemove;
+                break;
+            case 2:
+                event.now = HF_TRY(key_value(part(field), prefix));
+                has_key = true;
+                break;
+            case 3: event.previous = HF_TRY(key_value(part(field), prefix)); break;
+            default: field.skip();
+        }
+        return {};
+    }));
+    if (!has_key) return data_loss("etcd's watch sent an event without a key");
     return event;
 }
 
@@ -83,18 +170,6 @@ std::int64_t theirs(Revision revision) {
 
 Revision ours(std::int64_t revision) {
     return Revision{std::max<std::int64_t>(revision, 1) - 1};
-}
-
-std::int64_t integer(const json::Value& value, std::string_view key) {
-    const json::Value* at = json::find(value, key);
-    if (!at) return 0;
-    if (!at->is_string()) return json::get_int(value, key);
-    return parse_int(json::as_view(at->get_string())).value_or(0);
-}
-
-std::int64_t header_revision(const json::Value& answer) {
-    const json::Value* header = json::find(answer, "header");
-    return header ? integer(*header, "revision") : 0;
 }
 
 Status check_size(const Transaction& transaction, std::string_view prefix) {
@@ -113,80 +188,75 @@ Status check_size(const Transaction& transaction, std::string_view prefix) {
         kMaxTransactionBytes);
 }
 
-json::Object range_request(const RangeQuery& query) {
-    json::Object request{{"key", encoded(query.key)}};
-    if (!query.end.empty()) request["range_end"] = encoded(query.end);
-    if (query.revision != 0) request["revision"] = fmt::to_string(query.revision);
-    if (query.limit != 0) request["limit"] = fmt::to_string(query.limit);
-    if (query.modified_since != 0) {
-        request["min_mod_revision"] = fmt::to_string(query.modified_since);
-    }
-    if (query.keys_only) request["keys_only"] = true;
-    return request;
+Bytes range_request(const RangeQuery& query) {
+    std::string message;
+    Writer to(message);
+    to.add_bytes(1, query.key);
+    if (!query.end.empty()) to.add_bytes(2, query.end);
+    if (query.limit != 0) to.add_int64(3, static_cast<std::int64_t>(query.limit));
+    if (query.revision != 0) to.add_int64(4, query.revision);
+    if (query.keys_only) to.add_bool(8, true);
+    if (query.modified_since != 0) to.add_int64(10, query.modified_since);
+    return to_bytes(message);
 }
 
-Result<RangeAnswer> parse_range(const json::Value& answer, std::string_view prefix) {
-    RangeAnswer range;
-    range.items = HF_TRY(key_values(answer, prefix));
-    range.revision = header_revision(answer);
-    range.count = integer(answer, "count");
-    range.more = json::get_bool(answer, "more");
+Result<RangeAnswer> parse_range(ByteView answer, std::string_view prefix) {
+    RangeAnswer range = HF_TRY(ranged(answer, prefix));
     if (range.revision == 0) return data_loss("etcd's answer has no revision");
     return range;
 }
 
-json::Object transaction_request(const Transaction& transaction, std::string_view prefix) {
-    json::Array compares, success, failure;
-    for (const Compare& compare : transaction.compares) {
+Bytes transaction_request(const Transaction& transaction, std::string_view prefix) {
+    constexpr std::uint32_t kCompare = 1, kSuccess = 2, kFailure = 3;
+    std::string message;
+    Writer to(message);
+    for (const Compare& each : transaction.compares) {
+        Writer compare(to, kCompare);
+        compare.add_enum(1, kEqual);
+        compare.add_enum(2, kTargetMod);
+        compare.add_bytes(3, full(prefix, each.key));
         // "Must not exist" is revision 0 for both; see theirs().
-        const std::int64_t modified = compare.modified == Revision{} ? 0 : theirs(compare.modified);
-        compares.push_back(json::Object{{"target", "MOD"},
-                                        {"result", "EQUAL"},
-                                        {"key", encoded(full(prefix, compare.key))},
-                                        {"mod_revision", fmt::to_string(modified)}});
-        failure.push_back(range_of(prefix, compare.key));
+        compare.add_int64(6, each.modified == Revision{} ? 0 : theirs(each.modified));
     }
-    for (const Put& put : transaction.puts) {
-        json::Object fields{{"key", encoded(full(prefix, put.key))}, {"value", encoded(put.value)}};
-        if (put.lease != LeaseId{}) fields["lease"] = fmt::to_string(put.lease.value());
-        success.push_back(json::Object{{"request_put", std::move(fields)}});
+    for (const Put& each : transaction.puts) {
+        Writer operation(to, kSuccess);
+        Writer put(operation, kRequestPut);
+        put.add_bytes(1, full(prefix, each.key));
+        put.add_bytes(2, each.value);
+        if (each.lease != LeaseId{}) put.add_int64(3, each.lease.value());
     }
     for (const std::string& key : transaction.removes) {
-        json::Object fields{{"key", encoded(full(prefix, key))}};
-        success.push_back(json::Object{{"request_delete_range", std::move(fields)}});
+        Writer operation(to, kSuccess);
+        Writer(operation, kRequestDeleteRange).add_bytes(1, full(prefix, key));
     }
-    return {{"compare", std::move(compares)},
-            {"success", std::move(success)},
-            {"failure", std::move(failure)}};
+    for (const Compare& each : transaction.compares) add_range(to, kFailure, prefix, each.key);
+    return to_bytes(message);
 }
 
-Result<TransactionAnswer> parse_transaction(const json::Value& answer, std::string_view prefix) {
+Result<TransactionAnswer> parse_transaction(ByteView answer, std::string_view prefix) {
     TransactionAnswer parsed;
-    const std::int64_t revision = header_revision(answer);
+    std::int64_t revision = 0;
+    HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case kHeader: revision = HF_TRY(revision_in(part(field))); break;
+            case 2: parsed.succeeded = field.get_bool(); break;
+            case 3: HF_TRY(add_operation(part(field), prefix, parsed)); break;
+            default: field.skip();
+        }
+        return {};
+    }));
     if (revision == 0) return data_loss("etcd's answer has no revision");
     parsed.revision = ours(revision);
-    parsed.succeeded = json::get_bool(answer, "succeeded");
-    const json::Array* responses = json::find_array(answer, "responses");
-    if (!responses) return parsed;
-    for (const json::Value& response : *responses) {
-        if (json::find(response, "response_put")) parsed.changed = true;
-        if (const json::Value* removed = json::find(response, "response_delete_range")) {
-            parsed.changed = parsed.changed || integer(*removed, "deleted") > 0;
-        }
-        if (json::find(response, "response_range")) {
-            std::vector<KeyValue> now = HF_TRY(ranged(response, prefix));
-            parsed.compared.emplace_back();
-            if (!now.empty()) parsed.compared.back() = std::move(now.front());
-        }
-    }
     return parsed;
 }
 
-json::Object read_back_request(const Transaction& transaction, std::string_view prefix) {
-    json::Array reads;
-    for (const Put& put : transaction.puts) reads.push_back(range_of(prefix, put.key));
-    for (const std::string& key : transaction.removes) reads.push_back(range_of(prefix, key));
-    return {{"success", std::move(reads)}};
+Bytes read_back_request(const Transaction& transaction, std::string_view prefix) {
+    constexpr std::uint32_t kSuccess = 2;
+    std::string message;
+    Writer to(message);
+    for (const Put& put : transaction.puts) add_range(to, kSuccess, prefix, put.key);
+    for (const std::string& key : transaction.removes) add_range(to, kSuccess, prefix, key);
+    return to_bytes(message);
 }
 
 std::optional<Revision> happened_at(const Transaction& transaction, const TransactionAnswer& read,
@@ -209,56 +279,101 @@ std::optional<Revision> happened_at(const Transaction& transaction, const Transa
     return at;
 }
 
-json::Object watch_request(std::string_view prefix, Revision after, bool previous) {
+Bytes compact_request(Revision revision) {
+    std::string message;
+    Writer(message).add_int64(1, theirs(revision));
+    return to_bytes(message);
+}
+
+Bytes watch_request(std::string_view prefix, Revision after, bool previous) {
+    constexpr std::uint32_t kCreateRequest = 1;
     std::string end(prefix);
     end.back() = static_cast<char>(end.back() + 1);  // a prefix ends in "/"
-    json::Object create{{"key", encoded(prefix)},
-                        {"range_end", encoded(end)},
-                        {"start_revision", fmt::to_string(theirs(after) + 1)},
-                        {"progress_notify", true}};
-    if (previous) create["prev_kv"] = true;
-    return {{"create_request", std::move(create)}};
+    std::string message;
+    {
+        Writer to(message);
+        Writer create(to, kCreateRequest);
+        create.add_bytes(1, prefix.data(), prefix.size());
+        create.add_bytes(2, end);
+        create.add_int64(3, theirs(after) + 1);
+        create.add_bool(4, true);  // tell of progress
+        if (previous) create.add_bool(6, true);
+    }
+    return to_bytes(message);
 }
 
-Result<WatchMessage> parse_watch(std::string_view line, std::string_view prefix) {
-    constexpr std::size_t kMaxLineBytes = 64u << 20;
-    const json::Value value = HF_TRY(json::parse(line, kMaxLineBytes).context("etcd's watch"));
-    if (const json::Value* error = json::find(value, "error")) {
-        return unavailable("etcd ended the watch: {}", json::get_string(*error, "message"));
-    }
-    const json::Value* result = json::find(value, "result");
-    if (!result) return data_loss("etcd's watch sent what is neither a result nor an error");
-    WatchMessage message;
-    message.revision = ours(header_revision(*result));
-    message.cancelled = json::get_bool(*result, "canceled");
-    message.reason = json::get_string(*result, "cancel_reason");
-    if (const std::int64_t compacted = integer(*result, "compact_revision"); compacted != 0) {
-        message.compacted = ours(compacted);
-    }
-    if (const json::Array* events = json::find_array(*result, "events")) {
-        for (const json::Value& each : *events) {
-            Event event = HF_TRY(event_of(each, prefix));
-            message.events.push_back(std::move(event));
+Result<WatchMessage> parse_watch(ByteView message, std::string_view prefix) {
+    WatchMessage parsed;
+    HF_TRY(read_message(message, "watch", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case kHeader: {
+                const std::int64_t revision = HF_TRY(revision_in(part(field)));
+                parsed.revision = ours(revision);
+                break;
+            }
+            case 4: parsed.cancelled = field.get_bool(); break;
+            case 5:
+                if (const std::int64_t revision = field.get_int64(); revision != 0) {
+                    parsed.compacted = ours(revision);
+                }
+                break;
+            case 6: parsed.reason = text_of(field); break;
+            case 11: {
+                Event event = HF_TRY(event_of(part(field), prefix));
+                parsed.events.push_back(std::move(event));
+                break;
+            }
+            default: field.skip();
         }
-    }
-    return message;
+        return {};
+    }));
+    return parsed;
 }
 
-Status refusal(int status, std::string_view body) {
-    const json::Value answer = json::parse(body).value_or(json::Value());
-    std::string_view message = json::get_string(answer, "message");
-    if (message.empty()) message = json::get_string(answer, "error");
-    const std::int64_t code = json::get_int(answer, "code", -1);
-    if (code < 1 || code > 16) {
-        return unavailable("etcd answered HTTP {} {}: is this etcd's client URL?", status, message);
-    }
-    if (message.find("database space exceeded") != std::string_view::npos) {
-        return resource_exhausted(
-            "{}{}: the quota of etcd is used up; compact, defragment and disarm the alarm (etcdctl "
-            "defrag, etcdctl alarm disarm)",
-            kNoRoom, message);
-    }
-    return Status(static_cast<Code>(code), std::string(message));
+Bytes grant_request(std::int64_t seconds) {
+    std::string message;
+    Writer(message).add_int64(1, seconds);
+    return to_bytes(message);
+}
+
+Bytes lease_request(LeaseId lease) {
+    std::string message;
+    Writer(message).add_int64(1, lease.value());
+    return to_bytes(message);
+}
+
+Result<LeaseAnswer> parse_lease(ByteView answer) {
+    LeaseAnswer parsed;
+    HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
+        switch (field.tag()) {
+            case 2: parsed.lease = LeaseId{field.get_int64()}; break;
+            case 3: parsed.seconds = field.get_int64(); break;
+            default: field.skip();
+        }
+        return {};
+    }));
+    return parsed;
+}
+
+Result<std::int64_t> header_revision(ByteView answer) {
+    std::int64_t revision = 0;
+    HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
+        if (field.tag() == kHeader) {
+            revision = HF_TRY(revision_in(part(field)));
+        } else {
+            field.skip();
+        }
+        return {};
+    }));
+    return revision;
+}
+
+Status refusal(const Status& status) {
+    if (status.message().find("database space exceeded") == std::string_view::npos) return status;
+    return resource_exhausted(
+        "{}{}: the quota of etcd is used up; compact, defragment and disarm the alarm (etcdctl "
+        "defrag, etcdctl alarm disarm)",
+        kNoRoom, status.message());
 }
 
 }  // namespace hf::store::etcd

@@ -1,11 +1,11 @@
-// The messages of etcd's v3 API as JSON, which every member serves beside gRPC (its gateway, on by
-// default): bytes in base64, 64-bit integers as text, fields at their default left out.
+// The messages of etcd's v3 API, as gRPC carries them.
 //
 // Revisions: an empty etcd is at 1 and an empty Store at 0, so ours are one less. Keys: all of a
 // store lie under one prefix that ends in "/" and is cut off again here.
 //
 // Pure. Errors: DATA_LOSS for an answer that is not what the API says; what a member refuses comes
-// back under its own code. Source: etcd 3.4, etcdserver/etcdserverpb/rpc.proto.
+// back under its own code. Source: etcd 3.4, etcdserver/etcdserverpb/rpc.proto and
+// mvcc/mvccpb/kv.proto.
 
 #pragma once
 
@@ -14,10 +14,19 @@
 #include <string_view>
 #include <vector>
 
-#include "base/json.h"
+#include "base/bytes.h"
 #include "store/store.h"
 
 namespace hf::store::etcd {
+
+// The methods, as paths.
+inline constexpr std::string_view kRange = "/etcdserverpb.KV/Range";
+inline constexpr std::string_view kTxn = "/etcdserverpb.KV/Txn";
+inline constexpr std::string_view kCompact = "/etcdserverpb.KV/Compact";
+inline constexpr std::string_view kWatch = "/etcdserverpb.Watch/Watch";
+inline constexpr std::string_view kLeaseGrant = "/etcdserverpb.Lease/LeaseGrant";
+inline constexpr std::string_view kLeaseKeepAlive = "/etcdserverpb.Lease/LeaseKeepAlive";
+inline constexpr std::string_view kLeaseRevoke = "/etcdserverpb.Lease/LeaseRevoke";
 
 // One page of keys never asks for more than this at a time; see kMaxAnswerBytes in members.h.
 inline constexpr std::size_t kMaxPageKeys = 500;
@@ -39,7 +48,7 @@ struct RangeQuery {
     std::int64_t modified_since = 0;  // theirs
     bool keys_only = false;
 };
-json::Object range_request(const RangeQuery& query);
+Bytes range_request(const RangeQuery& query);
 
 struct RangeAnswer {
     std::vector<KeyValue> items;
@@ -47,10 +56,10 @@ struct RangeAnswer {
     std::int64_t count = 0;     // of all keys in the range, the limit left aside
     bool more = false;
 };
-Result<RangeAnswer> parse_range(const json::Value& answer, std::string_view prefix);
+Result<RangeAnswer> parse_range(ByteView answer, std::string_view prefix);
 
 // A transaction; where its compares fail, what the compared keys are instead is read.
-json::Object transaction_request(const Transaction& transaction, std::string_view prefix);
+Bytes transaction_request(const Transaction& transaction, std::string_view prefix);
 
 struct TransactionAnswer {
     bool succeeded = false;
@@ -58,10 +67,10 @@ struct TransactionAnswer {
     Revision revision;
     std::vector<std::optional<KeyValue>> compared;  // one a compare, when it did not succeed
 };
-Result<TransactionAnswer> parse_transaction(const json::Value& answer, std::string_view prefix);
+Result<TransactionAnswer> parse_transaction(ByteView answer, std::string_view prefix);
 
 // Reads the keys that a transaction writes, in one revision: its puts, then its removes.
-json::Object read_back_request(const Transaction& transaction, std::string_view prefix);
+Bytes read_back_request(const Transaction& transaction, std::string_view prefix);
 
 // The revision at which this transaction has happened, when what was read back shows that: every
 // put is there as it was written, all of one revision later than `before`, and nothing that it
@@ -69,7 +78,9 @@ json::Object read_back_request(const Transaction& transaction, std::string_view 
 std::optional<Revision> happened_at(const Transaction& transaction, const TransactionAnswer& read,
                                     Revision before);
 
-json::Object watch_request(std::string_view prefix, Revision after, bool previous);
+Bytes compact_request(Revision revision);
+
+Bytes watch_request(std::string_view prefix, Revision after, bool previous);
 
 struct WatchMessage {
     Revision revision;  // of the store when this was sent
@@ -78,13 +89,21 @@ struct WatchMessage {
     std::string reason;
     std::vector<Event> events;
 };
-Result<WatchMessage> parse_watch(std::string_view line, std::string_view prefix);
+Result<WatchMessage> parse_watch(ByteView message, std::string_view prefix);
 
-// What an answer with an HTTP status of 300 and more means.
-Status refusal(int status, std::string_view body);
+Bytes grant_request(std::int64_t seconds);
+Bytes lease_request(LeaseId lease);  // to keep it alive, and to revoke it
 
-// The integer at `key`, text or number; 0 when it is not there.
-std::int64_t integer(const json::Value& value, std::string_view key);
-std::int64_t header_revision(const json::Value& answer);
+struct LeaseAnswer {
+    LeaseId lease;
+    std::int64_t seconds = 0;  // that it has left
+};
+Result<LeaseAnswer> parse_lease(ByteView answer);
+
+// The store's revision, of any answer.
+Result<std::int64_t> header_revision(ByteView answer);
+
+// What a member's refusal means here.
+Status refusal(const Status& status);
 
 }  // namespace hf::store::etcd

@@ -65,9 +65,9 @@ Result<float> bound(const NodeView& view, std::size_t index, std::string_view at
 
 // Attributes in opset 6, inputs from 11 on.
 Drafts draft_clip(const NodeView& view) {
-    const Clamp clamp{HF_TRY(bound(view, 1, "min", std::numeric_limits<float>::lowest())),
-                      HF_TRY(bound(view, 2, "max", std::numeric_limits<float>::max()))};
-    return unary_draft(view, Unary::kClamp, clamp);
+    const float low = HF_TRY(bound(view, 1, "min", std::numeric_limits<float>::lowest()));
+    const float high = HF_TRY(bound(view, 2, "max", std::numeric_limits<float>::max()));
+    return unary_draft(view, Unary::kClamp, Clamp{low, high});
 }
 
 Drafts binary_draft(const NodeView& view, Binary function, Clamp clamp) {

@@ -17,8 +17,11 @@ constexpr std::int64_t kMaxExtent = std::int64_t{1} << 20;
 
 Result<AttentionExtents> read_attention(const OperationReader& reader) {
     const auto extent = [&](std::size_t i) { return reader.integer(i, 1, kMaxExtent); };
-    AttentionExtents e{HF_TRY(extent(0)), HF_TRY(extent(1)), HF_TRY(extent(2)), HF_TRY(extent(3)),
-                       HF_TRY(extent(4))};
+    AttentionExtents e;
+    std::size_t next = 0;
+    for (std::size_t* each : {&e.batch, &e.queries, &e.keys, &e.heads, &e.size}) {
+        *each = HF_TRY(extent(next++));
+    }
     const double most = static_cast<double>(Shape::kMaxElements);
     const auto size = [](std::size_t n) { return static_cast<double>(n); };
     const double longest = size(std::max(e.queries, e.keys)) * size(e.batch);

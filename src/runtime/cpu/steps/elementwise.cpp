@@ -19,8 +19,9 @@ struct Rows {
     Cut cut() const { return chunks().cut(kCostFunction * static_cast<double>(width)); }
 };
 Result<Rows> read_rows(const OperationReader& reader, std::size_t first) {
-    const Rows rows{HF_TRY(reader.integer(first, 1, Shape::kMaxElements)),
-                    HF_TRY(reader.integer(first + 1, 1, Shape::kMaxElements))};
+    Rows rows{};
+    rows.rows = HF_TRY(reader.integer(first, 1, Shape::kMaxElements));
+    rows.width = HF_TRY(reader.integer(first + 1, 1, Shape::kMaxElements));
     if (static_cast<double>(rows.rows) * static_cast<double>(rows.width) >
         static_cast<double>(Shape::kMaxElements)) {
         return resource_exhausted("{} rows of {}", rows.rows, rows.width);

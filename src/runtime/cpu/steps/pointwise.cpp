@@ -15,8 +15,9 @@ struct Grid {
 
 // outer x inner at integers `first` and the next; as many elements as the output has.
 Result<Grid> read_grid(const OperationReader& reader, std::size_t first) {
-    const Grid grid{HF_TRY(reader.integer(first, 1, Shape::kMaxElements)),
-                    HF_TRY(reader.integer(first + 1, 1, Shape::kMaxElements))};
+    Grid grid{};
+    grid.outer = HF_TRY(reader.integer(first, 1, Shape::kMaxElements));
+    grid.inner = HF_TRY(reader.integer(first + 1, 1, Shape::kMaxElements));
     const auto elements = as_size(reader.output(0).elements());
     if (elements % grid.outer != 0 || elements / grid.outer != grid.inner) {
         return invalid_argument("{} x {} elements for {}", grid.outer, grid.inner,

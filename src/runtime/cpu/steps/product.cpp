@@ -22,9 +22,10 @@ struct Extents {
 constexpr std::int64_t kMaxExtent = std::int64_t{1} << 30;
 
 Result<Extents> read_extents(const OperationReader& reader, std::size_t first) {
-    const Extents e{HF_TRY(reader.integer(first, 1, kMaxExtent)),
-                    HF_TRY(reader.integer(first + 1, 1, kMaxExtent)),
-                    HF_TRY(reader.integer(first + 2, 1, kMaxExtent))};
+    Extents e{};
+    e.rows = HF_TRY(reader.integer(first, 1, kMaxExtent));
+    e.depth = HF_TRY(reader.integer(first + 1, 1, kMaxExtent));
+    e.columns = HF_TRY(reader.integer(first + 2, 1, kMaxExtent));
     constexpr auto kMost = static_cast<std::size_t>(Shape::kMaxElements);
     if (e.rows * e.depth > kMost || e.depth * (e.columns + kernels::kPanel) > kMost ||
         e.rows * e.columns > kMost) {

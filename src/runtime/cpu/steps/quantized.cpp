@@ -14,9 +14,10 @@ Result<kernels::Rescale> read_rescale(const OperationReader& reader, std::size_t
     if (multiplier < 0 || multiplier > std::int64_t{0x7FFFFFFF}) {
         return invalid_argument("multiplier {}", multiplier);
     }
-    return kernels::Rescale{static_cast<std::int32_t>(multiplier),
-                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 1, 0, 31))),
-                            static_cast<std::int32_t>(HF_TRY(reader.integer(first + 2, 0, 31)))};
+    const std::size_t left = HF_TRY(reader.integer(first + 1, 0, 31));
+    const std::size_t right = HF_TRY(reader.integer(first + 2, 0, 31));
+    return kernels::Rescale{static_cast<std::int32_t>(multiplier), static_cast<std::int32_t>(left),
+                            static_cast<std::int32_t>(right)};
 }
 
 // Integers [first, first + count), each within int8.

@@ -66,7 +66,8 @@ Outputs skip_layer_normalization(const OpContext& context) {
     }
     const bool centered = context.node.op == "SkipLayerNormalization";
     const auto width = static_cast<std::size_t>(shape[shape.rank() - 1]);
-    Lanes lanes{width, HF_TRY(lane_input(context, 2, width, 1)), {}, 0, centered};
+    std::vector<double> scale = HF_TRY(lane_input(context, 2, width, 1));
+    Lanes lanes{width, std::move(scale), {}, 0, centered};
     lanes.beta = HF_TRY(lane_input(context, centered ? 3 : context.inputs.size(), width, 0));
     lanes.epsilon = double{context.node.float_or("epsilon", 1e-12f)};
     std::vector<double> values = HF_TRY(to_doubles(input));
@@ -149,8 +150,9 @@ Outputs embed_layer_normalization(const OpContext& context) {
         HF_TRY(add_rows(values, HF_TRY(need_input(context, 4)), *context.input(1), width));
     }
     const Tensor sum = HF_TRY(made(values, shape, words.dtype()));
-    normalize(values, {width, HF_TRY(lane_input(context, 5, width, 1)),
-                       HF_TRY(lane_input(context, 6, width, 0)),
+    std::vector<double> gamma = HF_TRY(lane_input(context, 5, width, 1));
+    std::vector<double> beta = HF_TRY(lane_input(context, 6, width, 0));
+    normalize(values, {width, std::move(gamma), std::move(beta),
                        double{context.node.float_or("epsilon", 1e-12f)}, true});
     std::vector<Tensor> outputs = one(HF_TRY(made(values, shape, words.dtype())));
     outputs.push_back(HF_TRY(mask_lengths(context, ids.shape())));

@@ -123,8 +123,8 @@ Outputs batch_normalization(const OpContext& context) {
             mean[c] = mean[c] * momentum + batch_mean[c] * (1 - momentum);
             variance[c] = variance[c] * momentum + batch_variance[c] * (1 - momentum);
         }
-        running = {HF_TRY(vector_of(mean, context.inputs[3].dtype())),
-                   HF_TRY(vector_of(variance, context.inputs[4].dtype()))};
+        running.push_back(HF_TRY(vector_of(mean, context.inputs[3].dtype())));
+        running.push_back(HF_TRY(vector_of(variance, context.inputs[4].dtype())));
         mean = batch_mean;
         variance = batch_variance;
     }

@@ -84,7 +84,8 @@ Outputs real_product(const OpContext& context, const MatmulFloat& product) {
         out.mutable_values<float>()[i] = static_cast<float>(sums[i]) * (product.left[0] * right);
     }
     if (!product.bias) return one(std::move(out));
-    return call(context, "Add", {out, HF_TRY(expand_to(*product.bias, shape))});
+    const Tensor bias = HF_TRY(expand_to(*product.bias, shape));
+    return call(context, "Add", {out, bias});
 }
 
 Result<std::vector<float>> any_scales(const OpContext& context, std::size_t index) {

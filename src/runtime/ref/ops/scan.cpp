@@ -133,7 +133,8 @@ Result<Tensor> padded(const Tensor& tensor, std::int64_t length) {
     Shape shape = tensor.shape();
     if (shape.rank() == 0 || shape[0] >= length) return tensor;
     shape[0] = length - shape[0];
-    const std::vector<Tensor> parts{tensor, HF_TRY(make_tensor(tensor.dtype(), shape))};
+    const Tensor zeros = HF_TRY(make_tensor(tensor.dtype(), shape));
+    const std::vector<Tensor> parts{tensor, zeros};
     return concatenate(parts, 0);
 }
 
