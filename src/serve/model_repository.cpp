@@ -14,7 +14,7 @@ Status ModelRepository::add(const std::string& name, Load load) {
     {
         const MutexLock lock(mutex_);
         if (entries_.contains(name)) {
-            return already_exists("two models have the name '{}'", name);
+            return already_exists("two models have the name '{}'; rename the file of one", name);
         }
     }
     std::string version = HF_TRY(activate(load, name));
