@@ -130,6 +130,12 @@ Status run(World& world, const Arguments& arguments) {
     serve::Models models;
     serve::ModelRepository repository(models);
     const AllServed all = HF_TRY(load_all(world, arguments, repository));
+    // Told of below, when clients may be loading already.
+    std::vector<std::string> how;
+    for (const std::unique_ptr<Served>& served : all) {
+        how.push_back(fmt::format("({} device, loaded in {:.1f} ms)",
+                                  models.find(served->name())->device(), served->load_ms()));
+    }
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
     const serve::OipExtras extras{receipts.get(), nullptr, &repository};
@@ -138,12 +144,9 @@ Status run(World& world, const Arguments& arguments) {
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
-    for (const std::unique_ptr<Served>& served : all) {
-        const std::shared_ptr<serve::ModelHost> host = models.find(served->name());
-        world.out(fmt::format(
-            "serving {} on http://{}:{}/v2/models/{} ({} device, loaded in {:.1f} ms)\n",
-            served->path(), address, server->port(), served->name(), host ? host->device() : "no",
-            served->load_ms()));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        world.out(fmt::format("serving {} on http://{}:{}/v2/models/{} {}\n", all[i]->path(),
+                              address, server->port(), all[i]->name(), how[i]));
     }
     if (receipts) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
