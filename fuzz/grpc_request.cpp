@@ -1,7 +1,8 @@
-// A call of ModelInfer as it comes over HTTP/2: a byte that says whether grpc-encoding is gzip,
-// then framed messages.
+// A call of ModelInfer, or of the model repository extension, as it comes over HTTP/2: a byte that
+// says whether grpc-encoding is gzip, then framed messages.
 
 #include "serve/grpc/infer_call.h"
+#include "serve/grpc/repository_message.h"
 #include "serve/grpc/wire.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -23,6 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             data[0] == 'z' ? grpc::Encoding::kGzip : grpc::Encoding::kIdentity;
         const hf::Result<hf::Bytes> bytes = grpc::unpack(std::move(message), encoding, kBytesMax);
         if (!bytes.ok()) continue;
+        (void)grpc::read_index_request(*bytes);
+        (void)grpc::read_change_request(*bytes, hf::serve::Change::kLoad);
+        (void)grpc::read_change_request(*bytes, hf::serve::Change::kUnload);
         const hf::Result<grpc::InferCall> call = grpc::read_infer_call(*bytes);
         if (call.ok()) (void)grpc::to_infer_request(*call, signature);
     }

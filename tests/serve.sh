@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # One model served on loopback: answers (HTTP/1.1 and 2), refusals, receipts that verify offline and survive a kill,
-# metrics that promtool accepts, and a drain on SIGTERM.
+# loads of a file that changes under load, statistics, metrics that promtool accepts, and a drain on SIGTERM.
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)
 server=
 trap 'kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
+models=/usr/include/onnx/backend/test/data/node
+cp $models/test_relu/model.onnx "$work/relu.onnx"
 start() {
-    "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
-        --name relu --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
+    "$holdfast" serve "$work/relu.onnx" --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
     server=$!
     for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
     url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
@@ -76,6 +77,49 @@ for kept in "$id" "$last"; do
     curl -s -m 5 "$url/v2/receipts/$kept" -o "$work/kept"
     verify "$work/kept" || fail "receipt $kept was lost by a kill: $(cat "$work/kept")"
 done
+
+# Unloaded and loaded again. A file that is replaced under load is swapped in: every answer is of one of the two digests.
+repository=v2/repository/models/relu
+digest_of() { sha256sum <"$1" | cut -d' ' -f1; }
+expect '"extensions":.*model_repository.*statistics' "$url/v2"
+expect '^\{\} +\[200\]' -d '' "$url/$repository/unload"
+expect '"state":"UNAVAILABLE","reason":"unloaded"' -d '' "$url/v2/repository/index"
+expect '^\[\] ' -d '{"ready":true}' "$url/v2/repository/index"
+expect "'relu' is not ready: unloaded.*\\[404\\]" -d "$body" "$url/$infer"
+expect '"ready":true' "$url/v2/health/ready"
+expect '^\{\} +\[200\]' -d '' "$url/$repository/load"
+expect '6E1' -d "$body" "$url/$infer"
+expect 'not among those.*relu.*\[404\]' -d '' "$url/v2/repository/models/other/load"
+expect '\[403\]' -H 'Origin: http://localhost' -d '' "$url/$repository/unload"
+while [ ! -e "$work/enough" ]; do
+    curl -s -m 5 -o /dev/null -D - -d "$body" "$url/$infer"
+done >"$work/answers" &
+asker=$!
+for name in sigmoid relu sigmoid relu sigmoid; do
+    cp $models/test_$name/model.onnx "$work/next" && mv "$work/next" "$work/relu.onnx"
+    expect '\[200\]' -d '' "$url/$repository/load"
+    curl -s -m 5 -o /dev/null -D - -d "$body" "$url/$infer" |
+        grep "sha256:$(digest_of "$work/relu.onnx")" >/dev/null ||
+        fail "the file of test_$name was loaded, and does not answer"
+done
+touch "$work/enough"
+wait $asker
+digests="$(digest_of $models/test_relu/model.onnx)|$(digest_of $models/test_sigmoid/model.onnx)"
+all=$(grep -c '^HTTP' "$work/answers")
+good=$(grep -cE "^holdfast-model-digest: sha256:($digests)" "$work/answers")
+[ "$all" -gt 0 ] && [ "$all" = "$good" ] || fail "under loads, $good of $all requests were answered by one digest"
+head -c 20 "$models/test_relu/model.onnx" >"$work/next" && mv "$work/next" "$work/relu.onnx"
+expect "'relu' is not loaded.*\\[[45]00\\]" -d '' "$url/$repository/load"
+expect '\[200\]' -d "$body" "$url/$infer"
+expect '"inference_count":[1-9].*"success":\{"count":[1-9]' "$url/v2/models/relu/stats"
+expect '"model_stats":\[\{"name":"relu"' "$url/v2/models/stats"
+
+relu=$models/test_relu/model.onnx
+"$holdfast" serve "$relu" "$relu" --listen 127.0.0.1:0 >"$work/two" 2>&1 && fail "two models of one name are served"
+grep -q "two models have the name 'model'" "$work/two" || fail "two of one name: $(cat "$work/two")"
+"$holdfast" serve "$relu" "$work/relu.onnx" --name x --listen 127.0.0.1:0 >"$work/two" 2>&1 &&
+    fail "one name was given to two models"
+grep -q -- '--name: is for one model' "$work/two" || fail "one name for two: $(cat "$work/two")"
 
 curl -s -m 5 "$url/metrics" | promtool check metrics || fail "promtool refuses the metrics"
 kill -TERM $server

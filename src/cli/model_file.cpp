@@ -16,10 +16,12 @@ std::string folder_of(const std::string& path) {
 }
 
 // External data beside a model: every component must be a folder and the last a regular file with
-// one name, so that neither a symbolic nor a hard link leads outside.
-graph::ExternalData data_beside(World& world, const std::string& model_path) {
-    return [&world, folder = folder_of(model_path)](
+// one name, so that neither a symbolic nor a hard link leads outside. `alone` becomes false when
+// there is any, and outlives what is returned.
+graph::ExternalData data_beside(World& world, const std::string& model_path, bool& alone) {
+    return [&world, &alone, folder = folder_of(model_path)](
                std::string_view relative) -> Result<graph::ExternalBytes> {
+        alone = false;
         std::string path = folder;
         for (std::string_view part : split(relative, '/')) {
             path += "/" + std::string(part);
@@ -115,15 +117,26 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
 
 Result<graph::Graph> load_graph(World& world, const std::string& path) {
     std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    return graph::load(file->bytes(), data_beside(world, path)).context("{}", path);
+    bool alone = true;
+    return graph::load(file->bytes(), data_beside(world, path, alone)).context("{}", path);
+}
+
+Result<ModelFile> map_model(World& world, const std::string& path) {
+    std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    return ModelFile{path, std::move(file)};
 }
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
                                runtime::PlanKernels kernels) {
+    return load_model(world, HF_TRY(map_model(world, path)), arguments, kernels);
+}
+
+Result<LoadedModel> load_model(World& world, const ModelFile& mapped, const Arguments& arguments,
+                               runtime::PlanKernels kernels) {
+    const auto& [path, file] = mapped;
     const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
-    const std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     if (runtime::is_plan(file->bytes())) {
         if (options.device == "ref" || !options.offers.empty()) {
             return invalid_argument("{}: a plan is for cpu; give the model file for other devices",
@@ -148,8 +161,8 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
         loaded.model = HF_TRY(
             runtime::open_plan(file->bytes(), file, &loaded.report, kernels).context("{}", path));
     } else {
-        graph::Graph graph =
-            HF_TRY(graph::load(file->bytes(), data_beside(world, path)).context("{}", path));
+        graph::Graph graph = HF_TRY(
+            graph::load(file->bytes(), data_beside(world, path, loaded.alone)).context("{}", path));
         loaded.model =
             HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
     }

@@ -28,11 +28,21 @@ struct LoadedModel {
     std::shared_ptr<const runtime::CompiledModel> model;
     runtime::CompileReport report;
     double load_ms = 0;  // reading, importing and compiling
+    bool alone = true;   // nothing was read but the model's own file
 };
+
+// A file that stays the same while it is mapped, whatever its name comes to stand for.
+struct ModelFile {
+    std::string path;
+    std::shared_ptr<env::MappedFile> file;
+};
+Result<ModelFile> map_model(World& world, const std::string& path);
 
 // `kernels`: of a plan. The other kernels that --disable-kernel may name are chosen when a plan is
 // made.
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
+                               runtime::PlanKernels kernels = runtime::PlanKernels::kAsPlanned);
+Result<LoadedModel> load_model(World& world, const ModelFile& file, const Arguments& arguments,
                                runtime::PlanKernels kernels = runtime::PlanKernels::kAsPlanned);
 
 // --threads, of every command that runs a model: how many compute one inference. 0 stands for the

@@ -30,10 +30,18 @@ const json::Object* upstream_of(const Answering& answering) {
 
 }  // namespace
 
-Result<Host> find_model(Models& models, std::string_view name, std::string_view version) {
+Result<Host> find_model(const Services& services, std::string_view name, std::string_view version) {
+    Models& models = services.models;
     Host host = models.find(name);
     if (!host) {
         models.count_unknown();
+        const ModelRepository* const repository = services.with.repository;
+        if (const auto reason = repository ? repository->why_not(name) : std::nullopt) {
+            return not_found(
+                "model '{}' is not ready: {}; it can be loaded "
+                "(POST /v2/repository/models/NAME/load)",
+                name, *reason);
+        }
         return not_found("model '{}' is not served here; {}", name, names_of(models));
     }
     if (!version.empty() && version != host->identity().version) {
@@ -63,14 +71,19 @@ json::Object properties_of(const ModelHost& host) {
     return properties;
 }
 
-Result<Answering> run_inference(const Services& services, ModelHost& host,
-                                const InferRequest& request, const http::Headers& headers) {
+Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
+                                const http::Headers& headers) {
+    ModelHost& host = visit.host();
     cascade::Cascades* const cascades = services.with.cascades;
     const Instant came = cascades ? cascades->now() : Instant();
+    visit.inputs_read();
     ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
+    visit.ran(batch_of(host.signature(), request.inputs), inference.duration);
+    visit.outputs_chosen();
     Answering answering{host, request, std::move(inference.outputs), inference.duration};
     if (!cascades) return answering;
     auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
+    visit.outputs_chosen();
     if (!answer) return answering;
     if (!answer->ok()) {
         answering.refused = answer->status();

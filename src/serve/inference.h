@@ -13,6 +13,7 @@
 
 #include "serve/cascade/cascades.h"
 #include "serve/infer_request.h"
+#include "serve/model_repository.h"
 #include "serve/models.h"
 #include "serve/receipts.h"
 
@@ -22,6 +23,7 @@ namespace hf::serve {
 struct OipExtras {
     Receipts* receipts = nullptr;  // every inference has one (header "holdfast-receipt")
     cascade::Cascades* cascades = nullptr;
+    ModelRepository* repository = nullptr;  // null: models are what Services declare
 };
 
 struct Services {
@@ -33,8 +35,9 @@ inline constexpr std::string_view kServerName = "holdfast";
 inline constexpr std::string_view kServerVersion = "0.1.0";
 inline constexpr std::string_view kReceiptHeader = "holdfast-receipt";
 
-// The model of that name, in the version that is named where one is. NOT_FOUND names others.
-Result<std::shared_ptr<ModelHost>> find_model(Models& models, std::string_view name,
+// The model of that name, in the version that is named where one is. NOT_FOUND names others, and
+// says of one that is not loaded why.
+Result<std::shared_ptr<ModelHost>> find_model(const Services& services, std::string_view name,
                                               std::string_view version);
 
 // Whether balancers should send requests here.
@@ -54,9 +57,9 @@ struct Answering {
     Status refused = {};  // by a cascade that rather answers nothing; the rest does not count then
 };
 
-// `headers`: of the request, for the cascade. REQUIRES: host and request outlive the answer.
-Result<Answering> run_inference(const Services& services, ModelHost& host,
-                                const InferRequest& request, const http::Headers& headers);
+// `headers`: of the request, for the cascade. REQUIRES: visit and request outlive the answer.
+Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
+                                const http::Headers& headers);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.
 Result<std::string> add_receipt(const Services& services, const Answering& answering);

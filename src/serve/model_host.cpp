@@ -28,6 +28,18 @@ ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledM
       clock_(clock),
       crew_(std::move(crew)) {}
 
+std::uint64_t ModelHost::memory_bytes() const {
+    if (memory_.weight_bytes == 0 && memory_.session_bytes == 0) return 0;
+    const MutexLock lock(mutex_);
+    const std::uint64_t sessions = free_sessions_.size() + counts_.in_flight;
+    return memory_.weight_bytes + sessions * memory_.session_bytes;
+}
+
+Status ModelHost::warm() {
+    give_back(HF_TRY(take_session()));
+    return {};
+}
+
 Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     Result<std::unique_ptr<runtime::Session>> taken = take_session();
     if (!taken.ok()) {
@@ -42,8 +54,11 @@ Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
     // Inputs that do not fit are the caller's fault, and say nothing of the model.
     const bool misfit = outputs.status().code() == Code::kInvalidArgument;
     if (misfit) count_refused();
-    if (!misfit) count(outputs.ok(), duration);
-    give_back(std::move(session));
+    {
+        const MutexLock lock(mutex_);
+        if (!misfit) count(outputs.ok(), duration);
+        put_back(std::move(session));
+    }
     if (!outputs.ok()) return outputs.status();
     return Inference{std::move(*outputs), duration};
 }
@@ -93,6 +108,10 @@ Result<std::unique_ptr<runtime::Session>> ModelHost::take_session() {
 
 void ModelHost::give_back(std::unique_ptr<runtime::Session> session) {
     const MutexLock lock(mutex_);
+    put_back(std::move(session));
+}
+
+void ModelHost::put_back(std::unique_ptr<runtime::Session> session) {
     --counts_.in_flight;
     free_sessions_.push_back(std::move(session));
 }
@@ -102,7 +121,6 @@ void ModelHost::count(bool ok, Duration duration) {
     const auto bucket = static_cast<std::size_t>(
         std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds) -
         kLatencyBounds.begin());
-    const MutexLock lock(mutex_);
     ++(ok ? counts_.succeeded : counts_.failed);
     counts_.seconds += seconds;
     ++counts_.buckets[bucket];
@@ -113,6 +131,32 @@ ModelHost::Counts ModelHost::counts() const {
     Counts counts = counts_;
     counts.refused = refused_;
     return counts;
+}
+
+Statistics ModelHost::statistics() const {
+    const MutexLock lock(mutex_);
+    return statistics_;
+}
+
+void Visit::ran(std::uint64_t batch, Duration duration) {
+    succeeded_ = true;
+    batch_ = batch;
+    times_.infer = duration;
+}
+
+Visit::~Visit() {
+    const Duration end = host_.clock_.monotonic();
+    times_.input = read_ - start_;
+    times_.output = end - written_from_;
+    times_.all = times_.queue + (end - start_);
+    const Instant came = host_.clock_.now() - times_.all;
+    const MutexLock lock(host_.mutex_);
+    host_.statistics_.last = std::max(host_.statistics_.last, came);
+    if (succeeded_) {
+        host_.statistics_.add_success(batch_, times_);
+    } else {
+        host_.statistics_.add_failure(times_);
+    }
 }
 
 }  // namespace hf::serve

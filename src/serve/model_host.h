@@ -17,6 +17,7 @@
 #include "base/time.h"
 #include "env/clock.h"
 #include "runtime/model.h"
+#include "serve/statistics.h"
 
 namespace hf::serve {
 
@@ -52,6 +53,19 @@ public:
     const runtime::Signature& signature() const { return model_->signature(); }
     std::string_view device() const { return model_->device(); }
 
+    // What it takes of memory, where that is known.
+    struct Memory {
+        std::uint64_t weight_bytes = 0;
+        std::uint64_t session_bytes = 0;  // of each session
+    };
+    void set_memory(Memory memory) { memory_ = memory; }  // REQUIRES: nobody else knows the host
+
+    // With the sessions that there are now; 0: not known.
+    std::uint64_t memory_bytes() const;
+
+    // Makes a first session, so that the first request need not.
+    Status warm();
+
     struct Inference {
         std::vector<Tensor> outputs;  // in signature order
         Duration duration{};          // in the model
@@ -86,10 +100,16 @@ public:
     };
     Counts counts() const;
 
+    // Of the requests that had a Visit.
+    Statistics statistics() const;
+
 private:
+    friend class Visit;
+
     Result<std::unique_ptr<runtime::Session>> take_session();
     void give_back(std::unique_ptr<runtime::Session> session);
-    void count(bool ok, Duration duration);
+    void put_back(std::unique_ptr<runtime::Session> session) HF_REQUIRES(mutex_);
+    void count(bool ok, Duration duration) HF_REQUIRES(mutex_);
 
     const Identity identity_;
     const std::string receipt_json_;
@@ -99,10 +119,44 @@ private:
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> in_shadow_{0};
+    Memory memory_;
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);
     Counts counts_ HF_GUARDED_BY(mutex_);  // but for `refused`
+    Statistics statistics_ HF_GUARDED_BY(mutex_);
+};
+
+// One request while a host answers it, for the host's statistics: which of its times is which, and
+// at the end whether it succeeded. A request whose model ran has; else it failed, wherever.
+//
+// Lives on the stack of the thread that answers. REQUIRES: the host outlives it.
+class Visit final {
+public:
+    // `waited`: http::Request::waited.
+    Visit(ModelHost& host, Duration waited)
+        : host_(host), start_(host.clock_.monotonic()), read_(start_), written_from_(start_) {
+        times_.queue = waited;
+    }
+    ~Visit();
+    Visit(const Visit&) = delete;
+    Visit& operator=(const Visit&) = delete;
+
+    ModelHost& host() const { return host_; }
+
+    // The inputs are tensors; the model has run on them; what is left is to write the answer.
+    void inputs_read() { read_ = host_.clock_.monotonic(); }
+    void ran(std::uint64_t batch, Duration duration);
+    void outputs_chosen() { written_from_ = host_.clock_.monotonic(); }
+
+private:
+    ModelHost& host_;
+    const Duration start_;
+    Duration read_;
+    Duration written_from_;
+    RequestTimes times_;
+    bool succeeded_ = false;
+    std::uint64_t batch_ = 0;
 };
 
 }  // namespace hf::serve

@@ -5,6 +5,9 @@
 #include "serve/compare_route.h"
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
+#include "serve/repository_calls.h"
+#include "serve/repository_routes.h"
+#include "serve/statistics_route.h"
 
 namespace hf::serve {
 namespace {
@@ -17,8 +20,8 @@ http::Response answer(const json::Value& value, int status = 200) {
     return http::Response::json(status, json::write(value) + "\n");
 }
 
-Result<Host> find_model(Models& models, const http::Request& request) {
-    return serve::find_model(models, request.path_parameter("model"),
+Result<Host> find_model(const Services& services, const http::Request& request) {
+    return serve::find_model(services, request.path_parameter("model"),
                              request.path_parameter("version"));
 }
 
@@ -33,14 +36,15 @@ json::Array describe(const std::vector<runtime::Port>& ports) {
     return rows;
 }
 
-http::Response server_metadata(const http::Request&) {
-    return answer(json::Object{{"name", kServerName},
-                               {"version", kServerVersion},
-                               {"extensions", json::Array{"binary_tensor_data"}}});
+http::Response server_metadata(const Services& services) {
+    json::Array extensions;
+    for (std::string_view extension : extensions_of(services)) extensions.emplace_back(extension);
+    return answer(json::Object{
+        {"name", kServerName}, {"version", kServerVersion}, {"extensions", std::move(extensions)}});
 }
 
-http::Response model_metadata(Models& models, const http::Request& request) {
-    const Result<Host> host = find_model(models, request);
+http::Response model_metadata(const Services& services, const http::Request& request) {
+    const Result<Host> host = find_model(services, request);
     if (!host.ok()) return http::Response::error(host.status());
     const ModelHost::Identity& identity = (*host)->identity();
     return answer(json::Object{{"name", identity.name},
@@ -58,9 +62,9 @@ http::Response readiness(const Services& services) {
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
-http::Response model_ready(Models& models, const http::Request& request) {
-    const Result<Host> host = find_model(models, request);
-    const bool ready = host.ok() && models.ready() && (*host)->ready();
+http::Response model_ready(const Services& services, const http::Request& request) {
+    const Result<Host> host = find_model(services, request);
+    const bool ready = host.ok() && services.models.ready() && (*host)->ready();
     return answer(json::Object{{"name", request.path_parameter("model")}, {"ready", ready}},
                   !host.ok() ? 404 : (ready ? 200 : 503));
 }
@@ -118,9 +122,9 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     return response;
 }
 
-Result<http::Response> answer_inference(const Services& services, ModelHost& host,
+Result<http::Response> answer_inference(const Services& services, Visit& visit,
                                         const InferRequest& request, const http::Headers& headers) {
-    const Answering answering = HF_TRY(run_inference(services, host, request, headers));
+    const Answering answering = HF_TRY(run_inference(services, visit, request, headers));
     if (!answering.refused.ok()) {
         http::Response refused = http::Response::error(answering.refused);
         refused.headers.set(kCascadeRefusedHeader, "1");
@@ -130,8 +134,9 @@ Result<http::Response> answer_inference(const Services& services, ModelHost& hos
 }
 
 http::Response infer(const Services& services, const http::Request& request) {
-    const Result<Host> host = find_model(services.models, request);
+    const Result<Host> host = find_model(services, request);
     if (!host.ok()) return http::Response::error(host.status());
+    Visit visit(**host, request.waited);
     const Status media_type = check_media_type(request);
     const Result<InferRequest> parsed =
         media_type.ok() ? parse(**host, request) : Result<InferRequest>(media_type);
@@ -140,20 +145,8 @@ http::Response infer(const Services& services, const http::Request& request) {
         return media_type.ok() ? http::Response::error(parsed.status())
                                : http::Response::error(415, media_type.message());
     }
-    Result<http::Response> response = answer_inference(services, **host, *parsed, request.headers);
+    Result<http::Response> response = answer_inference(services, visit, *parsed, request.headers);
     return response.ok() ? std::move(*response) : http::Response::error(response.status());
-}
-
-// A list of what is served, as the repository extension gives it; nothing is loaded through it.
-http::Response repository_index(const Models& models) {
-    json::Array rows;
-    for (const Host& host : models.all()) {
-        rows.push_back({{"name", host->identity().name},
-                        {"version", host->identity().version},
-                        {"state", host->ready() ? "READY" : "UNAVAILABLE"},
-                        {"reason", ""}});
-    }
-    return answer(std::move(rows));
 }
 
 http::Response receipt(Receipts& receipts, const http::Request& request) {
@@ -176,23 +169,24 @@ http::Response metrics(const Services& services) {
 void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras) {
     using Request = http::Request;
     const Services services{models, extras};
-    router.add("GET", "/v2", server_metadata);
+    router.add("GET", "/v2", [services](const Request&) { return server_metadata(services); });
     router.add("GET", "/v2/health/live", [](const Request&) {
         return answer(json::Object{{"live", true}});
     });
     router.add("GET", "/v2/health/ready",
                [services](const Request&) { return readiness(services); });
     for (const std::string base : {"/v2/models/{model}", "/v2/models/{model}/versions/{version}"}) {
-        router.add("GET", base, [&models](const Request& r) { return model_metadata(models, r); });
+        router.add("GET", base,
+                   [services](const Request& r) { return model_metadata(services, r); });
         router.add("GET", base + "/ready",
-                   [&models](const Request& r) { return model_ready(models, r); });
+                   [services](const Request& r) { return model_ready(services, r); });
         router.add("POST", base + "/infer",
                    [services](const Request& r) { return infer(services, r); });
     }
     router.add("POST", "/v2/models/{model}/compare",
                [&models](const Request& r) { return compare(models, r); });
-    router.add("POST", "/v2/repository/index",
-               [&models](const Request&) { return repository_index(models); });
+    add_repository_routes(router, services);
+    add_statistics_routes(router, services);
     router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });
     Receipts* const receipts = extras.receipts;
     if (!receipts) return;

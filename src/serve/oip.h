@@ -1,6 +1,6 @@
 // The Open Inference Protocol over HTTP (KServe v2 REST): server and model metadata, health, infer,
-// and /metrics. Errors are {"error": text} with the place in the request and what to do; see
-// docs/reference/inference.md.
+// its extensions (binary tensor data, model repository, statistics), and /metrics. Errors are
+// {"error": text} with the place in the request and what to do; see docs/reference/inference.md.
 
 #pragma once
 

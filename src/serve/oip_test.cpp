@@ -76,7 +76,8 @@ TEST(Oip, MetadataHealthAndReadiness) {
     EXPECT_EQ(service.ask("GET", "/v2/health/ready").status, 200);
     service.put(3);
     EXPECT_EQ(body_of(service.ask("GET", "/v2")),
-              R"({"name":"holdfast","version":"0.1.0","extensions":["binary_tensor_data"]})");
+              R"({"name":"holdfast","version":"0.1.0","extensions":["binary_tensor_data",)"
+              R"("statistics"]})");
     EXPECT_EQ(body_of(service.ask("GET", "/v2/health/live")), R"({"live":true})");
     const std::string metadata =
         R"({"name":"m","versions":["3"],"platform":"onnx","inputs":[{"name":"x","datatype":"FP32",)"

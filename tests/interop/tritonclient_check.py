@@ -1,6 +1,7 @@
 """What tests/interop/tritonclient.sh runs against a server of the model relu over FP32[3,4,5]."""
 
 import sys
+import time
 
 import numpy as np
 import tritonclient.http as http
@@ -29,7 +30,8 @@ def refused(status, call):
 assert client.is_server_live() and client.is_server_ready()
 assert client.is_model_ready('relu') and client.is_model_ready('relu', '1')
 assert not client.is_model_ready('other')
-assert 'binary_tensor_data' in client.get_server_metadata()['extensions']
+extensions = client.get_server_metadata()['extensions']
+assert {'binary_tensor_data', 'model_repository', 'statistics'} <= set(extensions), extensions
 metadata = client.get_model_metadata('relu')
 assert metadata['inputs'] == [{'name': 'x', 'datatype': 'FP32', 'shape': [3, 4, 5]}], metadata
 assert [row['name'] for row in client.get_model_repository_index()] == ['relu']
@@ -57,5 +59,40 @@ assert '/outputs/0/name' in refused(400, lambda: infer(True, True, name='z'))
 assert 'no version' in refused(404, lambda: infer(True, True, model_version='9'))
 assert 'Content-Encoding' in refused(415, lambda: infer(True, True, request_compression_algorithm='gzip'))
 refused(404, lambda: client.get_model_metadata('other'))
+
+[before] = client.get_inference_statistics('relu', '1')['model_stats']
+for _ in range(3):
+    infer(True, True)
+refused(400, lambda: infer(True, True, name='z'))
+[after] = client.get_inference_statistics('relu')['model_stats']
+assert after == client.get_inference_statistics()['model_stats'][0]
+for key in ('inference_count', 'execution_count'):
+    assert after[key] == before[key] + 3, (key, before, after)
+grown = {key: one['count'] - before['inference_stats'][key]['count'] for key, one in after['inference_stats'].items()}
+assert grown == {'success': 3, 'fail': 1, 'queue': 3, 'compute_input': 3, 'compute_infer': 3, 'compute_output': 3,
+                 'cache_hit': 0, 'cache_miss': 0}, grown
+[batch] = after['batch_stats']
+assert batch['batch_size'] == 1 and batch['compute_infer']['count'] == after['execution_count'], batch
+assert after['inference_stats']['success']['ns'] >= after['inference_stats']['compute_infer']['ns'] > 0, after
+assert abs(after['last_inference'] / 1000 - time.time()) < 60, after['last_inference']
+refused(404, lambda: client.get_inference_statistics('other'))
+
+client.unload_model('relu')
+assert not client.is_model_ready('relu')
+assert 'unloaded' in refused(404, lambda: infer(True, True))
+[row] = client.get_model_repository_index()
+assert (row['name'], row['state'], row['reason']) == ('relu', 'UNAVAILABLE', 'unloaded'), row
+assert client.is_server_ready()
+client.unload_model('relu')
+client.load_model('relu')
+client.load_model('relu')
+assert client.is_model_ready('relu')
+np.testing.assert_array_equal(infer(True, True).as_numpy('y'), np.maximum(values, 0))
+assert 'config' in refused(400, lambda: client.load_model('relu', config='{}'))
+assert 'not taken from requests' in refused(
+    400, lambda: client.load_model('relu', files={'file:1/model.onnx': b'x'}))
+assert 'dependents' in refused(400, lambda: client.unload_model('relu', unload_dependents=True))
+refused(404, lambda: client.load_model('other'))
+assert client.is_model_ready('relu')
 client.close()
 print('tritonclient agrees')

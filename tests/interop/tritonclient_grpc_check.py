@@ -7,6 +7,7 @@ import os
 import queue
 import signal
 import sys
+import time
 
 import grpc
 import numpy as np
@@ -56,14 +57,13 @@ def check_metadata():
     assert client.is_server_live() and client.is_server_ready()
     assert client.is_model_ready('relu') and client.is_model_ready('relu', '1')
     assert 'not served here' in refused('NOT_FOUND', lambda: client.is_model_ready('other'))
-    assert 'binary_tensor_data' in client.get_server_metadata().extensions
+    extensions = client.get_server_metadata().extensions
+    assert {'binary_tensor_data', 'model_repository', 'statistics'} <= set(extensions), extensions
     metadata = client.get_model_metadata('relu')
     ports = [(port.name, port.datatype, list(port.shape)) for port in metadata.inputs]
     assert ports == [('x', 'FP32', [3, 4, 5])] and list(metadata.versions) == ['1'], metadata
     index = client.get_model_repository_index()
     assert [(row.name, row.state) for row in index.models] == [('relu', 'READY')], index
-    refused('UNIMPLEMENTED', lambda: client.load_model('relu'))
-    refused('UNIMPLEMENTED', lambda: client.get_inference_statistics('relu'))
 
 
 def check_inferences():
@@ -85,6 +85,52 @@ def check_inferences():
     assert '/outputs/0/name' in refused('INVALID_ARGUMENT', lambda: infer(name='z'))
     assert 'no version' in refused('NOT_FOUND', lambda: infer(model_version='9'))
     refused('UNIMPLEMENTED', lambda: infer(compression_algorithm='deflate'))
+
+
+def check_statistics():
+    [before] = client.get_inference_statistics('relu', '1').model_stats
+    for _ in range(3):
+        infer()
+    refused('INVALID_ARGUMENT', lambda: infer(name='z'))
+    [after] = client.get_inference_statistics('relu').model_stats
+    assert list(client.get_inference_statistics().model_stats) == [after]
+    assert (after.inference_count, after.execution_count) == \
+        (before.inference_count + 3, before.execution_count + 3), (before, after)
+    for name, by in (('success', 3), ('fail', 1), ('queue', 3), ('compute_input', 3), ('compute_infer', 3),
+                     ('compute_output', 3), ('cache_hit', 0), ('cache_miss', 0)):
+        grown = getattr(after.inference_stats, name).count - getattr(before.inference_stats, name).count
+        assert grown == by, (name, grown)
+    [batch] = after.batch_stats
+    assert batch.batch_size == 1 and batch.compute_infer.count == after.execution_count, batch
+    assert after.inference_stats.success.ns >= after.inference_stats.compute_infer.ns > 0, after
+    assert abs(after.last_inference / 1000 - time.time()) < 60, after.last_inference
+    assert 'not served here' in refused('NOT_FOUND', lambda: client.get_inference_statistics('other'))
+
+
+def check_repository():
+    client.unload_model('relu')
+    assert not client.is_model_ready('relu')
+    assert 'unloaded' in refused('NOT_FOUND', infer)
+    [row] = client.get_model_repository_index().models
+    assert (row.name, row.version, row.state, row.reason) == ('relu', '1', 'UNAVAILABLE', 'unloaded'), row
+    assert client.is_server_ready()
+    client.unload_model('relu')
+    client.load_model('relu')
+    client.load_model('relu')
+    assert client.is_model_ready('relu')
+    np.testing.assert_array_equal(infer().as_numpy('y'), relu)
+    assert 'config' in refused('INVALID_ARGUMENT', lambda: client.load_model('relu', config='{}'))
+    assert 'not taken from requests' in refused(
+        'INVALID_ARGUMENT', lambda: client.load_model('relu', files={'file:1/model.onnx': b'x'}))
+    assert 'dependents' in refused('INVALID_ARGUMENT',
+                                   lambda: client.unload_model('relu', unload_dependents=True))
+    refused('NOT_FOUND', lambda: client.load_model('other'))
+    with grpc.insecure_channel(address) as channel:
+        load = channel.unary_unary('/inference.GRPCInferenceService/RepositoryModelLoad',
+                                   request_serializer=service_pb2.RepositoryModelLoadRequest.SerializeToString)
+        named = service_pb2.RepositoryModelLoadRequest(repository_name='r', model_name='relu')
+        assert 'repository_name' in refused('INVALID_ARGUMENT', lambda: load(named))
+    assert client.is_model_ready('relu')
 
 
 def check_typed():
@@ -178,6 +224,8 @@ if len(sys.argv) > 3:
 else:
     check_metadata()
     check_inferences()
+    check_statistics()
+    check_repository()
     check_typed()
     check_streams()
     check_health_and_reflection()

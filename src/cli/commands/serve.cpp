@@ -20,21 +20,98 @@ std::string stem_of(const std::string& path) {
     return file.substr(0, file.rfind('.'));
 }
 
-// What receipts and metadata say of the file. A plan's weights are compared with their digest
-// here, once, before anybody is answered.
-Result<serve::ModelHost::Identity> identify(World& world, const std::string& path,
-                                            const Arguments& arguments) {
-    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    const bool is_plan = runtime::is_plan(file->bytes());
-    if (is_plan) {
-        HF_TRY(runtime::verify_plan(file->bytes()).context("{}", path));
+// One of the models that are served, and how a host is made of its file: at the start, and whenever
+// a request has it loaded. One thread at a time; the world's own thread waits for a signal then.
+class Served final {
+public:
+    // REQUIRES: world and arguments outlive it.
+    Served(World& world, const Arguments& arguments, std::string path)
+        : world_(world),
+          arguments_(arguments),
+          path_(std::move(path)),
+          name_(arguments.has("name") ? arguments.get("name") : stem_of(path_)) {}
+
+    const std::string& path() const { return path_; }
+    const std::string& name() const { return name_; }
+    double load_ms() const { return load_ms_; }
+    void use(std::shared_ptr<runtime::Crew> crew) { crew_ = std::move(crew); }
+
+    // As serve::ModelRepository::Load. Data beside the model's file may change without it, so that
+    // a model that has some is always loaded anew.
+    Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
+        const ModelFile file = HF_TRY(map_model(world_, path_));
+        serve::ModelHost::Identity identity = HF_TRY(identify(file));
+        if (now && alone_ && now->identity().model_digest == identity.model_digest) {
+            return std::shared_ptr<serve::ModelHost>();
+        }
+        const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
+        HF_TRY(check_unchanged(file, identity));
+        alone_ = loaded.alone;
+        load_ms_ = loaded.load_ms;
+        auto host = std::make_shared<serve::ModelHost>(std::move(identity), loaded.model,
+                                                       world_.clock, crew_);
+        if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
+            host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
+        }
+        return host;
     }
-    serve::ModelHost::Identity identity;
-    identity.name = arguments.has("name") ? arguments.get("name") : stem_of(path);
-    identity.platform = serve::platform_name(
-        is_plan ? "plan" : graph::format_name(graph::detect_format(file->bytes())));
-    identity.model_digest = crypto::sha256(file->bytes()).to_string();
-    return identity;
+
+private:
+    // What receipts and metadata say of the file. A plan's weights are compared with their digest
+    // here, once, before anybody is answered.
+    Result<serve::ModelHost::Identity> identify(const ModelFile& file) const {
+        const ByteView bytes = file.file->bytes();
+        const bool is_plan = runtime::is_plan(bytes);
+        if (is_plan) HF_TRY(runtime::verify_plan(bytes).context("{}", path_));
+        serve::ModelHost::Identity identity;
+        identity.name = name_;
+        identity.platform = serve::platform_name(
+            is_plan ? "plan" : graph::format_name(graph::detect_format(bytes)));
+        identity.model_digest = crypto::sha256(bytes).to_string();
+        return identity;
+    }
+
+    // Whoever writes into a file meanwhile, instead of putting another in its place, must not have
+    // half of it served under the digest of what was there. A plan is used where it lies, and goes
+    // on being what is written there.
+    Status check_unchanged(const ModelFile& file,
+                           const serve::ModelHost::Identity& identity) const {
+        const ByteView bytes = file.file->bytes();
+        if (runtime::is_plan(bytes)) return {};
+        if (crypto::sha256(bytes).to_string() == identity.model_digest) return {};
+        return aborted("{}: the file changed while it was read; load it again", path_);
+    }
+
+    World& world_;
+    const Arguments& arguments_;
+    const std::string path_;
+    const std::string name_;
+    std::shared_ptr<runtime::Crew> crew_;
+    double load_ms_ = 0;  // of the last load
+    bool alone_ = false;
+};
+
+using AllServed = std::vector<std::unique_ptr<Served>>;
+
+// Loads all that the command names. REQUIRES: what is returned outlives the repository's last load.
+Result<AllServed> load_all(World& world, const Arguments& arguments,
+                           serve::ModelRepository& repository) {
+    const std::vector<std::string>& paths = arguments.all("FILE");
+    if (paths.size() > 1 && arguments.has("name")) {
+        return invalid_argument("--name: is for one model, and {} are given; rename the files",
+                                paths.size());
+    }
+    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
+    AllServed all;
+    for (const std::string& path : paths) {
+        all.push_back(std::make_unique<Served>(world, arguments, path));
+        Served& served = *all.back();
+        served.use(crew);
+        HF_TRY(repository.add(served.name(), [&served](const serve::ModelHost* now) {
+            return served.make_host(now);
+        }));
+    }
+    return all;
 }
 
 // Null without --receipts.
@@ -47,27 +124,30 @@ Result<std::unique_ptr<serve::Receipts>> open_receipts(World& world, const Argum
 }
 
 Status run(World& world, const Arguments& arguments) {
-    const std::string path = arguments.get("FILE");
     http::ServerOptions options = HF_TRY(parse_listen("listen", arguments.get("listen")));
-    options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
-    const LoadedModel loaded = HF_TRY(load_model(world, path, arguments));
-    serve::ModelHost::Identity identity = HF_TRY(identify(world, path, arguments));
-    const std::string name = identity.name;
-    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
+    // One more, which a load may take without the others having less.
+    options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + 1;
     serve::Models models;
-    HF_TRY(models.activate(
-        std::make_shared<serve::ModelHost>(std::move(identity), loaded.model, world.clock, crew)));
+    serve::ModelRepository repository(models);
+    const AllServed all = HF_TRY(load_all(world, arguments, repository));
+    // Told of below, when clients may be loading already.
+    std::vector<std::string> how;
+    for (const std::unique_ptr<Served>& served : all) {
+        how.push_back(fmt::format("({} device, loaded in {:.1f} ms)",
+                                  models.find(served->name())->device(), served->load_ms()));
+    }
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    const serve::OipExtras extras{receipts.get()};
+    const serve::OipExtras extras{receipts.get(), nullptr, &repository};
     serve::add_oip_routes(router, models, extras);
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
     const std::string address = options.address;
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
-    world.out(
-        fmt::format("serving {} on http://{}:{}/v2/models/{} ({} device, loaded in {:.1f} ms)\n",
-                    path, address, server->port(), name, loaded.model->device(), loaded.load_ms));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        world.out(fmt::format("serving {} on http://{}:{}/v2/models/{} {}\n", all[i]->path(),
+                              address, server->port(), all[i]->name(), how[i]));
+    }
     if (receipts) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
                               arguments.get("receipts"), receipts->log().verifier().text()));
@@ -85,23 +165,26 @@ Command serve_command() {
     std::vector<Option> options{
         {"--listen", "a loopback address; port 0 lets the system choose", "ADDR:PORT",
          "127.0.0.1:8080"},
-        {"--name", "the model's name; the file's stem unless given", "NAME"},
+        {"--name", "the name of the only model; its file's stem unless given", "NAME"},
         {"--receipts",
          "folder of the receipt log, made when it is not there; without it predictions "
          "have no receipts",
          "DIR"},
         {"--node", "who answers, in receipts", "NAME", "local"},
-        {"--workers", "requests computed at a time; one of them has the threads of --threads", "N",
-         "2"},
+        {"--workers",
+         "requests computed at a time, while a model is loaded too; one of them has the threads of "
+         "--threads",
+         "N", "2"},
         threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {"serve",
-            "Serves one model over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
+            "Serves models over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
             "drains",
-            {{"FILE", "an ONNX model"}},
+            {{"FILE", "ONNX or TFLite models, or plans", true, true}},
             std::move(options),
             {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
-             "curl localhost:8080/v2/models/model"},
+             "curl localhost:8080/v2/models/model",
+             "curl -X POST localhost:8080/v2/repository/models/model/load"},
             run};
 }
 

@@ -197,10 +197,10 @@ Ask infer_rewritten(std::function<std::string(std::string json)> rewrite) {
     });
 }
 
-Ask after_plain_twice(Ask ask) {
-    return [ask = std::move(ask)](const Subject& subject) -> Result<Turns> {
+Ask in_turn(std::vector<Ask> asks) {
+    return [asks = std::move(asks)](const Subject& subject) -> Result<Turns> {
         Turns turns;
-        for (const Ask& each : {infer(), infer(), ask}) {
+        for (const Ask& each : asks) {
             for (http::WireTurn& turn : HF_TRY(each(subject))) {
                 turn.fresh = true;
                 turns.push_back(std::move(turn));
@@ -208,6 +208,10 @@ Ask after_plain_twice(Ask ask) {
         }
         return turns;
     };
+}
+
+Ask after_plain_twice(Ask ask) {
+    return in_turn({infer(), infer(), std::move(ask)});
 }
 
 Ask then_live(Ask ask) {

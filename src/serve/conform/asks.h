@@ -76,6 +76,9 @@ Ask infer_binary(Edit edit = {});  // skipped unless binary_tensor_data is annou
 Ask infer_text(std::string body);
 Ask infer_rewritten(std::function<std::string(std::string json)> rewrite);
 
+// Each on a connection of its own, after the answers to those before.
+Ask in_turn(std::vector<Ask> asks);
+
 // Answers 0 and 1 are to the plain JSON request; the rest are to these.
 Ask after_plain_twice(Ask ask);
 

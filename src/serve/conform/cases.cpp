@@ -28,7 +28,8 @@ constexpr Group kGroups[] = {
     {"http", http_cases},
     {"connection", connection_cases},
     {"framing", framing_cases},
-    {"extensions", extension_cases},
+    {"statistics", statistics_cases},
+    {"repository", repository_cases},
     // clang-format on
 };
 

@@ -29,6 +29,7 @@ std::vector<Case> content_cases();
 std::vector<Case> http_cases();
 std::vector<Case> connection_cases();
 std::vector<Case> framing_cases();
-std::vector<Case> extension_cases();
+std::vector<Case> statistics_cases();
+std::vector<Case> repository_cases();
 
 }  // namespace hf::serve::conform

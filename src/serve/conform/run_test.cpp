@@ -24,20 +24,23 @@ std::unique_ptr<http::WireClient> make_client() {
 struct Service {
     testing::ManualClock clock;
     Models models;
+    ModelRepository repository{models};
     std::unique_ptr<http::Server> server;
 
     void put(const std::string& name, const std::vector<DType>& dtypes, const Shape& shape) {
-        ModelHost::Identity identity{.name = name, .platform = "onnx_onnxv1"};
-        identity.version = "1";
-        auto model = std::make_shared<const EchoModel>(dtypes, shape);
-        const Status status =
-            models.activate(std::make_shared<ModelHost>(std::move(identity), model, clock));
+        const Status status = repository.add(name, [=, this](const ModelHost*) {
+            ModelHost::Identity identity{.name = name, .platform = "onnx_onnxv1"};
+            identity.version = "1";
+            auto model = std::make_shared<const EchoModel>(dtypes, shape);
+            return std::make_shared<ModelHost>(std::move(identity), std::move(model), clock);
+        });
         HF_CHECK(status.ok(), "{}", status.to_string());
     }
 
-    void start() {
+    // Without a repository, models are as Services declare them.
+    void start(bool with_repository = true) {
         http::Router router;
-        add_oip_routes(router, models);
+        add_oip_routes(router, models, {nullptr, nullptr, with_repository ? &repository : nullptr});
         start(std::move(router));
     }
 
@@ -78,7 +81,11 @@ TEST(ConformRun, OurServerKeepsToTheStandardWithEveryDatatype) {
     EXPECT_EQ(report->model, "every");
     EXPECT_EQ(failures_of(*report), "");
     EXPECT_GE(report->count(Verdict::kPassed), 300u);
-    EXPECT_EQ(find(*report, "extensions/index").verdict, Verdict::kSkipped);
+    for (const char* name : {"repository/index", "repository/unload_load_infers",
+                             "statistics/success_grows", "statistics/of_version"}) {
+        EXPECT_EQ(find(*report, name).verdict, Verdict::kPassed) << name;
+    }
+    EXPECT_TRUE(service.models.find("every")) << "what was unloaded is loaded again";
     EXPECT_EQ(find(*report, "datatypes/UINT64_edges_same").verdict, Verdict::kPassed);
 }
 
@@ -97,6 +104,43 @@ TEST(ConformRun, OpenExtentsAndOneInput) {
     const Outcome& skipped = find(*report, "infer/inputs_reversed");
     EXPECT_EQ(skipped.verdict, Verdict::kSkipped);
     EXPECT_EQ(skipped.came, "the model has one input");
+}
+
+TEST(ConformRun, WhatIsNotAnnouncedIsSkipped) {
+    Service service;
+    service.put("m", {DType::kF32}, {2});
+    service.start(false);
+    Result<Report> report = service.judge("m", "repository/");
+    ASSERT_TRUE(report.ok()) << report.status().to_string();
+    EXPECT_EQ(report->count(Verdict::kSkipped), report->outcomes.size());
+    EXPECT_EQ(find(*report, "repository/unload").came,
+              "the server does not announce model_repository");
+}
+
+// A server may announce the extension, and its owner may have forbidden what it offers.
+TEST(ConformRun, ARepositoryThatRefusesChangesIsNotWrong) {
+    Service service;
+    service.put("m", {DType::kF32}, {2});
+    http::Router router;
+    add_oip_routes(router, service.models);
+    http::Router announcing;
+    announcing.add("GET", "/v2", [](const http::Request&) {
+        return http::Response::json(
+            200, R"({"name":"n","version":"1","extensions":["model_repository"]})");
+    });
+    for (const char* method : {"GET", "POST"}) {
+        announcing.add(method, "/v2/{rest...}",
+                       [router](const http::Request& r) { return http::dispatch(router, r); });
+    }
+    service.start(std::move(announcing));
+    Result<Report> report = service.judge("m", "repository/");
+    ASSERT_TRUE(report.ok()) << report.status().to_string();
+    EXPECT_EQ(failures_of(*report), "");
+    const Outcome& unload = find(*report, "repository/unload");
+    EXPECT_EQ(unload.verdict, Verdict::kSkipped);
+    EXPECT_NE(unload.came.find("the server refuses to unload the model: 412"), std::string::npos);
+    EXPECT_EQ(find(*report, "repository/load").verdict, Verdict::kSkipped);
+    EXPECT_EQ(find(*report, "repository/index").verdict, Verdict::kPassed);
 }
 
 // Metadata as they should be, and every inference answered with the same wrong thing.

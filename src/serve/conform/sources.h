@@ -102,10 +102,65 @@ inline constexpr Text kRepositoryIndex =
     "Model Repository Extension, Index: \"A successful index request is indicated by a 200\"";
 inline constexpr Text kRepositoryObject =
     "Model Repository Extension, Index: $repository_index_response";
+inline constexpr Text kRepositoryReady =
+    "Model Repository Extension, Index: \"Optional, default is false. If true return only models "
+    "ready for inferencing.\"";
+inline constexpr Text kRepositoryAll =
+    "Model Repository Extension, Index: \"every model available in a model repository, even if it "
+    "is not currently loaded\"";
+inline constexpr Text kIndexError =
+    "Model Repository Extension, Index: \"A failed index request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kLoad =
+    "Model Repository Extension, Load: \"A successful load request is indicated by a 200 HTTP "
+    "status.\"";
+inline constexpr Text kLoadBody =
+    "Model Repository Extension, Load: \"The HTTP body may be empty or may contain the load "
+    "request "
+    "object\"";
+inline constexpr Text kLoadAgain =
+    "Model Repository Extension, Load: \"requests that a model be loaded ..., or reloaded if the "
+    "model is already loaded\"";
+inline constexpr Text kLoadObject =
+    "Model Repository Extension, Load: \"parameters\" : $parameters #optional";
 inline constexpr Text kRepositoryError =
     "Model Repository Extension, Load: \"A failed load request must be indicated by an HTTP "
     "error\"";
-inline constexpr Text kStatistics = "Statistics Extension: $stats_model_response";
+inline constexpr Text kUnload =
+    "Model Repository Extension, Unload: \"A successful unload request is indicated by a 200 HTTP "
+    "status.\"";
+inline constexpr Text kUnloadError =
+    "Model Repository Extension, Unload: \"A failed unload request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kStatistics =
+    "Statistics Extension: \"A successful statistics request is indicated by a 200\", "
+    "$stats_model_response";
+inline constexpr Text kStatisticsAll =
+    "Statistics Extension: \"if not provided ... the statistics for all versions of all models\"";
+inline constexpr Text kStatisticsModel =
+    "Statistics Extension: \"Each $model_stat object gives the statistics for a specific model and "
+    "version.\"";
+inline constexpr Text kStatisticsLast =
+    "Statistics Extension: \"The timestamp of the last inference request made for this model, as "
+    "milliseconds since the epoch.\"";
+inline constexpr Text kStatisticsInferences =
+    "Statistics Extension: \"The cumulative count of successful inference requests made for this "
+    "model.\"";
+inline constexpr Text kStatisticsExecutions =
+    "Statistics Extension: \"The cumulative count of the number of successful inference executions "
+    "performed for the model.\"";
+inline constexpr Text kStatisticsTimes = "Statistics Extension: $inference_stats";
+inline constexpr Text kStatisticsDuration =
+    "Statistics Extension: $duration_stat: \"count\" : $number, \"ns\" : $number";
+inline constexpr Text kStatisticsSuccess =
+    "Statistics Extension: \"The count and cumulative duration for all successful inference "
+    "requests.\"";
+inline constexpr Text kStatisticsBatches =
+    "Statistics Extension: \"The aggregate statistics for each different batch size that is "
+    "executed in the model.\"";
+inline constexpr Text kStatisticsError =
+    "Statistics Extension: \"A failed statistics request will be indicated by an HTTP error "
+    "status\"";
 
 // HTTP and JSON
 inline constexpr Text kJson = "RFC 8259, section 2: the grammar of a JSON text";

@@ -17,39 +17,6 @@ using Writer = protozero::pbf_writer;
 constexpr std::string_view kFinalWanted = "triton_enable_empty_final_response";
 constexpr std::string_view kFinal = "triton_final_response";
 
-ByteView view_of(Reader& field) {
-    const protozero::data_view view = field.get_view();
-    return as_bytes({view.data(), view.size()});
-}
-
-// One entry of a map of parameters: its name, and its value where it is a truth.
-struct Parameter {
-    std::string name;
-    bool truth = false;
-};
-
-Result<Parameter> read_parameter(ByteView entry) {
-    Parameter parameter;
-    HF_TRY(read_fields(entry, [&](Reader& field) -> Status {
-        if (field.tag() == 1) {
-            parameter.name = HF_TRY(read_text(field));
-        } else if (field.tag() == 2) {
-            return read_fields(view_of(field), [&](Reader& value) -> Status {
-                if (value.tag() == 1) {
-                    parameter.truth = value.get_bool();
-                } else {
-                    value.skip();
-                }
-                return {};
-            });
-        } else {
-            field.skip();
-        }
-        return {};
-    }));
-    return parameter;
-}
-
 // Repeated integers come packed, or one by one.
 Status read_extents(Reader& field, std::vector<std::int64_t>& shape) {
     const auto add = [&shape](std::int64_t extent) -> Status {
@@ -118,7 +85,9 @@ Status read_field(Reader& field, InferCall& call) {
         case 3: call.id = HF_TRY(read_text(field)); break;
         case 4: {
             const Parameter parameter = HF_TRY(read_parameter(view_of(field)));
-            if (parameter.name == kFinalWanted) call.wants_final = parameter.truth;
+            if (parameter.name == kFinalWanted) {
+                call.wants_final = parameter.truth.value_or(false);
+            }
             break;
         }
         case 5: return add_tensor(call.inputs, "inputs", read_input(view_of(field)));

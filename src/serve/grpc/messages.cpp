@@ -27,6 +27,33 @@ Result<std::string> read_text(protozero::pbf_reader& field) {
     return text;
 }
 
+ByteView view_of(protozero::pbf_reader& field) {
+    const protozero::data_view view = field.get_view();
+    return as_bytes({view.data(), view.size()});
+}
+
+Result<Parameter> read_parameter(ByteView entry) {
+    Parameter parameter;
+    HF_TRY(read_fields(entry, [&](protozero::pbf_reader& field) -> Status {
+        if (field.tag() == 1) {
+            parameter.name = HF_TRY(read_text(field));
+        } else if (field.tag() == 2) {
+            return read_fields(view_of(field), [&](protozero::pbf_reader& value) -> Status {
+                if (value.tag() == 1) {
+                    parameter.truth = value.get_bool();
+                } else {
+                    value.skip();
+                }
+                return {};
+            });
+        } else {
+            field.skip();
+        }
+        return {};
+    }));
+    return parameter;
+}
+
 Result<std::string> read_text_at(ByteView message, std::uint32_t number) {
     std::string text;
     HF_TRY(read_fields(message, [&](protozero::pbf_reader& field) -> Status {
@@ -96,18 +123,6 @@ Bytes write_model_metadata(const ModelMetadata& metadata) {
         Writer entry(writer, 6);
         entry.add_string(1, key);
         entry.add_string(2, value);
-    }
-    return take(message);
-}
-
-Bytes write_repository_index(const std::vector<IndexRow>& rows) {
-    std::string message;
-    Writer writer(message);
-    for (const IndexRow& row : rows) {
-        Writer entry(writer, 1);
-        entry.add_string(1, row.name);
-        entry.add_string(2, row.version);
-        entry.add_string(3, row.ready ? "READY" : "UNAVAILABLE");
     }
     return take(message);
 }

@@ -1,5 +1,6 @@
 // The smaller messages of the services that are offered over gRPC, between Protocol Buffers and our
-// values; for inferences see infer_call.h. Pure functions. What does not read is INVALID_ARGUMENT;
+// values; for inferences see infer_call.h, for the extensions repository_message.h and
+// statistics_message.h. Pure functions. What does not read is INVALID_ARGUMENT;
 // unknown fields are ignored.
 //
 // Numbers and names of fields are those of the Open Inference Protocol (kserve/
@@ -8,6 +9,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +25,16 @@ using protobuf::read_fields;
 
 // A field that must be text, which is UTF-8.
 Result<std::string> read_text(protozero::pbf_reader& field);
+
+// The bytes of a field, borrowed from the message.
+ByteView view_of(protozero::pbf_reader& field);
+
+// One entry of a map of parameters: its name, and its value where it is a truth.
+struct Parameter {
+    std::string name;
+    std::optional<bool> truth;
+};
+Result<Parameter> read_parameter(ByteView entry);
 
 // The text in the field of that number; empty without one.
 Result<std::string> read_text_at(ByteView message, std::uint32_t number);
@@ -52,12 +64,5 @@ struct ModelMetadata {
     std::vector<std::pair<std::string, std::string>> properties;
 };
 Bytes write_model_metadata(const ModelMetadata& metadata);
-
-struct IndexRow {
-    std::string name;
-    std::string version;
-    bool ready = false;
-};
-Bytes write_repository_index(const std::vector<IndexRow>& rows);
 
 }  // namespace hf::serve::grpc

@@ -7,26 +7,32 @@
 #include "serve/grpc/infer_call.h"
 #include "serve/grpc/messages.h"
 #include "serve/grpc/reflection.h"
+#include "serve/grpc/repository_message.h"
+#include "serve/grpc/statistics_message.h"
 #include "serve/oip_client.h"
+#include "serve/repository_calls.h"
+#include "serve/statistics_route.h"
 
 namespace hf::serve::grpc {
 namespace {
 
 using Host = std::shared_ptr<ModelHost>;
 
-Result<Reply> server_metadata(const Call&) {
-    return Reply{write_server_metadata({kServerName, kServerVersion, {"binary_tensor_data"}})};
+Result<Reply> server_metadata(const Services& services) {
+    return Reply{write_server_metadata({kServerName, kServerVersion, extensions_of(services)})};
 }
 
 Result<Reply> model_ready(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
-    const Host host = HF_TRY(find_model(services.models, model.name, model.version));
+    const ModelRepository* const repository = services.with.repository;
+    if (repository && repository->why_not(model.name)) return Reply{write_truth(false)};
+    const Host host = HF_TRY(find_model(services, model.name, model.version));
     return Reply{write_truth(services.models.ready() && host->ready())};
 }
 
 Result<Reply> model_metadata(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
-    const Host host = HF_TRY(find_model(services.models, model.name, model.version));
+    const Host host = HF_TRY(find_model(services, model.name, model.version));
     const ModelHost::Identity& identity = host->identity();
     ModelMetadata metadata{
         identity.name, identity.version, identity.platform, host->signature(), {}};
@@ -37,22 +43,20 @@ Result<Reply> model_metadata(const Services& services, const Call& call) {
     return Reply{write_model_metadata(metadata)};
 }
 
+Result<Reply> model_statistics(const Services& services, const Call& call) {
+    const ModelName model = HF_TRY(read_model_name(call.message));
+    return Reply{write_statistics(HF_TRY(find_models(services, model.name, model.version)))};
+}
+
 Result<Reply> repository_index(const Services& services, const Call& call) {
-    bool only_ready = false;
-    HF_TRY(read_fields(call.message, [&](protozero::pbf_reader& field) -> Status {
-        if (field.tag() == 2) {
-            only_ready = field.get_bool();
-        } else {
-            field.skip();
-        }
-        return {};
-    }));
-    std::vector<IndexRow> rows;
-    for (const Host& host : services.models.all()) {
-        if (only_ready && !host->ready()) continue;
-        rows.push_back({host->identity().name, host->identity().version, host->ready()});
-    }
-    return Reply{write_repository_index(rows)};
+    const bool only_ready = HF_TRY(read_index_request(call.message));
+    return Reply{write_repository_index(index_of(services, only_ready))};
+}
+
+Result<Reply> change_repository(const Services& services, const Call& call, Change change) {
+    const std::string model = HF_TRY(read_change_request(call.message, change));
+    HF_TRY(change_model(services, model, change));
+    return Reply{};
 }
 
 // The headers by which a cascade knows how long the caller waits.
@@ -66,16 +70,18 @@ http::Headers with_deadline(const Call& call) {
     return headers;
 }
 
-Result<Reply> infer(const Services& services, const Call& call) {
+// `waited`: how long this message has, before a worker had it.
+Result<Reply> infer(const Services& services, const Call& call, Duration waited) {
     const InferCall asked = HF_TRY(read_infer_call(call.message));
-    const Host host = HF_TRY(find_model(services.models, asked.model_name, asked.model_version));
+    const Host host = HF_TRY(find_model(services, asked.model_name, asked.model_version));
+    Visit visit(*host, waited);
     const Result<InferRequest> request = to_infer_request(asked, host->signature());
     if (!request.ok()) {
         host->count_refused();
         return request.status();
     }
     const Answering answering =
-        HF_TRY(run_inference(services, *host, *request, with_deadline(call)));
+        HF_TRY(run_inference(services, visit, *request, with_deadline(call)));
     HF_TRY(answering.refused);
     HF_TRY(call.check());
     Reply reply;
@@ -92,9 +98,10 @@ Result<Reply> infer(const Services& services, const Call& call) {
     return reply;
 }
 
-// A request that fails is answered so, and the stream goes on.
+// A request that fails is answered so, and the stream goes on. How long its messages waited is not
+// known: the stream's own request came before them.
 Result<Reply> infer_in_stream(const Services& services, const Call& call) {
-    const Result<Reply> reply = infer(services, call);
+    const Result<Reply> reply = infer(services, call, Duration::zero());
     if (reply.ok()) return Reply{wrap_in_stream(reply->message)};
     HF_TRY(call.check());
     return Reply{write_stream_error(reply.status().to_string())};
@@ -106,10 +113,6 @@ Result<Reply> health(const Services& services, const Call& call) {
         return not_found("there is no service '{}' here", service);
     }
     return Reply{write_health(is_ready(services))};
-}
-
-Result<Reply> not_loaded_here(const Call&) {
-    return unimplemented("models are not loaded or unloaded through this API");
 }
 
 }  // namespace
@@ -127,14 +130,20 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     add("ServerReady", [services](const Call&) -> Result<Reply> {
         return Reply{write_truth(is_ready(services))};
     });
-    add("ServerMetadata", server_metadata);
+    add("ServerMetadata", [services](const Call&) { return server_metadata(services); });
     add("ModelReady", [services](const Call& call) { return model_ready(services, call); });
     add("ModelMetadata", [services](const Call& call) { return model_metadata(services, call); });
-    add("ModelInfer", [services](const Call& call) { return infer(services, call); });
+    add("ModelInfer",
+        [services](const Call& call) { return infer(services, call, call.request.waited); });
+    add("ModelStatistics",
+        [services](const Call& call) { return model_statistics(services, call); });
     add("RepositoryIndex",
         [services](const Call& call) { return repository_index(services, call); });
-    add("RepositoryModelLoad", not_loaded_here);
-    add("RepositoryModelUnload", not_loaded_here);
+    add("RepositoryModelLoad",
+        [services](const Call& call) { return change_repository(services, call, Change::kLoad); });
+    add("RepositoryModelUnload", [services](const Call& call) {
+        return change_repository(services, call, Change::kUnload);
+    });
     add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
                [services](const Call& call) { return infer_in_stream(services, call); });
     add_unary(router, "/grpc.health.v1.Health/Check", options,

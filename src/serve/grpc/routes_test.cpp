@@ -32,13 +32,16 @@ protected:
     GrpcRoutes() {
         receipts_ = std::move(
             *Receipts::open({files_, clock_, entropy_}, {"data", "node-a", Duration::zero()}));
-        add_grpc(router_, door_, {models_, {receipts_.get()}}, clock_);
+        const OipExtras extras{receipts_.get(), nullptr, &repository_};
+        add_grpc(router_, door_, {models_, extras}, clock_);
+        EXPECT_TRUE(repository_.add("m", [this](const ModelHost*) { return load(); }).ok());
+    }
+
+    Result<std::shared_ptr<ModelHost>> load() {
         ModelHost::Identity identity{.name = "m", .version = "3", .platform = "onnx"};
         identity.model_digest = "sha256:abc";
-        EXPECT_TRUE(models_
-                        .activate(std::make_shared<ModelHost>(
-                            std::move(identity), std::make_shared<const FakeModel>(3.0f), clock_))
-                        .ok());
+        return std::make_shared<ModelHost>(std::move(identity),
+                                           std::make_shared<const FakeModel>(3.0f), clock_);
     }
 
     static http::Request request_of(std::string_view method) {
@@ -100,6 +103,7 @@ protected:
     testing::ManualClock clock_;
     testing::SeededEntropy entropy_;
     Models models_;
+    ModelRepository repository_{models_};
     std::unique_ptr<Receipts> receipts_;
     http::Router router_;
     http::ServerOptions door_;
@@ -126,7 +130,7 @@ TEST_F(GrpcRoutes, Metadata) {
     EXPECT_EQ(call("ServerMetadata").message,
               "\x0a\x08holdfast\x12\x05"
               "0.1.0\x1a\x12"
-              "binary_tensor_data");
+              "binary_tensor_data\x1a\x10model_repository\x1a\x0astatistics");
     const Outcome metadata = call("ModelMetadata", "\x0a\x01m");
     EXPECT_NE(metadata.message.find("\x0a\x01m\x12\x01"
                                     "3\x1a\x04onnx"),
@@ -161,7 +165,6 @@ TEST_F(GrpcRoutes, RefusalsHaveTheirStatus) {
     EXPECT_EQ(models_.find("m")->counts().refused, 1u);
     EXPECT_EQ(call("ModelInfer", "\xff").status, "3");
     EXPECT_EQ(call("NoSuch").status, "12");
-    EXPECT_EQ(call("RepositoryModelLoad").status, "12");
     http::Request request = request_of("ServerLive");
     EXPECT_EQ(send(request).status, "12") << "no message";
     request.body.assign(10, 0);
@@ -181,6 +184,93 @@ TEST_F(GrpcRoutes, RefusalsHaveTheirStatus) {
     request.headers.set("content-type", "application/grpc");
     request.version = 1;
     EXPECT_EQ(http::dispatch(router_, request).status, 505);
+}
+
+TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoaded) {
+    // RepositoryModelLoadRequest, with one parameter: the field of its value, and the value.
+    const auto asks = [](std::string_view model, std::string_view parameter = {},
+                         std::string_view value = {}) {
+        std::string message;
+        Writer writer(message);
+        writer.add_string(2, std::string(model));
+        if (!parameter.empty()) {
+            Writer entry(writer, 3);
+            entry.add_string(1, std::string(parameter));
+            entry.add_message(2, std::string(value));
+        }
+        return message;
+    };
+    EXPECT_EQ(call("RepositoryModelUnload", asks("m")).status, "0");
+    EXPECT_EQ(call("ModelReady", "\x0a\x01m").status, "0");
+    EXPECT_EQ(call("ModelReady", "\x0a\x01m").message, "");
+    const Outcome refused = call("ModelInfer", infer_message(1));
+    EXPECT_EQ(refused.status, "5");
+    EXPECT_NE(refused.text.find("model 'm' is not ready: unloaded"), std::string::npos);
+    EXPECT_NE(call("RepositoryIndex").message.find("UNAVAILABLE\x22\x08unloaded"),
+              std::string::npos);
+    EXPECT_EQ(call("RepositoryIndex", "\x10\x01").message, "");
+    EXPECT_EQ(call("RepositoryModelLoad", asks("m")).status, "0");
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "0");
+    EXPECT_EQ(call("RepositoryModelLoad", asks("z")).status, "5");
+    EXPECT_EQ(call("RepositoryModelLoad", asks("m", "config", "\x1a\x02{}")).status, "3");
+    EXPECT_EQ(call("RepositoryModelLoad", asks("m", "file:a",
+                                               "\x22\x01"
+                                               "a"))
+                  .status,
+              "3");
+    EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", "\x08\x01")).status,
+              "3");
+    EXPECT_EQ(call("RepositoryModelLoad", "\x0a\x01r\x12\x01m").status, "3");
+    EXPECT_EQ(call("RepositoryIndex", "\x0a\x01r").status, "3");
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "0") << "none of these unloads it";
+    const std::string no(std::string_view("\x08\x00", 2));
+    EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", no)).status, "0");
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "5");
+}
+
+TEST_F(GrpcRoutes, DeclaredModelsAreNotLoadedByCalls) {
+    http::Router router;
+    http::ServerOptions door;
+    add_grpc(router, door, {models_, {receipts_.get()}}, clock_);
+    http::Request request = request_of("RepositoryModelUnload");
+    request.body = pack(as_bytes("\x12\x01m"), Encoding::kIdentity);
+    const http::Response response = http::dispatch(router, request);
+    EXPECT_EQ(response.headers.get("grpc-status"), "9");
+    EXPECT_TRUE(models_.find("m"));
+}
+
+TEST_F(GrpcRoutes, StatisticsAreThoseOfTheRequests) {
+    call("ModelInfer", infer_message(1));
+    call("ModelInfer", infer_message(2));
+    call("ModelInfer", "\x0a\x01m");
+    const Outcome outcome = call("ModelStatistics", "\x0a\x01m");
+    EXPECT_EQ(outcome.status, "0");
+    Reader answer(outcome.message.data(), outcome.message.size());
+    ASSERT_TRUE(answer.next(1));
+    const std::string row = answer.get_string();
+    EXPECT_FALSE(answer.next());
+    Reader model(row.data(), row.size());
+    ASSERT_TRUE(model.next(1));
+    EXPECT_EQ(model.get_string(), "m");
+    ASSERT_TRUE(model.next(4));
+    EXPECT_EQ(model.get_uint64(), 2u) << "inferences";
+    ASSERT_TRUE(model.next(5));
+    EXPECT_EQ(model.get_uint64(), 2u) << "executions";
+    ASSERT_TRUE(model.next(6));
+    // success and fail: two and one, in no time of this clock.
+    EXPECT_TRUE(
+        model.get_string().starts_with(std::string_view("\x0a\x04\x08\x02\x10\x00"
+                                                        "\x12\x04\x08\x01\x10\x00",
+                                                        12)));
+    ASSERT_TRUE(model.next(7));
+    EXPECT_TRUE(model.get_string().starts_with("\x08\x01")) << "a batch of one";
+    EXPECT_EQ(call("ModelStatistics").message, outcome.message) << "all models";
+    EXPECT_EQ(call("ModelStatistics", "\x0a\x01z").status, "5");
+    EXPECT_EQ(call("ModelStatistics",
+                   "\x12\x01"
+                   "3")
+                  .status,
+              "3");
 }
 
 TEST_F(GrpcRoutes, NoReceiptNoAnswer) {

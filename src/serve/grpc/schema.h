@@ -18,7 +18,10 @@ rpc ServerMetadata ServerMetadataRequest ServerMetadataResponse
 rpc ModelMetadata ModelMetadataRequest ModelMetadataResponse
 rpc ModelInfer ModelInferRequest ModelInferResponse
 rpc ModelStreamInfer ModelInferRequest* ModelStreamInferResponse*
+rpc ModelStatistics ModelStatisticsRequest ModelStatisticsResponse
 rpc RepositoryIndex RepositoryIndexRequest RepositoryIndexResponse
+rpc RepositoryModelLoad RepositoryModelLoadRequest RepositoryModelLoadResponse
+rpc RepositoryModelUnload RepositoryModelUnloadRequest RepositoryModelUnloadResponse
 message ServerLiveRequest
 message ServerLiveResponse
   bool live 1
@@ -96,6 +99,41 @@ message ModelInferResponse.InferOutputTensor
 message ModelStreamInferResponse
   string error_message 1
   ModelInferResponse infer_response 2
+message ModelStatisticsRequest
+  string name 1
+  string version 2
+message ModelStatisticsResponse
+  ModelStatistics* model_stats 1
+message ModelStatistics
+  string name 1
+  string version 2
+  uint64 last_inference 3
+  uint64 inference_count 4
+  uint64 execution_count 5
+  InferStatistics inference_stats 6
+  InferBatchStatistics* batch_stats 7
+  MemoryUsage* memory_usage 8
+message InferStatistics
+  StatisticDuration success 1
+  StatisticDuration fail 2
+  StatisticDuration queue 3
+  StatisticDuration compute_input 4
+  StatisticDuration compute_infer 5
+  StatisticDuration compute_output 6
+  StatisticDuration cache_hit 7
+  StatisticDuration cache_miss 8
+message InferBatchStatistics
+  uint64 batch_size 1
+  StatisticDuration compute_input 2
+  StatisticDuration compute_infer 3
+  StatisticDuration compute_output 4
+message StatisticDuration
+  uint64 count 1
+  uint64 ns 2
+message MemoryUsage
+  string type 1
+  int64 id 2
+  uint64 byte_size 3
 message RepositoryIndexRequest
   string repository_name 1
   bool ready 2
@@ -106,6 +144,22 @@ message RepositoryIndexResponse.ModelIndex
   string version 2
   string state 3
   string reason 4
+message RepositoryModelLoadRequest
+  string repository_name 1
+  string model_name 2
+  map<ModelRepositoryParameter> parameters 3
+message RepositoryModelLoadResponse
+message RepositoryModelUnloadRequest
+  string repository_name 1
+  string model_name 2
+  map<ModelRepositoryParameter> parameters 3
+message RepositoryModelUnloadResponse
+message ModelRepositoryParameter
+  one-of parameter_choice
+  bool bool_param 1
+  int64 int64_param 2
+  string string_param 3
+  bytes bytes_param 4
 )";
 
 inline constexpr std::string_view kHealthSchema = R"(
