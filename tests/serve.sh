@@ -4,8 +4,8 @@
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 work=$(mktemp -d)
-server=
-trap 'kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
+server= safe=
+trap 'kill -9 $server $safe 2>/dev/null; rm -rf "$work"' EXIT
 models=/usr/include/onnx/backend/test/data/node
 cp $models/test_relu/model.onnx "$work/relu.onnx"
 start() {
@@ -113,6 +113,42 @@ expect "'relu' is not loaded.*\\[[45]00\\]" -d '' "$url/$repository/load"
 expect '\[200\]' -d "$body" "$url/$infer"
 expect '"inference_count":[1-9].*"success":\{"count":[1-9]' "$url/v2/models/relu/stats"
 expect '"model_stats":\[\{"name":"relu"' "$url/v2/models/stats"
+
+# Beyond this machine with TLS and callers only; each caller may what is listed beside his token.
+refused() {
+    local pattern=$1
+    shift
+    timeout 10 "$holdfast" serve "$work/relu.onnx" "$@" >"$work/refused" 2>&1 && fail "served with $*"
+    grep -qE -- "$pattern" "$work/refused" || fail "$*: want $pattern, got $(cat "$work/refused")"
+}
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout "$work/key.pem" -out "$work/cert.pem" \
+    -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
+caller() { printf '%s sha256:%s %s\n' "$1" "$(printf %s "$2" | sha256sum | cut -d' ' -f1)" "$3"; }
+{ caller alice secret-a infer=relu && caller bob secret-b 'infer=other load=* observe'; } >"$work/callers"
+cert=(--tls-cert "$work/cert.pem" --tls-key "$work/key.pem")
+refused '--tls-cert FILE' --listen 0.0.0.0:0
+refused '--callers FILE' --listen 0.0.0.0:0 "${cert[@]}"
+refused 'come together' --listen 127.0.0.1:0 --tls-cert "$work/cert.pem"
+echo 'alice sha256:12 infer=*' >"$work/bad"
+refused 'line 1' --listen 127.0.0.1:0 --callers "$work/bad"
+"$holdfast" serve "$work/relu.onnx" --listen 127.0.0.1:0 "${cert[@]}" --callers "$work/callers" >"$work/safe.log" 2>&1 &
+safe=$!
+for _ in $(seq 50); do grep -q https "$work/safe.log" && break; read -rt 0.1 <> <(:) || true; done
+safe_url=$(grep -oE 'https://[0-9.:]+' "$work/safe.log" | head -1)
+as() { printf '%s\n' --cacert "$work/cert.pem" ${1:+-H "Authorization: Bearer $1"}; }
+mapfile -t nobody < <(as '') && mapfile -t alice < <(as secret-a) && mapfile -t bob < <(as secret-b)
+for version in --http1.1 --http2; do
+    expect '"ready":true' $version "${nobody[@]}" "$safe_url/v2/health/ready"
+    expect 'a token is needed.*\[401\]' $version "${nobody[@]}" -d "$body" "$safe_url/$infer"
+    expect '6E1' $version "${alice[@]}" -d "$body" "$safe_url/$infer"
+    expect "'bob' may not infer model 'relu'.*\\[403\\]" $version "${bob[@]}" -d "$body" "$safe_url/$infer"
+    expect "'alice' may not load model 'relu'.*\\[403\\]" $version "${alice[@]}" -d '' "$safe_url/$repository/load"
+    expect '\[200\]' $version "${bob[@]}" -d '' "$safe_url/$repository/load"
+    expect '\[403\]' $version "${alice[@]}" "$safe_url/metrics"
+    expect 'holdfast_inference' $version "${bob[@]}" "$safe_url/metrics"
+done
+kill -TERM $safe
+wait $safe || fail "exit status $?"
 
 relu=$models/test_relu/model.onnx
 "$holdfast" serve "$relu" "$relu" --listen 127.0.0.1:0 >"$work/two" 2>&1 && fail "two models of one name are served"

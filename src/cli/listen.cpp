@@ -20,4 +20,8 @@ Result<http::ServerOptions> parse_listen(const std::string& option, const std::s
     return options;
 }
 
+bool is_loopback(std::string_view address) {
+    return address.starts_with("127.") || address == "::1";
+}
+
 }  // namespace hf::cli

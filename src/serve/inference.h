@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "serve/access.h"
 #include "serve/cascade/cascades.h"
 #include "serve/infer_request.h"
 #include "serve/model_repository.h"
@@ -24,6 +25,7 @@ struct OipExtras {
     Receipts* receipts = nullptr;  // every inference has one (header "holdfast-receipt")
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
+    const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
 };
 
 struct Services {

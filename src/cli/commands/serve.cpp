@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
+#include "cli/trust_roots.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
 #include "http/server.h"
@@ -13,6 +14,7 @@ namespace hf::cli {
 namespace {
 
 constexpr auto kDrainGrace = std::chrono::seconds(30);
+constexpr std::size_t kMaxPemBytes = 256u << 10;
 
 // "pump" of "models/pump.onnx".
 std::string stem_of(const std::string& path) {
@@ -123,8 +125,49 @@ Result<std::unique_ptr<serve::Receipts>> open_receipts(World& world, const Argum
     return serve::Receipts::open({world.files, world.clock, world.entropy}, std::move(options));
 }
 
+// Null without --callers.
+Result<std::unique_ptr<serve::Access>> read_access(World& world, const Arguments& arguments) {
+    if (!arguments.has("callers")) return std::unique_ptr<serve::Access>();
+    const std::string path = arguments.get("callers");
+    const std::string text =
+        HF_TRY(read_text_file(world, path, serve::Access::kMaxFileBytes).context("--callers"));
+    serve::Access access = HF_TRY(serve::Access::parse(text).context("--callers {}", path));
+    return std::make_unique<serve::Access>(std::move(access));
+}
+
+// Where to listen, as whom, and who may come in: beyond this machine not without TLS and callers.
+Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
+                                    const serve::Access* access) {
+    http::ServerOptions door = HF_TRY(parse_listen("listen", arguments.get("listen")));
+    if (arguments.has("tls-cert") != arguments.has("tls-key")) {
+        return invalid_argument("--tls-cert and --tls-key come together");
+    }
+    if (arguments.has("tls-cert")) {
+        door.tls.emplace();
+        door.tls->certificate_pem =
+            HF_TRY(read_text_file(world, arguments.get("tls-cert"), kMaxPemBytes));
+        door.tls->key_pem = HF_TRY(read_text_file(world, arguments.get("tls-key"), kMaxPemBytes));
+    }
+    if (access) door.gate = access->gate();
+    if (is_loopback(door.address)) return door;
+    if (!door.tls) {
+        return failed_precondition(
+            "--listen {}: whoever is on the way could read and change what is asked; give the "
+            "server a certificate (--tls-cert FILE --tls-key FILE), or listen on 127.0.0.1",
+            door.address);
+    }
+    if (!access && !arguments.has("anyone")) {
+        return failed_precondition(
+            "--listen {}: whoever reaches it could ask and unload the models; say who may "
+            "(--callers FILE), or --anyone",
+            door.address);
+    }
+    return door;
+}
+
 Status run(World& world, const Arguments& arguments) {
-    http::ServerOptions options = HF_TRY(parse_listen("listen", arguments.get("listen")));
+    const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
+    http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
     // One more, which a load may take without the others having less.
     options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + 1;
     serve::Models models;
@@ -138,15 +181,16 @@ Status run(World& world, const Arguments& arguments) {
     }
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    const serve::OipExtras extras{receipts.get(), nullptr, &repository};
+    const serve::OipExtras extras{receipts.get(), nullptr, &repository, access.get()};
     serve::add_oip_routes(router, models, extras);
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
-    const std::string address = options.address;
+    const std::string origin =
+        fmt::format("{}://{}", options.tls ? "https" : "http", options.address);
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
     for (std::size_t i = 0; i < all.size(); ++i) {
-        world.out(fmt::format("serving {} on http://{}:{}/v2/models/{} {}\n", all[i]->path(),
-                              address, server->port(), all[i]->name(), how[i]));
+        world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", all[i]->path(), origin,
+                              server->port(), all[i]->name(), how[i]));
     }
     if (receipts) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
@@ -163,8 +207,17 @@ Status run(World& world, const Arguments& arguments) {
 
 Command serve_command() {
     std::vector<Option> options{
-        {"--listen", "a loopback address; port 0 lets the system choose", "ADDR:PORT",
-         "127.0.0.1:8080"},
+        {"--listen",
+         "where to answer; port 0 lets the system choose. Beyond this machine with TLS and "
+         "callers only",
+         "ADDR:PORT", "127.0.0.1:8080"},
+        {"--tls-cert", "certificate chain of the server, PEM", "FILE"},
+        {"--tls-key", "its key, PEM", "FILE"},
+        {"--callers",
+         "who may ask for what: a line each with a name, the SHA-256 of a token, and rights "
+         "(infer=MODEL,... load=MODEL,... observe; * is every model)",
+         "FILE"},
+        {"--anyone", "beyond this machine, too, whoever comes may do everything", ""},
         {"--name", "the name of the only model; its file's stem unless given", "NAME"},
         {"--receipts",
          "folder of the receipt log, made when it is not there; without it predictions "
@@ -177,15 +230,18 @@ Command serve_command() {
          "N", "2"},
         threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
-    return {"serve",
-            "Serves models over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
-            "drains",
-            {{"FILE", "ONNX or TFLite models, or plans", true, true}},
-            std::move(options),
-            {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
-             "curl localhost:8080/v2/models/model",
-             "curl -X POST localhost:8080/v2/repository/models/model/load"},
-            run};
+    return {
+        "serve",
+        "Serves models over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
+        "drains",
+        {{"FILE", "ONNX or TFLite models, or plans", true, true}},
+        std::move(options),
+        {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
+         "curl localhost:8080/v2/models/model",
+         "curl -X POST localhost:8080/v2/repository/models/model/load",
+         "holdfast serve model.onnx --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem "
+         "--callers callers"},
+        run};
 }
 
 }  // namespace hf::cli

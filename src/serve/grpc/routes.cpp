@@ -22,8 +22,16 @@ Result<Reply> server_metadata(const Services& services) {
     return Reply{write_server_metadata({kServerName, kServerVersion, extensions_of(services)})};
 }
 
+// What REST's paths say, and the server's gate has looked at, stands in the message here.
+Status check_access(const Services& services, const Call& call, Right right,
+                    std::string_view model = "") {
+    const Access* const access = services.with.access;
+    return access ? access->check(call.request.headers, right, model) : Status();
+}
+
 Result<Reply> model_ready(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
+    HF_TRY(check_access(services, call, Right::kInfer, model.name));
     const ModelRepository* const repository = services.with.repository;
     if (repository && repository->why_not(model.name)) return Reply{write_truth(false)};
     const Host host = HF_TRY(find_model(services, model.name, model.version));
@@ -32,6 +40,7 @@ Result<Reply> model_ready(const Services& services, const Call& call) {
 
 Result<Reply> model_metadata(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
+    HF_TRY(check_access(services, call, Right::kInfer, model.name));
     const Host host = HF_TRY(find_model(services, model.name, model.version));
     const ModelHost::Identity& identity = host->identity();
     ModelMetadata metadata{
@@ -44,17 +53,20 @@ Result<Reply> model_metadata(const Services& services, const Call& call) {
 }
 
 Result<Reply> model_statistics(const Services& services, const Call& call) {
+    HF_TRY(check_access(services, call, Right::kObserve));
     const ModelName model = HF_TRY(read_model_name(call.message));
     return Reply{write_statistics(HF_TRY(find_models(services, model.name, model.version)))};
 }
 
 Result<Reply> repository_index(const Services& services, const Call& call) {
+    HF_TRY(check_access(services, call, Right::kObserve));
     const bool only_ready = HF_TRY(read_index_request(call.message));
     return Reply{write_repository_index(index_of(services, only_ready))};
 }
 
 Result<Reply> change_repository(const Services& services, const Call& call, Change change) {
     const std::string model = HF_TRY(read_change_request(call.message, change));
+    HF_TRY(check_access(services, call, Right::kLoad, model));
     HF_TRY(change_model(services, model, change));
     return Reply{};
 }
@@ -73,6 +85,7 @@ http::Headers with_deadline(const Call& call) {
 // `waited`: how long this message has, before a worker had it.
 Result<Reply> infer(const Services& services, const Call& call, Duration waited) {
     const InferCall asked = HF_TRY(read_infer_call(call.message));
+    HF_TRY(check_access(services, call, Right::kInfer, asked.model_name));
     const Host host = HF_TRY(find_model(services, asked.model_name, asked.model_version));
     Visit visit(*host, waited);
     const Result<InferRequest> request = to_infer_request(asked, host->signature());
