@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/protobuf.h"
+#include "crypto/hash.h"
 #include "http/http2.h"
 #include "serve/fake_model_test.h"
 #include "serve/grpc/call.h"
@@ -184,6 +185,40 @@ TEST_F(GrpcRoutes, RefusalsHaveTheirStatus) {
     request.headers.set("content-type", "application/grpc");
     request.version = 1;
     EXPECT_EQ(http::dispatch(router_, request).status, 505);
+}
+
+TEST_F(GrpcRoutes, CallersMayWhatIsListedForThem) {
+    const std::string token = crypto::sha256(as_bytes("t")).to_string();
+    const Access access = Access::parse(fmt::format("alice {} infer=m load=other", token)).value();
+    http::Router router;
+    http::ServerOptions door;
+    const OipExtras extras{receipts_.get(), nullptr, &repository_, &access};
+    add_grpc(router, door, {models_, extras}, clock_);
+    const auto status_of = [&](std::string_view method, std::string_view message, bool known) {
+        http::Request request = request_of(method);
+        request.body = pack(as_bytes(message), Encoding::kIdentity);
+        if (known) request.headers.set("authorization", "Bearer t");
+        const http::Response answer =
+            door.rephrase("application/grpc", http::dispatch(router, request, access.gate()));
+        const auto trailer = answer.trailers.get("grpc-status");
+        return std::string(trailer.value_or(answer.headers.get("grpc-status").value_or("none")));
+    };
+    EXPECT_EQ(status_of("ServerReady", "", false), "0");
+    for (const char* method :
+         {"ServerMetadata", "ModelReady", "ModelMetadata", "ModelInfer", "ModelStatistics",
+          "RepositoryIndex", "RepositoryModelLoad", "RepositoryModelUnload"}) {
+        EXPECT_EQ(status_of(method, "", false), "16") << method;
+    }
+    EXPECT_EQ(status_of("ServerMetadata", "", true), "0");
+    EXPECT_EQ(status_of("ModelInfer", infer_message(1), true), "0");
+    EXPECT_EQ(status_of("ModelMetadata", "\x0a\x01m", true), "0");
+    EXPECT_EQ(status_of("ModelReady", "\x0a\x01m", true), "0");
+    EXPECT_EQ(status_of("ModelInfer", infer_message(1, "z"), true), "7");
+    EXPECT_EQ(status_of("ModelReady", "\x0a\x01z", true), "7");
+    EXPECT_EQ(status_of("ModelStatistics", "\x0a\x01m", true), "7");
+    EXPECT_EQ(status_of("RepositoryIndex", "", true), "7");
+    EXPECT_EQ(status_of("RepositoryModelUnload", "\x12\x01m", true), "7");
+    EXPECT_TRUE(models_.find("m")) << "it was not unloaded";
 }
 
 TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoaded) {
