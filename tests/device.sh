@@ -14,7 +14,7 @@ if ! readelf -d "$agent" | grep 'libstdc++' >/dev/null; then
     bytes=$(stat -c %s agent.stripped)
     echo "holdfast-agent, stripped: $bytes bytes"
     [ "$bytes" -le $bytes_most ] || fail "holdfast-agent has $bytes bytes stripped; the limit is $bytes_most"
-    for foreign in 'SQLite format 3' '/v3/kv/txn' 'this server leads now' grpc; do
+    for foreign in 'SQLite format 3' etcdserverpb 'this server leads now' grpc; do
         grep -c "$foreign" "$agent" >/dev/null && fail "holdfast-agent contains '$foreign'"
     done
 fi

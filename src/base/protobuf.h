@@ -35,4 +35,10 @@ namespace hf::protobuf {
 Status read_fields(ByteView message,
                    const std::function<Status(protozero::pbf_reader& field)>& field);
 
+// What a field of bytes, text or a message holds, where it lies.
+inline ByteView view_of(protozero::pbf_reader& field) {
+    const protozero::data_view view = field.get_view();
+    return as_bytes(std::string_view(view.data(), view.size()));
+}
+
 }  // namespace hf::protobuf

@@ -65,8 +65,9 @@ struct ClientRequest {
     // is what send() answers. How a caller gives up: at a signal, at a deadline of its own.
     std::function<Status()> pulse;
 
-    // When set, becomes true as soon as the server may have got any of the request: where it stays
-    // false, a failed send() has changed nothing there.
+    // When set, becomes true as soon as the server may have got any of the request, and false again
+    // when it says that it did nothing with it: where it is false, a failed send() has changed
+    // nothing there.
     bool* sent = nullptr;
 };
 

@@ -44,6 +44,7 @@ Status call(Client& client, const ClientCall& call, const std::function<Status(B
         return {};
     };
     const Response response = HF_TRY(client.send(request));
+    if (call.judged) *call.judged = has_status(response);
     HF_TRY(status_of(response));
     if (!is_grpc(response.headers.get("content-type").value_or(""))) {
         return internal_error("what answers does not speak gRPC");

@@ -23,6 +23,10 @@ struct ClientCall {
 
     std::function<Status()> pulse;  // as in ClientRequest
     bool* sent = nullptr;           // the same
+
+    // When set, becomes true when the server's own verdict came, a grpc-status: an error without it
+    // says nothing of what was done.
+    bool* judged = nullptr;
 };
 
 // The one message of the answer.

@@ -85,9 +85,8 @@ Result<bool> MessageReader::next(Message& message) {
     const std::size_t length = length_of(prefix);
     if (length > bytes_max_) {
         return resource_exhausted(
-            "a message of {} bytes exceeds the limit of {}; send less at a time, or raise the "
-            "server's limit",
-            length, bytes_max_);
+            "a message of {} bytes exceeds the limit of {}; less at a time is taken", length,
+            bytes_max_);
     }
     if (held() - kPrefixBytes < length) return false;
     message.compressed = prefix[0] == 1;
@@ -115,6 +114,10 @@ bool is_grpc(std::string_view content_type) {
 void add_status(Headers& headers, const Status& status) {
     headers.set("grpc-status", fmt::format("{}", static_cast<int>(status.code())));
     if (!status.ok()) headers.set("grpc-message", percent_encode(shorten(status.message())));
+}
+
+bool has_status(const Response& response) {
+    return response.trailers.get("grpc-status") || response.headers.get("grpc-status");
 }
 
 Status status_of(const Response& response) {

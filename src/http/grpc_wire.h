@@ -45,6 +45,9 @@ bool is_grpc(std::string_view content_type);
 // grpc-status and grpc-message, which is cut where it is very long.
 void add_status(Headers& headers, const Status& status);
 
+// Whether the answer has a grpc-status.
+bool has_status(const Response& response);
+
 // What an answer says of its call: by its trailers, by its header where it has nothing else, or by
 // its HTTP status where it is no gRPC (doc/http-grpc-status-mapping.md).
 Status status_of(const Response& response);

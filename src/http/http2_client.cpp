@@ -1,9 +1,8 @@
 #include "http/http2_client.h"
 
-#include <sys/socket.h>
+#include <poll.h>
 
 #include <array>
-#include <cerrno>
 #include <list>
 
 #include "base/text.h"
@@ -101,11 +100,9 @@ private:
             if ((*at)->link->origin != url.origin()) continue;
             WirePtr wire = std::move(*at);
             kept_.erase(at);
-            char byte = 0;
-            const int handle = wire->link->transport.socket().native_handle();
-            const auto peeked = ::recv(handle, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            const bool there = peeked > 0 || (peeked < 0 && errno == EAGAIN);
-            return there ? std::move(wire) : nullptr;
+            // Tells of the end also where unread bytes stand before it.
+            pollfd peer{wire->link->transport.socket().native_handle(), POLLRDHUP, 0};
+            return ::poll(&peer, 1, 0) == 0 ? std::move(wire) : nullptr;
         }
         return nullptr;
     }

@@ -198,6 +198,56 @@ TEST_F(Http2ClientTest, HostileServersAreErrors) {
     }
 }
 
+// A server that breaks the protocol and goes on listening is left, too.
+TEST_F(Http2ClientTest, ABrokenConnectionIsLeftThoughItStaysOpen) {
+    const std::string settings = frame_bytes({h2::kSettings, 0, 0, ""});
+    for (const Frame& wrong : {Frame{h2::kData, 0, 0, "x"}, Frame{h2::kSettings, h2::kAck, 0, "x"},
+                               Frame{h2::kHeaders, h2::kEndHeaders, 2, "\x88"}}) {
+        const RawServer server({settings + frame_bytes(wrong)}, RawServer::Then::kStays);
+        EXPECT_EQ(get(*client(), server.url()).status().code(), Code::kUnavailable) << wrong.type;
+    }
+}
+
+TEST_F(Http2ClientTest, WhatIsRefusedIsAskedOnceMore) {
+    const std::string settings = frame_bytes({h2::kSettings, 0, 0, ""});
+    const auto after_settings = [&](const Frame& frame) { return settings + frame_bytes(frame); };
+    const std::string good =
+        after_settings({h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, "\x88"});
+    const std::string leaving = number32(0) + number32(0);  // no stream, no error
+    for (const std::string& refusal : {after_settings({h2::kReset, 0, 1, number32(h2::kRefused)}),
+                                       after_settings({h2::kGoAway, 0, 0, leaving})}) {
+        const RawServer server({refusal, good});
+        bool sent = false;
+        ClientRequest request;
+        request.url = server.url();
+        request.sent = &sent;
+        const Result<Response> response = client()->send(request);
+        EXPECT_EQ(response.status().to_string(), Status().to_string());
+        EXPECT_TRUE(sent);
+        EXPECT_EQ(server.connections(), 2u);
+    }
+    // One that has begun to answer has done something.
+    std::string begun = after_settings({h2::kHeaders, h2::kEndHeaders, 1, "\x88"});
+    begun += frame_bytes({h2::kReset, 0, 1, number32(h2::kRefused)});
+    const RawServer server({begun, good});
+    EXPECT_EQ(get(*client(), server.url()).status().code(), Code::kUnavailable);
+    EXPECT_EQ(server.connections(), 1u);
+}
+
+// What is unread on a kept connection does not hide that it has ended.
+TEST_F(Http2ClientTest, AKeptConnectionThatEndedIsNotUsed) {
+    std::string answer = frame_bytes({h2::kSettings, 0, 0, ""});
+    answer += frame_bytes({h2::kHeaders, h2::kEndHeaders | h2::kEndStream, 1, "\x88"});
+    std::string more = answer;
+    more += frame_bytes({h2::kPing, 0, 0, "12345678"});
+    const RawServer server({more, answer});
+    const std::unique_ptr<Client> client = this->client();
+    ASSERT_TRUE(get(*client, server.url()).ok());
+    while (server.closed() == 0) std::this_thread::yield();
+    EXPECT_TRUE(get(*client, server.url()).ok());
+    EXPECT_EQ(server.connections(), 2u);
+}
+
 TEST_F(Http2ClientTest, ThePulseEndsWaiting) {
     Router router;
     router.add("GET", "/wait", [](const Request& request) {

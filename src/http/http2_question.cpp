@@ -157,6 +157,12 @@ void Http2Question::end(std::int32_t stream) {
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
 }
 
+// After a GOAWAY of ours, or of the server when none of our requests is left.
+bool Http2Question::has_nothing_to_do() const {
+    return nghttp2_session_want_read(session_.get()) == 0 &&
+           nghttp2_session_want_write(session_.get()) == 0;
+}
+
 Status Http2Question::trouble() const {
     if (older_) return unavailable("the server does not speak HTTP/2");
     if (too_large_) {

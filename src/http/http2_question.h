@@ -30,7 +30,7 @@ public:
     Bytes take_output() { return take_output_of(session_.get(), broken_); }
 
     // The answer is complete, or none will be.
-    bool is_over() const { return ended_ || broken_ || is_reset_; }
+    bool is_over() const { return ended_ || broken_ || is_reset_ || has_nothing_to_do(); }
 
     // It has begun: status and header are there. The body is not in it, the trailers are when it is
     // over.
@@ -44,7 +44,9 @@ public:
     Status trouble() const;
 
     // The server says that it did nothing with the request: it may be asked again.
-    bool is_refused() const { return is_reset_ && reset_code_ == NGHTTP2_REFUSED_STREAM; }
+    bool is_refused() const {
+        return is_reset_ && !headed_ && reset_code_ == NGHTTP2_REFUSED_STREAM;
+    }
 
     // Another request may be sent over this connection.
     bool is_free() const;
@@ -53,6 +55,7 @@ private:
     struct Library;  // the callbacks
     friend struct Library;
 
+    bool has_nothing_to_do() const;
     void add_header(std::string name, std::string value);
     void finish_headers();
     void end(std::int32_t stream);

@@ -1,5 +1,7 @@
 #include "http/peers_test.h"
 
+#include <algorithm>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -84,8 +86,8 @@ void RawSocket::close() {
     socket_ = -1;
 }
 
-RawServer::RawServer(std::string answer)
-    : answer_(std::move(answer)), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+RawServer::RawServer(std::vector<std::string> answers, Then then)
+    : answers_(std::move(answers)), then_(then), socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     sockaddr_in address = loopback(0);
     socklen_t size = sizeof address;
     HF_CHECK(::bind(socket_, reinterpret_cast<const sockaddr*>(&address), size) == 0);
@@ -98,6 +100,7 @@ RawServer::RawServer(std::string answer)
 RawServer::~RawServer() {
     ::shutdown(socket_, SHUT_RDWR);
     thread_.join();
+    for (const int peer : kept_) ::close(peer);
     ::close(socket_);
 }
 
@@ -113,8 +116,13 @@ void RawServer::serve() {
         std::string request;
         char byte = 0;
         while (!request.ends_with("\r\n\r\n") && ::recv(peer, &byte, 1, 0) == 1) request += byte;
-        send_all(peer, answer_);
-        ::close(peer);
+        send_all(peer, answers_[std::min(connections_++, answers_.size() - 1)]);
+        if (then_ == Then::kStays) {
+            kept_.push_back(peer);
+        } else {
+            ::close(peer);
+            ++closed_;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "base/mutex.h"
 #include "http/server.h"
@@ -42,18 +44,28 @@ private:
     std::string unread_;
 };
 
-// A server that reads one request's header a connection, says its piece and closes.
+// A server that reads one request's header a connection, says its piece and closes, unless it keeps
+// connections open until its own end. Of several pieces, each is for one connection, and the last
+// one for all that follow.
 class RawServer final {
 public:
-    explicit RawServer(std::string answer);
+    enum class Then : unsigned char { kCloses, kStays };
+
+    explicit RawServer(std::string answer) : RawServer(std::vector{std::move(answer)}) {}
+    explicit RawServer(std::vector<std::string> answers, Then then = Then::kCloses);
     ~RawServer();
 
     std::string url() const;
+    std::size_t connections() const { return connections_; }
+    std::size_t closed() const { return closed_; }
 
 private:
     void serve();
 
-    std::string answer_;
+    const std::vector<std::string> answers_;
+    const Then then_;
+    std::atomic<std::size_t> connections_{0}, closed_{0};
+    std::vector<int> kept_;  // the thread's
     int socket_;
     std::uint16_t port_ = 0;
     std::thread thread_;

@@ -35,6 +35,20 @@ Result<std::string> ModelRepository::activate(const Load& load, std::string_view
     return version;
 }
 
+class ModelRepository::Ending final {
+public:
+    explicit Ending(ModelRepository& repository) : repository_(repository) {}
+    ~Ending() {
+        const MutexLock lock(repository_.mutex_);
+        repository_.loading_ = nullptr;
+    }
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+
+private:
+    ModelRepository& repository_;
+};
+
 Status ModelRepository::load(std::string_view name) {
     Entry* entry = nullptr;
     {
@@ -42,9 +56,11 @@ Status ModelRepository::load(std::string_view name) {
         entry = HF_TRY(find_free(name));
         loading_ = entry;
     }
-    const Result<std::string> version = activate(entry->load, name);
+    const Result<std::string> version = [&] {
+        const Ending ending(*this);  // also where a load leaves by an exception
+        return activate(entry->load, name);
+    }();
     const MutexLock lock(mutex_);
-    loading_ = nullptr;
     if (version.ok()) {
         entry->version = *version;
     } else {

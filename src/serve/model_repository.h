@@ -60,6 +60,7 @@ public:
     std::vector<IndexRow> index() const;  // by name
 
 private:
+    class Ending;  // of a load
     struct Entry {
         Load load;
         std::string version = {};  // of what was loaded last

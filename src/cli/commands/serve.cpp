@@ -43,12 +43,13 @@ public:
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
         const ModelFile file = HF_TRY(map_model(world_, path_));
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
-        if (now && alone_ && now->identity().model_digest == identity.model_digest) {
+        const bool same = now && now->identity().model_digest == identity.model_digest;
+        if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
-        alone_ = loaded.alone;
+        alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
         auto host = std::make_shared<serve::ModelHost>(std::move(identity), loaded.model,
                                                        world_.clock, crew_);
@@ -90,7 +91,7 @@ private:
     const std::string name_;
     std::shared_ptr<runtime::Crew> crew_;
     double load_ms_ = 0;  // of the last load
-    bool alone_ = false;
+    std::string alone_;   // the digest of the last file that was read and had nothing beside it
 };
 
 using AllServed = std::vector<std::unique_ptr<Served>>;

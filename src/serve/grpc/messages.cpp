@@ -27,11 +27,6 @@ Result<std::string> read_text(protozero::pbf_reader& field) {
     return text;
 }
 
-ByteView view_of(protozero::pbf_reader& field) {
-    const protozero::data_view view = field.get_view();
-    return as_bytes({view.data(), view.size()});
-}
-
 Result<Parameter> read_parameter(ByteView entry) {
     Parameter parameter;
     HF_TRY(read_fields(entry, [&](protozero::pbf_reader& field) -> Status {

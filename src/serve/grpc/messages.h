@@ -22,12 +22,10 @@
 namespace hf::serve::grpc {
 
 using protobuf::read_fields;
+using protobuf::view_of;
 
 // A field that must be text, which is UTF-8.
 Result<std::string> read_text(protozero::pbf_reader& field);
-
-// The bytes of a field, borrowed from the message.
-ByteView view_of(protozero::pbf_reader& field);
 
 // One entry of a map of parameters: its name, and its value where it is a truth.
 struct Parameter {

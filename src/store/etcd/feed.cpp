@@ -32,6 +32,11 @@ Bytes probe_request(const std::string& prefix) {
     return range_request(query);
 }
 
+// What a watch cannot get over: history that is gone, and more of it at once than is taken.
+bool needs_reload(Code code) {
+    return code == Code::kOutOfRange || code == Code::kDataLoss || code == Code::kResourceExhausted;
+}
+
 }  // namespace
 
 Result<Listed> list_pages(Members& members, const ListQuery& query) {
@@ -51,8 +56,13 @@ Result<Listed> list_pages(Members& members, const ListQuery& query) {
         const std::size_t left = query.limit == 0 ? page : query.limit - listed.items.size();
         range.limit = std::min(page, left);
         range.revision = listed.revision;
-        const Bytes answer = HF_TRY(members.read(kRange, range_request(range), kPagePatience));
-        RangeAnswer part = HF_TRY(parse_range(answer, query.prefix));
+        const Result<Bytes> answer = members.read(kRange, range_request(range), kPagePatience);
+        if (answer.status().code() == Code::kResourceExhausted && range.limit > 1) {
+            page = range.limit / 2;  // large values behind small ones
+            continue;
+        }
+        HF_TRY(answer.status());
+        RangeAnswer part = HF_TRY(parse_range(*answer, query.prefix));
         if (listed.revision == 0) listed.revision = part.revision;
         const std::size_t before = bytes;
         for (KeyValue& item : part.items) {
@@ -165,7 +175,7 @@ void Feed::watch() {
         }
         if (!reload_) {
             const Status ended = follow();
-            if (ended.code() == Code::kOutOfRange || ended.code() == Code::kDataLoss) {
+            if (needs_reload(ended.code())) {
                 reload_ = true;
                 continue;
             }

@@ -18,7 +18,7 @@ constexpr int kMembersInPatience = kReadPatience / kMemberPatience;
 // The member cannot answer now, and another might.
 bool is_passing(Code code) {
     return code == Code::kUnavailable || code == Code::kDeadlineExceeded ||
-           code == Code::kUnknown || code == Code::kInternal;
+           code == Code::kUnknown || code == Code::kInternal || code == Code::kCancelled;
 }
 
 }  // namespace
@@ -95,14 +95,15 @@ void Members::note(std::size_t member, bool answered) {
     if (answered) first_ = member;
 }
 
-Result<Bytes> Members::ask(std::size_t member, const Question& question, bool& sent) {
+Result<Bytes> Members::ask(std::size_t member, const Question& question, Asked& asked) {
     Client client = HF_TRY(take());
     http::grpc::ClientCall call;
     call.url = url(member, question.method);
     call.message = question.message;
     call.message_bytes_max = kMaxAnswerBytes;
     call.timeout = question.deadline - clock_.monotonic();
-    call.sent = &sent;
+    call.sent = &asked.sent;
+    call.judged = &asked.judged;
     call.pulse = [&]() -> Status {
         if (clock_.monotonic() <= question.deadline) return {};
         return deadline_exceeded("{} does not answer", options_.endpoints[member]);
@@ -125,7 +126,9 @@ Result<Bytes> Members::read(std::string_view method, Bytes message, Duration pat
             const Duration now = clock_.monotonic();
             if (now > end) break;
             question.deadline = std::min(now + patience / kMembersInPatience, end);
-            Result<Bytes> answer = ask(member, question, sent);
+            Asked asked;
+            Result<Bytes> answer = ask(member, question, asked);
+            sent = sent || asked.sent;
             const bool passing = !answer.ok() && is_passing(answer.status().code());
             note(member, !passing);
             if (!passing) return answer;
@@ -143,12 +146,13 @@ Answer Members::write(std::string_view method, Bytes message, Duration patience)
         const Duration now = clock_.monotonic();
         if (now > end) break;
         question.deadline = std::min(now + 2 * kMemberPatience, end);
-        bool sent = false;
-        Result<Bytes> answer = ask(member, question, sent);
+        Asked asked;
+        Result<Bytes> answer = ask(member, question, asked);
         const bool passing = !answer.ok() && is_passing(answer.status().code());
         note(member, !passing);
-        if (!passing) return {std::move(answer), false};
-        if (sent) return {std::move(answer), true};
+        // What went wrong here, after it was sent, says nothing of what etcd did.
+        const bool unsure = !answer.ok() && asked.sent && (passing || !asked.judged);
+        if (unsure || !passing) return {std::move(answer), unsure};
         last = answer.status();
     }
     return {unavailable("no member of etcd answers ({}): {}", names(), last.message()), false};

@@ -70,9 +70,13 @@ public:
 
 private:
     struct Question;
+    struct Asked {
+        bool sent = false;    // the member may have got it
+        bool judged = false;  // and has said what became of it
+    };
     using Client = std::unique_ptr<http::Client>;
 
-    Result<Bytes> ask(std::size_t member, const Question& question, bool& sent);
+    Result<Bytes> ask(std::size_t member, const Question& question, Asked& asked);
     std::vector<std::size_t> order() HF_EXCLUDES(mutex_);
     void note(std::size_t member, bool answered) HF_EXCLUDES(mutex_);
     Result<Client> take() HF_EXCLUDES(mutex_);

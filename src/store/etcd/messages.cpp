@@ -11,6 +11,7 @@ namespace {
 
 using Writer = protozero::pbf_writer;
 using Field = protozero::pbf_reader;
+using protobuf::view_of;
 
 // Numbers of fields that several messages have, and of the enumerations' values.
 constexpr std::uint32_t kHeader = 1;
@@ -24,13 +25,8 @@ std::string full(std::string_view prefix, std::string_view key) {
     return text;
 }
 
-ByteView part(Field& field) {
-    const protozero::data_view view = field.get_view();
-    return as_bytes(std::string_view(view.data(), view.size()));
-}
-
 std::string text_of(Field& field) {
-    return std::string(as_text(part(field)));
+    return std::string(as_text(view_of(field)));
 }
 
 // Reads a message of etcd's; `read` skips what it does not know.
@@ -88,9 +84,9 @@ Result<RangeAnswer> ranged(ByteView message, std::string_view prefix) {
     RangeAnswer range;
     HF_TRY(read_message(message, "answer", [&](Field& field) -> Status {
         switch (field.tag()) {
-            case kHeader: range.revision = HF_TRY(revision_in(part(field))); break;
+            case kHeader: range.revision = HF_TRY(revision_in(view_of(field))); break;
             case 2: {
-                KeyValue item = HF_TRY(key_value(part(field), prefix));
+                KeyValue item = HF_TRY(key_value(view_of(field), prefix));
                 range.items.push_back(std::move(item));
                 break;
             }
@@ -121,7 +117,7 @@ Status add_operation(ByteView message, std::string_view prefix, TransactionAnswe
     return read_message(message, "answer", [&](Field& field) -> Status {
         switch (field.tag()) {
             case kRequestRange: {
-                RangeAnswer now = HF_TRY(ranged(part(field), prefix));
+                RangeAnswer now = HF_TRY(ranged(view_of(field), prefix));
                 to.compared.emplace_back();
                 if (!now.items.empty()) to.compared.back() = std::move(now.items.front());
                 break;
@@ -131,7 +127,7 @@ Status add_operation(ByteView message, std::string_view prefix, TransactionAnswe
                 field.skip();
                 break;
             case kRequestDeleteRange: {
-                const std::int64_t deleted = HF_TRY(deleted_by(part(field)));
+                const std::int64_t deleted = HF_TRY(deleted_by(view_of(field)));
                 to.changed = to.changed || deleted > 0;
                 break;
             }
@@ -150,10 +146,10 @@ Result<Event> event_of(ByteView message, std::string_view prefix) {
                 if (field.get_enum() == kEventDelete) event.kind = Event::Kind::kRemove;
                 break;
             case 2:
-                event.now = HF_TRY(key_value(part(field), prefix));
+                event.now = HF_TRY(key_value(view_of(field), prefix));
                 has_key = true;
                 break;
-            case 3: event.previous = HF_TRY(key_value(part(field), prefix)); break;
+            case 3: event.previous = HF_TRY(key_value(view_of(field), prefix)); break;
             default: field.skip();
         }
         return {};
@@ -238,9 +234,9 @@ Result<TransactionAnswer> parse_transaction(ByteView answer, std::string_view pr
     std::int64_t revision = 0;
     HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
         switch (field.tag()) {
-            case kHeader: revision = HF_TRY(revision_in(part(field))); break;
+            case kHeader: revision = HF_TRY(revision_in(view_of(field))); break;
             case 2: parsed.succeeded = field.get_bool(); break;
-            case 3: HF_TRY(add_operation(part(field), prefix, parsed)); break;
+            case 3: HF_TRY(add_operation(view_of(field), prefix, parsed)); break;
             default: field.skip();
         }
         return {};
@@ -307,7 +303,7 @@ Result<WatchMessage> parse_watch(ByteView message, std::string_view prefix) {
     HF_TRY(read_message(message, "watch", [&](Field& field) -> Status {
         switch (field.tag()) {
             case kHeader: {
-                const std::int64_t revision = HF_TRY(revision_in(part(field)));
+                const std::int64_t revision = HF_TRY(revision_in(view_of(field)));
                 parsed.revision = ours(revision);
                 break;
             }
@@ -319,7 +315,7 @@ Result<WatchMessage> parse_watch(ByteView message, std::string_view prefix) {
                 break;
             case 6: parsed.reason = text_of(field); break;
             case 11: {
-                Event event = HF_TRY(event_of(part(field), prefix));
+                Event event = HF_TRY(event_of(view_of(field), prefix));
                 parsed.events.push_back(std::move(event));
                 break;
             }
@@ -359,7 +355,7 @@ Result<std::int64_t> header_revision(ByteView answer) {
     std::int64_t revision = 0;
     HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
         if (field.tag() == kHeader) {
-            revision = HF_TRY(revision_in(part(field)));
+            revision = HF_TRY(revision_in(view_of(field)));
         } else {
             field.skip();
         }
