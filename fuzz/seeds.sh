@@ -90,7 +90,7 @@ case $target in
     etcd_message) printf '\x00\x0a\x02\x18\x09\x12\x0b\x0a\x04/p/a\x10\x03\x2a\x011\x20\x01' >"$folder/range"
         printf '\x01\x0a\x02\x18\x09\x10\x01\x1a\x06\x12\x04\x0a\x02\x18\x09' >"$folder/transaction"
         printf '\x02\x0a\x02\x18\x09\x5a\x0c\x08\x01\x12\x08\x0a\x04/p/b\x18\x09' >"$folder/watch" ;;
-    http2_answer) printf '\xff\xff\xff\xff\0\0\0\4\0\0\0\0\0\0\0\1\1\4\0\0\0\1\x88\0\0\7\0\0\0\0\0\1\0\0\0\0\2hi\0\0\x0f\1\5\0\0\0\1\0\x0bgrpc-status\1'0 \
+    http2_answer) printf '\xff\xff\xff\xff\0\0\0\4\0\0\0\0\0\0\0\1\1\4\0\0\0\1\x88\0\0\7\0\0\0\0\0\1\0\0\0\0\2hi\0\0\x0f\1\5\0\0\0\1\0\x0bgrpc-status\x010' \
             >"$folder/answer" ;;
     graph_text) take "$source_dir"/src/graph/testdata/* ;;
     arrays) take "$data"/models/with-outputs/*/io.npz ;;
