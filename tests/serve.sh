@@ -115,6 +115,7 @@ expect '"inference_count":[1-9].*"success":\{"count":[1-9]' "$url/v2/models/relu
 expect '"model_stats":\[\{"name":"relu"' "$url/v2/models/stats"
 
 # Beyond this machine with TLS and callers only; each caller may what is listed beside his token.
+cp $models/test_relu/model.onnx "$work/relu.onnx"
 refused() {
     local pattern=$1
     shift
