@@ -74,7 +74,7 @@ Fleet::Fleet(Tcp::endpoint to, std::string root_pem, std::uint64_t seed)
     http::ClientOptions options;
     options.ca_pem = std::move(root_pem);
     options.tls13_only = true;
-    tls = http::make_client_context(options).value();
+    tls = http::make_client_context(options, false).value();
 }
 
 Machine::Machine(Fleet& fleet, std::size_t index)
