@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# The description of the REST API, docs/openapi/inference.yaml, held against the server by schemathesis, a judge that
+# others wrote: it makes requests from it, good and bad ones, and finds every answer that it does not describe.
+set -uo pipefail
+holdfast=${HF_BUILD_DIR:?}/holdfast
+here=$(dirname "$(readlink -f "$0")")
+description=${HF_SOURCE_DIR:-$here/../..}/docs/openapi/inference.yaml
+venv=${HF_SCHEMATHESIS_VENV:-$HF_BUILD_DIR/venv-schemathesis}
+seed=${HF_SEED:-20260701}
+if ! "$venv/bin/python" -c 'import schemathesis' 2>/dev/null; then
+    python3 -m venv "$venv" && "$venv/bin/pip" install -q schemathesis==4.32.5 || {
+        echo "skipped: the package schemathesis cannot be installed here"
+        rm -rf "$venv"
+        exit 77
+    }
+fi
+work=$(mktemp -d)
+server=
+trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
+failures=0
+
+serve() {
+    "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_neg_example/model.onnx \
+        --name neg --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
+    server=$!
+    for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
+    url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
+}
+
+stop() {
+    kill -TERM $server
+    wait $server || { echo "FAILED: exit status $? of the server"; failures=$((failures + 1)); }
+}
+
+# judge NAME DESCRIPTION OPTION...
+judge() {
+    local name=$1 file=$2
+    shift 2
+    timeout 170 "$venv/bin/st" --no-color --config-file "$work/$name.toml" run "$file" --url "$url" --seed "$seed" \
+        --generation-database none --workers 1 --continue-on-failure "$@" >"$work/$name" 2>&1 && return
+    echo "FAILED: $name (HF_SEED=$seed)"
+    cat "$work/$name"
+    failures=$((failures + 1))
+}
+
+# What the model wants of an inference is not in the description: there, 400 is an answer to what it allows, too.
+cat >"$work/all.toml" <<'END'
+[dictionaries]
+models = { values = ["neg", "other"] }
+versions = { values = ["1", "2"] }
+[parameters]
+"path.model" = { dictionary = "models", probability = 0.7 }
+"path.version" = { dictionary = "versions", probability = 0.7 }
+[[operations]]
+include-operation-id = ["infer", "inferByVersion", "compare"]
+checks = { positive_data_acceptance = { expected-statuses = ["2xx", "400", "404", "409"] } }
+END
+# Here it is in it, and so all that the description allows must be answered.
+cat >"$work/infer.toml" <<'END'
+[parameters]
+"path.model" = "neg"
+"path.version" = "1"
+[checks]
+positive_data_acceptance = { expected-statuses = ["200"] }
+END
+cp "$work/all.toml" "$work/repository.toml"
+"$venv/bin/python" "$here/schemathesis_descriptions.py" "$description" "$work" || exit 1
+
+serve
+judge all "$work/closed.yaml" --max-examples 60 \
+    --exclude-operation-id loadModel --exclude-operation-id unloadModel
+judge infer "$work/neg.yaml" --max-examples 150 --phases examples,coverage,fuzzing \
+    --include-operation-id infer --include-operation-id inferByVersion
+stop
+# Loads and unloads have a server of their own, so that the others find their model.
+serve
+judge repository "$work/closed.yaml" --max-examples 60 --include-tag repository
+stop
+[ $failures -eq 0 ] && echo "schemathesis agrees with docs/openapi/inference.yaml"
+exit $((failures > 0))
