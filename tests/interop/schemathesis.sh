@@ -5,7 +5,7 @@ set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 here=$(dirname "$(readlink -f "$0")")
 description=${HF_SOURCE_DIR:-$here/../..}/docs/openapi/inference.yaml
-venv=${HF_SCHEMATHESIS_VENV:-$HF_BUILD_DIR/venv-schemathesis}
+venv=$(realpath -m "${HF_SCHEMATHESIS_VENV:-$HF_BUILD_DIR/venv-schemathesis}")
 seed=${HF_SEED:-20260701}
 if ! "$venv/bin/python" -c 'import schemathesis' 2>/dev/null; then
     python3 -m venv "$venv" && "$venv/bin/pip" install -q schemathesis==4.32.5 || {
@@ -32,12 +32,12 @@ stop() {
     wait $server || { echo "FAILED: exit status $? of the server"; failures=$((failures + 1)); }
 }
 
-# judge NAME DESCRIPTION OPTION...
+# judge NAME DESCRIPTION OPTION...: in a folder of its own, where it leaves notes.
 judge() {
     local name=$1 file=$2
     shift 2
-    timeout 170 "$venv/bin/st" --no-color --config-file "$work/$name.toml" run "$file" --url "$url" --seed "$seed" \
-        --generation-database none --workers 1 --continue-on-failure "$@" >"$work/$name" 2>&1 && return
+    (cd "$work" && timeout 170 "$venv/bin/st" --no-color --config-file "$name.toml" run "$file" --url "$url" \
+        --seed "$seed" --generation-database none --workers 1 --continue-on-failure "$@") >"$work/$name" 2>&1 && return
     echo "FAILED: $name (HF_SEED=$seed)"
     cat "$work/$name"
     failures=$((failures + 1))
@@ -67,14 +67,14 @@ cp "$work/all.toml" "$work/repository.toml"
 "$venv/bin/python" "$here/schemathesis_descriptions.py" "$description" "$work" || exit 1
 
 serve
-judge all "$work/closed.yaml" --max-examples 60 \
+judge all closed.yaml --max-examples 60 \
     --exclude-operation-id loadModel --exclude-operation-id unloadModel
-judge infer "$work/neg.yaml" --max-examples 150 --phases examples,coverage,fuzzing \
+judge infer neg.yaml --max-examples 150 --phases examples,coverage,fuzzing \
     --include-operation-id infer --include-operation-id inferByVersion
 stop
 # Loads and unloads have a server of their own, so that the others find their model.
 serve
-judge repository "$work/closed.yaml" --max-examples 60 --include-tag repository
+judge repository closed.yaml --max-examples 60 --include-tag repository
 stop
 [ $failures -eq 0 ] && echo "schemathesis agrees with docs/openapi/inference.yaml"
 exit $((failures > 0))
