@@ -14,6 +14,7 @@ if ! "$venv/bin/python" -c 'import kserve' 2>/dev/null; then
 fi
 work=$(mktemp -d)
 server=
+: >"$work/log"
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
     --name relu --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
