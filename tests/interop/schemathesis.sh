@@ -19,10 +19,15 @@ server=
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
 failures=0
 
+# Who may do everything, and who may nearly nothing.
+for caller in 'chief infer=* load=* observe' 'guest infer=other'; do
+    echo "${caller%% *} sha256:$(printf %s "${caller%% *}" | sha256sum | cut -d' ' -f1) ${caller#* }"
+done >"$work/callers"
+
 serve() {
     : >"$work/log"
     "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_neg_example/model.onnx \
-        --name neg --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
+        --name neg --listen 127.0.0.1:0 --receipts "$work/receipts" --callers "$work/callers" >"$work/log" 2>&1 &
     server=$!
     for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
     url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
@@ -33,12 +38,13 @@ stop() {
     wait $server || { echo "FAILED: exit status $? of the server"; failures=$((failures + 1)); }
 }
 
-# judge NAME DESCRIPTION OPTION...: in a folder of its own, where it leaves notes.
+# judge NAME CALLER DESCRIPTION OPTION...: in a folder of its own, where it leaves notes.
 judge() {
-    local name=$1 file=$2
-    shift 2
+    local name=$1 caller=$2 file=$3
+    shift 3
     (cd "$work" && timeout 170 "$venv/bin/st" --no-color --config-file "$name.toml" run "$file" --url "$url" \
-        --seed "$seed" --generation-database none --workers 1 --continue-on-failure "$@") >"$work/$name" 2>&1 && {
+        --header "Authorization: Bearer $caller" --seed "$seed" --generation-database none --workers 1 \
+        --continue-on-failure "$@") >"$work/$name" 2>&1 && {
         grep -E '^  [0-9]+ generated' "$work/$name" | sed "s/^ */$name: /"
         return
     }
@@ -57,7 +63,7 @@ versions = { values = ["1", "2"] }
 "path.version" = { dictionary = "versions", probability = 0.7 }
 [[operations]]
 include-operation-id = ["infer", "inferByVersion", "compare"]
-checks = { positive_data_acceptance = { expected-statuses = ["2xx", "400", "404", "409"] } }
+checks = { positive_data_acceptance = { expected-statuses = ["2xx", "400", "403", "404", "409"] } }
 END
 # Here it is in it, and so all that the description allows must be answered.
 cat >"$work/infer.toml" <<'END'
@@ -68,17 +74,19 @@ cat >"$work/infer.toml" <<'END'
 positive_data_acceptance = { expected-statuses = ["200"] }
 END
 cp "$work/all.toml" "$work/repository.toml"
+cp "$work/all.toml" "$work/guest.toml"
 "$venv/bin/python" "$here/schemathesis_descriptions.py" "$description" "$work" || exit 1
 
 serve
-judge all closed.yaml --max-examples 40 \
+judge all chief closed.yaml --max-examples 40 \
     --exclude-operation-id loadModel --exclude-operation-id unloadModel
-judge infer neg.yaml --max-examples 150 --phases examples,coverage,fuzzing \
+judge infer chief neg.yaml --max-examples 150 --phases examples,coverage,fuzzing \
     --include-operation-id infer --include-operation-id inferByVersion
+judge guest guest closed.yaml --max-examples 10 --phases examples,coverage
 stop
 # Loads and unloads have a server of their own, so that the others find their model.
 serve
-judge repository closed.yaml --max-examples 60 --include-tag repository --include-operation-id modelReady
+judge repository chief closed.yaml --max-examples 60 --include-tag repository --include-operation-id modelReady
 stop
 [ $failures -eq 0 ] && echo "schemathesis agrees with docs/openapi/inference.yaml"
 exit $((failures > 0))
