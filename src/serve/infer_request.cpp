@@ -56,6 +56,15 @@ Result<bool> bool_parameter(const json::Value& value, std::string_view name, boo
     return parameter->get_bool();
 }
 
+Status check_offered(const json::Value& tensor) {
+    for (std::string_view extension : kNotOffered) {
+        if (!HF_TRY(find_parameter(tensor, extension))) continue;
+        return invalid_argument("/parameters/{}: this extension is not offered; leave it out",
+                                extension);
+    }
+    return {};
+}
+
 // The binary data behind the JSON, which tensors take one after the other.
 class Binary {
 public:
@@ -135,6 +144,7 @@ private:
     Status add_input(const json::Value& input, InferRequest& request) {
         const std::string_view name = HF_TRY(name_of(input, signature_.inputs));
         const std::size_t index = HF_TRY(find_input(signature_, name, request.inputs));
+        HF_TRY(check_offered(input));
         const DType dtype = HF_TRY(parse_datatype(input));
         const Shape shape = HF_TRY(parse_shape(input));
         HF_TRY(check_port(signature_.inputs[index], dtype, shape));
@@ -170,14 +180,7 @@ private:
     Result<InferRequest::Wanted> parse_output(const json::Value& output, bool fallback) {
         const std::string_view name = HF_TRY(name_of(output, signature_.outputs));
         const std::size_t index = HF_TRY(find_port(signature_.outputs, name));
-        for (std::string_view extension : kNotOffered) {
-            if (HF_TRY(find_parameter(output, extension))) {
-                return invalid_argument(
-                    "/parameters/{}: this extension is not offered; leave it "
-                    "out",
-                    extension);
-            }
-        }
+        HF_TRY(check_offered(output));
         const bool binary = HF_TRY(bool_parameter(output, "binary_data", fallback));
         return InferRequest::Wanted{index, binary};
     }

@@ -204,6 +204,8 @@ TEST(InferRequest, EveryRefusalNamesThePlace) {
         {x_with(R"("shape":[1,2],"data":7)"), "/inputs/0/data: data must be an array"},
         {x_with(good + R"(,"parameters":{"binary_data_size":8})"), "/inputs/0: give either"},
         {x_with(R"("shape":[1,2],"parameters":[])"), "/inputs/0/parameters: must be an object"},
+        {x_with(good + R"(,"parameters":{"shared_memory_region":"r"})"),
+         "/inputs/0/parameters/shared_memory_region: this extension is not offered"},
         {x_with(R"("shape":[1,2],"parameters":{"binary_data_size":8})"),
          "/inputs/0/parameters/binary_data_size: 8 is not among the 0 bytes"},
         {x_with(R"("shape":[1,2],"parameters":{"binary_data_size":-1})"),

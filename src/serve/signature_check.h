@@ -14,7 +14,7 @@
 
 namespace hf::serve {
 
-// Parameters of outputs that ask for extensions of the protocol which are not offered.
+// Parameters of tensors that ask for extensions of the protocol which are not offered.
 inline constexpr std::array<std::string_view, 2> kNotOffered{"classification",
                                                              "shared_memory_region"};
 

@@ -8,9 +8,8 @@ namespace {
 using Reader = protozero::pbf_reader;
 using Writer = protozero::pbf_writer;
 
-// The field repository_name, where only its default is known.
-Status skip_repository(Reader& field) {
-    const std::string name = HF_TRY(read_text(field));
+// Only the default of the field repository_name is known.
+Status check_repository(std::string_view name) {
     if (name.empty()) return {};
     return invalid_argument(
         "/repository_name: there is one repository here, without a name; leave it out");
@@ -22,7 +21,7 @@ Result<bool> read_index_request(ByteView message) {
     bool only_ready = false;
     HF_TRY(read_fields(message, [&](Reader& field) -> Status {
         switch (field.tag()) {
-            case 1: return skip_repository(field);
+            case 1: return check_repository(HF_TRY(read_text(field)));
             case 2: only_ready = field.get_bool(); break;
             default: field.skip();
         }
@@ -31,13 +30,16 @@ Result<bool> read_index_request(ByteView message) {
     return only_ready;
 }
 
-Result<std::string> read_change_request(ByteView message, Change change) {
+Result<ChangeRequest> read_change_request(ByteView message, Change change) {
+    std::string first;
     std::string model;
+    bool has_parameters = false;
     HF_TRY(read_fields(message, [&](Reader& field) -> Status {
         switch (field.tag()) {
-            case 1: return skip_repository(field);
+            case 1: first = HF_TRY(read_text(field)); break;
             case 2: model = HF_TRY(read_text(field)); break;
             case 3: {
+                has_parameters = true;
                 const Parameter parameter = HF_TRY(read_parameter(view_of(field)));
                 return check_parameter(parameter.name, parameter.truth, change);
             }
@@ -45,7 +47,20 @@ Result<std::string> read_change_request(ByteView message, Change change) {
         }
         return {};
     }));
-    return model;
+    const bool kserve = !first.empty() && model.empty() && !has_parameters;
+    if (kserve) return ChangeRequest{std::move(first), true};
+    HF_TRY(check_repository(first));
+    return ChangeRequest{std::move(model), false};
+}
+
+Bytes write_change_answer(const ChangeRequest& request) {
+    std::string message;
+    if (request.kserve) {
+        Writer writer(message);
+        writer.add_string(1, request.model);
+        writer.add_bool(2, true);
+    }
+    return to_bytes(message);
 }
 
 Bytes write_repository_index(const std::vector<IndexRow>& rows) {

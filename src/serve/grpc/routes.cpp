@@ -65,10 +65,10 @@ Result<Reply> repository_index(const Services& services, const Call& call) {
 }
 
 Result<Reply> change_repository(const Services& services, const Call& call, Change change) {
-    const std::string model = HF_TRY(read_change_request(call.message, change));
-    HF_TRY(check_access(services, call, Right::kLoad, model));
-    HF_TRY(change_model(services, model, change));
-    return Reply{};
+    const ChangeRequest request = HF_TRY(read_change_request(call.message, change));
+    HF_TRY(check_access(services, call, Right::kLoad, request.model));
+    HF_TRY(change_model(services, request.model, change));
+    return Reply{write_change_answer(request)};
 }
 
 // The headers by which a cascade knows how long the caller waits.

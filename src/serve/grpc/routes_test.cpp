@@ -218,6 +218,7 @@ TEST_F(GrpcRoutes, CallersMayWhatIsListedForThem) {
     EXPECT_EQ(status_of("ModelStatistics", "\x0a\x01m", true), "7");
     EXPECT_EQ(status_of("RepositoryIndex", "", true), "7");
     EXPECT_EQ(status_of("RepositoryModelUnload", "\x12\x01m", true), "7");
+    EXPECT_EQ(status_of("RepositoryModelUnload", "\x0a\x01m", true), "7") << "KServe's";
     EXPECT_TRUE(models_.find("m")) << "it was not unloaded";
 }
 
@@ -261,6 +262,25 @@ TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoaded) {
     const std::string no(std::string_view("\x08\x00", 2));
     EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", no)).status, "0");
     EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "5");
+}
+
+// KServe has the model's name where Triton has the repository's, and an answer with fields.
+TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoadedByKServesMessages) {
+    const std::string_view m("\x0a\x01m");
+    const Outcome unloaded = call("RepositoryModelUnload", m);
+    EXPECT_EQ(unloaded.status, "0");
+    EXPECT_EQ(unloaded.message, "\x0a\x01m\x10\x01");
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "5");
+    const Outcome loaded = call("RepositoryModelLoad", m);
+    EXPECT_EQ(loaded.status, "0");
+    EXPECT_EQ(loaded.message, "\x0a\x01m\x10\x01");
+    EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "0");
+    EXPECT_EQ(call("RepositoryModelLoad", "\x0a\x01z").status, "5");
+    EXPECT_EQ(call("RepositoryModelUnload", "\x12\x01m").message, "") << "Triton's has no fields";
+    const std::string parameter("\x1a\x17\x0a\x11unload_dependents\x12\x02\x08\x00", 25);
+    const Outcome mixed = call("RepositoryModelUnload", std::string(m) + parameter);
+    EXPECT_EQ(mixed.status, "3");
+    EXPECT_NE(mixed.text.find("/repository_name"), std::string::npos);
 }
 
 TEST_F(GrpcRoutes, DeclaredModelsAreNotLoadedByCalls) {
