@@ -241,7 +241,11 @@ void World::change_rollout(const std::string& name) {
 void World::tend_rollouts() {
     if (!server_.is_up()) return;
     std::set<std::string> busy;  // services
-    const auto list = server_.resources().list(api::rollout_kind(), "", {}).value();
+    auto list = server_.resources().list(api::rollout_kind(), "", {}).value();
+    // In the order in which they came: r9 before r10.
+    std::sort(list.items.begin(), list.items.end(), [](const auto& a, const auto& b) {
+        return std::pair(a.name().size(), a.name()) < std::pair(b.name().size(), b.name());
+    });
     for (const api::Object& rollout : list.items) {
         const std::string name(rollout.name());
         const auto state = control::rollout::state_from(rollout.status());

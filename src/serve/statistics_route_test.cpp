@@ -77,7 +77,7 @@ protected:
     // "COUNT NS" of one of inference_stats.
     static std::string total(const json::Value& row, std::string_view key) {
         const json::Object* times = json::find_object(row, "inference_stats");
-        const json::Object* one = times ? json::find_object(*times, key) : nullptr;
+        const json::Value* one = times ? times->if_contains(key) : nullptr;
         if (!one) return "none";
         return fmt::format("{} {}", json::get_int(*one, "count"), json::get_int(*one, "ns"));
     }

@@ -148,9 +148,8 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
     if (!found) return false;
     const std::optional<rollout::Token> there = token_of(*found);
     const rollout::Token& token = write.action.token;
-    const bool not_older =
-        there && there->rollout == token.rollout && there->revision >= token.revision;
-    if (not_older) return false;
+    const bool same = there && there->rollout == token.rollout;
+    if (same && there->revision >= token.revision) return false;
     json::Array services = *json::find_array(node.spec(), "services");
     for (json::Value& order : services) {
         if (!(order == *found)) continue;
@@ -162,6 +161,8 @@ bool write_order(api::Object& node, const RolloutWrite& write) {
             fields["digest"] = write.action.digest;
         }
         const bool forward = write.action.kind == rollout::Action::Kind::kOrder;
+        // That of the roll-out before, which may have ended just now, goes back too far.
+        if (!same) fields.erase("modelBefore");
         if (forward && !fields.contains("modelBefore")) fields["modelBefore"] = fields["model"];
         // Not what the service names by now: people may have changed it meanwhile.
         const json::Value* before = fields.if_contains("modelBefore");
