@@ -119,6 +119,32 @@ TEST(RolloutOrders, GoBackToTheModelOfBefore) {
     EXPECT_FALSE(json::find(order_of(world, "a"), "modelBefore"));
 }
 
+// One that begins in the round in which another has succeeded finds that one's record.
+TEST(RolloutOrders, GoBackToWhatTheOneBeforeLeft) {
+    World world;
+    world.node("a");
+    world.service("pump");
+    world.round();
+    rollout::Action action;
+    action.kind = rollout::Action::Kind::kOrder;
+    action.digest = "sha256:" + std::string(64, '1');
+    action.token = {"first", 0, 1, 1, 5, rollout::Why::kForward};
+    const api::Windows none;
+    ASSERT_TRUE(
+        write_order(world.nodes["a"], {action, "default/pump", "pump:v2", Instant(), none}));
+    action.digest = kElsewhere;
+    action.token = {"second", 0, 1, 1, 2, rollout::Why::kForward};
+    ASSERT_TRUE(
+        write_order(world.nodes["a"], {action, "default/pump", "pump:v3", Instant(), none}));
+    action.kind = rollout::Action::Kind::kReturn;
+    action.digest = "sha256:" + std::string(64, '1');
+    action.token.revision = 3;
+    action.token.why = rollout::Why::kAbort;
+    ASSERT_TRUE(
+        write_order(world.nodes["a"], {action, "default/pump", "pump:v1", Instant(), none}));
+    EXPECT_EQ(order_of(world, "a").at("model"), json::Value("pump:v2"));
+}
+
 // Where the service's model stood for nothing before.
 TEST(RolloutOrders, GoBackToNothing) {
     World world;
