@@ -212,6 +212,7 @@ void RolloutChecks::activates(const std::string& node, const node::Wish& wish,
 void RolloutChecks::round_begins() {
     for (auto& [uid, book] : books_) {
         book.paused_at_round = book.spec.paused;
+        book.stage_at_round = book.stage;
         book.decided = -1;
         book.failing.clear();
         if (book.phase < Phase::kAborting) count_matching(book);
@@ -273,6 +274,8 @@ RolloutChecks::Standing RolloutChecks::standing(const Book& book) const {
         const bool under_way = ours && seat.seen == Told::kNothing;
         now.good += ours && seat.seen == Told::kGood;
         now.under_way += under_way && machine.ready;
+        const bool this_step = under_way && seat.token->revision == book.decided;
+        if (this_step && machine.ready) now.of_this_step.push_back(*seat.token);
         now.out += under_way || (machine.ready && !seat.answers);
     }
     return now;
@@ -370,12 +373,33 @@ void RolloutChecks::check_disruption(const std::string& node, const Book& book) 
         context_.trace.breach("disruption", "{} orders {}: {} are out, the budget is {} of {}",
                               book.name, node, now.out, budget, now.fleet);
     }
-    // Of the stage that is under way, also for those that an earlier one wants again.
-    const std::int64_t parallel = stage_of(book, book.stage).max_parallel;
-    if (now.under_way > parallel) {
+    check_parallel(node, book);
+}
+
+// A step may go through several stages: who was ordered in one of them came before who was in the
+// next, in whatever order they are written. All orders of the step are looked at again with each,
+// for it may be the one too many of a later stage.
+void RolloutChecks::check_parallel(const std::string& node, const Book& book) {
+    const Standing now = standing(book);
+    for (const Token& order : now.of_this_step) {
+        const Stages in = decided_in(order, book);
+        std::int64_t before = now.under_way;
+        for (const Token& other : now.of_this_step) before -= other.stage > in.last;
+        std::int64_t most = 0;
+        for (std::int64_t stage = in.first; stage <= in.last; ++stage) {
+            most = std::max(most, stage_of(book, stage).max_parallel);
+        }
+        if (before <= most) continue;
         context_.trace.breach("disruption", "{} orders {}: {} are under way, {} may be", book.name,
-                              node, now.under_way, parallel);
+                              node, before, most);
     }
+}
+
+// The stages that the step may have been in. One that is ordered again keeps the stage of its first
+// order; the others tell.
+RolloutChecks::Stages RolloutChecks::decided_in(const Token& order, const Book& book) {
+    return {std::max(order.stage, book.stage_at_round),
+            order.attempt == 1 ? order.stage : book.stage};
 }
 
 }  // namespace hf::sim

@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "api/object.h"
 #include "api/selector.h"
@@ -88,6 +89,7 @@ private:
         bool paused_at_round = false;
         std::string digest, from;
         std::int64_t stage = 0;
+        std::int64_t stage_at_round = 0;  // when it began
         std::int64_t revision = 0;
         std::int64_t decided = -1;  // the revision that this round has written
         control::rollout::Phase phase = control::rollout::Phase::kPending;
@@ -105,6 +107,11 @@ private:
         std::int64_t failed = 0, good = 0, fleet = 0;
         std::int64_t under_way = 0;  // of machines that are heard
         std::int64_t out = 0;        // under way, or heard and not answering
+        // Of those that are under way, what the revision of this round has ordered.
+        std::vector<control::rollout::Token> of_this_step;
+    };
+    struct Stages {
+        std::int64_t first, last;
     };
 
     void write_rollout(const api::Object& rollout);
@@ -116,6 +123,8 @@ private:
     void check_proof(const Seat& seat, const Book& book);
     void check_abort_rules(const std::string& node, const Book& book);
     void check_disruption(const std::string& node, const Book& book);
+    void check_parallel(const std::string& node, const Book& book);
+    static Stages decided_in(const control::rollout::Token& order, const Book& book);
     Standing standing(const Book& book) const;
     std::int64_t limit_of(const Book& book, std::int64_t stage) const;
     const control::rollout::Stage& stage_of(const Book& book, std::int64_t stage) const {

@@ -91,6 +91,16 @@ void note_good(Round& round, const Tally& tally) {
 }
 
 std::string standing_words(const Tally& tally, const Stage& stage, std::string held) {
+    // No promotion stands in for the one good node that it needs.
+    if (tally.needs_good && tally.base == 0) {
+        if (tally.members == 0) {
+            return "no node of the stage is left to prove the version: abort it";
+        }
+        return fmt::format(
+            "{} unreachable or gone, and no node of the stage is left to prove the version: bring "
+            "one back, or abort it",
+            tally.silent + tally.gone);
+    }
     const std::int64_t needed = tally.needed(stage);
     std::vector<std::string> parts{fmt::format("{} of {} good", tally.good, tally.base)};
     if (needed < tally.base) parts.front() += fmt::format(", {} needed", needed);
@@ -108,9 +118,6 @@ std::string standing_words(const Tally& tally, const Stage& stage, std::string h
     }
     if (tally.late > 0) parts.push_back(fmt::format("{} unreachable, waited for", tally.late));
     if (!held.empty()) parts.push_back(std::move(held));
-    if (tally.needs_good && tally.base == 0 && tally.members == 0) {
-        return "no node of the stage is left to prove the version: abort it";
-    }
     return join(parts, "; ");
 }
 
