@@ -185,7 +185,10 @@ void Brain::remember(const std::string& service, const Slot& slot) {
     }
     // On trial, it is what answered before that a restart brings up.
     if (slot.trial_ends || slot.falling_back || slot.active_digest.empty()) return;
-    if (known) {
+    // It has stood, or the orders have taken it back: they bring up what answers instead.
+    const bool replaced = followed_ && !unapplied_ && slot.settled &&
+                          slot.digest == slot.active_digest && trial != memory_.trials.end();
+    if (known || replaced) {
         memory_.trials.erase(trial);
         unsaved_ = true;
     }

@@ -242,6 +242,30 @@ TEST(Brain, AVersionThatTakesTheProcessDownTwiceIsRefused) {
     EXPECT_EQ(machine.slot()->refusals.front().policy_version, "p/7");
 }
 
+// Also when the process ends again and again before the minute is over.
+TEST(Brain, WhatIsOrderedBackFromATrialIsNotOnTrial) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    api::Object next = machine.node(2, {});
+    next.edit_spec()["services"].as_array().front().as_object()["digest"] =
+        "sha256:" + std::string(64, 'b');
+    machine.news(next);
+    machine.work();
+    ASSERT_TRUE(machine.slot()->trial_ends);
+    machine.news(machine.node(3, {}));
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    EXPECT_FALSE(machine.slot()->trial_ends);
+    EXPECT_TRUE(read_memory(machine.disk)->trials.empty());
+    for (int ends = 0; ends < 3; ++ends) {
+        machine.restart();
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    }
+    EXPECT_TRUE(machine.slot()->refusals.empty());
+}
+
 TEST(Brain, AClockThatIsPutBackDelaysNothing) {
     Machine machine;
     machine.fails = Step::kPull;

@@ -259,10 +259,19 @@ Actions refuse(Slot& slot, const Done& done, Instant now) {
     return actions;
 }
 
+void end_trial(Slot& slot) {
+    slot.trial_ends.reset();
+    slot.previous = Wish();
+    slot.falling_back = false;
+}
+
 // The version of the wish answers from now on.
 void begin_trial(Slot& slot, Instant now) {
     const bool replaces = !slot.active_digest.empty() && slot.active_digest != slot.digest;
-    if (replaces) {
+    if (slot.trial_ends && slot.previous.digest == slot.digest) {
+        // What answered before the version on trial is not on trial for coming back.
+        end_trial(slot);
+    } else if (replaces) {
         // One that was itself on trial is nothing to go back to.
         if (!slot.trial_ends) slot.previous = slot.active_wish;
         slot.trial_ends = now + kTrialFor;
@@ -271,12 +280,6 @@ void begin_trial(Slot& slot, Instant now) {
     slot.answered_digest.clear();
     slot.active_wish = slot.wish;
     slot.active_wish.digest = slot.digest;
-}
-
-void end_trial(Slot& slot) {
-    slot.trial_ends.reset();
-    slot.previous = Wish();
-    slot.falling_back = false;
 }
 
 Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
