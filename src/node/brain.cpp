@@ -34,19 +34,14 @@ void Brain::recall(Memory memory, Instant now) {
     for (const auto& [service, active] : memory_.active) {
         recalled_.insert(service);
         carry_out(on_wish(state_, in_its_place(active), now));
-        state_.slots.at(service).answered_digest = active.digest;
+        state_.slots.at(service).answered = active;
     }
 }
 
 // As it is wished for, where data may lie and go by the newest orders.
-Wish Brain::in_its_place(Wish wish) const {
+Wish Brain::in_its_place(const Wish& wish) const {
     if (!followed_) return wish;
-    const Wish& newest = followed_->wishes.at(wish.service);
-    wish.jurisdictions = newest.jurisdictions;
-    wish.forbidden = newest.forbidden;
-    wish.cascade = newest.cascade;
-    wish.data_limit = newest.data_limit;
-    return wish;
+    return wish.in_place_of(followed_->wishes.at(wish.service));
 }
 
 // What comes up as it was: newer orders wait for it, but for whether it may come up at all.
@@ -185,7 +180,10 @@ void Brain::remember(const std::string& service, const Slot& slot) {
     }
     // On trial, it is what answered before that a restart brings up.
     if (slot.trial_ends || slot.falling_back || slot.active_digest.empty()) return;
-    if (known) {
+    // It has stood, or the orders have taken it back: they bring up what answers instead.
+    const bool replaced = followed_ && !unapplied_ && slot.settled &&
+                          slot.digest == slot.active_digest && trial != memory_.trials.end();
+    if (known || replaced) {
         memory_.trials.erase(trial);
         unsaved_ = true;
     }

@@ -2,8 +2,9 @@
 // happened goes in, a step comes out as effects for the shell to carry out (agent.h; the simulator
 // in sim/ is another shell around the same brain).
 //
-//   - Until what answered before a restart answers again, or cannot for now, new orders wait. What
-//     its last orders do not name any more, or say may not lie here, does not come up again.
+//   - Until what answered before a restart answers again, or cannot for now, new orders wait. Where
+//     they bring up nothing, it is tried again. What its last orders do not name any more, or say
+//     may not lie here, does not come up again.
 //   - Orders are followed when they are no older than those followed last (desired.h).
 //   - A version that replaces another is what a restart brings up only once it has stood its trial;
 //     one under which the process ended twice is refused.
@@ -88,7 +89,7 @@ private:
     void judge_trials();
     void take_answers(const std::map<std::string, Answers>& answers, Instant now);
     void follow(const api::Object& node);
-    Wish in_its_place(Wish wish) const;
+    Wish in_its_place(const Wish& wish) const;
     void heed(Instant now);
     void apply(Instant now);
     void forget(const std::string& service);

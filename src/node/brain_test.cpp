@@ -54,6 +54,8 @@ public:
             if (action.step == Step::kResolve && banned) {
                 finished.done.status = permission_denied("[residency]");
                 finished.done.banned = true;
+            } else if (action.step == Step::kVerify && finished.done.digest == unsigned_digest) {
+                finished.done.status = failed_precondition("no signature");
             } else if (action.step == fails) {
                 finished.done.status = failure;
             }
@@ -78,6 +80,7 @@ public:
     Instant now = kStart;
     std::optional<Step> fails;
     Status failure = unavailable("later");
+    std::string unsigned_digest;
     Actions asked;
     std::string disk;
     bool full = false;  // the disk
@@ -106,6 +109,55 @@ TEST(Brain, WhatAnsweredComesUpAgainBeforeNewOrders) {
     machine.work();
     EXPECT_EQ(machine.slot()->wish.device, "cpu");
     EXPECT_EQ(machine.slot()->active_digest, kDigest);
+}
+
+// It could not at once, and its next version is refused here, or waits for its window.
+TEST(Brain, WhatAnsweredComesUpAfterAllWhereNewOrdersBringUpNothing) {
+    for (const bool waits : {false, true}) {
+        Machine machine;
+        machine.news(machine.node(1, {}));
+        machine.work();
+        machine.restart();
+        api::Object next = machine.node(2, {});
+        json::Object& order = next.edit_spec()["services"].as_array().front().as_object();
+        order["digest"] = "sha256:" + std::string(64, 'b');
+        if (waits) order["windows"] = api::to_json({{api::kEveryDay, 120, 60, 0, "Nowhere/Now"}});
+        machine.unsigned_digest = "sha256:" + std::string(64, 'b');
+        machine.fails = Step::kCompile;
+        machine.failure = resource_exhausted("no memory");
+        machine.news(next);
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, "");
+        EXPECT_EQ(machine.slot()->settled, !waits);
+        EXPECT_GT(machine.brain().next(machine.now), machine.now) << "a pause comes first";
+
+        machine.fails.reset();
+        machine.now = machine.brain().next(machine.now);
+        machine.step({});
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, kDigest);
+        EXPECT_NE(machine.slot()->wish.digest, kDigest);
+        EXPECT_EQ(machine.slot()->settled, !waits);
+        EXPECT_EQ(machine.slot()->condition("Ready")->reason, "ServingPrevious");
+        EXPECT_GT(machine.brain().next(machine.now), machine.now);
+    }
+}
+
+TEST(Brain, WhatMayNotLieHereDoesNotComeUpAfterAll) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    machine.restart();
+    machine.fails = Step::kCompile;
+    machine.work();
+    ASSERT_TRUE(machine.slot()->retry_at);
+    machine.fails.reset();
+    machine.news(machine.node(2, {"FR"}));
+    machine.work();
+    machine.now += 2 * kRetryMost;
+    machine.step({});
+    EXPECT_TRUE(machine.asked.empty());
+    EXPECT_EQ(machine.slot()->active_digest, "");
 }
 
 TEST(Brain, WhatAFullDiskDidNotTakeIsTriedUntilItDoes) {
@@ -240,6 +292,30 @@ TEST(Brain, AVersionThatTakesTheProcessDownTwiceIsRefused) {
     EXPECT_EQ(machine.slot()->refusals.front().digest, next);
     EXPECT_EQ(machine.slot()->refusals.front().device, "cpu");
     EXPECT_EQ(machine.slot()->refusals.front().policy_version, "p/7");
+}
+
+// Also when the process ends again and again before the minute is over.
+TEST(Brain, WhatIsOrderedBackFromATrialIsNotOnTrial) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    api::Object next = machine.node(2, {});
+    next.edit_spec()["services"].as_array().front().as_object()["digest"] =
+        "sha256:" + std::string(64, 'b');
+    machine.news(next);
+    machine.work();
+    ASSERT_TRUE(machine.slot()->trial_ends);
+    machine.news(machine.node(3, {}));
+    machine.work();
+    EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    EXPECT_FALSE(machine.slot()->trial_ends);
+    EXPECT_TRUE(read_memory(machine.disk)->trials.empty());
+    for (int ends = 0; ends < 3; ++ends) {
+        machine.restart();
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, kDigest);
+    }
+    EXPECT_TRUE(machine.slot()->refusals.empty());
 }
 
 TEST(Brain, AClockThatIsPutBackDelaysNothing) {

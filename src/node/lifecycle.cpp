@@ -5,6 +5,7 @@
 #include <set>
 
 #include "node/disk_room.h"
+#include "node/lifecycle_words.h"
 
 namespace hf::node {
 namespace {
@@ -34,81 +35,12 @@ bool is_passing(Code code) {
            code == Code::kAborted || code == Code::kCancelled;
 }
 
-void set_condition(Slot& slot, Condition next) {
-    for (Condition& condition : slot.conditions) {
-        if (condition.type != next.type) continue;
-        if (condition.truth == next.truth) next.changed = condition.changed;
-        condition = std::move(next);
-        return;
-    }
-    slot.conditions.push_back(std::move(next));
-}
-
-bool is_refused_now(const Slot& slot) {
-    const Condition* verified = slot.condition(condition_of(Step::kVerify));
-    return verified && !verified->truth;
-}
-
-void set_ready(Slot& slot, Instant now) {
-    if (slot.active_digest.empty()) {
-        set_condition(slot, {"Ready", false, "NotServing", "no version of the model answers", now});
-    } else if (slot.active_digest == slot.digest && is_refused_now(slot)) {
-        // Its policy changed since it was accepted.
-        set_condition(slot,
-                      {"Ready", true, "ServingRefused",
-                       slot.active_digest + " still answers; the policy now refuses it", now});
-    } else if (slot.active_digest == slot.digest) {
-        set_condition(slot, {"Ready", true, "Serving", slot.active_digest + " answers", now});
-    } else {
-        set_condition(
-            slot, {"Ready", true, "ServingPrevious", slot.active_digest + " still answers", now});
-    }
-}
-
-Action report(const Slot& slot) {
-    Action action;
-    action.kind = Action::Kind::kReport;
-    action.service = slot.wish.service;
-    return action;
-}
-
-Action event(const Slot& slot, bool warning, std::string_view reason, std::string message) {
-    Action action;
-    action.kind = Action::Kind::kEvent;
-    action.service = slot.wish.service;
-    action.warning = warning;
-    action.reason = std::string(reason);
-    action.message = std::move(message);
-    return action;
-}
-
-// Whether the unsure answers of both go to the same place.
-bool cascades_the_same(const Wish& a, const Wish& b) {
-    if (a.cascade != b.cascade) return false;
-    return a.cascade.empty() || (a.jurisdictions == b.jurisdictions && a.forbidden == b.forbidden);
-}
-
-Action cascade(const Wish& wish) {
-    Action action;
-    action.kind = Action::Kind::kCascade;
-    action.service = wish.service;
-    action.wish = wish;
-    return action;
-}
-
-Action retire(const std::string& service) {
-    Action action;
-    action.kind = Action::Kind::kRetire;
-    action.service = service;
-    return action;
-}
-
 // The versions that answer, may be gone back to, or are on their way.
 std::vector<std::string> versions_in_use(const State& state) {
     std::set<std::string> digests;
     for (const auto& [service, slot] : state.slots) {
         for (const std::string* digest :
-             {&slot.digest, &slot.active_digest, &slot.answered_digest, &slot.previous.digest,
+             {&slot.digest, &slot.active_digest, &slot.answered.digest, &slot.previous.digest,
               &slot.wish.digest, &slot.active_wish.digest}) {
             if (!digest->empty()) digests.insert(*digest);
         }
@@ -139,7 +71,7 @@ constexpr std::string_view kWaiting = "WaitingForWindow";
 // found when resolving, and waits for nothing.
 bool needs_window(const Slot& slot, Step step) {
     if (slot.falling_back || slot.digest == slot.active_digest) return false;
-    if (slot.digest == slot.answered_digest) return false;
+    if (slot.digest == slot.answered.digest) return false;
     return step >= (slot.wish.download_ahead ? Step::kCompile : Step::kPull);
 }
 
@@ -200,6 +132,7 @@ void begin(Slot& slot, const Wish& wish) {
     slot.attempts = 0;
     slot.retry_at.reset();
     slot.look_at.reset();
+    slot.again_at.reset();
     std::erase_if(slot.conditions, [](const Condition& c) { return c.type != "Ready"; });
 }
 
@@ -220,9 +153,13 @@ void fail(Slot& slot, const Done& done, Instant now) {
     set_ready(slot, now);
 }
 
+// Before the next attempt; each is longer than the one before.
+Duration next_pause(Slot& slot) {
+    return std::min(kRetryMost, kRetryFirst * (1 << std::min(slot.attempts++, 6)));
+}
+
 Actions retry_later(Slot& slot, const Done& done, Instant now) {
-    const Duration wait = std::min(kRetryMost, kRetryFirst * (1 << std::min(slot.attempts, 6)));
-    slot.retry_at = now + wait;
+    slot.retry_at = now + next_pause(slot);
     Actions actions;
     const Condition* before = slot.condition(condition_of(done.step));
     const std::string_view reason = reason_of(done);
@@ -234,10 +171,15 @@ Actions retry_later(Slot& slot, const Done& done, Instant now) {
             event(slot, true, reason,
                   fmt::format("{}; trying again", std::string(done.status.message()))));
     }
-    ++slot.attempts;
     fail(slot, done, now);
     actions.push_back(report(slot));
     return actions;
+}
+
+// Whether that wish was for the version, policy and device that are asked for now.
+bool is_asked_for(const Slot& slot, const Wish& wish) {
+    return slot.digest == wish.digest && slot.wish.policy_version == wish.policy_version &&
+           slot.wish.device == wish.device;
 }
 
 Actions refuse(Slot& slot, const Done& done, Instant now) {
@@ -248,6 +190,7 @@ Actions refuse(Slot& slot, const Done& done, Instant now) {
             {slot.digest, slot.wish.policy_version, slot.wish.device, step, why});
         if (slot.refusals.size() > kMaxRefusals) slot.refusals.erase(slot.refusals.begin());
     }
+    if (is_asked_for(slot, slot.answered)) slot.answered = Wish();
     Actions actions{event(slot, true, reason_of(done), std::string(why.message()))};
     // What may not lie here may not answer here either, also not in its last version.
     if (banned && !slot.active_digest.empty()) {
@@ -259,24 +202,27 @@ Actions refuse(Slot& slot, const Done& done, Instant now) {
     return actions;
 }
 
+void end_trial(Slot& slot) {
+    slot.trial_ends.reset();
+    slot.previous = Wish();
+    slot.falling_back = false;
+}
+
 // The version of the wish answers from now on.
 void begin_trial(Slot& slot, Instant now) {
     const bool replaces = !slot.active_digest.empty() && slot.active_digest != slot.digest;
-    if (replaces) {
+    if (slot.trial_ends && slot.previous.digest == slot.digest) {
+        // What answered before the version on trial is not on trial for coming back.
+        end_trial(slot);
+    } else if (replaces) {
         // One that was itself on trial is nothing to go back to.
         if (!slot.trial_ends) slot.previous = slot.active_wish;
         slot.trial_ends = now + kTrialFor;
     }
     slot.active_digest = slot.digest;
-    slot.answered_digest.clear();
+    slot.answered = Wish();
     slot.active_wish = slot.wish;
     slot.active_wish.digest = slot.digest;
-}
-
-void end_trial(Slot& slot) {
-    slot.trial_ends.reset();
-    slot.previous = Wish();
-    slot.falling_back = false;
 }
 
 Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
@@ -292,24 +238,52 @@ Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
             report(slot), run(state, slot, Step::kPull)};
 }
 
+// Whether what answered before a restart shall, until the wish is what does: nothing answers, and
+// the wish is refused, waits, or is tried again later. What may not lie here may not answer.
+bool may_come_back(const Slot& slot) {
+    if (slot.answered.digest.empty() || !slot.active_digest.empty()) return false;
+    if (!slot.settled && !slot.retry_at && !slot.look_at) return false;
+    const Condition* resolved = slot.condition(condition_of(Step::kResolve));
+    if (resolved && resolved->reason == kBanned) return false;
+    return !is_asked_for(slot, slot.answered);
+}
+
+Action come_back(State& state, Slot& slot) {
+    slot.again_at.reset();
+    slot.falling_back = true;
+    slot.previous = slot.answered.in_place_of(slot.wish);
+    return run(state, slot, Step::kPull);
+}
+
+// The version on the way back cannot answer. One that was on its way because nothing does is tried
+// again, unless it is refused.
+Actions stay_away(Slot& slot, const Done& done, Instant now) {
+    const std::string digest = slot.previous.digest;
+    const bool comes_back = slot.active_digest.empty();
+    end_trial(slot);
+    if (comes_back && is_passing(done.status.code())) {
+        slot.again_at = now + next_pause(slot);
+        return {};
+    }
+    if (comes_back) slot.answered = Wish();
+    return {event(slot, true, "RollBackFailed",
+                  fmt::format("{} cannot be brought up again: {}", digest, done.status.message()))};
+}
+
 // A step on the way back ended.
 Actions go_on_back(State& state, Slot& slot, const Done& done, Instant now) {
     slot.in_flight.reset();
-    if (!done.status.ok()) {
-        const std::string digest = slot.previous.digest;
-        end_trial(slot);
-        return {
-            event(slot, true, "RollBackFailed",
-                  fmt::format("{} cannot be brought up again: {}", digest, done.status.message()))};
-    }
+    if (!done.status.ok()) return stay_away(slot, done, now);
     if (done.step != Step::kActivate) {
         return {run(state, slot, static_cast<Step>(static_cast<int>(done.step) + 1))};
     }
+    const std::string_view reason = slot.active_digest.empty() ? "Active" : "RolledBack";
     slot.active_wish = slot.previous;
     slot.active_digest = slot.previous.digest;
+    slot.answered = Wish();
     end_trial(slot);
     set_ready(slot, now);
-    return {event(slot, false, "RolledBack", fmt::format("{} answers again", slot.active_digest)),
+    return {event(slot, false, reason, fmt::format("{} answers again", slot.active_digest)),
             report(slot)};
 }
 
@@ -357,6 +331,27 @@ Actions look_for_window(State& state, Slot& slot, Instant now) {
     return {report(slot), run(state, slot, Step::kResolve)};
 }
 
+// Later than any pause is long: the clock was put back meanwhile.
+bool is_due(Instant at, Instant now) {
+    return at <= now || at - now > kRetryMost;
+}
+
+// What the time has come for: the wish, or else what answered before a restart.
+Actions take_up(State& state, Slot& slot, Instant now) {
+    if (slot.in_flight) return {};
+    Actions actions;
+    if (!slot.settled && slot.look_at) {
+        actions = look_for_window(state, slot, now);
+    } else if (!slot.settled && slot.retry_at && is_due(*slot.retry_at, now)) {
+        slot.retry_at.reset();
+        // From the start: what was missing may be there under another digest now.
+        actions.push_back(run(state, slot, Step::kResolve));
+    }
+    if (slot.in_flight || !may_come_back(slot)) return actions;
+    if (!slot.again_at || is_due(*slot.again_at, now)) actions.push_back(come_back(state, slot));
+    return actions;
+}
+
 }  // namespace
 
 std::string_view condition_of(Step step) {
@@ -374,6 +369,15 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.data_limit = data_limit;
     same.cascade = cascade;
     return *this == same;
+}
+
+Wish Wish::in_place_of(const Wish& newest) const {
+    Wish wish = *this;
+    wish.jurisdictions = newest.jurisdictions;
+    wish.forbidden = newest.forbidden;
+    wish.cascade = newest.cascade;
+    wish.data_limit = newest.data_limit;
+    return wish;
 }
 
 const Condition* Slot::condition(std::string_view type) const {
@@ -422,6 +426,7 @@ Actions on_done(State& state, const Done& done, Instant now) {
             slot.active_digest = done.digest;
             slot.active_wish = slot.in_flight_wish;
             slot.active_wish.digest = done.digest;
+            slot.answered = Wish();
         }
         end_trial(slot);
         set_ready(slot, now);
@@ -454,31 +459,24 @@ Actions on_tick(State& state, Instant now) {
     Actions actions;
     for (auto& [service, slot] : state.slots) {
         if (slot.trial_ends && *slot.trial_ends <= now) end_trial(slot);
-        if (slot.in_flight || slot.settled) continue;
-        if (slot.look_at) {
-            for (Action& action : look_for_window(state, slot, now)) {
-                actions.push_back(std::move(action));
-            }
-            continue;
-        }
-        if (!slot.retry_at) continue;
-        // Later than any pause is long: the clock was put back meanwhile.
-        if (*slot.retry_at > now && *slot.retry_at - now <= kRetryMost) continue;
-        slot.retry_at.reset();
-        // From the start: what was missing may be there under another digest now.
-        actions.push_back(run(state, slot, Step::kResolve));
+        for (Action& action : take_up(state, slot, now)) actions.push_back(std::move(action));
     }
     return actions;
 }
 
 std::optional<Instant> next_tick(const State& state) {
     std::optional<Instant> next;
+    const auto consider = [&](const std::optional<Instant>& at) {
+        if (at && (!next || *at < *next)) next = at;
+    };
     for (const auto& [service, slot] : state.slots) {
-        if (slot.trial_ends && (!next || *slot.trial_ends < *next)) next = slot.trial_ends;
-        if (slot.in_flight || slot.settled) continue;  // as on_tick() does
-        for (const std::optional<Instant>& at : {slot.retry_at, slot.look_at}) {
-            if (at && (!next || *at < *next)) next = at;
+        consider(slot.trial_ends);
+        if (slot.in_flight) continue;  // as on_tick() does
+        if (!slot.settled) {
+            consider(slot.retry_at);
+            consider(slot.look_at);
         }
+        if (may_come_back(slot)) consider(slot.again_at);
     }
     return next;
 }

@@ -6,7 +6,8 @@
 // version has passed every step; a version that was refused for good (not for want of network, disk
 // or memory) is remembered with the policy that refused it, and not tried again until either
 // changes. A version that replaces another is on trial for kTrialFor: should it answer with errors,
-// the node goes back to the one before by itself, and refuses it from then on.
+// the node goes back to the one before by itself, and refuses it from then on. What answered before
+// a restart and could not come up at once does so later, while the wish brings up nothing.
 //
 // A change of version waits for the order's maintenance windows, by this machine's own clock: what
 // comes after resolving, or after verifying where it may fetch ahead. What answers is brought up
@@ -61,6 +62,10 @@ struct Wish {
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;
+
+    // The same version, but data may lie and go where `newest` says.
+    Wish in_place_of(const Wish& newest) const;
+
     friend bool operator==(const Wish&, const Wish&) = default;
 };
 
@@ -108,19 +113,20 @@ struct Slot {
     std::optional<Step> in_flight;
     RunId in_flight_run;
     Wish in_flight_wish;
-    bool superseded = false;      // the wish changed since the step in flight began
-    std::string digest;           // what the wish resolved to; empty before
-    std::string active_digest;    // what answers; empty when nothing does
-    std::string answered_digest;  // what did before a restart, until something answers again
-    Wish active_wish;             // by which it was wished for, with its digest
-    Wish previous;                // what answered before, while what answers is on trial
+    bool superseded = false;    // the wish changed since the step in flight began
+    std::string digest;         // what the wish resolved to; empty before
+    std::string active_digest;  // what answers; empty when nothing does
+    Wish answered;     // by which something did before a restart, until something answers again
+    Wish active_wish;  // by which it was wished for, with its digest
+    Wish previous;     // what answered before, while what answers is on trial
     std::optional<Instant> trial_ends;
     bool falling_back = false;  // the steps are run for `previous`
     bool settled = false;       // the wish is active or refused: nothing to do until it changes
     int attempts = 0;           // that failed for a passing reason since the wish or activation
     std::optional<Instant> retry_at;
-    std::optional<Instant> look_at;  // while it waits for a window: when to look again
-    Step waiting = Step::kPull;      // the step that does
+    std::optional<Instant> look_at;   // while it waits for a window: when to look again
+    std::optional<Instant> again_at;  // `answered` failed: when to try it again, if it may
+    Step waiting = Step::kPull;       // the step that does
     std::vector<Refusal> refusals;
     std::vector<Condition> conditions;
 
