@@ -18,6 +18,7 @@ constexpr std::uint32_t kHeader = 1;
 constexpr std::uint32_t kRequestRange = 1, kRequestPut = 2, kRequestDeleteRange = 3;
 constexpr std::int32_t kEqual = 0, kTargetMod = 2;
 constexpr std::int32_t kEventDelete = 1;
+constexpr std::uint32_t kDeleted = 2;
 
 std::string full(std::string_view prefix, std::string_view key) {
     std::string text(prefix);
@@ -38,17 +39,22 @@ Status read_message(ByteView message, std::string_view what, Read read) {
     return data_loss("etcd's {}: {}", what, status.message());
 }
 
-Result<std::int64_t> revision_in(ByteView header) {
-    std::int64_t revision = 0;
-    HF_TRY(read_message(header, "header", [&](Field& field) -> Status {
-        if (field.tag() == 3) {
-            revision = field.get_int64();
+// The number in one field of a message; 0 without it.
+Result<std::int64_t> number_in(ByteView message, std::uint32_t number) {
+    std::int64_t value = 0;
+    HF_TRY(read_message(message, "answer", [&](Field& field) -> Status {
+        if (field.tag() == number) {
+            value = field.get_int64();
         } else {
             field.skip();
         }
         return {};
     }));
-    return revision;
+    return value;
+}
+
+Result<std::int64_t> revision_in(ByteView header) {
+    return number_in(header, 3);
 }
 
 Result<KeyValue> key_value(ByteView message, std::string_view prefix) {
@@ -99,19 +105,6 @@ Result<RangeAnswer> ranged(ByteView message, std::string_view prefix) {
     return range;
 }
 
-Result<std::int64_t> deleted_by(ByteView message) {
-    std::int64_t deleted = 0;
-    HF_TRY(read_message(message, "answer", [&](Field& field) -> Status {
-        if (field.tag() == 2) {
-            deleted = field.get_int64();
-        } else {
-            field.skip();
-        }
-        return {};
-    }));
-    return deleted;
-}
-
 // One of a transaction's answers, into what is made of all.
 Status add_operation(ByteView message, std::string_view prefix, TransactionAnswer& to) {
     return read_message(message, "answer", [&](Field& field) -> Status {
@@ -127,7 +120,7 @@ Status add_operation(ByteView message, std::string_view prefix, TransactionAnswe
                 field.skip();
                 break;
             case kRequestDeleteRange: {
-                const std::int64_t deleted = HF_TRY(deleted_by(view_of(field)));
+                const std::int64_t deleted = HF_TRY(number_in(view_of(field), kDeleted));
                 to.changed = to.changed || deleted > 0;
                 break;
             }
