@@ -101,6 +101,12 @@ std::map<Seat, std::set<int>> seats_of(const Cluster& cluster, const place::Plan
     return seats;
 }
 
+// A version of a service.
+struct Version {
+    std::string digest;    // empty: none
+    bool brought = false;  // by a roll-out, not by looking up what the model's reference means
+};
+
 struct OrderParts {
     const api::Object& service;
     const json::Value* before;  // null: the machine does not have it yet
@@ -108,7 +114,7 @@ struct OrderParts {
     std::int64_t epoch;
     bool rolling;         // a roll-out moves the service
     json::Value cascade;  // null: it has none
-    std::string known;    // the version that other machines have for it; empty: none
+    Version known;        // that other machines have for it
 };
 
 bool is_forward(const json::Value& order) {
@@ -128,9 +134,11 @@ bool still_means(const json::Value& order, const api::Object& service) {
 std::string digest_of(const OrderParts& parts, const Resolve& resolve) {
     const std::string reference(json::get_string(parts.service.spec(), "model"));
     if (parts.before && still_means(*parts.before, parts.service)) {
-        return std::string(json::get_string(*parts.before, "digest"));
+        // One that was only looked up gives way to what a roll-out has brought the others.
+        const bool gives_way = parts.known.brought && !json::find(*parts.before, "rollout");
+        if (!gives_way) return std::string(json::get_string(*parts.before, "digest"));
     }
-    if (!parts.known.empty()) return parts.known;
+    if (!parts.known.digest.empty()) return parts.known.digest;
     return resolve ? resolve(reference) : std::string();
 }
 
@@ -189,13 +197,16 @@ json::Array policies_for(const json::Array& orders, const Objects& policies) {
 
 // The version that machines have of each service, so that one which gets it later runs the same; of
 // one that a roll-out moves, the version before.
-std::map<std::string, std::string> versions_now(const Cluster& cluster, const Present& present) {
-    std::map<std::string, std::string> versions;
+std::map<std::string, Version> versions_now(const Cluster& cluster, const Present& present) {
+    std::map<std::string, Version> versions;
     for (const auto& [seat, order] : present) {
         const auto service = cluster.services.find(seat.service);
         if (service == cluster.services.end() || !still_means(*order, service->second)) continue;
         if (cluster.rolling.contains(seat.service) && is_forward(*order)) continue;
-        versions.try_emplace(seat.service, json::get_string(*order, "digest"));
+        const bool brought = json::find(*order, "rollout") != nullptr;
+        Version& version = versions[seat.service];
+        if (!version.digest.empty() && (version.brought || !brought)) continue;
+        version = {std::string(json::get_string(*order, "digest")), brought};
     }
     return versions;
 }
@@ -229,7 +240,7 @@ Result<Orders> decide_orders(const Cluster& cluster, const Resolve& resolve) {
         const bool moved = !present.contains(seat) && !orders.epochs.contains(seat.service);
         if (moved) orders.epochs[seat.service] = ++epochs[seat.service];
     }
-    std::map<std::string, std::string> versions = versions_now(cluster, present);
+    std::map<std::string, Version> versions = versions_now(cluster, present);
     std::map<std::string, json::Array> wanted;
     for (const auto& [seat, devices] : seats) {
         const auto before = present.find(seat);

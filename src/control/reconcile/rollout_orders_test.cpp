@@ -47,6 +47,25 @@ TEST(Orders, WhatARollOutBroughtIsNotLookedUpAgain) {
     }
 }
 
+// A machine that the roll-out could not reach had the tag looked up for it before the tag moved.
+TEST(Orders, WhatARollOutBroughtCountsMoreThanWhatWasLookedUp) {
+    for (const char* reached : {"a", "b"}) {
+        World world;
+        world.node("a");
+        world.node("b");
+        world.service("pump", 2);
+        world.round();
+        only_order(world.nodes["a"])["digest"] = "sha256:" + std::string(64, '3');
+        only_order(world.nodes["b"])["digest"] = "sha256:" + std::string(64, '3');
+        only_order(world.nodes[reached])["digest"] = kElsewhere;
+        only_order(world.nodes[reached])["rollout"] = "r/0/1/1/5/forward";
+        world.round();
+        for (auto& [name, node] : world.nodes) {
+            EXPECT_EQ(only_order(node).at("digest"), json::Value(kElsewhere)) << name;
+        }
+    }
+}
+
 const json::Value& order_of(World& world, const std::string& node) {
     return json::find_array(world.nodes.at(node).spec(), "services")->at(0);
 }
