@@ -95,7 +95,9 @@ std::string World::unrest_of(const Machine& machine, const api::Object& node) {
 
 // The wanted version answers, or there is a good reason why not.
 std::string World::unrest_of(const Machine& machine, const json::Value& order) {
-    const node::Slot& slot = machine.brain().state().slots.at(key_of(order));
+    const auto held = machine.brain().state().slots.find(key_of(order));
+    if (held == machine.brain().state().slots.end()) return "has nothing of it";
+    const node::Slot& slot = held->second;
     if (!slot.settled && slot.condition("WaitingForWindow")) {
         const bool open = api::window_open(slot.wish.windows, {}, machine.now());
         return open ? "waits for a window that is open" : "";
