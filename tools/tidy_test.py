@@ -21,6 +21,7 @@ class Banned(unittest.TestCase):
                 'lock': 'const std::lock_guard lock(mutex_);',
                 'detach': 'worker.detach();',
                 'sleep': 'std::this_thread::sleep_for(1s);',
+                'get-bool': 'field.get_bool();',
                 'fixme': '// FIXME later',
                 'todo': '// TODO: later',
                 'using-namespace': 'using namespace std;',

@@ -41,4 +41,10 @@ inline ByteView view_of(protozero::pbf_reader& field) {
     return as_bytes(std::string_view(view.data(), view.size()));
 }
 
+// A field of bool. Not its own get_bool(), which looks at the byte behind a message that ends
+// there.
+inline bool bool_of(protozero::pbf_reader& field) {
+    return field.get_uint64() != 0;
+}
+
 }  // namespace hf::protobuf

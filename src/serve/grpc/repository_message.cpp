@@ -22,7 +22,7 @@ Result<bool> read_index_request(ByteView message) {
     HF_TRY(read_fields(message, [&](Reader& field) -> Status {
         switch (field.tag()) {
             case 1: return check_repository(HF_TRY(read_text(field)));
-            case 2: only_ready = field.get_bool(); break;
+            case 2: only_ready = protobuf::bool_of(field); break;
             default: field.skip();
         }
         return {};

@@ -165,6 +165,7 @@ TEST_F(GrpcRoutes, RefusalsHaveTheirStatus) {
     EXPECT_EQ(misfit.response.status, 200);
     EXPECT_EQ(models_.find("m")->counts().refused, 1u);
     EXPECT_EQ(call("ModelInfer", "\xff").status, "3");
+    EXPECT_EQ(call("RepositoryIndex", "\x10").status, "3") << "a bool, and no value";
     EXPECT_EQ(call("NoSuch").status, "12");
     http::Request request = request_of("ServerLive");
     EXPECT_EQ(send(request).status, "12") << "no message";

@@ -119,7 +119,7 @@ Status fill(Filler<T>& filler, Reader& field) {
 
 // A BOOL is a byte here; whatever is not 0 is true, as in Protocol Buffers.
 Status fill_truths(Filler<std::uint8_t>& filler, Reader& field) {
-    if (!is_packed(field)) return filler.add(std::uint8_t{field.get_bool()});
+    if (!is_packed(field)) return filler.add(std::uint8_t{protobuf::bool_of(field)});
     for (const std::int32_t truth : field.get_packed_bool()) {
         HF_TRY(filler.add(std::uint8_t{truth != 0}));
     }

@@ -96,7 +96,7 @@ Result<RangeAnswer> ranged(ByteView message, std::string_view prefix) {
                 range.items.push_back(std::move(item));
                 break;
             }
-            case 3: range.more = field.get_bool(); break;
+            case 3: range.more = protobuf::bool_of(field); break;
             case 4: range.count = field.get_int64(); break;
             default: field.skip();
         }
@@ -228,7 +228,7 @@ Result<TransactionAnswer> parse_transaction(ByteView answer, std::string_view pr
     HF_TRY(read_message(answer, "answer", [&](Field& field) -> Status {
         switch (field.tag()) {
             case kHeader: revision = HF_TRY(revision_in(view_of(field))); break;
-            case 2: parsed.succeeded = field.get_bool(); break;
+            case 2: parsed.succeeded = protobuf::bool_of(field); break;
             case 3: HF_TRY(add_operation(view_of(field), prefix, parsed)); break;
             default: field.skip();
         }
@@ -300,7 +300,7 @@ Result<WatchMessage> parse_watch(ByteView message, std::string_view prefix) {
                 parsed.revision = ours(revision);
                 break;
             }
-            case 4: parsed.cancelled = field.get_bool(); break;
+            case 4: parsed.cancelled = protobuf::bool_of(field); break;
             case 5:
                 if (const std::int64_t revision = field.get_int64(); revision != 0) {
                     parsed.compacted = ours(revision);

@@ -94,7 +94,7 @@ TEST(EtcdMessages, AnswersThatAreNoneAreRefused) {
     for (const std::string& text :
          {std::string(), std::string("{}"), header(0), field(1, field(3, "x")),
           header(2) + field(2, ""), header(2) + field(2, field(1, "/q/a")), header(2) + field(2, 1),
-          with_a + "\x12\x05/p", with_a + "\xff"}) {
+          with_a + "\x12\x05/p", with_a + "\xff", with_a + "\x18"}) {
         EXPECT_EQ(parse_range(as_bytes(text), kPrefix).status().code(), Code::kDataLoss) << text;
         const bool good = text == header(2) + field(2, 1);  // one that succeeded
         EXPECT_EQ(parse_transaction(as_bytes(text), kPrefix).ok(), good) << text;
