@@ -4,14 +4,9 @@
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 here=$(dirname "$(readlink -f "$0")")
-venv=${HF_KSERVE_VENV:-$HF_BUILD_DIR/venv-kserve}
-if ! "$venv/bin/python" -c 'import kserve' 2>/dev/null; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q kserve==0.21.0 || {
-        echo "skipped: the package kserve cannot be installed here"
-        rm -rf "$venv"
-        exit 77
-    }
-fi
+# shellcheck source=tests/interop/venv.sh
+source "$here/venv.sh"
+need_packages kserve "${HF_KSERVE_VENV:-$HF_BUILD_DIR/venv-kserve}" kserve kserve==0.21.0
 work=$(mktemp -d)
 server=
 : >"$work/log"

@@ -5,15 +5,10 @@ set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 here=$(dirname "$(readlink -f "$0")")
 description=${HF_SOURCE_DIR:-$here/../..}/docs/openapi/inference.yaml
-venv=$(realpath -m "${HF_SCHEMATHESIS_VENV:-$HF_BUILD_DIR/venv-schemathesis}")
+# shellcheck source=tests/interop/venv.sh
+source "$here/venv.sh"
 seed=${HF_SEED:-20260701}
-if ! "$venv/bin/python" -c 'import schemathesis' 2>/dev/null; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q schemathesis==4.32.5 || {
-        echo "skipped: the package schemathesis cannot be installed here"
-        rm -rf "$venv"
-        exit 77
-    }
-fi
+need_packages schemathesis "${HF_SCHEMATHESIS_VENV:-$HF_BUILD_DIR/venv-schemathesis}" schemathesis schemathesis==4.32.5
 work=$(mktemp -d)
 server=
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT

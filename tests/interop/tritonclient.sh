@@ -4,16 +4,11 @@
 set -uo pipefail
 holdfast=${HF_BUILD_DIR:?}/holdfast
 here=$(dirname "$(readlink -f "$0")")
-venv=${HF_TRITONCLIENT_VENV:-$HF_BUILD_DIR/venv-tritonclient}
-wanted='import tritonclient.http, tritonclient.grpc, grpc_health, grpc_reflection'
-if ! "$venv/bin/python" -c "$wanted" 2>/dev/null; then
-    python3 -m venv "$venv" && "$venv/bin/pip" install -q 'tritonclient[http,grpc]==2.63.0' \
-        grpcio-health-checking==1.67.1 grpcio-reflection==1.67.1 || {
-        echo "skipped: the package tritonclient cannot be installed here"
-        rm -rf "$venv"
-        exit 77
-    }
-fi
+# shellcheck source=tests/interop/venv.sh
+source "$here/venv.sh"
+need_packages tritonclient "${HF_TRITONCLIENT_VENV:-$HF_BUILD_DIR/venv-tritonclient}" \
+    'tritonclient.http, tritonclient.grpc, grpc_health, grpc_reflection' \
+    'tritonclient[http,grpc]==2.63.0' grpcio-health-checking==1.67.1 grpcio-reflection==1.67.1
 work=$(mktemp -d)
 server=
 trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
