@@ -17,7 +17,7 @@ import urllib.parse
 
 X = 2.0
 WANT_OF = {'relu': X, 'sigmoid': 1 / (1 + math.exp(-X))}
-ROUND_TRIPS_BETWEEN = 1  # of a connection, at least, from one load to the next
+ANSWERS_BETWEEN = 1  # at least, from one load to the next
 
 
 class Connection:
@@ -84,7 +84,7 @@ async def reload(test, target, models, times):
         status, _, body = await loader.post(f'/v2/repository/models/{test.name}/load', b'')
         if status != 200:
             test.failures.append(f'load {i}: {status} {body[:200]!r}')
-        while sum(test.answers.values()) < before + ROUND_TRIPS_BETWEEN and not test.failures:
+        while sum(test.answers.values()) < before + ANSWERS_BETWEEN and not test.failures:
             await asyncio.sleep(0)
 
 
