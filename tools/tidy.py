@@ -54,7 +54,7 @@ RULES = [
     Rule('detach', r'\.detach\(\)', 'keep the thread and join it'),
     Rule('sleep', r'\b(sleep_for|sleep_until|usleep|nanosleep)\s*\(|(?<![\w:.>])sleep\s*\(',
          'wait for the event itself, or hand time in'),
-    Rule('get-bool', r'\bfield\.get_bool\(\)',
+    Rule('get-bool', r'\b(field|inner)\.get_bool\(\)',
          'protozero reads behind the message where the value is missing: use protobuf::bool_of(field)'),
     Rule('fixme', r'\bFIXME\b', 'mend it, or write TODO(soon|perf|someday): with a sentence'),
     Rule('todo', r'\bTODO\b(?!\((soon|perf|someday)\): \S)', 'write TODO(soon|perf|someday): sentence.'),

@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <array>
+#include <atomic>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -109,7 +110,12 @@ public:
         if (!busy_ && transport_.socket().available(ignored) == 0) transport_.cut();
     }
 
+    void look_after_client() override {
+        if (answering_ && has_left(transport_.socket())) *given_up_ = true;
+    }
+
     void abandon() override {
+        *given_up_ = true;
         if (signal_) signal_->close();
         if (second_) second_->abandon();
     }
@@ -200,7 +206,10 @@ private:
             co_return false;
         }
         const bool wanted = parser.get().keep_alive();
+        request.given_up = given_up_;
+        answering_ = true;
         Response response = co_await host_.answer(std::move(request));
+        answering_ = false;
         make_sendable(response);
         exchange.keep_alive = wanted && !host_.draining();
         if (!response.stream) {
@@ -349,6 +358,10 @@ private:
     bool busy_ = false;  // between the first byte of a request and the last of its answer
     bool gone_ = false;  // nobody reads what we would send
     bool stop_ = false;  // the stream is to end
+
+    // Nobody waits for what is answered; it is not asked once the client speaks HTTP/2.
+    const std::shared_ptr<std::atomic<bool>> given_up_ = std::make_shared<std::atomic<bool>>(false);
+    bool answering_ = false;
 
     bool streaming_ = false;
     std::shared_ptr<StreamSignal> signal_;  // of the stream being sent

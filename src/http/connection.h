@@ -65,8 +65,11 @@ public:
     // Closes the connection unless a request is being read or answered.
     virtual void close_if_idle() = 0;
 
-    // Cuts the tie to the stream's wake function and gives up what handlers still work at (HTTP/2;
-    // over HTTP/1.1 none hears of it), once the loop has ended.
+    // Gives up the request that is being answered if its client has closed. HTTP/2 says so itself.
+    virtual void look_after_client() = 0;
+
+    // Cuts the tie to the stream's wake function and gives up what handlers still work at, once the
+    // loop has ended.
     virtual void abandon() = 0;
 };
 

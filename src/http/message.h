@@ -58,7 +58,8 @@ struct Request {
     // From when its header was there until a handler got it.
     Duration waited{};
 
-    // Becomes true when nobody waits for the answer any more. Null: nobody will know.
+    // Becomes true when nobody waits for the answer any more, at once over HTTP/2, within 50 ms
+    // over HTTP/1.1. Null: nobody will know.
     std::shared_ptr<const std::atomic<bool>> given_up;
     bool is_given_up() const { return given_up && *given_up; }
 

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <future>
 #include <optional>
 #include <utility>
 
@@ -122,13 +123,20 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
-    routes_.push_back({std::string(method), std::move(parts), std::move(handler), nullptr});
+    routes_.push_back(
+        {std::string(method), std::move(parts), std::move(handler), nullptr, nullptr});
+}
+
+void Router::add_deferred(std::string_view method, std::string_view pattern,
+                          DeferredHandler handler) {
+    add(method, pattern, nullptr);
+    routes_.back().deferred = std::move(handler);
 }
 
 void Router::add_duplex(std::string_view path, DuplexHandler handler) {
     HF_CHECK(path.find('{') == std::string_view::npos, "{}: want a path without braces", path);
     duplex_paths_.emplace_back(path);
-    routes_.push_back({"POST", parts_of(path), nullptr, std::move(handler)});
+    routes_.push_back({"POST", parts_of(path), nullptr, nullptr, std::move(handler)});
 }
 
 bool Router::is_duplex(std::string_view method, std::string_view target) const {
@@ -156,6 +164,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     }
     if (!chosen) return best;
     if (chosen->handler) best.handler = &chosen->handler;
+    if (chosen->deferred) best.deferred = &chosen->deferred;
     if (chosen->duplex) best.duplex = &chosen->duplex;
     best.parameters = parameters_of(chosen->parts, parts);
     return best;
@@ -172,7 +181,7 @@ std::optional<Response> refuse(const Router& router, const Gate& gate, Request& 
         if (std::optional<Response> refusal = gate(request)) return refusal;
     }
     match = router.match(request.method, request.path);
-    if (match.handler || match.duplex) {
+    if (match.handler || match.deferred || match.duplex) {
         request.path_parameters = std::move(match.parameters);
         return std::nullopt;
     }
@@ -188,12 +197,23 @@ std::optional<Response> refuse(const Router& router, const Gate& gate, Request& 
 
 }  // namespace
 
-Response dispatch(const Router& router, Request request, const Gate& gate) {
+void dispatch(const Router& router, Request request, const Gate& gate, const Reply& reply) {
     Router::Match match;
     std::optional<Response> refusal = refuse(router, gate, request, match);
-    if (refusal) return std::move(*refusal);
-    if (match.handler) return (*match.handler)(request);
-    return Response::error(505, fmt::format("{} is answered over HTTP/2 only", request.path));
+    if (refusal) return reply.send(std::move(*refusal));
+    if (match.handler) return reply.send((*match.handler)(request));
+    if (match.deferred) {
+        return (*match.deferred)(std::make_shared<const Request>(std::move(request)), reply);
+    }
+    reply.send(Response::error(505, fmt::format("{} is answered over HTTP/2 only", request.path)));
+}
+
+Response dispatch(const Router& router, Request request, const Gate& gate) {
+    const auto answer = std::make_shared<std::promise<Response>>();
+    std::future<Response> answered = answer->get_future();
+    dispatch(router, std::move(request), gate,
+             Reply([answer](Response response) { answer->set_value(std::move(response)); }));
+    return answered.get();
 }
 
 Opening open_duplex(const Router& router, Request request, const Gate& gate) {
@@ -201,7 +221,9 @@ Opening open_duplex(const Router& router, Request request, const Gate& gate) {
     std::optional<Response> refusal = refuse(router, gate, request, match);
     if (refusal) return {std::move(*refusal), nullptr};
     if (match.duplex) return (*match.duplex)(request);
-    return {(*match.handler)(request), nullptr};
+    if (match.handler) return {(*match.handler)(request), nullptr};
+    return {Response::error(505, fmt::format("{} is not answered while it comes", request.path)),
+            nullptr};
 }
 
 }  // namespace hf::http

@@ -13,10 +13,12 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "http/connection.h"
+#include "http/stream_signal.h"
 #include "http/tls.h"
 
 // Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
@@ -35,9 +37,21 @@ constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 // How long to wait when the system has no descriptors left to accept with.
 constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
 
+// How often connections are asked, while requests are answered, whether their clients still wait.
+constexpr Duration kLookEvery = std::chrono::milliseconds(50);
+
 void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
+
+// One request while it is answered: what a worker says, for the loop.
+struct Pending {
+    explicit Pending(asio::io_context& loop) : signal(std::make_shared<StreamSignal>(loop)) {}
+
+    std::shared_ptr<StreamSignal> signal;
+    Response response;  // the worker's until `there`
+    std::atomic<bool> there{false};
+};
 
 class BeastServer final : public Server, private ConnectionHost {
 public:
@@ -45,7 +59,8 @@ public:
         : options_(std::move(options)),
           router_(std::move(router)),
           acceptor_(loop_),
-          last_call_(loop_) {}
+          last_call_(loop_),
+          looking_(loop_) {}
 
     ~BeastServer() override {
         loop_.stop();
@@ -53,6 +68,7 @@ public:
         handshakes_.close();
         // A handler that waits until nobody waits for it hears that now.
         for (const std::shared_ptr<Connection>& connection : connections_) connection->abandon();
+        for (Pending* pending : pending_) pending->signal->close();
         work_.stop();
         for (std::thread& thread : workers_) thread.join();
     }
@@ -176,9 +192,9 @@ private:
     }
 
     // These three run on a worker.
-    asio::awaitable<Response> compute(Request request, Clock::time_point queued) {
+    void compute(Request request, Clock::time_point queued, const Reply& reply) {
         request.waited += Clock::now() - queued;
-        co_return dispatch(router_, std::move(request), options_.gate);
+        dispatch(router_, std::move(request), options_.gate, reply);
     }
     asio::awaitable<Opening> compute_opening(Request request, Clock::time_point queued) {
         request.waited += Clock::now() - queued;
@@ -199,11 +215,37 @@ private:
     asio::awaitable<Response> answer(Request request) override {
         if (is_full()) co_return refusal();
         ++in_flight_;
-        asio::awaitable<Response> computing = compute(std::move(request), Clock::now());
-        Response response =
-            co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
+        look_after_clients();
+        const auto pending = std::make_shared<Pending>(loop_);
+        const auto at = pending_.insert(pending_.end(), pending.get());
+        Reply reply([pending](Response response) {
+            pending->response = std::move(response);
+            pending->there = true;
+            pending->signal->notify();
+        });
+        asio::post(work_, [this, request = std::move(request), reply = std::move(reply),
+                           queued = Clock::now()]() mutable {
+            compute(std::move(request), queued, reply);
+        });
+        while (!pending->there) co_await pending->signal->wait();
+        pending->signal->close();
+        pending_.erase(at);
         --in_flight_;
-        co_return response;
+        co_return std::move(pending->response);
+    }
+
+    // Over HTTP/1.1 nothing is read while a request is answered, and so nobody would notice.
+    void look_after_clients() {
+        if (std::exchange(looks_, true)) return;
+        looking_.expires_after(kLookEvery);
+        looking_.async_wait([this](const ErrorCode& error) {
+            looks_ = false;
+            if (error || in_flight_ == 0) return;
+            for (const std::shared_ptr<Connection>& connection : connections_) {
+                connection->look_after_client();
+            }
+            look_after_clients();
+        });
     }
 
     asio::awaitable<Opening> open(Request request) override {
@@ -236,10 +278,13 @@ private:
     asio::executor_work_guard<asio::io_context::executor_type> working_{work_.get_executor()};
     Tcp::acceptor acceptor_;
     asio::steady_timer last_call_;
+    asio::steady_timer looking_;
     Turns handshakes_{loop_, kHandshakesAtOnce};
     std::uint16_t port_ = 0;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
+    std::list<Pending*> pending_;
     std::size_t in_flight_ = 0;
+    bool looks_ = false;  // looking_ runs
     bool draining_ = false;
     std::mutex mutex_;
     std::condition_variable ended_;

@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "http/duplex.h"
 #include "http/message.h"
+#include "http/reply.h"
 
 namespace hf::http {
 
@@ -38,6 +39,9 @@ public:
     // them. Literal parts win over parameters, one part over any number. HEAD is served by GET.
     void add(std::string_view method, std::string_view pattern, Handler handler);
 
+    // The same for what is answered later than the handler returns.
+    void add_deferred(std::string_view method, std::string_view pattern, DeferredHandler handler);
+
     // POST to this path is answered while it comes, by HTTP/2; 505 by HTTP/1.1. No braces here.
     void add_duplex(std::string_view path, DuplexHandler handler);
 
@@ -45,9 +49,10 @@ public:
     bool is_duplex(std::string_view method, std::string_view target) const;
 
     struct Match {
+        // At most one of the three; with none, `allow` tells 404 (empty) from 405.
         const Handler* handler = nullptr;
-        const DuplexHandler* duplex =
-            nullptr;  // with no handler: `allow` tells 404 (empty) from 405
+        const DeferredHandler* deferred = nullptr;
+        const DuplexHandler* duplex = nullptr;
         std::vector<std::pair<std::string, std::string>> parameters;
         std::vector<std::string> allow;
     };
@@ -57,8 +62,9 @@ private:
     struct Route {
         std::string method;
         std::vector<std::string> parts;
-        Handler handler;
-        DuplexHandler duplex;  // one of the two
+        Handler handler;  // one of the three
+        DeferredHandler deferred;
+        DuplexHandler duplex;
     };
     std::vector<Route> routes_;
     std::vector<std::string> duplex_paths_;
@@ -133,6 +139,9 @@ public:
 // What the server does before and after a handler, as a function: percent-decodes and checks the
 // path, finds the route, calls the handler, and answers 400, 404 and 405 itself.
 // `gate` as in ServerOptions.
+void dispatch(const Router& router, Request request, const Gate& gate, const Reply& reply);
+
+// The same; waits for the answer.
 Response dispatch(const Router& router, Request request, const Gate& gate = nullptr);
 
 // The same for a request that is answered while it comes.

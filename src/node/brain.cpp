@@ -178,8 +178,8 @@ void Brain::remember(const std::string& service, const Slot& slot) {
         unsaved_ = unsaved_ || !known || !(trial->second == next);
         memory_.trials.insert_or_assign(service, std::move(next));
     }
-    // On trial, it is what answered before that a restart brings up.
-    if (slot.trial_ends || slot.falling_back || slot.active_digest.empty()) return;
+    // On trial or after a failed one, it is what answered before that a restart brings up.
+    if (!slot.previous.digest.empty() || slot.active_digest.empty()) return;
     // It has stood, or the orders have taken it back: they bring up what answers instead.
     const bool replaced = followed_ && !unapplied_ && slot.settled &&
                           slot.digest == slot.active_digest && trial != memory_.trials.end();

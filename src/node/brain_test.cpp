@@ -318,6 +318,37 @@ TEST(Brain, WhatIsOrderedBackFromATrialIsNotOnTrial) {
     EXPECT_TRUE(machine.slot()->refusals.empty());
 }
 
+// For want of memory, say: here and after a restart.
+TEST(Brain, AWayBackThatFailsForNowIsGoneLater) {
+    for (const bool restarts : {false, true}) {
+        Machine machine;
+        machine.news(machine.node(1, {}));
+        machine.work();
+        api::Object next = machine.node(2, {});
+        const std::string bad = "sha256:" + std::string(64, 'b');
+        next.edit_spec()["services"].as_array().front().as_object()["digest"] = bad;
+        machine.news(next);
+        machine.work();
+        machine.fails = Step::kCompile;
+        machine.failure = resource_exhausted("no memory");
+        machine.step({{}, std::nullopt, {{"default/pump", {0, kTrialFailures, 0, 0, 0}}}});
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, bad);
+        EXPECT_TRUE(machine.slot()->owes_way_back());
+        if (restarts) {
+            machine.restart();
+            machine.work();
+            EXPECT_EQ(machine.slot()->active_digest, "");
+        }
+        machine.fails.reset();
+        machine.now += kRetryMost;
+        machine.step({});
+        machine.work();
+        EXPECT_EQ(machine.slot()->active_digest, kDigest) << restarts;
+        EXPECT_FALSE(machine.slot()->owes_way_back());
+    }
+}
+
 TEST(Brain, AClockThatIsPutBackDelaysNothing) {
     Machine machine;
     machine.fails = Step::kPull;

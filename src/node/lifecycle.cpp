@@ -182,6 +182,12 @@ bool is_asked_for(const Slot& slot, const Wish& wish) {
            slot.wish.device == wish.device;
 }
 
+void end_trial(Slot& slot) {
+    slot.trial_ends.reset();
+    slot.previous = Wish();
+    slot.falling_back = false;
+}
+
 Actions refuse(Slot& slot, const Done& done, Instant now) {
     const auto& [service, step, run, why, digest, banned] = done;
     slot.settled = true;
@@ -195,6 +201,7 @@ Actions refuse(Slot& slot, const Done& done, Instant now) {
     // What may not lie here may not answer here either, also not in its last version.
     if (banned && !slot.active_digest.empty()) {
         slot.active_digest.clear();
+        end_trial(slot);
         actions.push_back(retire(slot.wish.service));
     }
     fail(slot, done, now);
@@ -202,21 +209,15 @@ Actions refuse(Slot& slot, const Done& done, Instant now) {
     return actions;
 }
 
-void end_trial(Slot& slot) {
-    slot.trial_ends.reset();
-    slot.previous = Wish();
-    slot.falling_back = false;
-}
-
 // The version of the wish answers from now on.
 void begin_trial(Slot& slot, Instant now) {
     const bool replaces = !slot.active_digest.empty() && slot.active_digest != slot.digest;
-    if (slot.trial_ends && slot.previous.digest == slot.digest) {
+    if (slot.previous.digest == slot.digest) {
         // What answered before the version on trial is not on trial for coming back.
         end_trial(slot);
-    } else if (replaces) {
-        // One that was itself on trial is nothing to go back to.
-        if (!slot.trial_ends) slot.previous = slot.active_wish;
+    } else if (replaces || slot.owes_way_back()) {
+        // One that is on trial itself, or has failed it, is nothing to go back to.
+        if (slot.previous.digest.empty()) slot.previous = slot.active_wish;
         slot.trial_ends = now + kTrialFor;
     }
     slot.active_digest = slot.digest;
@@ -238,11 +239,27 @@ Actions fall_back(State& state, Slot& slot, const Status& why, Instant now) {
             report(slot), run(state, slot, Step::kPull)};
 }
 
-// Whether what answered before a restart shall, until the wish is what does: nothing answers, and
-// the wish is refused, waits, or is tried again later. What may not lie here may not answer.
+// Whether the wish has nothing to do now: it is active or refused, waits, or is tried again later.
+bool wish_rests(const Slot& slot) {
+    return slot.settled || slot.retry_at || slot.look_at;
+}
+
+bool may_go_back(const Slot& slot) {
+    return slot.owes_way_back() && wish_rests(slot);
+}
+
+Action go_back(State& state, Slot& slot) {
+    slot.again_at.reset();
+    slot.falling_back = true;
+    slot.previous = slot.previous.in_place_of(slot.wish);
+    return run(state, slot, Step::kPull);
+}
+
+// Whether what answered before a restart shall, until the wish is what does. What may not lie here
+// may not answer.
 bool may_come_back(const Slot& slot) {
     if (slot.answered.digest.empty() || !slot.active_digest.empty()) return false;
-    if (!slot.settled && !slot.retry_at && !slot.look_at) return false;
+    if (!wish_rests(slot)) return false;
     const Condition* resolved = slot.condition(condition_of(Step::kResolve));
     if (resolved && resolved->reason == kBanned) return false;
     return !is_asked_for(slot, slot.answered);
@@ -255,19 +272,43 @@ Action come_back(State& state, Slot& slot) {
     return run(state, slot, Step::kPull);
 }
 
-// The version on the way back cannot answer. One that was on its way because nothing does is tried
-// again, unless it is refused.
+constexpr std::string_view kWayBack = "WayBack";
+
+// The way back from a version that failed its trial is gone again later. People are told once.
+Actions owe_way_back(Slot& slot, const Status& why, Instant now) {
+    slot.falling_back = false;
+    slot.again_at = now + next_pause(slot);
+    const Condition* before = slot.condition(kWayBack);
+    const bool told = before && before->message == why.message();
+    set_condition(
+        slot, {std::string(kWayBack), false, "RollBackFailed", std::string(why.message()), now});
+    if (told) return {};
+    return {event(slot, true, "RollBackFailed",
+                  fmt::format("{} cannot be brought up again yet: {}; trying again",
+                              slot.previous.digest, why.message())),
+            report(slot)};
+}
+
+// The version on the way back cannot answer. It is tried again, unless it is refused.
 Actions stay_away(Slot& slot, const Done& done, Instant now) {
-    const std::string digest = slot.previous.digest;
     const bool comes_back = slot.active_digest.empty();
+    const bool passing = is_passing(done.status.code());
+    if (!comes_back && passing) return owe_way_back(slot, done.status, now);
+    const std::string digest = slot.previous.digest;
     end_trial(slot);
-    if (comes_back && is_passing(done.status.code())) {
+    if (passing) {
         slot.again_at = now + next_pause(slot);
         return {};
     }
     if (comes_back) slot.answered = Wish();
     return {event(slot, true, "RollBackFailed",
                   fmt::format("{} cannot be brought up again: {}", digest, done.status.message()))};
+}
+
+// Another wish came while the steps were on a way back: one from a failed trial remains to be gone.
+void cut_short(Slot& slot) {
+    slot.falling_back = false;
+    if (slot.active_digest.empty()) end_trial(slot);
 }
 
 // A step on the way back ended.
@@ -282,6 +323,7 @@ Actions go_on_back(State& state, Slot& slot, const Done& done, Instant now) {
     slot.active_digest = slot.previous.digest;
     slot.answered = Wish();
     end_trial(slot);
+    std::erase_if(slot.conditions, [](const Condition& c) { return c.type == kWayBack; });
     set_ready(slot, now);
     return {event(slot, false, reason, fmt::format("{} answers again", slot.active_digest)),
             report(slot)};
@@ -336,7 +378,8 @@ bool is_due(Instant at, Instant now) {
     return at <= now || at - now > kRetryMost;
 }
 
-// What the time has come for: the wish, or else what answered before a restart.
+// What the time has come for: the wish, or else the way back from a failed one, or what answered
+// before a restart.
 Actions take_up(State& state, Slot& slot, Instant now) {
     if (slot.in_flight) return {};
     Actions actions;
@@ -347,8 +390,12 @@ Actions take_up(State& state, Slot& slot, Instant now) {
         // From the start: what was missing may be there under another digest now.
         actions.push_back(run(state, slot, Step::kResolve));
     }
-    if (slot.in_flight || !may_come_back(slot)) return actions;
-    if (!slot.again_at || is_due(*slot.again_at, now)) actions.push_back(come_back(state, slot));
+    if (slot.in_flight || (slot.again_at && !is_due(*slot.again_at, now))) return actions;
+    if (may_go_back(slot)) {
+        actions.push_back(go_back(state, slot));
+    } else if (may_come_back(slot)) {
+        actions.push_back(come_back(state, slot));
+    }
     return actions;
 }
 
@@ -378,6 +425,10 @@ Wish Wish::in_place_of(const Wish& newest) const {
     wish.cascade = newest.cascade;
     wish.data_limit = newest.data_limit;
     return wish;
+}
+
+bool Slot::owes_way_back() const {
+    return !previous.digest.empty() && !active_digest.empty() && !trial_ends && !falling_back;
 }
 
 const Condition* Slot::condition(std::string_view type) const {
@@ -427,8 +478,9 @@ Actions on_done(State& state, const Done& done, Instant now) {
             slot.active_wish = slot.in_flight_wish;
             slot.active_wish.digest = done.digest;
             slot.answered = Wish();
+            end_trial(slot);
         }
-        end_trial(slot);
+        cut_short(slot);
         set_ready(slot, now);
         return {report(slot), run(state, slot, Step::kResolve)};
     }
@@ -476,7 +528,7 @@ std::optional<Instant> next_tick(const State& state) {
             consider(slot.retry_at);
             consider(slot.look_at);
         }
-        if (may_come_back(slot)) consider(slot.again_at);
+        if (may_go_back(slot) || may_come_back(slot)) consider(slot.again_at);
     }
     return next;
 }

@@ -6,8 +6,9 @@
 // version has passed every step; a version that was refused for good (not for want of network, disk
 // or memory) is remembered with the policy that refused it, and not tried again until either
 // changes. A version that replaces another is on trial for kTrialFor: should it answer with errors,
-// the node goes back to the one before by itself, and refuses it from then on. What answered before
-// a restart and could not come up at once does so later, while the wish brings up nothing.
+// the node goes back to the one before by itself, and refuses it from then on; a way back that
+// fails for want of something is tried until it is gone. What answered before a restart and could
+// not come up at once does so later, while the wish brings up nothing.
 //
 // A change of version waits for the order's maintenance windows, by this machine's own clock: what
 // comes after resolving, or after verifying where it may fetch ahead. What answers is brought up
@@ -118,17 +119,21 @@ struct Slot {
     std::string active_digest;  // what answers; empty when nothing does
     Wish answered;     // by which something did before a restart, until something answers again
     Wish active_wish;  // by which it was wished for, with its digest
-    Wish previous;     // what answered before, while what answers is on trial
+    Wish previous;     // what answered before, while what answers is on trial or has failed it
     std::optional<Instant> trial_ends;
     bool falling_back = false;  // the steps are run for `previous`
     bool settled = false;       // the wish is active or refused: nothing to do until it changes
     int attempts = 0;           // that failed for a passing reason since the wish or activation
     std::optional<Instant> retry_at;
-    std::optional<Instant> look_at;   // while it waits for a window: when to look again
-    std::optional<Instant> again_at;  // `answered` failed: when to try it again, if it may
-    Step waiting = Step::kPull;       // the step that does
+    std::optional<Instant> look_at;  // while it waits for a window: when to look again
+    std::optional<Instant>
+        again_at;                // `previous` or `answered` could not come up: when to try again
+    Step waiting = Step::kPull;  // the step that does
     std::vector<Refusal> refusals;
     std::vector<Condition> conditions;
+
+    // What answers has failed its trial, and what did before could not be brought up yet.
+    bool owes_way_back() const;
 
     const Condition* condition(std::string_view type) const;
 };

@@ -9,6 +9,8 @@
 namespace hf::serve {
 namespace {
 
+constexpr Duration kPatienceMax = std::chrono::hours(24);
+
 Result<std::string_view> name_of(const json::Value& value,
                                  const std::vector<runtime::Port>& ports) {
     if (!value.is_object()) return invalid_argument(": must be an object");
@@ -54,6 +56,18 @@ Result<bool> bool_parameter(const json::Value& value, std::string_view name, boo
         return invalid_argument("/parameters/{}: must be true or false", name);
     }
     return parameter->get_bool();
+}
+
+// The number of the parameter, nullopt without one.
+Result<std::optional<std::uint64_t>> count_parameter(const json::Value& value,
+                                                     std::string_view name) {
+    const json::Value* parameter = HF_TRY(find_parameter(value, name));
+    if (!parameter) return std::optional<std::uint64_t>();
+    if (parameter->is_uint64()) return std::optional<std::uint64_t>(parameter->get_uint64());
+    if (parameter->is_int64() && parameter->get_int64() >= 0) {
+        return std::optional<std::uint64_t>(static_cast<std::uint64_t>(parameter->get_int64()));
+    }
+    return invalid_argument("/parameters/{}: must be a whole number, 0 or greater", name);
 }
 
 Status check_offered(const json::Value& tensor) {
@@ -119,6 +133,10 @@ public:
         if (const json::Value* id = json::find(root, "id")) {
             if (!id->is_string()) return invalid_argument("/id: must be a string");
             request.id = json::as_view(id->get_string());
+        }
+        for (const std::string_view policy : {kPriority, kTimeout}) {
+            const std::optional<std::uint64_t> count = HF_TRY(count_parameter(root, policy));
+            if (count) take_policy(request, policy, *count);
         }
         HF_TRY(add_inputs(root, request));
         if (binary_.used() != binary_.size()) {
@@ -230,6 +248,14 @@ Status check_json_form(const Tensor& tensor, std::string_view name) {
 }
 
 }  // namespace
+
+void take_policy(InferRequest& request, std::string_view name, std::uint64_t value) {
+    if (name == kPriority) request.priority = value;
+    if (name != kTimeout || value == 0) return;
+    constexpr auto kMost = std::chrono::duration_cast<std::chrono::microseconds>(kPatienceMax);
+    request.patience =
+        std::chrono::microseconds(std::min(value, static_cast<std::uint64_t>(kMost.count())));
+}
 
 Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
                                          const runtime::Signature& signature) {

@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "base/time.h"
 #include "runtime/model.h"
 
 namespace hf::serve {
@@ -25,7 +26,17 @@ struct InferRequest {
         bool binary = false;
     };
     std::vector<Wanted> outputs;  // all when the client named none
+
+    // By the schedule policy extension: 1 goes first, 0 as if nothing was said; and how long it may
+    // wait for its turn.
+    std::uint64_t priority = 0;
+    Duration patience = Duration::max();
 };
+
+// The parameters of a request by which it says so: a number, and microseconds.
+inline constexpr std::string_view kPriority = "priority";
+inline constexpr std::string_view kTimeout = "timeout";
+void take_policy(InferRequest& request, std::string_view name, std::uint64_t value);
 
 // `json_bytes` is the header Inference-Header-Content-Length: how much of the body is JSON; the
 // rest is binary tensor data. Nullopt: all of it is JSON.

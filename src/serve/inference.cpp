@@ -1,5 +1,7 @@
 #include "serve/inference.h"
 
+#include <algorithm>
+
 #include "base/json.h"
 #include "base/text.h"
 
@@ -71,16 +73,21 @@ json::Object properties_of(const ModelHost& host) {
     return properties;
 }
 
-Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
-                                const http::Headers& headers) {
+namespace {
+
+Instant now_of(const Services& services) {
+    return services.with.cascades ? services.with.cascades->now() : Instant();
+}
+
+// What the cascade makes of the model's outputs.
+Result<Answering> conclude(const Services& services, Visit& visit, const InferRequest& request,
+                           const http::Headers& headers, Instant came, Scheduler::Ran ran) {
     ModelHost& host = visit.host();
     cascade::Cascades* const cascades = services.with.cascades;
-    const Instant came = cascades ? cascades->now() : Instant();
-    visit.inputs_read();
-    ModelHost::Inference inference = HF_TRY(host.infer(request.inputs));
-    visit.ran(batch_of(host.signature(), request.inputs), inference.duration);
+    visit.ran({batch_of(host.signature(), request.inputs), ran.batch, ran.leads}, ran.waited,
+              ran.duration);
     visit.outputs_chosen();
-    Answering answering{host, request, std::move(inference.outputs), inference.duration};
+    Answering answering{host, request, std::move(ran.outputs), ran.duration};
     if (!cascades) return answering;
     auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
     visit.outputs_chosen();
@@ -92,6 +99,59 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
     answering.cascade = std::move(*answer).value();
     answering.outputs = answering.cascade->outputs;
     return answering;
+}
+
+Terms terms_of(const Asked& asked, const env::Clock& clock) {
+    Terms terms;
+    if (asked.request.priority > 0) terms.priority = asked.request.priority;
+    terms.start_by = asked.start_by;
+    if (asked.request.patience < Duration::max()) {
+        const Duration left = asked.request.patience - asked.by->waited;
+        terms.start_by = std::min(terms.start_by, clock.monotonic() + left);
+    }
+    return terms;
+}
+
+}  // namespace
+
+Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
+                                const http::Headers& headers) {
+    const Instant came = now_of(services);
+    visit.inputs_read();
+    ModelHost::Inference inference = HF_TRY(visit.host().infer(request.inputs));
+    Scheduler::Ran ran;
+    ran.outputs = std::move(inference.outputs);
+    ran.duration = inference.duration;
+    ran.batch = batch_of(visit.host().signature(), request.inputs);
+    return conclude(services, visit, request, headers, came, std::move(ran));
+}
+
+void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
+                 std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done) {
+    Scheduler* const scheduler = services.with.scheduler;
+    if (!scheduler) {
+        return done(asked, run_inference(services, asked->visit, asked->request, asked->headers));
+    }
+    const Instant came = now_of(services);
+    asked->visit.inputs_read();
+    Scheduler::Job job;
+    job.host = asked->host;
+    job.inputs = asked->request.inputs;
+    job.terms = terms_of(*asked, scheduler->clock());
+    job.alone = services.with.cascades && services.with.cascades->has(asked->host->identity().name);
+    job.given_up = [by = asked->by] { return by->is_given_up(); };
+    job.done = [services, came, asked, done = std::move(done)](Result<Scheduler::Ran> ran) {
+        if (!ran.ok()) return done(asked, ran.status());
+        done(asked, conclude(services, asked->visit, asked->request, asked->headers, came,
+                             std::move(*ran)));
+    };
+    scheduler->run(std::move(job));
+}
+
+std::string retry_after(const Services& services, const ModelHost& host) {
+    Scheduler* const scheduler = services.with.scheduler;
+    const Duration wait = scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
+    return fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
 
 Result<std::string> add_receipt(const Services& services, const Answering& answering) {

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@
 #include "serve/model_repository.h"
 #include "serve/models.h"
 #include "serve/receipts.h"
+#include "serve/schedule/scheduler.h"
 
 namespace hf::serve {
 
@@ -26,6 +28,7 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
+    Scheduler* scheduler = nullptr;  // null: every request runs as it comes
 };
 
 struct Services {
@@ -62,6 +65,27 @@ struct Answering {
 // `headers`: of the request, for the cascade. REQUIRES: visit and request outlive the answer.
 Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
                                 const http::Headers& headers);
+
+// What an inference that waits for its turn needs until it is answered.
+struct Asked {
+    Asked(std::shared_ptr<ModelHost> model, std::shared_ptr<const http::Request> asked_by)
+        : host(std::move(model)), by(std::move(asked_by)), visit(*host, by->waited) {}
+
+    const std::shared_ptr<ModelHost> host;
+    const std::shared_ptr<const http::Request> by;
+    Visit visit;
+    InferRequest request = {};
+    http::Headers headers = {};           // for the cascade
+    Duration start_by = Duration::max();  // of the monotonic clock: what its caller's deadline says
+};
+
+// The same in its turn, which may be on another thread and after this returns. RESOURCE_EXHAUSTED
+// when too many wait: tell the caller retry_after().
+void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
+                 std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done);
+
+// In seconds, as the header Retry-After has it.
+std::string retry_after(const Services& services, const ModelHost& host);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.
 Result<std::string> add_receipt(const Services& services, const Answering& answering);

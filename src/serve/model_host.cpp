@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "serve/schedule/batching.h"
 
 namespace hf::serve {
 namespace {
@@ -36,7 +37,9 @@ std::uint64_t ModelHost::memory_bytes() const {
 }
 
 Status ModelHost::warm() {
-    give_back(HF_TRY(take_session()));
+    std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
+    runs_together_ = rows_are_apart(*session, signature());
+    give_back(std::move(session));
     return {};
 }
 
@@ -48,19 +51,36 @@ Result<ModelHost::Inference> ModelHost::infer(std::span<const Tensor> inputs) {
         return taken.status();
     }
     std::unique_ptr<runtime::Session> session = std::move(*taken);
-    const Duration start = clock_.monotonic();
-    Result<std::vector<Tensor>> outputs = session->run(inputs);
-    const Duration duration = clock_.monotonic() - start;
+    auto [outputs, duration] = run(*session, inputs);
     // Inputs that do not fit are the caller's fault, and say nothing of the model.
     const bool misfit = outputs.status().code() == Code::kInvalidArgument;
     if (misfit) count_refused();
     {
         const MutexLock lock(mutex_);
-        if (!misfit) count(outputs.ok(), duration);
+        if (!misfit) count(outputs.ok(), duration, 1);
         put_back(std::move(session));
     }
     if (!outputs.ok()) return outputs.status();
     return Inference{std::move(*outputs), duration};
+}
+
+Result<ModelHost::Inference> ModelHost::infer_together(std::span<const Tensor> inputs,
+                                                       std::uint64_t requests) {
+    std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
+    auto [outputs, duration] = run(*session, inputs);
+    {
+        const MutexLock lock(mutex_);
+        if (outputs.ok()) count(true, duration, requests);
+        put_back(std::move(session));
+    }
+    if (!outputs.ok()) return outputs.status();
+    return Inference{std::move(*outputs), duration};
+}
+
+ModelHost::Outcome ModelHost::run(runtime::Session& session, std::span<const Tensor> inputs) const {
+    const Duration start = clock_.monotonic();
+    Result<std::vector<Tensor>> outputs = session.run(inputs);
+    return {std::move(outputs), clock_.monotonic() - start};
 }
 
 Result<ModelHost::Inference> ModelHost::infer_in_shadow(std::span<const Tensor> inputs) {
@@ -70,11 +90,10 @@ Result<ModelHost::Inference> ModelHost::infer_in_shadow(std::span<const Tensor> 
     }
     Result<Inference> inference = [&]() -> Result<Inference> {
         std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
-        const Duration start = clock_.monotonic();
-        Result<std::vector<Tensor>> outputs = session->run(inputs);
+        auto [outputs, duration] = run(*session, inputs);
         give_back(std::move(session));
         if (!outputs.ok()) return outputs.status();
-        return Inference{std::move(*outputs), clock_.monotonic() - start};
+        return Inference{std::move(*outputs), duration};
     }();
     --in_shadow_;
     return inference;
@@ -116,14 +135,14 @@ void ModelHost::put_back(std::unique_ptr<runtime::Session> session) {
     free_sessions_.push_back(std::move(session));
 }
 
-void ModelHost::count(bool ok, Duration duration) {
+void ModelHost::count(bool ok, Duration duration, std::uint64_t requests) {
     const double seconds = std::chrono::duration<double>(duration).count();
     const auto bucket = static_cast<std::size_t>(
         std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds) -
         kLatencyBounds.begin());
-    ++(ok ? counts_.succeeded : counts_.failed);
-    counts_.seconds += seconds;
-    ++counts_.buckets[bucket];
+    (ok ? counts_.succeeded : counts_.failed) += requests;
+    counts_.seconds += seconds * static_cast<double>(requests);
+    counts_.buckets[bucket] += requests;
 }
 
 ModelHost::Counts ModelHost::counts() const {
@@ -138,9 +157,10 @@ Statistics ModelHost::statistics() const {
     return statistics_;
 }
 
-void Visit::ran(std::uint64_t batch, Duration duration) {
+void Visit::ran(const Statistics::Share& share, Duration waited, Duration duration) {
     succeeded_ = true;
-    batch_ = batch;
+    share_ = share;
+    times_.queue += waited;
     times_.infer = duration;
 }
 
@@ -148,12 +168,12 @@ Visit::~Visit() {
     const Duration end = host_.clock_.monotonic();
     times_.input = read_ - start_;
     times_.output = end - written_from_;
-    times_.all = times_.queue + (end - start_);
+    times_.all = before_ + (end - start_);
     const Instant came = host_.clock_.now() - times_.all;
     const MutexLock lock(host_.mutex_);
     host_.statistics_.last = std::max(host_.statistics_.last, came);
     if (succeeded_) {
-        host_.statistics_.add_success(batch_, times_);
+        host_.statistics_.add_success(share_, times_);
     } else {
         host_.statistics_.add_failure(times_);
     }

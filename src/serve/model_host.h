@@ -63,8 +63,12 @@ public:
     // With the sessions that there are now; 0: not known.
     std::uint64_t memory_bytes() const;
 
-    // Makes a first session, so that the first request need not.
+    // Makes a first session, so that the first request need not, and tries whether requests may run
+    // together.
     Status warm();
+
+    // Whether the rows of a batch are known to be answered as each would be alone (batching.h).
+    bool runs_together() const { return runs_together_; }
 
     struct Inference {
         std::vector<Tensor> outputs;  // in signature order
@@ -75,12 +79,20 @@ public:
     // fit the signature.
     Result<Inference> infer(std::span<const Tensor> inputs);
 
+    // One run for so many requests, of which each counts. One that fails does not: run them again
+    // one by one.
+    Result<Inference> infer_together(std::span<const Tensor> inputs, std::uint64_t requests);
+
     // The same for a comparison of versions: not counted. RESOURCE_EXHAUSTED while kInShadowMax
     // others run: those who wait for an answer go first.
     Result<Inference> infer_in_shadow(std::span<const Tensor> inputs);
 
     // Whether an answer was like the previous version's (compare_route.h).
     void count_compared(bool agreed);
+
+    // Requests that wait for their turn (schedule/).
+    void note_waiting(std::size_t count) { waiting_ = count; }
+    std::size_t waiting() const { return waiting_; }
 
     // A host that is not ready still answers; readiness tells balancers to look elsewhere.
     bool ready() const { return ready_; }
@@ -106,10 +118,15 @@ public:
 private:
     friend class Visit;
 
+    struct Outcome {
+        Result<std::vector<Tensor>> outputs;
+        Duration duration{};
+    };
+    Outcome run(runtime::Session& session, std::span<const Tensor> inputs) const;
     Result<std::unique_ptr<runtime::Session>> take_session();
     void give_back(std::unique_ptr<runtime::Session> session);
     void put_back(std::unique_ptr<runtime::Session> session) HF_REQUIRES(mutex_);
-    void count(bool ok, Duration duration) HF_REQUIRES(mutex_);
+    void count(bool ok, Duration duration, std::uint64_t requests) HF_REQUIRES(mutex_);
 
     const Identity identity_;
     const std::string receipt_json_;
@@ -119,6 +136,8 @@ private:
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> in_shadow_{0};
+    std::atomic<bool> runs_together_{false};
+    std::atomic<std::size_t> waiting_{0};
     Memory memory_;
 
     mutable Mutex mutex_;
@@ -130,12 +149,16 @@ private:
 // One request while a host answers it, for the host's statistics: which of its times is which, and
 // at the end whether it succeeded. A request whose model ran has; else it failed, wherever.
 //
-// Lives on the stack of the thread that answers. REQUIRES: the host outlives it.
+// On one thread at a time. REQUIRES: the host outlives it.
 class Visit final {
 public:
     // `waited`: http::Request::waited.
     Visit(ModelHost& host, Duration waited)
-        : host_(host), start_(host.clock_.monotonic()), read_(start_), written_from_(start_) {
+        : host_(host),
+          before_(waited),
+          start_(host.clock_.monotonic()),
+          read_(start_),
+          written_from_(start_) {
         times_.queue = waited;
     }
     ~Visit();
@@ -146,17 +169,18 @@ public:
 
     // The inputs are tensors; the model has run on them; what is left is to write the answer.
     void inputs_read() { read_ = host_.clock_.monotonic(); }
-    void ran(std::uint64_t batch, Duration duration);
+    void ran(const Statistics::Share& share, Duration waited, Duration duration);
     void outputs_chosen() { written_from_ = host_.clock_.monotonic(); }
 
 private:
     ModelHost& host_;
+    const Duration before_;
     const Duration start_;
     Duration read_;
     Duration written_from_;
     RequestTimes times_;
     bool succeeded_ = false;
-    std::uint64_t batch_ = 0;
+    Statistics::Share share_;
 };
 
 }  // namespace hf::serve

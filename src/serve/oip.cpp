@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/compare_route.h"
+#include "serve/gateway/forwarding.h"
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
@@ -122,31 +123,53 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     return response;
 }
 
-Result<http::Response> answer_inference(const Services& services, Visit& visit,
-                                        const InferRequest& request, const http::Headers& headers) {
-    const Answering answering = HF_TRY(run_inference(services, visit, request, headers));
-    if (!answering.refused.ok()) {
-        http::Response refused = http::Response::error(answering.refused);
+http::Response error_of(const Services& services, const ModelHost& host, const Status& status) {
+    http::Response response = http::Response::error(status);
+    if (status.code() == Code::kResourceExhausted) {
+        response.headers.set("Retry-After", retry_after(services, host));
+    }
+    return response;
+}
+
+http::Response answer_of(const Services& services, const ModelHost& host,
+                         const Result<Answering>& answering) {
+    if (!answering.ok()) return error_of(services, host, answering.status());
+    if (!answering->refused.ok()) {
+        http::Response refused = http::Response::error(answering->refused);
         refused.headers.set(kCascadeRefusedHeader, "1");
         return refused;
     }
-    return write_answer(services, answering);
+    Result<http::Response> response = write_answer(services, *answering);
+    return response.ok() ? std::move(*response) : http::Response::error(response.status());
 }
 
-http::Response infer(const Services& services, const http::Request& request) {
-    const Result<Host> host = find_model(services, request);
-    if (!host.ok()) return http::Response::error(host.status());
-    Visit visit(**host, request.waited);
-    const Status media_type = check_media_type(request);
-    const Result<InferRequest> parsed =
-        media_type.ok() ? parse(**host, request) : Result<InferRequest>(media_type);
-    if (!parsed.ok()) {
-        (*host)->count_refused();
-        return media_type.ok() ? http::Response::error(parsed.status())
-                               : http::Response::error(415, media_type.message());
+// What the request asks of the host, and until when it must begin.
+Status read_into(Asked& asked, const Services& services) {
+    asked.request = HF_TRY(parse(*asked.host, *asked.by));
+    asked.headers = asked.by->headers;
+    const Duration left = HF_TRY(gateway::timeout_of(asked.by->headers, Duration::max()));
+    if (services.with.scheduler && left < Duration::max()) {
+        asked.start_by = services.with.scheduler->clock().monotonic() + left - asked.by->waited;
     }
-    Result<http::Response> response = answer_inference(services, visit, *parsed, request.headers);
-    return response.ok() ? std::move(*response) : http::Response::error(response.status());
+    return {};
+}
+
+void infer(const Services& services, const std::shared_ptr<const http::Request>& request,
+           const http::Reply& reply) {
+    const Result<Host> host = find_model(services, *request);
+    if (!host.ok()) return reply.send(http::Response::error(host.status()));
+    auto asked = std::make_shared<Asked>(*host, request);
+    const Status media_type = check_media_type(*request);
+    const Status read = media_type.ok() ? read_into(*asked, services) : media_type;
+    if (!read.ok()) {
+        (*host)->count_refused();
+        return reply.send(media_type.ok() ? http::Response::error(read)
+                                          : http::Response::error(415, media_type.message()));
+    }
+    run_in_turn(services, std::move(asked),
+                [services, reply](const std::shared_ptr<Asked>& of, Result<Answering> answering) {
+                    reply.send(answer_of(services, *of->host, answering));
+                });
 }
 
 http::Response receipt(Receipts& receipts, const http::Request& request) {
@@ -180,8 +203,11 @@ void add_oip_routes(http::Router& router, Models& models, const OipExtras& extra
                    [services](const Request& r) { return model_metadata(services, r); });
         router.add("GET", base + "/ready",
                    [services](const Request& r) { return model_ready(services, r); });
-        router.add("POST", base + "/infer",
-                   [services](const Request& r) { return infer(services, r); });
+        router.add_deferred(
+            "POST", base + "/infer",
+            [services](const std::shared_ptr<const Request>& request, const http::Reply& reply) {
+                infer(services, request, reply);
+            });
     }
     router.add("POST", "/v2/models/{model}/compare",
                [&models](const Request& r) { return compare(models, r); });

@@ -6,6 +6,7 @@ std::vector<std::string_view> extensions_of(const Services& services) {
     std::vector<std::string_view> extensions{"binary_tensor_data"};
     if (services.with.repository) extensions.push_back("model_repository");
     extensions.push_back("statistics");
+    if (services.with.scheduler) extensions.push_back("schedule_policy");
     return extensions;
 }
 

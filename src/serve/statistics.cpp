@@ -15,14 +15,16 @@ Statistics::Batch* Statistics::find_batch(std::uint64_t size) {
     return &*end;
 }
 
-void Statistics::add_success(std::uint64_t batch, const RequestTimes& times) {
-    inferences += batch;
+void Statistics::add_success(const Share& share, const RequestTimes& times) {
+    inferences += share.rows;
     succeeded.add(times.all);
     queue.add(times.queue);
     input.add(times.input);
     infer.add(times.infer);
     output.add(times.output);
-    Batch* const row = find_batch(batch);
+    if (!share.leads) return;
+    ++executions;
+    Batch* const row = find_batch(share.batch);
     if (!row) return;
     row->input.add(times.input);
     row->infer.add(times.infer);
@@ -33,7 +35,7 @@ void Statistics::add_failure(const RequestTimes& times) {
     failed.add(times.all);
 }
 
-std::uint64_t batch_of(const runtime::Signature& signature, const std::vector<Tensor>& inputs) {
+std::uint64_t batch_of(const runtime::Signature& signature, std::span<const Tensor> inputs) {
     std::int64_t batch = -1;
     for (std::size_t i = 0; i < inputs.size() && i < signature.inputs.size(); ++i) {
         const Shape& shape = signature.inputs[i].shape;

@@ -7,7 +7,7 @@
 
 #include <array>
 #include <cstdint>
-#include <vector>
+#include <span>
 
 #include "base/time.h"
 #include "runtime/model.h"
@@ -19,7 +19,8 @@ inline constexpr std::size_t kBatchSizesMax = 64;
 
 // Where the time of one request went.
 struct RequestTimes {
-    Duration queue{};   // from its header to a worker, the arrival of its body included
+    Duration queue{};   // from its header to a worker, the arrival of its body included, and
+                        // until its turn in the schedule came
     Duration input{};   // from bytes to tensors
     Duration infer{};   // in the model
     Duration output{};  // from tensors to the answer and its receipt
@@ -45,7 +46,8 @@ struct Statistics {
     };
 
     Instant last{};                // when the latest request came; the epoch when none did
-    std::uint64_t inferences = 0;  // rows of the batches that succeeded
+    std::uint64_t inferences = 0;  // rows of the requests that succeeded
+    std::uint64_t executions = 0;  // of the model for these, which several may share
     Total succeeded;
     Total failed;  // also those that did not reach the model
     Total queue;   // these four of what succeeded
@@ -55,7 +57,13 @@ struct Statistics {
     std::size_t batch_sizes = 0;                  // how many of these are used
     std::array<Batch, kBatchSizesMax> batches{};  // in the order in which their sizes first came
 
-    void add_success(std::uint64_t batch, const RequestTimes& times);
+    // What a request had of the execution that answered it.
+    struct Share {
+        std::uint64_t rows = 1;   // its own
+        std::uint64_t batch = 1;  // of the execution
+        bool leads = true;        // it is the one of those who shared it that stands for all
+    };
+    void add_success(const Share& share, const RequestTimes& times);
     void add_failure(const RequestTimes& times);
 
 private:
@@ -64,6 +72,6 @@ private:
 
 // How many inferences one request is: the extent that all inputs have first, where the model leaves
 // it open in each of them; else one.
-std::uint64_t batch_of(const runtime::Signature& signature, const std::vector<Tensor>& inputs);
+std::uint64_t batch_of(const runtime::Signature& signature, std::span<const Tensor> inputs);
 
 }  // namespace hf::serve

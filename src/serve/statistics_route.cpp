@@ -41,7 +41,7 @@ json::Object describe(const ModelHost& host) {
             {"version", host.identity().version},
             {"last_inference", last_inference_ms(statistics)},
             {"inference_count", statistics.inferences},
-            {"execution_count", statistics.infer.count},
+            {"execution_count", statistics.executions},
             {"inference_stats", describe_times(statistics)},
             {"batch_stats", std::move(batches)},
             {"memory_usage", std::move(memory)},

@@ -30,7 +30,7 @@ TEST(Statistics, CountsAsAMapWould) {
     for (int i = 0; i < 1000; ++i) {
         const std::uint64_t batch = rng.below(kBatchSizesMax);
         const auto infer = static_cast<std::int64_t>(rng.below(1000));
-        statistics.add_success(batch, times_of(infer));
+        statistics.add_success({batch, batch, true}, times_of(infer));
         wanted[batch].add(Duration(infer));
         all.add(Duration(infer));
         rows += batch;
@@ -55,9 +55,9 @@ TEST(Statistics, CountsAsAMapWould) {
 TEST(Statistics, SizesOfBatchesAreBounded) {
     Statistics statistics;
     for (std::uint64_t size = 1; size <= 2 * kBatchSizesMax; ++size) {
-        statistics.add_success(size, times_of(1));
+        statistics.add_success({size, size, true}, times_of(1));
     }
-    statistics.add_success(1, times_of(1));
+    statistics.add_success({1, 1, true}, times_of(1));
     EXPECT_EQ(statistics.batch_sizes, kBatchSizesMax);
     EXPECT_EQ(statistics.batches[0].infer.count, 2u);
     EXPECT_EQ(statistics.batches[kBatchSizesMax - 1].size, kBatchSizesMax);

@@ -14,6 +14,13 @@ namespace hf::cli {
 namespace {
 
 constexpr auto kDrainGrace = std::chrono::seconds(30);
+
+// One that reads what comes while the places of the schedule are taken, and one that a load may
+// have.
+constexpr std::size_t kWorkersBeside = 2;
+
+// At a time, of all models; what waits for its turn counts.
+constexpr std::size_t kRequestsMax = 2048;
 constexpr std::size_t kMaxPemBytes = 256u << 10;
 
 // "pump" of "models/pump.onnx".
@@ -166,11 +173,20 @@ Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
     return door;
 }
 
+Result<serve::Schedule::Options> schedule_of(const Arguments& arguments) {
+    serve::Schedule::Options options;
+    options.places = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256)));
+    options.queued_max = static_cast<std::size_t>(HF_TRY(arguments.integer("queue", 1, 10000)));
+    options.batch_most = std::chrono::milliseconds(HF_TRY(arguments.integer("batch-ms", 0, 60000)));
+    return options;
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
     http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
-    // One more, which a load may take without the others having less.
-    options.workers = static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + 1;
+    options.workers =
+        static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + kWorkersBeside;
+    options.limits.queued_requests = kRequestsMax;
     serve::Models models;
     serve::ModelRepository repository(models);
     const AllServed all = HF_TRY(load_all(world, arguments, repository));
@@ -182,7 +198,8 @@ Status run(World& world, const Arguments& arguments) {
     }
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     http::Router router;
-    const serve::OipExtras extras{receipts.get(), nullptr, &repository, access.get()};
+    serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
+    const serve::OipExtras extras{receipts.get(), nullptr, &repository, access.get(), &scheduler};
     serve::add_oip_routes(router, models, extras);
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
     const std::string origin =
@@ -226,9 +243,15 @@ Command serve_command() {
          "DIR"},
         {"--node", "who answers, in receipts", "NAME", "local"},
         {"--workers",
-         "requests computed at a time, while a model is loaded too; one of them has the threads of "
-         "--threads",
+         "inferences that run at a time, while a model is loaded too; one of them has the threads "
+         "of --threads",
          "N", "2"},
+        {"--queue", "requests of one model that wait for their turn; more are answered 429", "N",
+         "200"},
+        {"--batch-ms",
+         "requests that wait run together where that is cheaper and takes no longer than this; 0: "
+         "one by one",
+         "MS", "50"},
         threads_option()};
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {

@@ -29,7 +29,8 @@ public:
         : world_(world),
           parts_(parts),
           options_(std::move(options)),
-          cascades_(options_.asks_as, world.clock) {}
+          cascades_(options_.asks_as, world.clock),
+          scheduler_(world.clock, {.places = options_.inference.workers}) {}
 
     Status start() {
         serve::Receipts::Options receipts;
@@ -38,9 +39,10 @@ public:
         receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
                                                  std::move(receipts)));
         http::Router router;
-        const serve::OipExtras extras{receipts_.get(), &cascades_};
+        const serve::OipExtras extras{receipts_.get(), &cascades_, nullptr, nullptr, &scheduler_};
         serve::add_oip_routes(router, models_, extras);
         http::ServerOptions door = options_.inference;
+        ++door.workers;  // one that reads what comes while all places of the schedule are taken
         if (options_.add_grpc) options_.add_grpc(router, door, {models_, extras}, world_.clock);
         if (options_.tls && !is_loopback(door.address)) {
             door.tls = options_.tls;
@@ -122,6 +124,7 @@ private:
     const NodeOptions options_;
     serve::Models models_;
     serve::cascade::Cascades cascades_;
+    serve::Scheduler scheduler_;
     ServingHost host_{models_, cascades_, world_.clock};
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS

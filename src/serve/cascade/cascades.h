@@ -97,6 +97,7 @@ public:
     // stay.
     void set(const std::string& name, Settings settings);
     void remove(std::string_view name);
+    bool has(std::string_view name) const { return find(name) != nullptr; }
 
     // Of what the small model has computed. Nullopt: the model has no cascade. UNAVAILABLE when the
     // service would rather not answer than answer unsure.

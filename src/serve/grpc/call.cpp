@@ -58,20 +58,58 @@ Result<Bytes> read_only_message(const http::Request& request, const Terms& terms
     return unpack(std::move(message), terms.came, bytes_max);
 }
 
+// The answer to a call with one message.
+Result<http::Response> write_answer(const Call& call, Encoding goes, const Reply& reply) {
+    HF_TRY(call.check());
+    http::Response response;
+    response.headers = answer_headers(goes);
+    for (const auto& [name, value] : reply.metadata.all()) response.headers.add(name, value);
+    response.body = pack(reply.message, goes);
+    response.trailers = status_trailers({});
+    return response;
+}
+
 Result<http::Response> answer(const http::Request& request, const CallOptions& options,
                               const Method& method) {
     const Terms terms = HF_TRY(read_terms(request, options.clock));
     const Bytes message = HF_TRY(read_only_message(request, terms, options.message_bytes_max));
     const Call call{request, message, options.clock, terms.deadline};
     HF_TRY(call.check());
-    Reply reply = HF_TRY(method(call));
-    HF_TRY(call.check());
-    http::Response response;
-    response.headers = answer_headers(terms.goes);
-    for (const auto& [name, value] : reply.metadata.all()) response.headers.add(name, value);
-    response.body = pack(reply.message, terms.goes);
-    response.trailers = status_trailers({});
-    return response;
+    const Reply reply = HF_TRY(method(call));
+    return write_answer(call, terms.goes, reply);
+}
+
+// A call, and what it borrows from.
+struct KeptCall {
+    std::shared_ptr<const http::Request> request;
+    Terms terms;
+    Bytes message;
+    Call call;
+};
+
+Result<std::shared_ptr<KeptCall>> keep_call(const std::shared_ptr<const http::Request>& request,
+                                            const CallOptions& options) {
+    const Terms terms = HF_TRY(read_terms(*request, options.clock));
+    Bytes message = HF_TRY(read_only_message(*request, terms, options.message_bytes_max));
+    // The view is of what a vector holds, which stays where it is when that moves.
+    const ByteView view = message;
+    auto kept = std::make_shared<KeptCall>(KeptCall{
+        request, terms, std::move(message), {*request, view, options.clock, terms.deadline}});
+    HF_TRY(kept->call.check());
+    return kept;
+}
+
+void answer_later(const std::shared_ptr<const http::Request>& request, const CallOptions& options,
+                  const DeferredMethod& method, const http::Reply& to) {
+    const Result<std::shared_ptr<KeptCall>> read = keep_call(request, options);
+    if (!read.ok()) return to.send(trailers_only(read.status()));
+    const std::shared_ptr<KeptCall> kept = *read;
+    method({kept, &kept->call}, [kept, to](Result<Reply> reply) {
+        Result<http::Response> response = reply.ok()
+                                              ? write_answer(kept->call, kept->terms.goes, *reply)
+                                              : Result<http::Response>(reply.status());
+        to.send(response.ok() ? std::move(*response) : trailers_only(response.status()));
+    });
 }
 
 // One message a step, so that a client with many does not keep a worker from the others.
@@ -168,6 +206,19 @@ void add_unary(http::Router& router, std::string_view path, const CallOptions& o
         Result<http::Response> response = answer(request, options, method);
         return response.ok() ? std::move(*response) : trailers_only(response.status());
     });
+}
+
+void add_deferred(http::Router& router, std::string_view path, const CallOptions& options,
+                  DeferredMethod method) {
+    router.add_deferred(
+        "POST", path,
+        [options, method = std::move(method)](const std::shared_ptr<const http::Request>& request,
+                                              const http::Reply& reply) {
+            if (std::optional<http::Response> refusal = refuse(*request)) {
+                return reply.send(std::move(*refusal));
+            }
+            answer_later(request, options, method, reply);
+        });
 }
 
 void add_stream(http::Router& router, std::string_view path, const CallOptions& options,

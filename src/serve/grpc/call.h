@@ -33,6 +33,12 @@ struct Reply {
 
 using Method = std::function<Result<Reply>(const Call& call)>;
 
+// Answers once, from any thread, before or after it returns; the call lives as long as the method
+// keeps it.
+using Answered = std::function<void(Result<Reply> reply)>;
+using DeferredMethod =
+    std::function<void(const std::shared_ptr<const Call>& call, const Answered& answered)>;
+
 struct CallOptions {
     const env::Clock& clock;  // outlives the server
     std::size_t message_bytes_max;
@@ -42,6 +48,8 @@ struct CallOptions {
 // stream.
 void add_unary(http::Router& router, std::string_view path, const CallOptions& options,
                Method method);
+void add_deferred(http::Router& router, std::string_view path, const CallOptions& options,
+                  DeferredMethod method);
 void add_stream(http::Router& router, std::string_view path, const CallOptions& options,
                 Method method);
 

@@ -88,6 +88,8 @@ Status read_field(Reader& field, InferCall& call) {
             if (parameter.name == kFinalWanted) {
                 call.wants_final = parameter.truth.value_or(false);
             }
+            if (parameter.name == kPriority) call.priority = parameter.number;
+            if (parameter.name == kTimeout) call.timeout = parameter.number;
             break;
         }
         case 5: return add_tensor(call.inputs, "inputs", read_input(view_of(field)));
@@ -190,6 +192,8 @@ Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Sign
     }
     InferRequest request;
     request.id = call.id;
+    if (call.priority) take_policy(request, kPriority, *call.priority);
+    if (call.timeout) take_policy(request, kTimeout, *call.timeout);
     request.inputs.resize(signature.inputs.size());
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
         const Status status =

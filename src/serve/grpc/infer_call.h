@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,7 +32,9 @@ struct InferCall {
     std::string model_name;
     std::string model_version;
     std::string id;
-    bool wants_final = false;  // the parameter triton_enable_empty_final_response
+    bool wants_final = false;               // the parameter triton_enable_empty_final_response
+    std::optional<std::uint64_t> priority;  // these as in JSON
+    std::optional<std::uint64_t> timeout;
     std::vector<Tensor> inputs;
     std::vector<Tensor> outputs;  // names and parameters alone
     std::vector<ByteView> raw;

@@ -33,11 +33,16 @@ Result<Parameter> read_parameter(ByteView entry) {
         if (field.tag() == 1) {
             parameter.name = HF_TRY(read_text(field));
         } else if (field.tag() == 2) {
-            return read_fields(view_of(field), [&](protozero::pbf_reader& value) -> Status {
-                if (value.tag() == 1) {
-                    parameter.truth = value.get_bool();
-                } else {
-                    value.skip();
+            return read_fields(view_of(field), [&](protozero::pbf_reader& inner) -> Status {
+                switch (inner.tag()) {
+                    case 1: parameter.truth = protobuf::bool_of(inner); break;
+                    case 2: {
+                        const std::int64_t number = inner.get_int64();
+                        if (number >= 0) parameter.number = static_cast<std::uint64_t>(number);
+                        break;
+                    }
+                    case 5: parameter.number = inner.get_uint64(); break;
+                    default: inner.skip();
                 }
                 return {};
             });

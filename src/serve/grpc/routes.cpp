@@ -82,23 +82,14 @@ http::Headers with_deadline(const Call& call) {
     return headers;
 }
 
-// `waited`: how long this message has, before a worker had it.
-Result<Reply> infer(const Services& services, const Call& call, Duration waited) {
-    const InferCall asked = HF_TRY(read_infer_call(call.message));
-    HF_TRY(check_access(services, call, Right::kInfer, asked.model_name));
-    const Host host = HF_TRY(find_model(services, asked.model_name, asked.model_version));
-    Visit visit(*host, waited);
-    const Result<InferRequest> request = to_infer_request(asked, host->signature());
-    if (!request.ok()) {
-        host->count_refused();
-        return request.status();
-    }
-    const Answering answering =
-        HF_TRY(run_inference(services, visit, *request, with_deadline(call)));
+// What the answer says, and its receipt.
+Result<Reply> reply_of(const Services& services, const Call& call, const InferCall& asked,
+                       const Answering& answering) {
     HF_TRY(answering.refused);
     HF_TRY(call.check());
     Reply reply;
-    Answer answer{host->identity().name, host->identity().version, answering.outputs};
+    const ModelHost& host = answering.host;
+    Answer answer{host.identity().name, host.identity().version, answering.outputs};
     if (answering.cascade) answer.parameters = answering.cascade->parameters();
     const auto add = [&](const std::string& name, const std::string& value) {
         if (value.empty()) return;
@@ -107,14 +98,65 @@ Result<Reply> infer(const Services& services, const Call& call, Duration waited)
     };
     add(kModelDigestHeader, digests_of(answering));
     add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
-    reply.message = write_infer_answer(asked, *request, answer, host->signature());
+    reply.message = write_infer_answer(asked, answering.request, answer, host.signature());
     return reply;
+}
+
+// A call and the model that it is for, which the caller may ask.
+struct Addressed {
+    InferCall call;
+    Host host;
+};
+
+Result<Addressed> address(const Services& services, const Call& call) {
+    InferCall asked = HF_TRY(read_infer_call(call.message));
+    HF_TRY(check_access(services, call, Right::kInfer, asked.model_name));
+    Host host = HF_TRY(find_model(services, asked.model_name, asked.model_version));
+    return Addressed{std::move(asked), std::move(host)};
+}
+
+void infer(const Services& services, const std::shared_ptr<const Call>& call,
+           const Answered& answered) {
+    Result<Addressed> addressed = address(services, *call);
+    if (!addressed.ok()) return answered(addressed.status());
+    const auto said = std::make_shared<const InferCall>(std::move(addressed->call));
+    auto asked = std::make_shared<Asked>(
+        addressed->host, std::shared_ptr<const http::Request>(call, &call->request));
+    Result<InferRequest> request = to_infer_request(*said, asked->host->signature());
+    if (!request.ok()) {
+        asked->host->count_refused();
+        return answered(request.status());
+    }
+    asked->request = std::move(*request);
+    asked->headers = with_deadline(*call);
+    asked->start_by = call->deadline;
+    run_in_turn(services, std::move(asked),
+                [services, call, said, answered](const std::shared_ptr<Asked>&,
+                                                 const Result<Answering>& answering) {
+                    if (!answering.ok()) return answered(answering.status());
+                    answered(reply_of(services, *call, *said, *answering));
+                });
+}
+
+// At once: a stream has its messages answered one after the other, on its own worker.
+Result<Reply> infer_now(const Services& services, const Call& call) {
+    const Addressed addressed = HF_TRY(address(services, call));
+    Visit visit(*addressed.host, Duration::zero());
+    const Result<InferRequest> request =
+        to_infer_request(addressed.call, addressed.host->signature());
+    if (!request.ok()) {
+        addressed.host->count_refused();
+        return request.status();
+    }
+    const Answering answering =
+        HF_TRY(run_inference(services, visit, *request, with_deadline(call)));
+    return reply_of(services, call, addressed.call, answering);
 }
 
 // A request that fails is answered so, and the stream goes on. How long its messages waited is not
 // known: the stream's own request came before them.
 Result<Reply> infer_in_stream(const Services& services, const Call& call) {
-    const Result<Reply> reply = infer(services, call, Duration::zero());
+    const Result<Reply> reply = infer_now(services, call);
     if (reply.ok()) return Reply{wrap_in_stream(reply->message)};
     HF_TRY(call.check());
     return Reply{write_stream_error(reply.status().to_string())};
@@ -146,8 +188,10 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     add("ServerMetadata", [services](const Call&) { return server_metadata(services); });
     add("ModelReady", [services](const Call& call) { return model_ready(services, call); });
     add("ModelMetadata", [services](const Call& call) { return model_metadata(services, call); });
-    add("ModelInfer",
-        [services](const Call& call) { return infer(services, call, call.request.waited); });
+    add_deferred(router, "/inference.GRPCInferenceService/ModelInfer", options,
+                 [services](const std::shared_ptr<const Call>& call, const Answered& answered) {
+                     infer(services, call, answered);
+                 });
     add("ModelStatistics",
         [services](const Call& call) { return model_statistics(services, call); });
     add("RepositoryIndex",

@@ -1,0 +1,48 @@
+#include "serve/schedule/latency_profile.h"
+
+#include <algorithm>
+#include <bit>
+
+namespace hf::serve {
+namespace {
+
+constexpr double kNewest = 0.2;      // weight of the newest batch in the average
+constexpr double kGainLeast = 0.05;  // by which a row must be cheaper for the batch to grow
+
+double seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+void LatencyProfile::note(std::uint64_t rows, Duration took) {
+    const std::uint64_t counted = std::clamp<std::uint64_t>(rows, 1, kBatchRowsMax);
+    double& known = row_seconds_[static_cast<std::size_t>(std::bit_width(counted) - 1)];
+    const double row = seconds(took) / static_cast<double>(std::max<std::uint64_t>(rows, 1));
+    known = known == 0 ? row : known + kNewest * (row - known);
+}
+
+Duration LatencyProfile::expect(std::uint64_t rows) const {
+    const std::uint64_t counted = std::clamp<std::uint64_t>(rows, 1, kBatchRowsMax);
+    auto size = static_cast<std::size_t>(std::bit_width(counted) - 1);
+    while (size > 0 && row_seconds_[size] == 0) --size;
+    while (size < kSizes - 1 && row_seconds_[size] == 0) ++size;
+    return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(
+        row_seconds_[size] * static_cast<double>(std::max<std::uint64_t>(rows, 1))));
+}
+
+std::uint64_t LatencyProfile::best_rows(std::uint64_t waiting, Duration most, bool explore) const {
+    if (row_seconds_[0] == 0) return 1;
+    std::size_t best = 0;
+    for (std::size_t size = 1; size < kSizes && std::uint64_t{1} << size <= waiting; ++size) {
+        if (expect(std::uint64_t{1} << size) > most) break;
+        if (row_seconds_[size] == 0) {
+            return best == size - 1 || explore ? std::uint64_t{1} << size
+                                               : std::uint64_t{1} << best;
+        }
+        if (row_seconds_[size] < row_seconds_[best] * (1 - kGainLeast)) best = size;
+    }
+    return std::uint64_t{1} << best;
+}
+
+}  // namespace hf::serve

@@ -1,0 +1,144 @@
+#include "serve/schedule/schedule.h"
+
+#include <algorithm>
+
+namespace hf::serve {
+namespace {
+
+constexpr std::uint64_t kExploreEvery = 64;  // picks of a lane
+
+double seconds(Duration duration) {
+    return std::chrono::duration<double>(duration).count();
+}
+
+}  // namespace
+
+LaneId Schedule::add_lane() {
+    last_lane_ = LaneId{last_lane_.value() + 1};
+    lanes_[last_lane_].used = turn_;
+    return last_lane_;
+}
+
+void Schedule::remove_lane(LaneId lane) {
+    const auto at = lanes_.find(lane);
+    HF_CHECK(at != lanes_.end() && at->second.waiting.empty() && at->second.running == 0,
+             "lane {} is in use", lane.value());
+    lanes_.erase(at);
+}
+
+Result<JobId> Schedule::admit(LaneId id, const Terms& terms, Size size, Duration now) {
+    Lane& lane = lanes_.at(id);
+    if (lane.waiting.size() >= options_.queued_max) {
+        return resource_exhausted("{} requests wait for this model; try again in {}",
+                                  lane.waiting.size(), format_duration(backlog(lane)));
+    }
+    HF_TRY(check_start(lane, terms, now));
+    // Who has not asked for a while has not saved up for it.
+    if (lane.waiting.empty() && lane.running == 0) lane.used = std::max(lane.used, turn_);
+    last_job_ = JobId{last_job_.value() + 1};
+    const auto behind = [](std::uint64_t priority, const Waiting& other) {
+        return priority < other.terms.priority;
+    };
+    lane.waiting.insert(
+        std::upper_bound(lane.waiting.begin(), lane.waiting.end(), terms.priority, behind),
+        {last_job_, terms, std::move(size)});
+    return last_job_;
+}
+
+Status Schedule::check_start(const Lane& lane, const Terms& terms, Duration now) const {
+    if (terms.start_by == Duration::max()) return {};
+    if (terms.start_by <= now) {
+        return deadline_exceeded("the time that the request allows was over when it came");
+    }
+    if (running_ < options_.places) return {};
+    const Duration ahead = backlog(lane);
+    if (now + ahead <= terms.start_by) return {};
+    return resource_exhausted(
+        "it would start in {}, and may wait {}; try again then, or allow more",
+        format_duration(ahead), format_duration(terms.start_by - now));
+}
+
+std::vector<JobId> Schedule::take_late(Duration now) {
+    std::vector<JobId> late;
+    for (auto& [id, lane] : lanes_) {
+        std::erase_if(lane.waiting, [&](const Waiting& each) {
+            if (each.terms.start_by > now) return false;
+            late.push_back(each.job);
+            return true;
+        });
+    }
+    return late;
+}
+
+std::optional<Schedule::Pick> Schedule::next() {
+    if (running_ >= options_.places) return std::nullopt;
+    auto chosen = lanes_.end();
+    for (auto at = lanes_.begin(); at != lanes_.end(); ++at) {
+        if (at->second.waiting.empty()) continue;
+        if (chosen == lanes_.end() || at->second.used < chosen->second.used) chosen = at;
+    }
+    if (chosen == lanes_.end()) return std::nullopt;
+    Lane& lane = chosen->second;
+    Pick pick = pick_from(chosen->first, lane);
+    turn_ = lane.used;
+    // So that a lane whose run takes long is not picked again meanwhile as if it had had nothing.
+    lane.used += seconds(pick.expected);
+    ++lane.running;
+    ++running_;
+    return pick;
+}
+
+// The first, and those behind it that may run with it.
+Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
+    const Size first = lane.waiting.front().size;
+    std::uint64_t wanted = first.rows;
+    if (!first.kind.empty()) {
+        std::uint64_t like = 0;
+        for (const Waiting& each : lane.waiting) {
+            like += each.size.kind == first.kind ? each.size.rows : 0;
+        }
+        const bool explore = ++lane.picks % kExploreEvery == 0;
+        const std::uint64_t most = std::min(like, first.rows_most);
+        wanted = std::max(wanted, lane.profile.best_rows(most, options_.batch_most, explore));
+    }
+    Pick pick{id, {}, 0, {}};
+    std::vector<Waiting> rest;
+    for (Waiting& each : lane.waiting) {
+        const bool alike = !first.kind.empty() && each.size.kind == first.kind;
+        if (pick.jobs.empty() || (alike && pick.rows + each.size.rows <= wanted)) {
+            pick.jobs.push_back(each.job);
+            pick.rows += each.size.rows;
+        } else {
+            rest.push_back(std::move(each));
+        }
+    }
+    lane.waiting = std::move(rest);
+    pick.expected = lane.profile.expect(pick.rows);
+    return pick;
+}
+
+void Schedule::done(const Pick& pick, std::uint64_t rows, Duration took) {
+    Lane& lane = lanes_.at(pick.lane);
+    lane.used += seconds(took) - seconds(pick.expected);
+    if (rows > 0) lane.profile.note(rows, took);
+    --lane.running;
+    --running_;
+}
+
+std::size_t Schedule::waiting(LaneId lane) const {
+    return lanes_.at(lane).waiting.size();
+}
+
+Duration Schedule::backlog(LaneId lane) const {
+    return backlog(lanes_.at(lane));
+}
+
+Duration Schedule::backlog(const Lane& lane) const {
+    std::uint64_t rows = 0;
+    for (const Waiting& each : lane.waiting) rows += each.size.rows;
+    const Duration one = lane.profile.expect(1);
+    return one * static_cast<std::int64_t>(rows + lane.running) /
+           static_cast<std::int64_t>(options_.places);
+}
+
+}  // namespace hf::serve

@@ -1,0 +1,151 @@
+#include "serve/schedule/scheduler.h"
+
+#include <algorithm>
+
+#include "serve/schedule/batching.h"
+
+namespace hf::serve {
+namespace {
+
+constexpr Duration kRetryLeast = std::chrono::seconds(1);
+constexpr Duration kRetryMost = std::chrono::seconds(60);
+
+}  // namespace
+
+void Scheduler::run(Job job) {
+    Queued queued{std::move(job), {}};
+    if (Status refused = enqueue(queued); !refused.ok()) {
+        return queued.job.done(std::move(refused));
+    }
+    for (;;) {
+        std::vector<Queued> late;
+        std::optional<Turn> turn = take_turn(late);
+        for (Queued& each : late) {
+            each.job.done(deadline_exceeded("its turn did not come in the time that it allows"));
+        }
+        if (!turn) return;
+        carry_out(std::move(*turn));
+    }
+}
+
+Status Scheduler::enqueue(Queued& queued) {
+    const ModelHost& host = *queued.job.host;
+    const bool alone = queued.job.alone || !host.runs_together();
+    Size size = alone ? Size() : size_of(queued.job.inputs);
+    queued.since = clock_.monotonic();
+    const MutexLock lock(mutex_);
+    const LaneId lane = lane_of(queued.job.host);
+    const JobId id = HF_TRY(schedule_.admit(lane, queued.job.terms, std::move(size), queued.since));
+    queued_.emplace(id, std::move(queued));
+    return {};
+}
+
+LaneId Scheduler::lane_of(const std::shared_ptr<ModelHost>& host) {
+    const auto known = lanes_.find(host.get());
+    if (known != lanes_.end() && known->second.host.lock() == host) return known->second.id;
+    // A new one: those of hosts that are gone, of which nothing waits or runs, make room.
+    std::erase_if(lanes_, [this](const auto& entry) HF_REQUIRES(mutex_) {
+        if (!entry.second.host.expired()) return false;
+        schedule_.remove_lane(entry.second.id);
+        return true;
+    });
+    return lanes_.emplace(host.get(), Lane{host, schedule_.add_lane()}).first->second.id;
+}
+
+std::vector<Scheduler::Queued> Scheduler::take(const std::vector<JobId>& ids) {
+    std::vector<Queued> jobs;
+    for (const JobId id : ids) jobs.push_back(std::move(queued_.extract(id).mapped()));
+    return jobs;
+}
+
+std::optional<Scheduler::Turn> Scheduler::take_turn(std::vector<Queued>& late) {
+    const MutexLock lock(mutex_);
+    late = take(schedule_.take_late(clock_.monotonic()));
+    std::optional<Schedule::Pick> pick = schedule_.next();
+    if (!pick) return std::nullopt;
+    Turn turn{*pick, take(pick->jobs)};
+    turn.jobs.front().job.host->note_waiting(schedule_.waiting(pick->lane));
+    return turn;
+}
+
+// Nobody is told before the place is free again: who is told may take his time.
+void Scheduler::carry_out(Turn turn) {
+    const Duration start = clock_.monotonic();
+    const auto dead = std::stable_partition(
+        turn.jobs.begin(), turn.jobs.end(),
+        [](const Queued& each) { return !each.job.given_up || !each.job.given_up(); });
+    std::vector<Queued> given_up(std::make_move_iterator(dead),
+                                 std::make_move_iterator(turn.jobs.end()));
+    turn.jobs.erase(dead, turn.jobs.end());
+    std::vector<Result<Ran>> results = run_all(turn.jobs);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        if (results[i].ok()) results[i]->waited = start - turn.jobs[i].since;
+    }
+    const Duration took = clock_.monotonic() - start;
+    {
+        const MutexLock lock(mutex_);
+        schedule_.done(turn.pick, given_up.empty() ? turn.pick.rows : 0, took);
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) turn.jobs[i].job.done(std::move(results[i]));
+    for (Queued& each : given_up) {
+        each.job.done(cancelled("the client has gone before its turn came"));
+    }
+}
+
+std::vector<Result<Scheduler::Ran>> Scheduler::run_all(const std::vector<Queued>& jobs) {
+    if (jobs.size() > 1) {
+        Result<std::vector<Ran>> together = run_together(jobs);
+        if (together.ok()) {
+            return {std::make_move_iterator(together->begin()),
+                    std::make_move_iterator(together->end())};
+        }
+    }
+    std::vector<Result<Ran>> results;
+    for (const Queued& each : jobs) {
+        Result<ModelHost::Inference> inference = each.job.host->infer(each.job.inputs);
+        if (!inference.ok()) {
+            results.emplace_back(inference.status());
+            continue;
+        }
+        Ran ran;
+        ran.outputs = std::move(inference->outputs);
+        ran.duration = inference->duration;
+        ran.batch = batch_of(each.job.host->signature(), each.job.inputs);
+        results.emplace_back(std::move(ran));
+    }
+    return results;
+}
+
+Result<std::vector<Scheduler::Ran>> Scheduler::run_together(const std::vector<Queued>& jobs) {
+    ModelHost& host = *jobs.front().job.host;
+    std::vector<std::span<const Tensor>> requests;
+    std::vector<std::uint64_t> rows;
+    std::uint64_t batch = 0;
+    for (const Queued& each : jobs) {
+        requests.push_back(each.job.inputs);
+        rows.push_back(static_cast<std::uint64_t>(each.job.inputs.front().shape()[0]));
+        batch += rows.back();
+    }
+    const ModelHost::Inference inference =
+        HF_TRY(host.infer_together(join_rows(requests), jobs.size()));
+    std::vector<std::vector<Tensor>> outputs = HF_TRY(split_rows(inference.outputs, rows));
+    std::vector<Ran> all;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        Ran ran;
+        ran.outputs = std::move(outputs[i]);
+        ran.duration = inference.duration;
+        ran.batch = batch;
+        ran.leads = i == 0;
+        all.push_back(std::move(ran));
+    }
+    return all;
+}
+
+Duration Scheduler::retry_after(const ModelHost& host) const {
+    const MutexLock lock(mutex_);
+    const auto known = lanes_.find(&host);
+    if (known == lanes_.end()) return kRetryLeast;
+    return std::clamp(schedule_.backlog(known->second.id), kRetryLeast, kRetryMost);
+}
+
+}  // namespace hf::serve

@@ -1,0 +1,201 @@
+#include "serve/schedule/scheduler.h"
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "serve/fake_model_test.h"
+#include "testing/manual_clock.h"
+
+namespace hf::serve {
+namespace {
+
+using namespace std::chrono_literals;
+
+// Holds the place of a job that asks, once it has one, whether it is given up.
+class Gate {
+public:
+    void pass() {
+        std::unique_lock lock(mutex_);
+        ++waiting_;
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return open_; });
+    }
+    void wait_for(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return waiting_ >= count; });
+    }
+    void open() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        changed_.notify_all();
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    int waiting_ = 0;
+    bool open_ = false;
+};
+
+struct Door {
+    explicit Door(Schedule::Options options = {.places = 1}) : scheduler(clock, options) {
+        auto model = std::make_shared<const FakeModel>(1.0F);
+        host = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m"}, model, clock);
+        HF_CHECK(host->warm().ok(), "warm");
+    }
+
+    // One request of these values, told to `done`.
+    void ask(std::vector<float> values, std::function<void(Result<Scheduler::Ran>)> done,
+             Terms terms = {}, std::function<bool()> given_up = nullptr) {
+        const auto inputs = std::make_shared<std::vector<Tensor>>();
+        inputs->push_back(Tensor::of<float>(
+            DType::kF32, Shape{static_cast<std::int64_t>(values.size())}, values));
+        Scheduler::Job job;
+        job.host = host;
+        job.inputs = *inputs;
+        job.terms = terms;
+        job.given_up = std::move(given_up);
+        job.done = [inputs, done = std::move(done)](Result<Scheduler::Ran> ran) {
+            done(std::move(ran));
+        };
+        scheduler.run(std::move(job));
+    }
+
+    testing::ManualClock clock;
+    std::shared_ptr<ModelHost> host;
+    Scheduler scheduler;
+};
+
+TEST(Scheduler, RunsOnTheThreadThatAsks) {
+    Door door;
+    std::thread::id by;
+    door.ask({1, 2}, [&](Result<Scheduler::Ran> ran) {
+        by = std::this_thread::get_id();
+        ASSERT_TRUE(ran.ok());
+        EXPECT_EQ(ran->outputs[0].values<float>()[1], 3.0F);
+        EXPECT_EQ(ran->batch, 2u);
+    });
+    EXPECT_EQ(by, std::this_thread::get_id());
+}
+
+TEST(Scheduler, WhatComesMeanwhileIsRunByWhoeverRuns) {
+    Door door;
+    Gate gate;
+    std::thread runner([&] {
+        door.ask(
+            {0}, [](const Result<Scheduler::Ran>&) {}, {}, [&] { return gate.pass(), false; });
+    });
+    gate.wait_for(1);
+    std::atomic<int> done{0};
+    std::atomic<int> errors{0};
+    std::vector<std::uint64_t> batches;
+    for (int i = 0; i < 8; ++i) {
+        door.ask({static_cast<float>(i)}, [&, i](Result<Scheduler::Ran> ran) {
+            const bool right =
+                ran.ok() && ran->outputs[0].values<float>()[0] == static_cast<float>(i) + 1;
+            errors += !right;
+            if (ran.ok() && ran->leads) batches.push_back(ran->batch);
+            ++done;
+        });
+    }
+    door.ask(
+        {9},
+        [&](const Result<Scheduler::Ran>& ran) {
+            errors += ran.status().code() != Code::kCancelled;
+            ++done;
+        },
+        {}, [] { return true; });
+    EXPECT_EQ(done, 0) << "nobody has run them";
+    EXPECT_EQ(door.host->counts().succeeded, 0u);
+    gate.open();
+    runner.join();
+    EXPECT_EQ(done, 9);
+    EXPECT_EQ(errors, 0);
+    EXPECT_EQ(door.host->counts().succeeded, 9u);
+    EXPECT_GE(batches.size(), 1u);
+}
+
+TEST(Scheduler, TurnsAwayAndTellsWhenToComeAgain) {
+    Door door({.places = 1, .queued_max = 2});
+    Gate gate;
+    std::thread runner([&] {
+        door.ask(
+            {0}, [](const Result<Scheduler::Ran>&) {}, {}, [&] { return gate.pass(), false; });
+    });
+    gate.wait_for(1);
+    std::vector<Code> codes;
+    const auto note = [&](const Result<Scheduler::Ran>& ran) {
+        codes.push_back(ran.status().code());
+    };
+    door.ask({1}, note, {.start_by = door.clock.monotonic() + 1s});
+    door.ask({2}, note);
+    door.ask({3}, note);
+    EXPECT_EQ(codes, std::vector{Code::kResourceExhausted});
+    EXPECT_EQ(door.scheduler.retry_after(*door.host), Duration(1s));
+    door.clock.advance(2s);
+    gate.open();
+    runner.join();
+    EXPECT_EQ(codes, (std::vector{Code::kResourceExhausted, Code::kDeadlineExceeded, Code::kOk}));
+}
+
+// Inputs that do not fit fail alone.
+TEST(Scheduler, NobodysBadInputIsAnothersError) {
+    Door door;
+    Gate gate;
+    std::thread runner([&] {
+        door.ask(
+            {0}, [](const Result<Scheduler::Ran>&) {}, {}, [&] { return gate.pass(), false; });
+    });
+    gate.wait_for(1);
+    std::atomic<int> failed{0};
+    for (int i = 0; i < 4; ++i) {
+        door.ask({1}, [&](const Result<Scheduler::Ran>& ran) { failed += !ran.ok(); });
+    }
+    std::vector<Tensor> wrong{Tensor(DType::kI64, Shape{1})};
+    Scheduler::Job job;
+    job.host = door.host;
+    job.inputs = wrong;
+    job.done = [&](const Result<Scheduler::Ran>& ran) {
+        EXPECT_EQ(ran.status().code(), Code::kInvalidArgument);
+        failed += 10;
+    };
+    door.scheduler.run(std::move(job));
+    gate.open();
+    runner.join();
+    EXPECT_EQ(failed, 10);
+}
+
+// Hosts that are replaced while many threads ask: each request is answered once, by its own host.
+TEST(Scheduler, HostsComeAndGo) {
+    Door door({.places = 2});
+    std::atomic<int> answered{0};
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&door, &answered] {
+            for (int i = 0; i < 500; ++i) {
+                auto model = std::make_shared<const FakeModel>(static_cast<float>(i));
+                auto host = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m"}, model,
+                                                        door.clock);
+                const auto inputs = std::make_shared<std::vector<Tensor>>();
+                inputs->push_back(Tensor(DType::kF32, Shape{1}));
+                Scheduler::Job job;
+                job.host = std::move(host);
+                job.inputs = *inputs;
+                job.done = [inputs, &answered, i](const Result<Scheduler::Ran>& ran) {
+                    answered +=
+                        ran.ok() && ran->outputs[0].values<float>()[0] == static_cast<float>(i);
+                };
+                door.scheduler.run(std::move(job));
+            }
+        });
+    }
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(answered, 2000);
+}
+
+}  // namespace
+}  // namespace hf::serve
