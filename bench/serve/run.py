@@ -59,6 +59,10 @@ class Server:
         fields = pathlib.Path(f'/proc/{self.process.pid}/stat').read_text().rsplit(')', 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / TICK
 
+    def input_name(self, model):
+        with urllib.request.urlopen(f'http://127.0.0.1:{self.port}/v2/models/{model}') as answer:
+            return json.load(answer)['inputs'][0]['name']
+
     def rss_kib(self):
         status = pathlib.Path(f'/proc/{self.process.pid}/status').read_text()
         return int(re.search(r'VmRSS:\s+(\d+)', status)[1])
@@ -113,9 +117,9 @@ def json_infer(model, shape, values):
     return Question(f'/v2/models/{model}/infer', body, ['Content-Type: application/json'])
 
 
-def binary_infer(model, shape, values):
+def binary_infer(model, shape, values, name='x'):
     raw = struct.pack(f'<{len(values)}f', *values)
-    head = json.dumps({'inputs': [{'name': 'x', 'datatype': 'FP32', 'shape': shape,
+    head = json.dumps({'inputs': [{'name': name, 'datatype': 'FP32', 'shape': shape,
                                    'parameters': {'binary_data_size': len(raw)}}],
                        'parameters': {'binary_data_output': True}}).encode()
     return Question(f'/v2/models/{model}/infer', head + raw,
@@ -221,10 +225,10 @@ def batching(arguments, files):
         count = 1
         for extent in shape:
             count *= extent
-        question = binary_infer(name, shape, [0.25] * count)
         found = {'together': [], 'apart': []}
         with holdfast(arguments, [files[name]]) as together, \
                 holdfast(arguments, [files[name]], '--batch-ms', '0') as apart:
+            question = binary_infer(name, shape, [0.25] * count, together.input_name(name))
             for _ in range(3):
                 for key, server in (('together', together), ('apart', apart)):
                     rate, times = question.ask(server, 64, requests)

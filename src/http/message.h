@@ -58,6 +58,9 @@ struct Request {
     // From when its header was there until a handler got it.
     Duration waited{};
 
+    // Answered on the event loop, where everybody waits meanwhile (ServerOptions::quick).
+    bool quick = false;
+
     // Becomes true when nobody waits for the answer any more, at once over HTTP/2, within 50 ms
     // over HTTP/1.1. Null: nobody will know.
     std::shared_ptr<const std::atomic<bool>> given_up;

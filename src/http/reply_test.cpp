@@ -2,12 +2,11 @@
 
 #include "http/reply.h"
 
-#include <condition_variable>
 #include <latch>
-#include <mutex>
 
 #include <gtest/gtest.h>
 
+#include "base/mutex.h"
 #include "http/http2.h"
 #include "http/http2_peer_test.h"
 #include "http/peers_test.h"
@@ -31,7 +30,7 @@ public:
         router.add_deferred(
             "GET", "/later",
             [this](const std::shared_ptr<const Request>& request, const Reply& reply) {
-                const std::lock_guard lock(mutex_);
+                const MutexLock lock(mutex_);
                 asked_.push_back({request, reply});
                 changed_.notify_all();
             });
@@ -40,15 +39,15 @@ public:
 
     // Those that were asked, once there are so many.
     std::vector<One> take(std::size_t count) {
-        std::unique_lock lock(mutex_);
-        EXPECT_TRUE(changed_.wait_for(lock, kPatience, [&] { return asked_.size() >= count; }));
+        MutexLock lock(mutex_);
+        changed_.wait(lock, [&]() HF_REQUIRES(mutex_) { return asked_.size() >= count; });
         return std::exchange(asked_, {});
     }
 
 private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    std::vector<One> asked_;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    std::vector<One> asked_ HF_GUARDED_BY(mutex_);
 };
 
 ServerOptions one_worker() {
@@ -119,11 +118,7 @@ TEST(Reply, AClientThatLeavesIsNoticed) {
         const std::vector<Waiting::One> second = waiting.take(1);
         EXPECT_FALSE(second.front().request->is_given_up());
         leaves.close();
-        const auto until = std::chrono::steady_clock::now() + kPatience;
-        while (!second.front().request->is_given_up() && std::chrono::steady_clock::now() < until) {
-            std::this_thread::yield();
-        }
-        EXPECT_TRUE(second.front().request->is_given_up());
+        while (!second.front().request->is_given_up()) std::this_thread::yield();
         second.front().reply.send(Response::text(200, "nobody reads this"));
     }
     EXPECT_FALSE(first.front().request->is_given_up());
@@ -154,6 +149,29 @@ TEST(Reply, IsWaitedForByADrain) {
     asked.front().reply.send(Response::text(200, "whole"));
     EXPECT_NE(client.read_to_end().find("whole"), std::string::npos);
     drains.join();
+}
+
+TEST(Reply, WhatIsQuickNeedsNoWorker) {
+    Waiting waiting;
+    std::latch let_go(1);
+    Router router = waiting.router();
+    router.add("GET", "/block", [&](const Request&) {
+        let_go.wait();
+        return Response::text(200, "blocked");
+    });
+    router.add("GET", "/quick", [&](const Request& request) {
+        return Response::text(200, request.quick ? "quick" : "not");
+    });
+    ServerOptions options = one_worker();
+    options.quick = [](const Request& request) { return request.target == "/quick"; };
+    const std::unique_ptr<Server> server = start(std::move(router), std::move(options));
+    RawSocket blocked(server->port());
+    ASSERT_TRUE(blocked.send("GET /block HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    RawSocket quick(server->port());
+    ASSERT_TRUE(quick.send("GET /quick HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"));
+    EXPECT_NE(quick.read_to_end().find("quick"), std::string::npos);
+    let_go.count_down();
+    EXPECT_NE(blocked.read_to_end().find("blocked"), std::string::npos);
 }
 
 TEST(Reply, DispatchWaits) {

@@ -191,7 +191,7 @@ private:
         ended_.notify_all();
     }
 
-    // These three run on a worker.
+    // These three run on a worker; the first on the loop where it is quick.
     void compute(Request request, Clock::time_point queued, const Reply& reply) {
         request.waited += Clock::now() - queued;
         dispatch(router_, std::move(request), options_.gate, reply);
@@ -223,10 +223,15 @@ private:
             pending->there = true;
             pending->signal->notify();
         });
-        asio::post(work_, [this, request = std::move(request), reply = std::move(reply),
-                           queued = Clock::now()]() mutable {
-            compute(std::move(request), queued, reply);
-        });
+        request.quick = options_.quick && options_.quick(request);
+        if (request.quick) {
+            compute(std::move(request), Clock::now(), reply);
+        } else {
+            asio::post(work_, [this, request = std::move(request), reply = std::move(reply),
+                               queued = Clock::now()]() mutable {
+                compute(std::move(request), queued, reply);
+            });
+        }
         while (!pending->there) co_await pending->signal->wait();
         pending->signal->close();
         pending_.erase(at);

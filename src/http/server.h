@@ -3,8 +3,8 @@
 // same port. Without TLS it is for loopback addresses only, and start() refuses others.
 //
 // Threads: one event loop thread ("hf-http-loop") owns all sockets; handlers run on worker threads
-// ("hf-http-N"), so they may compute for a while. More than Limits::queued_requests at a time are
-// answered 503 with Retry-After.
+// ("hf-http-N"), so they may compute for a while, but for those that are known to be quick. More
+// than Limits::queued_requests at a time are answered 503 with Retry-After.
 
 #pragma once
 
@@ -31,6 +31,11 @@ using Handler = std::function<Response(const Request& request)>;
 
 // Asked before every handler, once the path is decoded; a response is the answer then.
 using Gate = std::function<std::optional<Response>(const Request& request)>;
+
+// Asked on the event loop: whether the handler of this request takes so little, a few dozen
+// microseconds at the most, that it had better run there than change threads twice. The target is
+// as it was sent. By requests that are answered while they come it is not asked.
+using Quick = std::function<bool(const Request& request)>;
 
 class Router final {
 public:
@@ -114,6 +119,7 @@ struct ServerOptions {
     std::optional<Tls> tls;
 
     Gate gate;                     // null: none
+    Quick quick;                   // null: every handler runs on a worker
     const Http2* http2 = nullptr;  // null: HTTP/1.1 only; &http2() (http2.h): both
     Rephrase rephrase;             // null: as it is
 };

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "node/disk_room.h"
+#include "node/lifecycle_windows.h"
 #include "node/lifecycle_words.h"
 
 namespace hf::node {
@@ -63,49 +64,6 @@ Action run(State& state, Slot& slot, Step step) {
     if (step == Step::kPull) action.in_use = versions_in_use(state);
     slot.in_flight_wish = action.wish;
     return action;
-}
-
-constexpr std::string_view kWaiting = "WaitingForWindow";
-
-// Whether the step changes what runs here, and so must wait for a window. What may not lie here is
-// found when resolving, and waits for nothing.
-bool needs_window(const Slot& slot, Step step) {
-    if (slot.falling_back || slot.digest == slot.active_digest) return false;
-    if (slot.digest == slot.answered.digest) return false;
-    return step >= (slot.wish.download_ahead ? Step::kCompile : Step::kPull);
-}
-
-// What is waited for, in words.
-std::string opening_words(const State& state, const Slot& slot, Instant now) {
-    if (const auto opens = api::next_opening(slot.wish.windows, state.time_zones, now)) {
-        return "the next maintenance window opens at " + format_rfc3339(*opens);
-    }
-    return fmt::format(
-        "this machine does not know the time zone '{}': install tzdata here, or say "
-        "utcOffsetMinutes instead",
-        api::unknown_time_zone(slot.wish.windows, state.time_zones));
-}
-
-// At the opening; but soon at the latest, since clocks jump and time zones are installed.
-Instant look_again(const State& state, const Slot& slot, Instant now) {
-    const auto opens = api::next_opening(slot.wish.windows, state.time_zones, now);
-    return std::min(opens.value_or(now + kRetryMost), now + kRetryMost);
-}
-
-bool may_go_on(const State& state, const Slot& slot, Step step, Instant now) {
-    return !needs_window(slot, step) || api::window_open(slot.wish.windows, state.time_zones, now);
-}
-
-Actions wait_for_window(const State& state, Slot& slot, Step step, Instant now) {
-    slot.waiting = step;
-    slot.look_at = look_again(state, slot, now);
-    const std::string words = opening_words(state, slot, now);
-    const Condition* before = slot.condition(kWaiting);
-    if (before && before->message == words) return {};
-    set_condition(slot, {std::string(kWaiting), true, "WindowClosed", words, now});
-    set_ready(slot, now);
-    return {event(slot, false, kWaiting, fmt::format("{} waits: {}", slot.digest, words)),
-            report(slot)};
 }
 
 // The step, or the wait for a window.
@@ -369,7 +327,7 @@ Actions look_for_window(State& state, Slot& slot, Instant now) {
         return wait_for_window(state, slot, slot.waiting, now);
     }
     slot.look_at.reset();
-    std::erase_if(slot.conditions, [](const Condition& c) { return c.type == kWaiting; });
+    std::erase_if(slot.conditions, [](const Condition& c) { return c.type == kWaitingForWindow; });
     return {report(slot), run(state, slot, Step::kResolve)};
 }
 

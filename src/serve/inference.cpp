@@ -79,17 +79,27 @@ Instant now_of(const Services& services) {
     return services.with.cascades ? services.with.cascades->now() : Instant();
 }
 
+// A request, and what is done with what the model makes of it.
+struct Inquiry {
+    const Services& services;
+    Visit& visit;
+    const InferRequest& request;
+    const http::Headers& headers;
+    Instant came{};  // as the cascade counts
+};
+
 // What the cascade makes of the model's outputs.
-Result<Answering> conclude(const Services& services, Visit& visit, const InferRequest& request,
-                           const http::Headers& headers, Instant came, Scheduler::Ran ran) {
+Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
+    Visit& visit = inquiry.visit;
     ModelHost& host = visit.host();
-    cascade::Cascades* const cascades = services.with.cascades;
-    visit.ran({batch_of(host.signature(), request.inputs), ran.batch, ran.leads}, ran.waited,
-              ran.duration);
+    cascade::Cascades* const cascades = inquiry.services.with.cascades;
+    visit.ran({batch_of(host.signature(), inquiry.request.inputs), ran.batch, ran.leads},
+              ran.waited, ran.duration);
     visit.outputs_chosen();
-    Answering answering{host, request, std::move(ran.outputs), ran.duration};
+    Answering answering{host, inquiry.request, std::move(ran.outputs), ran.duration};
     if (!cascades) return answering;
-    auto answer = cascades->answer({host, request, headers, came}, answering.outputs);
+    auto answer =
+        cascades->answer({host, inquiry.request, inquiry.headers, inquiry.came}, answering.outputs);
     visit.outputs_chosen();
     if (!answer) return answering;
     if (!answer->ok()) {
@@ -116,14 +126,14 @@ Terms terms_of(const Asked& asked, const env::Clock& clock) {
 
 Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
                                 const http::Headers& headers) {
-    const Instant came = now_of(services);
+    const Inquiry inquiry{services, visit, request, headers, now_of(services)};
     visit.inputs_read();
     ModelHost::Inference inference = HF_TRY(visit.host().infer(request.inputs));
     Scheduler::Ran ran;
     ran.outputs = std::move(inference.outputs);
     ran.duration = inference.duration;
     ran.batch = batch_of(visit.host().signature(), request.inputs);
-    return conclude(services, visit, request, headers, came, std::move(ran));
+    return conclude(inquiry, std::move(ran));
 }
 
 void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
@@ -142,8 +152,8 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     job.given_up = [by = asked->by] { return by->is_given_up(); };
     job.done = [services, came, asked, done = std::move(done)](Result<Scheduler::Ran> ran) {
         if (!ran.ok()) return done(asked, ran.status());
-        done(asked, conclude(services, asked->visit, asked->request, asked->headers, came,
-                             std::move(*ran)));
+        const Inquiry inquiry{services, asked->visit, asked->request, asked->headers, came};
+        done(asked, conclude(inquiry, std::move(*ran)));
     };
     scheduler->run(std::move(job));
 }

@@ -140,6 +140,8 @@ void ModelHost::count(bool ok, Duration duration, std::uint64_t requests) {
     const auto bucket = static_cast<std::size_t>(
         std::lower_bound(kLatencyBounds.begin(), kLatencyBounds.end(), seconds) -
         kLatencyBounds.begin());
+    const Duration usual(usual_.load(std::memory_order_relaxed));
+    usual_ = (usual == Duration::zero() ? duration : usual + (duration - usual) / 8).count();
     (ok ? counts_.succeeded : counts_.failed) += requests;
     counts_.seconds += seconds * static_cast<double>(requests);
     counts_.buckets[bucket] += requests;

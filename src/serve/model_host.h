@@ -98,6 +98,9 @@ public:
     bool ready() const { return ready_; }
     void set_ready(bool ready) { ready_ = ready; }
 
+    // What an inference takes, as a moving average; zero before the first.
+    Duration usual() const { return Duration(usual_.load(std::memory_order_relaxed)); }
+
     void count_refused() { ++refused_; }  // a request that did not reach the model
 
     struct Counts {
@@ -137,6 +140,7 @@ private:
     std::atomic<std::uint64_t> refused_{0};
     std::atomic<int> in_shadow_{0};
     std::atomic<bool> runs_together_{false};
+    std::atomic<Duration::rep> usual_{0};
     std::atomic<std::size_t> waiting_{0};
     Memory memory_;
 

@@ -166,6 +166,11 @@ void infer(const Services& services, const std::shared_ptr<const http::Request>&
         return reply.send(media_type.ok() ? http::Response::error(read)
                                           : http::Response::error(415, media_type.message()));
     }
+    if (request->quick) {
+        const auto answering =
+            run_inference(services, asked->visit, asked->request, asked->headers);
+        return reply.send(answer_of(services, **host, answering));
+    }
     run_in_turn(services, std::move(asked),
                 [services, reply](const std::shared_ptr<Asked>& of, Result<Answering> answering) {
                     reply.send(answer_of(services, *of->host, answering));

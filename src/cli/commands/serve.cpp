@@ -9,6 +9,7 @@
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
 #include "serve/platform.h"
+#include "serve/quick.h"
 
 namespace hf::cli {
 namespace {
@@ -202,6 +203,7 @@ Status run(World& world, const Arguments& arguments) {
     const serve::OipExtras extras{receipts.get(), nullptr, &repository, access.get(), &scheduler};
     serve::add_oip_routes(router, models, extras);
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
+    options.quick = serve::quick_requests({models, extras});
     const std::string origin =
         fmt::format("{}://{}", options.tls ? "https" : "http", options.address);
     const std::unique_ptr<http::Server> server =

@@ -130,6 +130,12 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
     asked->request = std::move(*request);
     asked->headers = with_deadline(*call);
     asked->start_by = call->deadline;
+    if (call->request.quick) {
+        const auto answering =
+            run_inference(services, asked->visit, asked->request, asked->headers);
+        if (!answering.ok()) return answered(answering.status());
+        return answered(reply_of(services, *call, *said, *answering));
+    }
     run_in_turn(services, std::move(asked),
                 [services, call, said, answered](const std::shared_ptr<Asked>&,
                                                  const Result<Answering>& answering) {

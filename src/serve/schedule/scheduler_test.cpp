@@ -1,12 +1,11 @@
 #include "serve/schedule/scheduler.h"
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include <gtest/gtest.h>
 
+#include "base/mutex.h"
 #include "serve/fake_model_test.h"
 #include "testing/manual_clock.h"
 
@@ -19,26 +18,26 @@ using namespace std::chrono_literals;
 class Gate {
 public:
     void pass() {
-        std::unique_lock lock(mutex_);
+        MutexLock lock(mutex_);
         ++waiting_;
         changed_.notify_all();
-        changed_.wait(lock, [this] { return open_; });
+        changed_.wait(lock, [this]() HF_REQUIRES(mutex_) { return open_; });
     }
     void wait_for(int count) {
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [&] { return waiting_ >= count; });
+        MutexLock lock(mutex_);
+        changed_.wait(lock, [&]() HF_REQUIRES(mutex_) { return waiting_ >= count; });
     }
     void open() {
-        const std::lock_guard lock(mutex_);
+        const MutexLock lock(mutex_);
         open_ = true;
         changed_.notify_all();
     }
 
 private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    int waiting_ = 0;
-    bool open_ = false;
+    Mutex mutex_;
+    ConditionVariable changed_;
+    int waiting_ HF_GUARDED_BY(mutex_) = 0;
+    bool open_ HF_GUARDED_BY(mutex_) = false;
 };
 
 struct Door {
