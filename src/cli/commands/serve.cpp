@@ -249,7 +249,7 @@ Command serve_command() {
          "of --threads",
          "N", "2"},
         {"--queue", "requests of one model that wait for their turn; more are answered 429", "N",
-         "200"},
+         "1000"},
         {"--batch-ms",
          "requests that wait run together where that is cheaper and takes no longer than this; 0: "
          "one by one",

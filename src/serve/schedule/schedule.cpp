@@ -36,12 +36,12 @@ Result<JobId> Schedule::admit(LaneId id, const Terms& terms, Size size, Duration
     // Who has not asked for a while has not saved up for it.
     if (lane.waiting.empty() && lane.running == 0) lane.used = std::max(lane.used, turn_);
     last_job_ = JobId{last_job_.value() + 1};
-    const auto behind = [](std::uint64_t priority, const Waiting& other) {
-        return priority < other.terms.priority;
-    };
-    lane.waiting.insert(
-        std::upper_bound(lane.waiting.begin(), lane.waiting.end(), terms.priority, behind),
-        {last_job_, terms, std::move(size)});
+    auto at = lane.waiting.end();
+    while (at != lane.waiting.begin() && std::prev(at)->terms.priority > terms.priority) --at;
+    lane.rows += size.rows;
+    lane.hurried += terms.start_by != Duration::max();
+    lane.waiting.insert(at, {last_job_, terms, std::move(size)});
+    busy_.insert(id);
     return last_job_;
 }
 
@@ -60,26 +60,40 @@ Status Schedule::check_start(const Lane& lane, const Terms& terms, Duration now)
 
 std::vector<JobId> Schedule::take_late(Duration now) {
     std::vector<JobId> late;
-    for (auto& [id, lane] : lanes_) {
-        std::erase_if(lane.waiting, [&](const Waiting& each) {
-            if (each.terms.start_by > now) return false;
-            late.push_back(each.job);
-            return true;
-        });
+    for (const LaneId id : std::set(busy_)) {
+        Lane& lane = lanes_.at(id);
+        for (auto at = lane.waiting.begin(); lane.hurried > 0 && at != lane.waiting.end();) {
+            if (at->terms.start_by > now) {
+                ++at;
+                continue;
+            }
+            late.push_back(at->job);
+            at = take_out(lane, at);
+        }
+        note_idle(id);
     }
     return late;
 }
 
+std::list<Schedule::Waiting>::iterator Schedule::take_out(Lane& lane,
+                                                          std::list<Waiting>::iterator at) {
+    lane.rows -= at->size.rows;
+    lane.hurried -= at->terms.start_by != Duration::max();
+    return lane.waiting.erase(at);
+}
+
+void Schedule::note_idle(LaneId id) {
+    if (lanes_.at(id).waiting.empty()) busy_.erase(id);
+}
+
 std::optional<Schedule::Pick> Schedule::next() {
-    if (running_ >= options_.places) return std::nullopt;
-    auto chosen = lanes_.end();
-    for (auto at = lanes_.begin(); at != lanes_.end(); ++at) {
-        if (at->second.waiting.empty()) continue;
-        if (chosen == lanes_.end() || at->second.used < chosen->second.used) chosen = at;
-    }
-    if (chosen == lanes_.end()) return std::nullopt;
-    Lane& lane = chosen->second;
-    Pick pick = pick_from(chosen->first, lane);
+    if (running_ >= options_.places || busy_.empty()) return std::nullopt;
+    const LaneId chosen = *std::min_element(busy_.begin(), busy_.end(), [this](LaneId a, LaneId b) {
+        return lanes_.at(a).used < lanes_.at(b).used;
+    });
+    Lane& lane = lanes_.at(chosen);
+    Pick pick = pick_from(chosen, lane);
+    note_idle(chosen);
     turn_ = lane.used;
     // So that a lane whose run takes long is not picked again meanwhile as if it had had nothing.
     lane.used += seconds(pick.expected);
@@ -95,6 +109,7 @@ Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
     if (!first.kind.empty()) {
         std::uint64_t like = 0;
         for (const Waiting& each : lane.waiting) {
+            if (like >= kBatchRowsMax) break;
             like += each.size.kind == first.kind ? each.size.rows : 0;
         }
         const bool explore = ++lane.picks % kExploreEvery == 0;
@@ -102,17 +117,17 @@ Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
         wanted = std::max(wanted, lane.profile.best_rows(most, options_.batch_most, explore));
     }
     Pick pick{id, {}, 0, {}};
-    std::vector<Waiting> rest;
-    for (Waiting& each : lane.waiting) {
-        const bool alike = !first.kind.empty() && each.size.kind == first.kind;
-        if (pick.jobs.empty() || (alike && pick.rows + each.size.rows <= wanted)) {
-            pick.jobs.push_back(each.job);
-            pick.rows += each.size.rows;
+    for (auto at = lane.waiting.begin(); at != lane.waiting.end();) {
+        const bool alike = !first.kind.empty() && at->size.kind == first.kind;
+        if (pick.jobs.empty() || (alike && pick.rows + at->size.rows <= wanted)) {
+            pick.jobs.push_back(at->job);
+            pick.rows += at->size.rows;
+            at = take_out(lane, at);
         } else {
-            rest.push_back(std::move(each));
+            ++at;
         }
+        if (pick.rows >= wanted) break;
     }
-    lane.waiting = std::move(rest);
     pick.expected = lane.profile.expect(pick.rows);
     return pick;
 }
@@ -134,10 +149,8 @@ Duration Schedule::backlog(LaneId lane) const {
 }
 
 Duration Schedule::backlog(const Lane& lane) const {
-    std::uint64_t rows = 0;
-    for (const Waiting& each : lane.waiting) rows += each.size.rows;
     const Duration one = lane.profile.expect(1);
-    return one * static_cast<std::int64_t>(rows + lane.running) /
+    return one * static_cast<std::int64_t>(lane.rows + lane.running) /
            static_cast<std::int64_t>(options_.places);
 }
 

@@ -15,8 +15,10 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,7 +52,7 @@ class Schedule final {
 public:
     struct Options {
         std::size_t places = 2;
-        std::size_t queued_max = 200;                         // of each model
+        std::size_t queued_max = 1000;                        // of each model
         Duration batch_most = std::chrono::milliseconds(50);  // that a batch may take
     };
     struct Pick {
@@ -91,7 +93,9 @@ private:
         Size size;
     };
     struct Lane {
-        std::vector<Waiting> waiting;  // the next first
+        std::list<Waiting> waiting;  // the next first
+        std::uint64_t rows = 0;      // of these
+        std::size_t hurried = 0;     // those of them that have a start_by
         LatencyProfile profile;
         std::size_t running = 0;
         double used = 0;  // seconds of places, as far as fairness counts them
@@ -101,9 +105,12 @@ private:
     Status check_start(const Lane& lane, const Terms& terms, Duration now) const;
     Duration backlog(const Lane& lane) const;
     Pick pick_from(LaneId id, Lane& lane) const;
+    static std::list<Waiting>::iterator take_out(Lane& lane, std::list<Waiting>::iterator at);
+    void note_idle(LaneId id);
 
     const Options options_;
     std::map<LaneId, Lane> lanes_;
+    std::set<LaneId> busy_;  // in which something waits
     LaneId last_lane_;
     JobId last_job_;
     std::size_t running_ = 0;
