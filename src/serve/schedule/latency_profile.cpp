@@ -31,17 +31,23 @@ Duration LatencyProfile::expect(std::uint64_t rows) const {
         row_seconds_[size] * static_cast<double>(std::max<std::uint64_t>(rows, 1))));
 }
 
-std::uint64_t LatencyProfile::best_rows(std::uint64_t waiting, Duration most, bool explore) const {
+bool LatencyProfile::allows(std::size_t size, std::uint64_t waiting, Duration most) const {
+    return size < kSizes && std::uint64_t{1} << size <= waiting &&
+           expect(std::uint64_t{1} << size) <= most;
+}
+
+std::uint64_t LatencyProfile::best_rows(std::uint64_t waiting, Duration most, int look) const {
     if (row_seconds_[0] == 0) return 1;
     std::size_t best = 0;
-    for (std::size_t size = 1; size < kSizes && std::uint64_t{1} << size <= waiting; ++size) {
-        if (expect(std::uint64_t{1} << size) > most) break;
+    for (std::size_t size = 1; allows(size, waiting, most); ++size) {
         if (row_seconds_[size] == 0) {
-            return best == size - 1 || explore ? std::uint64_t{1} << size
-                                               : std::uint64_t{1} << best;
+            if (best == size - 1) best = size;
+            break;
         }
         if (row_seconds_[size] < row_seconds_[best] * (1 - kGainLeast)) best = size;
     }
+    if (look > 0 && allows(best + 1, waiting, most)) ++best;
+    if (look < 0 && best > 0) --best;
     return std::uint64_t{1} << best;
 }
 

@@ -25,12 +25,14 @@ public:
 
     // A power of two, at most `waiting` (at least 1) and kBatchRowsMax: of the sizes that take
     // `most` at the longest, the one whose rows are cheapest, the smallest where that makes little
-    // difference. A size that never ran is tried once the one below has paid; `explore`: even if
-    // it has not.
-    std::uint64_t best_rows(std::uint64_t waiting, Duration most, bool explore) const;
+    // difference. A size that never ran is tried once the one below has paid. What was learnt gets
+    // old: `look` asks for the next size above (1) or below (-1) instead, where there is one.
+    std::uint64_t best_rows(std::uint64_t waiting, Duration most, int look) const;
 
 private:
     static constexpr std::size_t kSizes = 7;  // 1, 2, 4, ... kBatchRowsMax
+
+    bool allows(std::size_t size, std::uint64_t waiting, Duration most) const;
 
     std::array<double, kSizes> row_seconds_{};  // moving averages; 0: never ran
 };

@@ -5,7 +5,13 @@
 namespace hf::serve {
 namespace {
 
-constexpr std::uint64_t kExploreEvery = 64;  // picks of a lane
+// How often, in picks of a lane, a batch is larger or smaller than seems best.
+constexpr std::uint64_t kLookEvery = 64;
+
+int look_of(std::uint64_t picks) {
+    if (picks % kLookEvery == 0) return 1;
+    return picks % kLookEvery == kLookEvery / 2 ? -1 : 0;
+}
 
 double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
@@ -112,9 +118,9 @@ Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
             if (like >= kBatchRowsMax) break;
             like += each.size.kind == first.kind ? each.size.rows : 0;
         }
-        const bool explore = ++lane.picks % kExploreEvery == 0;
+        const int look = look_of(++lane.picks);
         const std::uint64_t most = std::min(like, first.rows_most);
-        wanted = std::max(wanted, lane.profile.best_rows(most, options_.batch_most, explore));
+        wanted = std::max(wanted, lane.profile.best_rows(most, options_.batch_most, look));
     }
     Pick pick{id, {}, 0, {}};
     for (auto at = lane.waiting.begin(); at != lane.waiting.end();) {
