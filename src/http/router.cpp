@@ -122,13 +122,14 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
-    routes_.push_back({std::string(method), std::move(parts), std::move(handler), nullptr});
+    routes_.push_back(
+        {std::string(method), std::string(pattern), std::move(parts), std::move(handler), nullptr});
 }
 
 void Router::add_duplex(std::string_view path, DuplexHandler handler) {
     HF_CHECK(path.find('{') == std::string_view::npos, "{}: want a path without braces", path);
     duplex_paths_.emplace_back(path);
-    routes_.push_back({"POST", parts_of(path), nullptr, std::move(handler)});
+    routes_.push_back({"POST", std::string(path), parts_of(path), nullptr, std::move(handler)});
 }
 
 bool Router::is_duplex(std::string_view method, std::string_view target) const {
@@ -158,6 +159,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     if (chosen->handler) best.handler = &chosen->handler;
     if (chosen->duplex) best.duplex = &chosen->duplex;
     best.parameters = parameters_of(chosen->parts, parts);
+    best.pattern = chosen->pattern;
     return best;
 }
 
@@ -173,6 +175,7 @@ std::optional<Response> refuse(const Router& router, const Gate& gate, Request& 
     }
     match = router.match(request.method, request.path);
     if (match.handler || match.duplex) {
+        if (request.observation) request.observation->routed(match.pattern);
         request.path_parameters = std::move(match.parameters);
         return std::nullopt;
     }

@@ -178,11 +178,17 @@ private:
     // These three run on a worker.
     asio::awaitable<Response> compute(Request request, Clock::time_point queued) {
         request.waited += Clock::now() - queued;
-        co_return dispatch(router_, std::move(request), options_.gate);
+        const std::shared_ptr<Observation> observation = observe(request);
+        Response response = dispatch(router_, std::move(request), options_.gate);
+        if (observation) observation->answered(response);
+        co_return response;
     }
     asio::awaitable<Opening> compute_opening(Request request, Clock::time_point queued) {
         request.waited += Clock::now() - queued;
-        co_return open_duplex(router_, std::move(request), options_.gate);
+        const std::shared_ptr<Observation> observation = observe(request);
+        Opening opening = open_duplex(router_, std::move(request), options_.gate);
+        if (observation) observation->answered(opening.head);
+        co_return opening;
     }
     asio::awaitable<Duplex::Step> compute_step(Duplex& duplex, Bytes came, bool ended) {
         co_return duplex.take(came, ended);
@@ -190,14 +196,20 @@ private:
 
     bool is_full() const { return in_flight_ >= options_.limits.queued_requests; }
 
-    static Response refusal() {
+    std::shared_ptr<Observation> observe(Request& request) const {
+        if (options_.observe) request.observation = options_.observe(request);
+        return request.observation;
+    }
+
+    Response refuse(Request request) const {
         Response response = Response::error(503, "too many requests are waiting; try again");
         response.headers.set("Retry-After", "1");
+        if (const auto observation = observe(request)) observation->answered(response);
         return response;
     }
 
     asio::awaitable<Response> answer(Request request) override {
-        if (is_full()) co_return refusal();
+        if (is_full()) co_return refuse(std::move(request));
         ++in_flight_;
         asio::awaitable<Response> computing = compute(std::move(request), Clock::now());
         Response response =
@@ -209,7 +221,7 @@ private:
     asio::awaitable<Opening> open(Request request) override {
         Opening opening;
         if (is_full()) {
-            opening.head = refusal();
+            opening.head = refuse(std::move(request));
             co_return opening;
         }
         ++in_flight_;

@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "http/duplex.h"
 #include "http/message.h"
+#include "http/observation.h"
 
 namespace hf::http {
 
@@ -50,12 +51,14 @@ public:
             nullptr;  // with no handler: `allow` tells 404 (empty) from 405
         std::vector<std::pair<std::string, std::string>> parameters;
         std::vector<std::string> allow;
+        std::string_view pattern;  // as add() got it; valid as long as the router
     };
     Match match(std::string_view method, std::string_view path) const;
 
 private:
     struct Route {
         std::string method;
+        std::string pattern;
         std::vector<std::string> parts;
         Handler handler;
         DuplexHandler duplex;  // one of the two
@@ -110,6 +113,7 @@ struct ServerOptions {
     Gate gate;                     // null: none
     const Http2* http2 = nullptr;  // null: HTTP/1.1 only; &http2() (http2.h): both
     Rephrase rephrase;             // null: as it is
+    Observe observe;               // null: nobody is told of requests
 };
 
 class Server {
