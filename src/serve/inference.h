@@ -18,6 +18,10 @@
 #include "serve/models.h"
 #include "serve/receipts.h"
 
+namespace hf::serve::seen {
+class Observer;
+}
+
 namespace hf::serve {
 
 // Beside models, what may be there. It outlives the server that answers with it.
@@ -26,6 +30,7 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
+    const seen::Observer* observer = nullptr;  // the server's, for its metrics
 };
 
 struct Services {

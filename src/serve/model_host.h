@@ -21,6 +21,8 @@
 
 namespace hf::serve {
 
+class Account;  // account.h
+
 // Upper bounds of the latency histogram, in seconds; a last bucket holds the rest.
 inline constexpr std::array<double, 12> kLatencyBounds{
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5};
@@ -133,9 +135,13 @@ private:
 // Lives on the stack of the thread that answers. REQUIRES: the host outlives it.
 class Visit final {
 public:
-    // `waited`: http::Request::waited.
-    Visit(ModelHost& host, Duration waited)
-        : host_(host), start_(host.clock_.monotonic()), read_(start_), written_from_(start_) {
+    // `waited`: http::Request::waited. `account`, where there is one, is told at the end.
+    Visit(ModelHost& host, Duration waited, Account* account = nullptr)
+        : host_(host),
+          account_(account),
+          start_(host.clock_.monotonic()),
+          read_(start_),
+          written_from_(start_) {
         times_.queue = waited;
     }
     ~Visit();
@@ -151,6 +157,7 @@ public:
 
 private:
     ModelHost& host_;
+    Account* const account_;
     const Duration start_;
     Duration read_;
     Duration written_from_;

@@ -2,11 +2,13 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/account.h"
 #include "serve/compare_route.h"
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
 #include "serve/repository_routes.h"
+#include "serve/seen/observer.h"
 #include "serve/statistics_route.h"
 
 namespace hf::serve {
@@ -136,7 +138,7 @@ Result<http::Response> answer_inference(const Services& services, Visit& visit,
 http::Response infer(const Services& services, const http::Request& request) {
     const Result<Host> host = find_model(services, request);
     if (!host.ok()) return http::Response::error(host.status());
-    Visit visit(**host, request.waited);
+    Visit visit(**host, request.waited, account_of(request));
     const Status media_type = check_media_type(request);
     const Result<InferRequest> parsed =
         media_type.ok() ? parse(**host, request) : Result<InferRequest>(media_type);
@@ -159,6 +161,7 @@ http::Response metrics(const Services& services) {
     std::string text = models_metrics(services.models);
     if (services.with.receipts) text += services.with.receipts->metrics();
     if (services.with.cascades) text += services.with.cascades->metrics();
+    if (services.with.observer) text += services.with.observer->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;

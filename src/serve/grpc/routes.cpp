@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "http/http2.h"
+#include "serve/account.h"
 #include "serve/gateway/forwarding.h"
 #include "serve/grpc/call.h"
 #include "serve/grpc/infer_call.h"
@@ -87,7 +88,7 @@ Result<Reply> infer(const Services& services, const Call& call, Duration waited)
     const InferCall asked = HF_TRY(read_infer_call(call.message));
     HF_TRY(check_access(services, call, Right::kInfer, asked.model_name));
     const Host host = HF_TRY(find_model(services, asked.model_name, asked.model_version));
-    Visit visit(*host, waited);
+    Visit visit(*host, waited, account_of(call.request));
     const Result<InferRequest> request = to_infer_request(asked, host->signature());
     if (!request.ok()) {
         host->count_refused();
