@@ -104,6 +104,7 @@ case $target in
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;
     grpc_request) make_calls ;;
+    trace_context) printf '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nfoo=1,t@s=2\n' >"$folder/context" ;;
     plan_file) compile_plans ;;
     delta_apply) make_deltas ;;
     delta_make) for start in $(seq 20); do { printf '\377\177'; seq "$start" 900; seq "$((start / 2))" 3 1500; } >"$folder/$start"; done ;;

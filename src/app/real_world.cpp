@@ -1,5 +1,7 @@
 #include "app/real_world.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 
@@ -45,7 +47,8 @@ int run_in_real_world(const CommandLine& line, const std::vector<cli::Command>& 
         [](const std::string& path) { return posix::free_bytes(path); },
         [] { return posix::open_power_meter(); },
         [] { return posix::raise_open_files(); },
-        line.program};
+        line.program,
+        ::isatty(STDOUT_FILENO) == 1};
     return cli::run_command_line(world, line.words, commands);
 }
 

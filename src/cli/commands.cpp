@@ -30,6 +30,7 @@ const std::vector<Command>& all_commands() {
         bench_command(),
         profile_command(),
         serve_command(),
+        top_command(),
         stream_command(),
         score_command(),
         fit_anomaly_command(),

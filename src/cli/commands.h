@@ -43,6 +43,7 @@ Command stream_command();
 Command up_command();
 Command server_command();
 Command agent_command();
+Command top_command();
 Command token_create_command();
 Command token_list_command();
 Command token_revoke_command();

@@ -49,6 +49,8 @@ struct World {
     std::function<std::uint64_t()> raise_open_files;
 
     std::string program;  // how the user called this program: "holdfast", "./build/holdfast"
+
+    bool is_terminal = false;  // standard output is one
 };
 
 }  // namespace hf::cli

@@ -18,6 +18,8 @@
 
 namespace hf::http {
 
+class Observation;  // observation.h
+
 // In order of arrival; names compare without regard to ASCII case.
 class Headers final {
 public:
@@ -65,6 +67,9 @@ struct Request {
     // over HTTP/1.1. Null: nobody will know.
     std::shared_ptr<const std::atomic<bool>> given_up;
     bool is_given_up() const { return given_up && *given_up; }
+
+    // Null: nobody accounts for it.
+    std::shared_ptr<Observation> observation;
 
     std::optional<std::string_view> query_value(std::string_view name) const;
 

@@ -124,7 +124,7 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
     routes_.push_back(
-        {std::string(method), std::move(parts), std::move(handler), nullptr, nullptr});
+        {std::string(method), std::string(pattern), std::move(parts), std::move(handler), {}, {}});
 }
 
 void Router::add_deferred(std::string_view method, std::string_view pattern,
@@ -136,7 +136,7 @@ void Router::add_deferred(std::string_view method, std::string_view pattern,
 void Router::add_duplex(std::string_view path, DuplexHandler handler) {
     HF_CHECK(path.find('{') == std::string_view::npos, "{}: want a path without braces", path);
     duplex_paths_.emplace_back(path);
-    routes_.push_back({"POST", parts_of(path), nullptr, nullptr, std::move(handler)});
+    routes_.push_back({"POST", std::string(path), parts_of(path), {}, {}, std::move(handler)});
 }
 
 bool Router::is_duplex(std::string_view method, std::string_view target) const {
@@ -167,6 +167,7 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     if (chosen->deferred) best.deferred = &chosen->deferred;
     if (chosen->duplex) best.duplex = &chosen->duplex;
     best.parameters = parameters_of(chosen->parts, parts);
+    best.pattern = chosen->pattern;
     return best;
 }
 
@@ -182,6 +183,7 @@ std::optional<Response> refuse(const Router& router, const Gate& gate, Request& 
     }
     match = router.match(request.method, request.path);
     if (match.handler || match.deferred || match.duplex) {
+        if (request.observation) request.observation->routed(match.pattern);
         request.path_parameters = std::move(match.parameters);
         return std::nullopt;
     }

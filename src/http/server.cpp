@@ -194,11 +194,20 @@ private:
     // These three run on a worker; the first on the loop where it is quick.
     void compute(Request request, Clock::time_point queued, const Reply& reply) {
         request.waited += Clock::now() - queued;
-        dispatch(router_, std::move(request), options_.gate, reply);
+        const std::shared_ptr<Observation> observation = observe(request);
+        if (!observation) return dispatch(router_, std::move(request), options_.gate, reply);
+        dispatch(router_, std::move(request), options_.gate,
+                 Reply([observation, reply](Response response) {
+                     observation->answered(response);
+                     reply.send(std::move(response));
+                 }));
     }
     asio::awaitable<Opening> compute_opening(Request request, Clock::time_point queued) {
         request.waited += Clock::now() - queued;
-        co_return open_duplex(router_, std::move(request), options_.gate);
+        const std::shared_ptr<Observation> observation = observe(request);
+        Opening opening = open_duplex(router_, std::move(request), options_.gate);
+        if (observation) observation->answered(opening.head);
+        co_return opening;
     }
     asio::awaitable<Duplex::Step> compute_step(Duplex& duplex, Bytes came, bool ended) {
         co_return duplex.take(came, ended);
@@ -206,14 +215,20 @@ private:
 
     bool is_full() const { return in_flight_ >= options_.limits.queued_requests; }
 
-    static Response refusal() {
+    std::shared_ptr<Observation> observe(Request& request) const {
+        if (options_.observe) request.observation = options_.observe(request);
+        return request.observation;
+    }
+
+    Response refuse(Request request) const {
         Response response = Response::error(503, "too many requests are waiting; try again");
         response.headers.set("Retry-After", "1");
+        if (const auto observation = observe(request)) observation->answered(response);
         return response;
     }
 
     asio::awaitable<Response> answer(Request request) override {
-        if (is_full()) co_return refusal();
+        if (is_full()) co_return refuse(std::move(request));
         ++in_flight_;
         look_after_clients();
         const auto pending = std::make_shared<Pending>(loop_);
@@ -256,7 +271,7 @@ private:
     asio::awaitable<Opening> open(Request request) override {
         Opening opening;
         if (is_full()) {
-            opening.head = refusal();
+            opening.head = refuse(std::move(request));
             co_return opening;
         }
         ++in_flight_;

@@ -20,6 +20,7 @@
 #include "base/time.h"
 #include "http/duplex.h"
 #include "http/message.h"
+#include "http/observation.h"
 #include "http/reply.h"
 
 namespace hf::http {
@@ -60,12 +61,14 @@ public:
         const DuplexHandler* duplex = nullptr;
         std::vector<std::pair<std::string, std::string>> parameters;
         std::vector<std::string> allow;
+        std::string_view pattern;  // as add() got it; valid as long as the router
     };
     Match match(std::string_view method, std::string_view path) const;
 
 private:
     struct Route {
         std::string method;
+        std::string pattern;
         std::vector<std::string> parts;
         Handler handler;  // one of the three
         DeferredHandler deferred;
@@ -122,6 +125,7 @@ struct ServerOptions {
     Quick quick;                   // null: every handler runs on a worker
     const Http2* http2 = nullptr;  // null: HTTP/1.1 only; &http2() (http2.h): both
     Rephrase rephrase;             // null: as it is
+    Observe observe;               // null: nobody is told of requests
 };
 
 class Server {

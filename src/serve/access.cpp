@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "serve/account.h"
 
 namespace hf::serve {
 namespace {
@@ -154,6 +155,10 @@ Status Access::check(const http::Headers& headers, Right right, std::string_view
 
 http::Gate Access::gate() const {
     return [this](const http::Request& request) -> std::optional<http::Response> {
+        if (Account* const account = account_of(request)) {
+            const Result<const Caller*> caller = find(request.headers);
+            if (caller.ok()) account->called_by((*caller)->name);
+        }
         const Need need = need_of(request.path);
         Status status;
         if (need.kind == Need::Kind::kKnown) status = find(request.headers).status();

@@ -13,12 +13,17 @@
 #include <vector>
 
 #include "serve/access.h"
+#include "serve/account.h"
 #include "serve/cascade/cascades.h"
 #include "serve/infer_request.h"
 #include "serve/model_repository.h"
 #include "serve/models.h"
 #include "serve/receipts.h"
 #include "serve/schedule/scheduler.h"
+
+namespace hf::serve::seen {
+class Observer;
+}
 
 namespace hf::serve {
 
@@ -28,7 +33,8 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
-    Scheduler* scheduler = nullptr;  // null: every request runs as it comes
+    const seen::Observer* observer = nullptr;  // the server's, for its metrics
+    Scheduler* scheduler = nullptr;            // null: every request runs as it comes
 };
 
 struct Services {
@@ -69,7 +75,9 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
 // What an inference that waits for its turn needs until it is answered.
 struct Asked {
     Asked(std::shared_ptr<ModelHost> model, std::shared_ptr<const http::Request> asked_by)
-        : host(std::move(model)), by(std::move(asked_by)), visit(*host, by->waited) {}
+        : host(std::move(model)),
+          by(std::move(asked_by)),
+          visit(*host, by->waited, account_of(*by)) {}
 
     const std::shared_ptr<ModelHost> host;
     const std::shared_ptr<const http::Request> by;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "serve/account.h"
 #include "serve/schedule/batching.h"
 
 namespace hf::serve {
@@ -172,6 +173,7 @@ Visit::~Visit() {
     times_.output = end - written_from_;
     times_.all = before_ + (end - start_);
     const Instant came = host_.clock_.now() - times_.all;
+    if (account_) account_->visited(host_, {times_, succeeded_, came});
     const MutexLock lock(host_.mutex_);
     host_.statistics_.last = std::max(host_.statistics_.last, came);
     if (succeeded_) {

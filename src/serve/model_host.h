@@ -21,6 +21,8 @@
 
 namespace hf::serve {
 
+class Account;  // account.h
+
 // Upper bounds of the latency histogram, in seconds; a last bucket holds the rest.
 inline constexpr std::array<double, 12> kLatencyBounds{
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5};
@@ -156,9 +158,10 @@ private:
 // On one thread at a time. REQUIRES: the host outlives it.
 class Visit final {
 public:
-    // `waited`: http::Request::waited.
-    Visit(ModelHost& host, Duration waited)
+    // `waited`: http::Request::waited. `account`, where there is one, is told at the end.
+    Visit(ModelHost& host, Duration waited, Account* account = nullptr)
         : host_(host),
+          account_(account),
           before_(waited),
           start_(host.clock_.monotonic()),
           read_(start_),
@@ -178,6 +181,7 @@ public:
 
 private:
     ModelHost& host_;
+    Account* const account_;
     const Duration before_;
     const Duration start_;
     Duration read_;

@@ -8,6 +8,7 @@
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
 #include "serve/repository_routes.h"
+#include "serve/seen/observer.h"
 #include "serve/statistics_route.h"
 
 namespace hf::serve {
@@ -187,6 +188,7 @@ http::Response metrics(const Services& services) {
     std::string text = models_metrics(services.models);
     if (services.with.receipts) text += services.with.receipts->metrics();
     if (services.with.cascades) text += services.with.cascades->metrics();
+    if (services.with.observer) text += services.with.observer->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
     return response;

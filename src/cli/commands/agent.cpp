@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/data_folder.h"
 #include "cli/listen.h"
+#include "cli/observing.h"
 #include "cli/up/agent_host.h"
 #include "http/paced_client.h"
 #include "http/url.h"
@@ -47,6 +48,8 @@ Status run(World& world, const Arguments& arguments) {
     options.updates = HF_TRY(own_pins(arguments));
     options.pace.least_bytes_per_second =
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("least-rate", 0, kMaxRate)));
+    const Observing observing = HF_TRY(make_observing(world, arguments, options.name));
+    options.observer = observing.observer.get();
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -64,26 +67,29 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command agent_command() {
+    std::vector<Option> options{
+        data_option(),
+        {"--join",
+         "the server, the first time; several where they share a store; later: those that are "
+         "asked from then on",
+         "URL[,URL...]"},
+        {"--token", "what `holdfast token create` said, the first time", "TOKEN"},
+        {"--name", "this machine's name among nodes, the first time", "NAME"},
+        {"--new-key", "join with a new key: after a revocation", ""},
+        {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
+        {"--advertise", "the URL at which others reach that; else the address itself", "URL"},
+        {"--jurisdiction", "whose law holds here: what may not lie here is refused", "NAME"},
+        {"--measure", "measure anew what this machine can do, for its Node's status", ""},
+        {"--updates", "a repository (TUF) that must vouch for every version", "URL"},
+        {"--updates-root", "its root to begin with: version, digest", "1:sha256:HEX"},
+        {"--least-rate", "bytes a second below which a pull is broken off, to be tried again",
+         "BYTES", std::to_string(http::kLeastDownloadRate)},
+        {"--for", "stop by itself after so many seconds", "SECONDS"}};
+    for (Option& option : observing_options()) options.push_back(std::move(option));
     return {"agent",
             "Runs this machine as a node: it does what its server orders, also without network",
             {},
-            {data_option(),
-             {"--join",
-              "the server, the first time; several where they share a store; later: those that are "
-              "asked from then on",
-              "URL[,URL...]"},
-             {"--token", "what `holdfast token create` said, the first time", "TOKEN"},
-             {"--name", "this machine's name among nodes, the first time", "NAME"},
-             {"--new-key", "join with a new key: after a revocation", ""},
-             {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
-             {"--advertise", "the URL at which others reach that; else the address itself", "URL"},
-             {"--jurisdiction", "whose law holds here: what may not lie here is refused", "NAME"},
-             {"--measure", "measure anew what this machine can do, for its Node's status", ""},
-             {"--updates", "a repository (TUF) that must vouch for every version", "URL"},
-             {"--updates-root", "its root to begin with: version, digest", "1:sha256:HEX"},
-             {"--least-rate", "bytes a second below which a pull is broken off, to be tried again",
-              "BYTES", std::to_string(http::kLeastDownloadRate)},
-             {"--for", "stop by itself after so many seconds", "SECONDS"}},
+            std::move(options),
             {"holdfast agent --join https://control.example:8443 --token hfj.... --name press-7",
              "holdfast agent --join https://a.example:8443,https://b.example:8443",
              "holdfast agent --data /srv/holdfast --jurisdiction DE"},

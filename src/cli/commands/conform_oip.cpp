@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/request_headers.h"
 #include "serve/conform/run.h"
 
 namespace hf::cli {
@@ -14,21 +15,6 @@ using Verdict = Outcome::Verdict;
 constexpr std::size_t kCameColumns = 100;  // in the table; failures are shown whole
 constexpr std::int64_t kSecondsMax = 3600;
 constexpr std::uint64_t kCaBytesMax = 1u << 20;
-
-Result<http::Headers> read_headers(const Arguments& arguments) {
-    http::Headers headers;
-    for (const std::string& line : arguments.all("header")) {
-        const std::size_t colon = line.find(':');
-        if (colon == std::string::npos || colon == 0) {
-            return invalid_argument("--header '{}': want 'NAME: VALUE'", line);
-        }
-        if (line.find_first_of("\r\n") != std::string::npos) {
-            return invalid_argument("--header: a header is one line");
-        }
-        headers.add(line.substr(0, colon), std::string(trim(line.substr(colon + 1))));
-    }
-    return headers;
-}
 
 Result<std::unique_ptr<http::WireClient>> make_client(World& world, const Arguments& arguments) {
     http::ClientOptions options;
@@ -108,7 +94,7 @@ Command conform_oip_command() {
         "a case failed",
         {{"URL", "where the server is: what stands before /v2"}},
         {{"--model", "which model to ask; the only one that the server lists unless given", "NAME"},
-         {"--header", "sent along with every request", "'NAME: VALUE'", "", true},
+         header_option(),
          {"--ca", "believed besides the system's authorities, in PEM", "FILE"},
          {"--timeout", "how long to wait for an answer", "SECONDS", "10"},
          {"--filter", "only cases whose name contains this", "TEXT"},

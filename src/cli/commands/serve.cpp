@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
+#include "cli/observing.h"
 #include "cli/trust_roots.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
@@ -198,9 +199,12 @@ Status run(World& world, const Arguments& arguments) {
                                   models.find(served->name())->device(), served->load_ms()));
     }
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
+    const Observing observing = HF_TRY(make_observing(world, arguments, arguments.get("node")));
+    options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
-    const serve::OipExtras extras{receipts.get(), nullptr, &repository, access.get(), &scheduler};
+    const serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
+                                  observing.observer.get(), &scheduler};
     serve::add_oip_routes(router, models, extras);
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
     options.quick = serve::quick_requests({models, extras});
@@ -243,7 +247,7 @@ Command serve_command() {
          "folder of the receipt log, made when it is not there; without it predictions "
          "have no receipts",
          "DIR"},
-        {"--node", "who answers, in receipts", "NAME", "local"},
+        {"--node", "who answers, in receipts and spans", "NAME", "local"},
         {"--workers",
          "inferences that run at a time, while a model is loaded too; one of them has the threads "
          "of --threads",
@@ -255,6 +259,7 @@ Command serve_command() {
          "one by one",
          "MS", "50"},
         threads_option()};
+    for (Option& option : observing_options()) options.push_back(std::move(option));
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {
         "serve",

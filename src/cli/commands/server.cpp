@@ -1,6 +1,7 @@
 #include "cli/commands.h"
 #include "cli/data_folder.h"
 #include "cli/listen.h"
+#include "cli/observing.h"
 #include "cli/up/control_host.h"
 
 namespace hf::cli {
@@ -21,6 +22,8 @@ Status run(World& world, const Arguments& arguments) {
     if (arguments.get("gateway") != "none") {
         options.gateway = HF_TRY(parse_listen("gateway", arguments.get("gateway")));
     }
+    const Observing observing = HF_TRY(make_observing(world, arguments, "gateway"));
+    options.observer = observing.observer.get();
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
@@ -71,6 +74,7 @@ Command server_command() {
          "holdfast server --data /srv/holdfast --listen 0.0.0.0:8443 --host control.example",
          "holdfast server --store etcd://127.0.0.1:2379"},
         run};
+    for (Option& option : observing_options()) command.options.push_back(std::move(option));
     for (Option& option : store_tls_options()) command.options.push_back(std::move(option));
     return command;
 }

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/listen.h"
+#include "cli/observing.h"
 #include "cli/up/demo.h"
 #include "cli/up/instance.h"
 #include "cli/vault_folder.h"
@@ -53,6 +54,8 @@ Status run(World& world, const Arguments& arguments) {
         end = start + std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));
     }
     InstanceOptions options = HF_TRY(instance_options(world, arguments));
+    const Observing observing = HF_TRY(make_observing(world, arguments, options.node_name));
+    options.observer = observing.observer.get();
     const std::unique_ptr<Instance> instance = HF_TRY(Instance::start(world, std::move(options)));
     narrator.step("up", fmt::format("holdfast is up: predictions at {}, resources at {}",
                                     instance->inference_url(), instance->api_url()));
@@ -77,16 +80,19 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command up_command() {
+    std::vector<Option> options{
+        data_option(),
+        {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
+        {"--api", "where the resource API listens, over TLS", "ADDR:PORT", "127.0.0.1:8443"},
+        {"--node", "this machine's name among nodes", "NAME", "local"},
+        {"--for", "stop by itself after so many seconds", "SECONDS"},
+        {"--demo", "a simulated pump with a bearing that begins to wear", ""},
+        {"--json", "one JSON object a step", ""}};
+    for (Option& option : observing_options()) options.push_back(std::move(option));
     return {"up",
             "Runs Holdfast on this machine: resources, vault, node agent and predictions",
             {},
-            {data_option(),
-             {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
-             {"--api", "where the resource API listens, over TLS", "ADDR:PORT", "127.0.0.1:8443"},
-             {"--node", "this machine's name among nodes", "NAME", "local"},
-             {"--for", "stop by itself after so many seconds", "SECONDS"},
-             {"--demo", "a simulated pump with a bearing that begins to wear", ""},
-             {"--json", "one JSON object a step", ""}},
+            std::move(options),
             {"holdfast up", "holdfast up --data /srv/holdfast --listen 127.0.0.1:9000",
              "holdfast up --demo --for 60 --json"},
             run};

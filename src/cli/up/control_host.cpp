@@ -155,10 +155,10 @@ private:
             world_, options_.data, {options_.api.address, options_.hosts, options_.trust_domain}));
         HF_TRY(make_doors(identity));
         if (options_.gateway) {
-            gateway_ =
-                HF_TRY(GatewayHost::start(world_, *resources_,
-                                          {*options_.gateway, options_.site, identity.authority,
-                                           identity.ca_pem, identity.trust_domain}));
+            gateway_ = HF_TRY(
+                GatewayHost::start(world_, *resources_,
+                                   {*options_.gateway, options_.site, identity.authority,
+                                    identity.ca_pem, identity.trust_domain, options_.observer}));
         }
         http::Router router;
         control::add_api_routes(router, *api_server_);

@@ -56,8 +56,11 @@ public:
         http::Router router;
         serve::gateway::add_gateway_routes(router, *gateway_);
         router.add("GET", "/metrics", [this](const http::Request&) {
-            return http::Response::text(200, gateway_->metrics());
+            std::string text = gateway_->metrics();
+            if (options_.observer) text += options_.observer->metrics();
+            return http::Response::text(200, text);
         });
+        if (options_.observer) options_.listen.observe = options_.observer->observe();
         options_.listen.workers = kWorkers;
         server_ = HF_TRY(http::Server::start(options_.listen, std::move(router)));
         follower_ = std::thread([this] {

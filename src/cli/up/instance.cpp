@@ -26,6 +26,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     node.name = options.node_name;
     node.inference = options.inference;
     node.add_grpc = serve::grpc::add_grpc;
+    node.observer = options.observer;
     instance->node_ = HF_TRY(NodeHost::start(
         world, {*instance->vault_, *instance->control_plane_, nullptr}, std::move(node)));
     return instance;

@@ -39,10 +39,15 @@ public:
         receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
                                                  std::move(receipts)));
         http::Router router;
-        const serve::OipExtras extras{receipts_.get(), &cascades_, nullptr, nullptr, &scheduler_};
+        const serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
+                                      nullptr,         options_.observer, &scheduler_};
         serve::add_oip_routes(router, models_, extras);
         http::ServerOptions door = options_.inference;
         ++door.workers;  // one that reads what comes while all places of the schedule are taken
+        if (options_.observer) {
+            options_.observer->name_instance(options_.name);
+            door.observe = options_.observer->observe();
+        }
         if (options_.add_grpc) options_.add_grpc(router, door, {models_, extras}, world_.clock);
         if (options_.tls && !is_loopback(door.address)) {
             door.tls = options_.tls;

@@ -23,6 +23,7 @@
 #include "node/update_gate.h"
 #include "serve/gateway/client_pool.h"
 #include "serve/inference.h"
+#include "serve/seen/observer.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
@@ -50,6 +51,8 @@ struct NodeOptions {
     serve::gateway::ClientOptionsOf asks_as;
 
     AddGrpc add_grpc = nullptr;  // null: REST alone
+
+    serve::seen::Observer* observer = nullptr;  // of the inference door; null: none
 };
 
 struct NodeParts {

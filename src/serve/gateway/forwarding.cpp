@@ -4,19 +4,18 @@
 #include <array>
 
 #include "base/text.h"
+#include "http/trace_context.h"
 #include "http/url.h"
 #include "serve/oip_client.h"
 
 namespace hf::serve::gateway {
 namespace {
 
-constexpr std::array<const char*, 9> kForwarded = {
+constexpr std::array<const char*, 7> kForwarded = {
     "Inference-Header-Content-Length",
     "Content-Type",
     "Content-Encoding",
     "Accept",
-    "traceparent",
-    "tracestate",
     "baggage",
     "X-Request-Id",
     "User-Agent",
@@ -81,6 +80,9 @@ http::Headers headers_onward(const http::Headers& headers) {
     http::Headers onward;
     for (const char* name : kForwarded) {
         if (const auto value = headers.get(name)) onward.set(name, std::string(*value));
+    }
+    if (const auto context = http::trace_context_of(headers)) {
+        http::set_trace_context(onward, *context);
     }
     return onward;
 }

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "http/http2.h"
+#include "serve/account.h"
 #include "serve/gateway/forwarding.h"
 #include "serve/grpc/call.h"
 #include "serve/grpc/infer_call.h"
@@ -147,7 +148,7 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
 // At once: a stream has its messages answered one after the other, on its own worker.
 Result<Reply> infer_now(const Services& services, const Call& call) {
     const Addressed addressed = HF_TRY(address(services, call));
-    Visit visit(*addressed.host, Duration::zero());
+    Visit visit(*addressed.host, Duration::zero(), account_of(call.request));
     const Result<InferRequest> request =
         to_infer_request(addressed.call, addressed.host->signature());
     if (!request.ok()) {

@@ -1,0 +1,74 @@
+#include "serve/seen/observer.h"
+
+#include <cstring>
+
+#include "serve/seen/record.h"
+
+namespace hf::serve::seen {
+namespace {
+
+// Never all zeros.
+template <std::size_t N>
+void fill(Rng& rng, std::array<std::uint8_t, N>& id) {
+    static_assert(N % sizeof(std::uint64_t) == 0);
+    do {
+        for (std::size_t i = 0; i < N; i += sizeof(std::uint64_t)) {
+            const std::uint64_t bits = rng.next();
+            std::memcpy(id.data() + i, &bits, sizeof bits);
+        }
+    } while (id == std::array<std::uint8_t, N>{});
+}
+
+}  // namespace
+
+Observer::Observer(ObserverOptions options, const env::Clock& clock)
+    : options_(options), clock_(clock), rng_(options.seed) {}
+
+http::Observe Observer::observe() {
+    return [this](http::Request& request) { return begin(request); };
+}
+
+void Observer::name_instance(std::string name) {
+    if (options_.spans) options_.spans->name_instance(std::move(name));
+}
+
+http::SpanId Observer::new_span() {
+    http::SpanId id;
+    const MutexLock lock(mutex_);
+    fill(rng_, id);
+    return id;
+}
+
+http::TraceContext Observer::new_trace() {
+    http::TraceContext context;
+    const MutexLock lock(mutex_);
+    fill(rng_, context.trace);
+    fill(rng_, context.span);
+    context.sampled = options_.spans && rng_.uniform() < options_.ratio;
+    return context;
+}
+
+std::shared_ptr<http::Observation> Observer::begin(http::Request& request) {
+    const std::optional<http::TraceContext> came = http::trace_context_of(request.headers);
+    http::TraceContext own = came ? *came : new_trace();
+    const bool recorded = options_.spans && own.sampled;
+    if (came && recorded) own.span = new_span();
+    http::set_trace_context(request.headers, own);
+    if (!recorded && !options_.log) return nullptr;
+    RecordOptions options;
+    options.spans = recorded ? options_.spans : nullptr;
+    options.log = options_.log;
+    options.own = std::move(own);
+    if (came) options.parent = came->span;
+    return std::make_shared<Record>(std::move(options), request,
+                                    Record::World{clock_, [this] { return new_span(); }});
+}
+
+std::string Observer::metrics() const {
+    std::string text;
+    if (options_.spans) text += options_.spans->metrics();
+    if (options_.log) text += options_.log->metrics();
+    return text;
+}
+
+}  // namespace hf::serve::seen

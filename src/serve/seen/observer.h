@@ -1,0 +1,67 @@
+// Observer: accounts for every request of a server, in spans and in a line of the access log, each
+// where it is wanted. It also decides which trace a request belongs to:
+//
+//     a valid traceparent   that trace goes on, sampled as it says
+//     none, an invalid one  a new trace, sampled at the ratio that was set
+//
+// From then on the request's own traceparent names the span that this server records, so that who
+// passes it on (a gateway, a cascade) does so with that span as the parent. Where none is recorded
+// the parent stays who it was.
+//
+// Of a request there are the span itself (SERVER), and below it, where a model was asked, "queue"
+// (from the header until a worker had it, the body's arrival included) and "compute" (in the
+// model); attributes by OpenTelemetry's semantic conventions for HTTP and RPC (1.27), our own under
+// "holdfast.".
+//
+// Thread-safety: all methods from any thread. REQUIRES: what the options name, and the observer,
+// outlive the server.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/mutex.h"
+#include "base/rng.h"
+#include "env/clock.h"
+#include "http/observation.h"
+#include "http/trace_context.h"
+#include "serve/seen/access_log.h"
+#include "serve/seen/span_exporter.h"
+
+namespace hf::serve::seen {
+
+struct ObserverOptions {
+    SpanExporter* spans = nullptr;  // null: no spans
+    AccessLog* log = nullptr;       // null: no log
+    double ratio = 0.1;             // of new traces that are sampled, 0 to 1
+    std::uint64_t seed = 1;         // of identifiers; from env::Entropy where traces of others meet
+};
+
+class Observer final {
+public:
+    // REQUIRES: the clock outlives it.
+    Observer(ObserverOptions options, const env::Clock& clock);
+
+    // For http::ServerOptions.
+    http::Observe observe();
+
+    // Who the spans are of from now on, as service.instance.id.
+    void name_instance(std::string name);
+
+    http::SpanId new_span();
+
+    std::string metrics() const;  // Prometheus text
+
+private:
+    std::shared_ptr<http::Observation> begin(http::Request& request);
+    http::TraceContext new_trace();
+
+    const ObserverOptions options_;
+    const env::Clock& clock_;
+
+    Mutex mutex_;
+    Rng rng_ HF_GUARDED_BY(mutex_);
+};
+
+}  // namespace hf::serve::seen
