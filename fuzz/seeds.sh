@@ -100,6 +100,14 @@ case $target in
         for kind in root timestamp snapshot targets; do
             printf '{"signatures":[{"keyid":"a","sig":"00"}],"signed":{"_type":"%s","spec_version":"1.0.34","version":1,"expires":"2030-01-01T00:00:00Z","consistent_snapshot":true,"keys":{"a":{"keytype":"ed25519","scheme":"ed25519","keyval":{"public":"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"}}},"roles":{"root":{"keyids":["a"],"threshold":1},"timestamp":{"keyids":["a"],"threshold":1},"snapshot":{"keyids":["a"],"threshold":1},"targets":{"keyids":["a"],"threshold":1}},"meta":{"snapshot.json":{"version":1,"length":9,"hashes":{"sha256":"00"}}},"targets":{"pump/v1":{"length":1,"hashes":{"sha256":"00"},"custom":{}}},"delegations":{"keys":{},"roles":[{"name":"r","keyids":["a"],"threshold":1,"terminating":true,"paths":["pump/*"]}]}}}' "$kind" >"$folder/$kind"
         done ;;
+    image) take "$source_dir"/src/media/testdata/*.png "$source_dir"/src/media/testdata/*.jpg ;;
+    task_declaration)
+        printf '{"kind":"image-classification","image":{"width":4,"height":4,"fit":"crop","short_side":5,"mean":[1],"std":[2]},"labels":["a","b","c"],"scores":"softmax","threshold":0.5}' \
+            >"$folder/image"
+        printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
+        printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
+    task_rows) printf '\1b,a,c\r\nyes,1,"x, ""y"""\r\n,2,\n' >"$folder/csv"
+        printf '\3{"rows":[[1,"yes","x"],{"a":2,"b":null,"c":"y"}]}' >"$folder/json" ;;
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;

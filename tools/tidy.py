@@ -15,7 +15,7 @@ FILE_LINES_MAX = 500
 LINE_COLUMNS_MAX = 100
 PARAMETERS_MAX = 4
 
-PURE = {'base', 'config', 'tensor', 'crypto', 'kernels', 'api', 'graph', 'trust', 'meter', 'stream',
+PURE = {'base', 'config', 'tensor', 'crypto', 'kernels', 'media', 'api', 'graph', 'trust', 'meter', 'stream',
         'solve', 'spike', 'passes'}
 SHELLS = {'posix', 'app', 'cli', 'testing', 'sim'}  # may touch the process's surroundings
 

@@ -73,6 +73,7 @@ Need need_of(std::string_view path) {
     const std::vector<std::string_view> parts = split(path.substr(1), '/');
     const auto at = [&](std::size_t i) { return i < parts.size() ? parts[i] : ""; };
     if (path == "/metrics" || at(1) == "receipts") return needs(Right::kObserve);
+    if (at(0) == "v1" && at(1) == "tasks") return needs(Right::kInfer, at(2));
     if (at(0) != "v2") return {};
     if (at(1) == "repository") {
         return at(2) == "models" ? needs(Right::kLoad, at(3)) : needs(Right::kObserve);

@@ -82,6 +82,7 @@ TEST(Access, PathsTellWhatIsNeeded) {
         {"/v2/models/m/versions/1/infer", right(Right::kInfer, "m")},
         {"/v2/models/m/compare", right(Right::kInfer, "m")},
         {"/v2/models/m/what/ever", right(Right::kInfer, "m")},
+        {"/v1/tasks/m", right(Right::kInfer, "m")},
         {"/v2/repository/index", right(Right::kObserve)},
         {"/v2/repository/models/m/load", right(Right::kLoad, "m")},
     };

@@ -68,6 +68,7 @@ json::Object properties_of(const ModelHost& host) {
     };
     add("model_digest", identity.model_digest);
     add("plan_digest", identity.plan_digest);
+    add("task_digest", identity.task_digest);
     add("signer", identity.signer);
     add("service", identity.service);
     return properties;

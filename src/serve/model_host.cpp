@@ -16,6 +16,7 @@ std::string describe(const ModelHost::Identity& identity) {
     };
     add("digest", identity.model_digest);
     add("plan_digest", identity.plan_digest);
+    add("task_digest", identity.task_digest);
     add("signer", identity.signer);
     return json::write_canonical(model);
 }

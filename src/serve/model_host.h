@@ -22,6 +22,9 @@
 namespace hf::serve {
 
 class Account;  // account.h
+namespace tasks {
+class Task;  // tasks/task.h
+}
 
 // Upper bounds of the latency histogram, in seconds; a last bucket holds the rest.
 inline constexpr std::array<double, 12> kLatencyBounds{
@@ -41,7 +44,8 @@ public:
         std::string model_digest =
             {};  // "sha256:...": of the manifest it was pulled by, or the file
         std::string plan_digest = {};
-        std::string signer = {};  // as trust::VerifiedModel::signer says
+        std::string task_digest = {};  // of the files that declare its task
+        std::string signer = {};       // as trust::VerifiedModel::signer says
     };
 
     // Of the inferences at a time one has the crew, where there is one.
@@ -61,6 +65,12 @@ public:
         std::uint64_t session_bytes = 0;  // of each session
     };
     void set_memory(Memory memory) { memory_ = memory; }  // REQUIRES: nobody else knows the host
+
+    // What people may send it instead of tensors; null where none is declared.
+    const tasks::Task* task() const { return task_.get(); }
+    void set_task(std::shared_ptr<const tasks::Task> task) {  // REQUIRES: as set_memory()
+        task_ = std::move(task);
+    }
 
     // With the sessions that there are now; 0: not known.
     std::uint64_t memory_bytes() const;
@@ -145,6 +155,7 @@ private:
     std::atomic<Duration::rep> usual_{0};
     std::atomic<std::size_t> waiting_{0};
     Memory memory_;
+    std::shared_ptr<const tasks::Task> task_;
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);

@@ -2,6 +2,7 @@
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
+#include "cli/task_file.h"
 #include "cli/trust_roots.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
@@ -11,6 +12,7 @@
 #include "serve/oip.h"
 #include "serve/platform.h"
 #include "serve/quick.h"
+#include "serve/tasks/routes.h"
 
 namespace hf::cli {
 namespace {
@@ -52,16 +54,22 @@ public:
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
         const ModelFile file = HF_TRY(map_model(world_, path_));
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
-        const bool same = now && now->identity().model_digest == identity.model_digest;
+        const auto declaration = HF_TRY(declaration_beside(world_, path_));
+        if (declaration) identity.task_digest = digest_of(*declaration);
+        const bool same = now && now->identity().model_digest == identity.model_digest &&
+                          now->identity().task_digest == identity.task_digest;
         if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
+        std::shared_ptr<const serve::tasks::Task> task;
+        if (declaration) task = HF_TRY(make_task(*declaration, path_, loaded.model->signature()));
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
         auto host = std::make_shared<serve::ModelHost>(std::move(identity), loaded.model,
                                                        world_.clock, crew_);
+        host->set_task(std::move(task));
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
         }
@@ -206,6 +214,7 @@ Status run(World& world, const Arguments& arguments) {
     const serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
                                   observing.observer.get(), &scheduler};
     serve::add_oip_routes(router, models, extras);
+    serve::tasks::add_task_routes(router, {models, extras});
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
     options.quick = serve::quick_requests({models, extras});
     const std::string origin =

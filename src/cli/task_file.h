@@ -1,0 +1,26 @@
+// The declaration of a model's task (serve/tasks/task.h) as it lies beside the model's file:
+// MODEL.task.json.
+
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "cli/world.h"
+#include "serve/tasks/task.h"
+
+namespace hf::cli {
+
+// Nullopt where there is none.
+Result<std::optional<serve::tasks::Declaration>> declaration_beside(World& world,
+                                                                    const std::string& model_path);
+
+// The SHA-256 that names its files.
+std::string digest_of(const serve::tasks::Declaration& declaration);
+
+// The task that it declares; an error names the file.
+Result<std::shared_ptr<const serve::tasks::Task>> make_task(
+    const serve::tasks::Declaration& declaration, const std::string& model_path,
+    const runtime::Signature& signature);
+
+}  // namespace hf::cli

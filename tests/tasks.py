@@ -1,0 +1,219 @@
+"""For tasks.sh. declare MODELS FOLDER: models with declarations, and pictures, in FOLDER. check URL FOLDER DATA: what the
+server at URL answers of them, held against tensors that Pillow and NumPy made, and tables that Python read."""
+
+import gzip
+import io
+import json
+import pathlib
+import shutil
+import sys
+import urllib.error
+import urllib.request
+
+import numpy as np
+from PIL import Image, ImageOps
+
+import onnx_file
+
+# name -> (file of shared/data/models, declaration)
+MODELS = {
+    'mnist.onnx': ('trained/mnist_cnn.onnx', {'kind': 'image-classification', 'scores': 'softmax', 'top_k': 1,
+                                              'labels': list('0123456789')}),
+    'vww.tflite': ('mlperf-tiny/vww_96_float.tflite', {
+        'kind': 'image-classification', 'image': {'scale': 1 / 255}, 'labels': ['nobody', 'person']}),
+    'vww8.tflite': ('mlperf-tiny/vww_96_int8.tflite', {
+        'kind': 'image-classification', 'labels': ['nobody', 'person'],
+        'image': {'scale': 1 / 255, 'quantization': {'scale': 1 / 255, 'zero_point': -128}},
+        'output_quantization': {'scale': 1 / 256, 'zero_point': -128}}),
+    'resnet.tflite': ('mlperf-tiny/pretrainedResnet.tflite', {
+        'kind': 'image-classification', 'image': {'fit': 'crop', 'short_side': 36}, 'top_k': 10}),
+    'iris.onnx': ('trained/logreg_iris.onnx', {
+        'kind': 'rows', 'columns': ['length', {'name': 'width', 'missing': 0.5}]}),
+}
+ALL = 16 * 20 * 3  # pixels of the model that answers what it is given
+
+
+def same(name, folder, image):
+    """A model that answers its input, so that its scores are the pixels that it got."""
+    nodes = [onnx_file.node('Identity', ['x'], ['y'])]
+    ports = [onnx_file.port(each, onnx_file.FLOAT, 1, 3, 16, 20) for each in 'xy']
+    (folder / f'{name}.onnx').write_bytes(onnx_file.model(nodes, [], ports[:1], ports[1:]))
+    declaration = {'kind': 'image-classification', 'top_k': 1000, 'image': image}
+    (folder / f'{name}.onnx.task.json').write_text(json.dumps(declaration))
+
+
+def declare(models, folder):
+    for name, (source, declaration) in MODELS.items():
+        shutil.copy(models / source, folder / name)
+        (folder / name).chmod(0o644)
+        (folder / f'{name}.task.json').write_text(json.dumps(declaration))
+    for name in 'stretch', 'crop', 'pad':
+        same(name, folder, {'fit': name} if name != 'pad' else {'fit': 'pad', 'pad': 114, 'color': 'bgr'})
+    random = np.random.default_rng(5)
+    rows, columns = np.mgrid[0:150, 0:211]
+    smooth = np.stack([rows * 1.6, columns * 1.1, (rows + columns) * 0.7], -1)
+    pixels = np.clip(smooth + random.normal(0, 20, smooth.shape), 0, 255).astype(np.uint8)
+    photo = Image.fromarray(pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo.save(folder / 'photo.jpg', quality=90, exif=exif)
+    photo.save(folder / 'photo.png')
+    photo.convert('RGBA').save(folder / 'alpha.png')
+    photo.convert('CMYK').save(folder / 'cmyk.jpg')
+    Image.new('L', (28, 28), 9).save(folder / 'digit.png')
+
+
+def ask(url, body=None, media_type='application/octet-stream'):
+    request = urllib.request.Request(url, body, {'Content-Type': media_type} if body is not None else {})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+class Checks:
+    def __init__(self, url, folder):
+        self.url, self.folder, self.failures = url, folder, 0
+
+    def expect(self, good, *what):
+        if not good:
+            print('FAILED:', *what)
+            self.failures += 1
+
+    def task(self, model, body, media_type='application/octet-stream'):
+        return ask(f'{self.url}/v1/tasks/{model}', body, media_type)
+
+    def infer(self, model, tensor):
+        """The outputs of an inference by the protocol, by name."""
+        _, about = ask(f'{self.url}/v2/models/{model}')
+        given = about['inputs'][0]
+        body = {'inputs': [{'name': given['name'], 'shape': list(tensor.shape), 'datatype': given['datatype'],
+                            'data': tensor.flatten().tolist()}]}
+        _, answer = ask(f'{self.url}/v2/models/{model}/infer', json.dumps(body).encode())
+        return {each['name']: np.array(each['data']) for each in answer['outputs']}
+
+
+def opened(path):
+    return ImageOps.exif_transpose(Image.open(path)).convert('RGB')
+
+
+def pixels_of(answer):
+    out = np.full(ALL, np.nan)
+    for each in answer['labels']:
+        out[each['index']] = each['score']
+    return out.reshape(3, 16, 20)
+
+
+def check_pixels(checks):
+    """That models get the pixels that Pillow makes, within the one level of its rounding twice."""
+    worst = 0
+    for name in 'photo.jpg', 'photo.png', 'alpha.png':
+        image = opened(checks.folder / name)
+        body = (checks.folder / name).read_bytes()
+        grown = (int(20 * image.width / min(image.size)), int(20 * image.height / min(image.size)))
+        wide = image.resize(grown, Image.Resampling.BILINEAR)
+        left, top = round((wide.width - 20) / 2), round((wide.height - 16) / 2)
+        scale = min(20 / image.width, 16 / image.height)
+        inner = image.resize((round(image.width * scale), round(image.height * scale)), Image.Resampling.BILINEAR)
+        area = Image.new('RGB', (20, 16), (114, 114, 114))
+        area.paste(inner, ((20 - inner.width) // 2, (16 - inner.height) // 2))
+        wanted = {'stretch': image.resize((20, 16), Image.Resampling.BILINEAR),
+                  'crop': wide.crop((left, top, left + 20, top + 16)), 'pad': area}
+        for model, want in wanted.items():
+            status, answer = checks.task(model, body)
+            checks.expect(status == 200, model, name, answer)
+            planes = np.asarray(want, np.float64).transpose(2, 0, 1)
+            planes = planes[::-1] if model == 'pad' else planes
+            off = np.abs(pixels_of(answer) - planes).max() if status == 200 else 999
+            worst = max(worst, off)
+            checks.expect(off <= 1, model, name, 'is off by', off, 'levels')
+    print(f'pixels: within {worst:.0f} of Pillow, three files, three ways to fit')
+
+
+def check_networks(checks):
+    body = (checks.folder / 'photo.jpg').read_bytes()
+    image = opened(checks.folder / 'photo.jpg')
+    small = np.asarray(image.resize((96, 96), Image.Resampling.BILINEAR), np.float32)[None]
+    wanted = {'vww': small / 255, 'vww8': np.round(small - 128).astype(np.int8)}
+    grown = image.resize((int(36 * image.width / min(image.size)), int(36 * image.height / min(image.size))),
+                         Image.Resampling.BILINEAR)
+    left, top = round((grown.width - 32) / 2), round((grown.height - 32) / 2)
+    wanted['resnet'] = np.asarray(grown.crop((left, top, left + 32, top + 32)), np.float32)[None]
+    for model, tensor in wanted.items():
+        (scores,) = checks.infer(model, tensor).values()
+        scores = (scores + 128) / 256 if model == 'vww8' else scores
+        status, answer = checks.task(model, body)
+        checks.expect(status == 200, model, answer)
+        got = {each['index']: each['score'] for each in answer['labels']}
+        off = max(abs(score - scores[i]) for i, score in got.items())
+        checks.expect(len(got) == len(scores) and off < 0.02, model, 'is off by', off, answer, scores)
+        print(f'{model}: {answer["labels"][0]}, scores within {off:.4f} of the tensors of Pillow and NumPy')
+
+
+def digits(data, count):
+    with gzip.open(data / 'mnist/t10k-images-idx3-ubyte.gz') as file:
+        images = np.frombuffer(file.read(16 + 784 * count), np.uint8, offset=16).reshape(count, 28, 28)
+    with gzip.open(data / 'mnist/t10k-labels-idx1-ubyte.gz') as file:
+        return images, file.read(8 + count)[8:]
+
+
+def check_digits(checks, data, count=300):
+    images, labels = digits(data, count)
+    right = 0
+    for image, label in zip(images, labels):
+        file = io.BytesIO()
+        Image.fromarray(image).save(file, 'PNG')
+        status, answer = checks.task('mnist', file.getvalue(), 'image/png')
+        checks.expect(status == 200, 'mnist', answer)
+        right += answer['labels'][0]['label'] == str(label)
+    checks.expect(right >= 0.97 * count, 'mnist:', right, 'of', count)
+    print(f'mnist: {right} of {count} PNG files are told right')
+
+
+def check_rows(checks):
+    table = [[5.1, 3.5], [1.4, 0.5], [5.9, 3.0]]
+    outputs = checks.infer('iris', np.array(table, np.float32))
+    csv = 'width,length\r\n' + ''.join(f'{"" if width == 0.5 else width},"{length}"\r\n' for length, width in table)
+    for media_type, body in (('text/csv', csv), ('application/json', json.dumps({'rows': table})),
+                             ('application/json', json.dumps([{'length': length, 'width': width} for length, width in table]))):
+        status, answer = checks.task('iris', body.encode(), media_type)
+        checks.expect(status == 200 and len(answer['outputs']) == 3, 'iris', answer)
+        for name, values in outputs.items():
+            got = np.array([row[name] for row in answer['outputs']]).flatten()
+            checks.expect(np.allclose(got, values), 'iris', name, got, values)
+    print('iris: rows in CSV and JSON as tensors:', answer['outputs'][1])
+
+
+def check_refusals(checks):
+    jpeg = (checks.folder / 'photo.jpg').read_bytes()
+    for status, text, model, body in (
+            (400, 'neither a JPEG nor a PNG', 'vww', b'GIF89a'),
+            (400, 'neither a JPEG nor a PNG', 'vww', b''),
+            (400, 'JPEG file is damaged', 'vww', jpeg[:1000]),
+            (501, 'CMYK', 'vww', (checks.folder / 'cmyk.jpg').read_bytes()),
+            (400, "line 1: column 'length': 'x'", 'iris', b'x,1'),
+            (400, "column 'length': the cell is missing", 'iris', b'length,width\n,1'),
+            (404, 'not served here', 'other', jpeg)):
+        got, answer = checks.task(model, body)
+        checks.expect(got == status and text in answer['error'], model, got, answer, 'want', status, text)
+    status, answer = ask(f'{checks.url}/v1/tasks/iris')
+    checks.expect(status == 200 and [each['name'] for each in answer['input']['columns']] == ['length', 'width'], answer)
+
+
+def check(url, folder, data):
+    checks = Checks(url, folder)
+    check_pixels(checks)
+    check_networks(checks)
+    check_digits(checks, data)
+    check_rows(checks)
+    check_refusals(checks)
+    return 1 if checks.failures else 0
+
+
+if __name__ == '__main__':
+    sys.dont_write_bytecode = True
+    if sys.argv[1] == 'declare':
+        declare(pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3]))
+    else:
+        sys.exit(check(sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])))
