@@ -67,7 +67,7 @@ expect 0 '^relu +1 +[1-9]' "$holdfast" top "$url" --once --interval 1 "${observe
 touch enough
 wait $asker
 jq -e '.models[0] | .model == "relu" and .requests_per_s > 1 and .failures_per_s == 0 and .p50_s > 0 and .p99_s >= .p50_s and
-    .memory_bytes > 0 and .queue_s > 0' top.json >/dev/null || fail "top: $(cat top.json)"
+    .queue_s > 0' top.json >/dev/null || fail "top: $(cat top.json)"
 expect 1 'may observe' "$holdfast" top "$url" --once
 expect 1 'is a server there' "$holdfast" top http://127.0.0.1:9 --once
 
