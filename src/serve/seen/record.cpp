@@ -92,6 +92,7 @@ void Record::visited(const ModelHost& host, const Visited& visit) {
     line_.version = host.identity().version;
     if (digest_.empty()) digest_ = host.identity().model_digest;
     ++line_.inferences;
+    line_.queue = std::max(line_.queue, visit.times.queue);  // its turn came later
     if (visit.succeeded) {
         line_.compute = line_.compute.value_or(Duration::zero()) + visit.times.infer;
     }
