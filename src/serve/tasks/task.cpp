@@ -12,8 +12,10 @@ struct Kind {
     std::string_view name;
     MadeTask (*make)(const Making& making);
 };
-constexpr std::array<Kind, 2> kKinds{
-    {{"image-classification", make_image_classification}, {"rows", make_rows}}};
+constexpr std::array<Kind, 4> kKinds{{{"image-classification", make_image_classification},
+                                      {"rows", make_rows},
+                                      {"text-classification", make_text_classification},
+                                      {kTextEmbedding, make_text_embedding}}};
 
 MadeTask make_kind(const Fields& fields, const Declaration& declaration,
                    const runtime::Signature& signature) {

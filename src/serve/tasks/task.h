@@ -25,10 +25,12 @@
 namespace hf::serve::tasks {
 
 inline constexpr std::size_t kMaxDeclarationBytes = 4u << 20;
+inline constexpr std::size_t kMaxTokenizerFileBytes = 32u << 20;
 
 // The files of a declaration, wherever they come from.
 struct Declaration {
-    std::string task;  // task.json
+    std::string task;            // task.json
+    std::string tokenizer = {};  // tokenizer.json; empty where there is none
 };
 
 // A request's body, and what its Content-Type says of it ("text/csv; header=absent").
@@ -42,6 +44,8 @@ struct Body {
 struct Prepared {
     std::vector<Tensor> inputs;
     std::size_t rows = 1;
+    std::vector<std::size_t> lengths = {};  // in tokens, of each text
+    bool single = false;                    // one text, and no list of one
 };
 
 class Task {
