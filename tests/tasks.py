@@ -31,6 +31,9 @@ MODELS = {
     'iris.onnx': ('trained/logreg_iris.onnx', {
         'kind': 'rows', 'columns': ['length', {'name': 'width', 'missing': 0.5}]}),
 }
+MODELS['face.onnx'] = ('trained/face_rfb_320.onnx', {
+    'kind': 'object-detection', 'image': {'fit': 'pad', 'pad': 127, 'scale': 1 / 128, 'mean': [127 / 128]}, 'output': 'scores', 'background': 0,
+    'labels': ['background', 'face'], 'boxes': {'output': 'boxes', 'format': 'xyxy'}, 'threshold': 0.02, 'overlap_max': 0.3, 'top_k': 5})
 BERT = {'text': {'mask': 'input_mask', 'max_tokens': 12}}
 TEXTS = {  # bert_toy_optimized.onnx has 99 tokens
     'next': {**BERT, 'kind': 'text-classification', 'output': 'seq_relationship_score', 'scores': 'softmax', 'labels': ['is next', 'is not']},
@@ -201,6 +204,42 @@ def check_rows(checks):
     print('iris: rows in CSV and JSON as tensors:', answer['outputs'][1])
 
 
+def overlap(a, b):
+    left, top, right, bottom = *np.maximum(a[:2], b[:2]), *np.minimum(a[2:], b[2:])
+    both = max(0, right - left) * max(0, bottom - top)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def check_boxes(checks):
+    """The boxes that NumPy finds, on a picture that is as high as the input, so that nobody resizes, and less wide."""
+    image = opened(checks.folder / 'photo.jpg').resize((180, 240))
+    file = io.BytesIO()
+    image.save(file, 'PNG')
+    area = Image.new('RGB', (320, 240), (127, 127, 127))
+    left, top = 70, 0
+    area.paste(image, (left, top))
+    tensor = ((np.asarray(area, np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    outputs = checks.infer('face', tensor)
+    scores = outputs['scores'].reshape(-1, 2)[:, 1]
+    boxes = outputs['boxes'].reshape(-1, 4) * [320, 240, 320, 240] - [left, top, left, top]
+    boxes = np.clip(boxes, 0, [image.width, image.height] * 2)
+    kept = []
+    for i in np.argsort(-scores, kind='stable'):
+        if scores[i] < 0.02 or len(kept) == 5:
+            break
+        if (boxes[i, 2:] > boxes[i, :2]).all() and all(overlap(boxes[i], boxes[k]) <= 0.3 for k in kept):
+            kept.append(i)
+    status, answer = checks.task('face', file.getvalue())
+    checks.expect(status == 200 and answer['image'] == {'width': image.width, 'height': image.height}, answer)
+    checks.expect(len(answer['objects']) == len(kept) > 0, 'face', answer, scores[kept])
+    for each, i in zip(answer['objects'], kept):
+        box = each['box']
+        corners = np.array([box['x'], box['y'], box['x'] + box['width'], box['y'] + box['height']])
+        checks.expect(each['label'] == 'face' and overlap(corners, boxes[i]) > 0.999 and abs(each['score'] - scores[i]) < 1e-5,
+                      'face', each, boxes[i], scores[i])
+    print(f'face: {len(kept)} boxes, the first {answer["objects"][:1]}')
+
+
 def check_texts(checks):
     texts, tokens = list(SENTENCES), list(SENTENCES.values())
     width = max(map(len, tokens))
@@ -262,6 +301,7 @@ def check(url, folder, data):
     check_digits(checks, data)
     check_rows(checks)
     check_texts(checks)
+    check_boxes(checks)
     check_refusals(checks)
     return 1 if checks.failures else 0
 

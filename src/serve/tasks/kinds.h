@@ -21,6 +21,7 @@ struct Making {
 };
 
 MadeTask make_image_classification(const Making& making);
+MadeTask make_object_detection(const Making& making);
 MadeTask make_rows(const Making& making);
 MadeTask make_text_classification(const Making& making);
 MadeTask make_text_embedding(const Making& making);
