@@ -106,6 +106,9 @@ case $target in
             >"$folder/image"
         printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
+    tokenizer)
+        printf '{"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"},"added_tokens":[{"id":3,"content":"<m>","lstrip":true}],"post_processor":{"type":"BertProcessing","cls":["c",1],"sep":["s",2]},"model":{"type":"WordPiece","unk_token":"u","vocab":{"u":0,"a":4,"##b":5}}}\0ab <m> \xc3\x89' >"$folder/wordpiece"
+        printf '{"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"e"}}],"special_tokens":{"e":{"ids":[9]}}},"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}\0aab ab' >"$folder/bpe" ;;
     task_rows) printf '\1b,a,c\r\nyes,1,"x, ""y"""\r\n,2,\n' >"$folder/csv"
         printf '\3{"rows":[[1,"yes","x"],{"a":2,"b":null,"c":"y"}]}' >"$folder/json" ;;
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \

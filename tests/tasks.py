@@ -1,6 +1,7 @@
 """For tasks.sh. declare MODELS FOLDER: models with declarations, and pictures, in FOLDER. check URL FOLDER DATA: what the
 server at URL answers of them, held against tensors that Pillow and NumPy made, and tables that Python read."""
 
+import base64
 import gzip
 import io
 import json
@@ -30,6 +31,16 @@ MODELS = {
     'iris.onnx': ('trained/logreg_iris.onnx', {
         'kind': 'rows', 'columns': ['length', {'name': 'width', 'missing': 0.5}]}),
 }
+MODELS['face.onnx'] = ('trained/face_rfb_320.onnx', {
+    'kind': 'object-detection', 'image': {'fit': 'pad', 'pad': 127, 'scale': 1 / 128, 'mean': [127 / 128]}, 'output': 'scores', 'background': 0,
+    'labels': ['background', 'face'], 'boxes': {'output': 'boxes', 'format': 'xyxy'}, 'threshold': 0.02, 'overlap_max': 0.3, 'top_k': 5})
+BERT = {'text': {'mask': 'input_mask', 'max_tokens': 12}}
+TEXTS = {  # bert_toy_optimized.onnx has 99 tokens
+    'next': {**BERT, 'kind': 'text-classification', 'output': 'seq_relationship_score', 'scores': 'softmax', 'labels': ['is next', 'is not']},
+    'vectors': {**BERT, 'kind': 'text-embedding', 'output': 'prediction_scores'}}
+TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'the', 'pump', "'", 's', 'bear', '##ing', 'is', 'worn', ',', 'cafe', '##s']
+SENTENCES = {"The pump's  bearing IS worn": [2, 4, 5, 6, 7, 8, 9, 10, 11, 3], 'Caf\u00e9s, unheard': [2, 13, 14, 12, 1, 3],
+             'pump ' * 20: [2] + [5] * 10 + [3]}
 ALL = 16 * 20 * 3  # pixels of the model that answers what it is given
 
 
@@ -49,6 +60,15 @@ def declare(models, folder):
         (folder / f'{name}.task.json').write_text(json.dumps(declaration))
     for name in 'stretch', 'crop', 'pad':
         same(name, folder, {'fit': name} if name != 'pad' else {'fit': 'pad', 'pad': 114, 'color': 'bgr'})
+    tokenizer = {
+        'version': '1.0', 'added_tokens': [], 'normalizer': {'type': 'BertNormalizer', 'lowercase': True},
+        'pre_tokenizer': {'type': 'BertPreTokenizer'},
+        'post_processor': {'type': 'BertProcessing', 'cls': ['[CLS]', 2], 'sep': ['[SEP]', 3]},
+        'model': {'type': 'WordPiece', 'unk_token': '[UNK]', 'vocab': {token: i for i, token in enumerate(TOKENS)}}}
+    for name, declaration in TEXTS.items():
+        shutil.copy(models / 'trained/bert_toy_optimized.onnx', folder / f'{name}.onnx')
+        (folder / f'{name}.onnx.task.json').write_text(json.dumps(declaration))
+        (folder / f'{name}.onnx.tokenizer.json').write_text(json.dumps(tokenizer))
     random = np.random.default_rng(5)
     rows, columns = np.mgrid[0:150, 0:211]
     smooth = np.stack([rows * 1.6, columns * 1.1, (rows + columns) * 0.7], -1)
@@ -84,12 +104,11 @@ class Checks:
     def task(self, model, body, media_type='application/octet-stream'):
         return ask(f'{self.url}/v1/tasks/{model}', body, media_type)
 
-    def infer(self, model, tensor):
-        """The outputs of an inference by the protocol, by name."""
+    def infer(self, model, *tensors):
+        """The outputs of an inference by the protocol, by name; tensors in the order of the model's inputs."""
         _, about = ask(f'{self.url}/v2/models/{model}')
-        given = about['inputs'][0]
         body = {'inputs': [{'name': given['name'], 'shape': list(tensor.shape), 'datatype': given['datatype'],
-                            'data': tensor.flatten().tolist()}]}
+                            'data': tensor.flatten().tolist()} for given, tensor in zip(about['inputs'], tensors)]}
         _, answer = ask(f'{self.url}/v2/models/{model}/infer', json.dumps(body).encode())
         return {each['name']: np.array(each['data']) for each in answer['outputs']}
 
@@ -185,6 +204,80 @@ def check_rows(checks):
     print('iris: rows in CSV and JSON as tensors:', answer['outputs'][1])
 
 
+def overlap(a, b):
+    left, top, right, bottom = *np.maximum(a[:2], b[:2]), *np.minimum(a[2:], b[2:])
+    both = max(0, right - left) * max(0, bottom - top)
+    return both / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both)
+
+
+def check_boxes(checks):
+    """The boxes that NumPy finds, on a picture that is as high as the input, so that nobody resizes, and less wide."""
+    image = opened(checks.folder / 'photo.jpg').resize((180, 240))
+    file = io.BytesIO()
+    image.save(file, 'PNG')
+    area = Image.new('RGB', (320, 240), (127, 127, 127))
+    left, top = 70, 0
+    area.paste(image, (left, top))
+    tensor = ((np.asarray(area, np.float32) - 127) / 128).transpose(2, 0, 1)[None]
+    outputs = checks.infer('face', tensor)
+    scores = outputs['scores'].reshape(-1, 2)[:, 1]
+    boxes = outputs['boxes'].reshape(-1, 4) * [320, 240, 320, 240] - [left, top, left, top]
+    boxes = np.clip(boxes, 0, [image.width, image.height] * 2)
+    kept = []
+    for i in np.argsort(-scores, kind='stable'):
+        if scores[i] < 0.02 or len(kept) == 5:
+            break
+        if (boxes[i, 2:] > boxes[i, :2]).all() and all(overlap(boxes[i], boxes[k]) <= 0.3 for k in kept):
+            kept.append(i)
+    status, answer = checks.task('face', file.getvalue())
+    checks.expect(status == 200 and answer['image'] == {'width': image.width, 'height': image.height}, answer)
+    checks.expect(len(answer['objects']) == len(kept) > 0, 'face', answer, scores[kept])
+    for each, i in zip(answer['objects'], kept):
+        box = each['box']
+        corners = np.array([box['x'], box['y'], box['x'] + box['width'], box['y'] + box['height']])
+        checks.expect(each['label'] == 'face' and overlap(corners, boxes[i]) > 0.999 and abs(each['score'] - scores[i]) < 1e-5,
+                      'face', each, boxes[i], scores[i])
+    print(f'face: {len(kept)} boxes, the first {answer["objects"][:1]}')
+
+
+def check_texts(checks):
+    texts, tokens = list(SENTENCES), list(SENTENCES.values())
+    width = max(map(len, tokens))
+    ids = np.array([row + [0] * (width - len(row)) for row in tokens])
+    mask = np.array([[1] * len(row) + [0] * (width - len(row)) for row in tokens])
+    outputs = checks.infer('next', ids, np.zeros_like(ids), mask)
+    scores = outputs['seq_relationship_score'].reshape(len(texts), 2)
+    shares = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    vectors = outputs['prediction_scores'].reshape(len(texts), width, 99)
+    means = np.array([row[:len(own)].mean(0) for row, own in zip(vectors, tokens)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+
+    body = json.dumps({'input': texts}).encode()
+    status, answer = checks.task('next', body, 'application/json')
+    checks.expect(status == 200, 'next', answer)
+    for row, want in zip(answer['outputs'], shares):
+        got = {each['index']: each['score'] for each in row['labels']}
+        checks.expect(np.allclose([got[0], got[1]], want, atol=1e-6), 'next', got, want)
+    status, answer = checks.task('next', texts[0].encode(), 'text/plain')
+    checks.expect(status == 200 and len(answer['labels']) == 2, 'next', answer)
+    status, answer = checks.task('vectors', body, 'application/json')
+    checks.expect(status == 200 and np.allclose(answer['embeddings'], means, atol=1e-5), 'vectors', answer)
+
+    url = f'{checks.url}/v1/embeddings'
+    asked = {'model': 'vectors', 'input': texts}
+    status, answer = ask(url, json.dumps(asked).encode())
+    checks.expect(status == 200 and np.allclose([each['embedding'] for each in answer['data']], means, atol=1e-5), answer)
+    checks.expect(answer['usage'] == {'prompt_tokens': int(mask.sum()), 'total_tokens': int(mask.sum())}, answer['usage'])
+    status, answer = ask(url, json.dumps({**asked, 'input': texts[1], 'encoding_format': 'base64'}).encode())
+    packed = np.frombuffer(base64.b64decode(answer['data'][0]['embedding']), '<f4')
+    checks.expect(np.allclose(packed, means[1], atol=1e-4), 'base64', packed)
+    for status, text, change in ((400, '/dimensions: there is no such field', {'dimensions': 3}), (404, 'not served here', {'model': 'x'}),
+                                 (400, '/input', {'input': [[1, 2]]}), (400, 'text-classification', {'model': 'next'})):
+        got, answer = ask(url, json.dumps({**asked, **change}).encode())
+        checks.expect(got == status and text in answer['error']['message'], got, answer, 'want', status, text)
+    print(f'texts: labels and vectors as of tokens by hand: {means[0][:3]}')
+
+
 def check_refusals(checks):
     jpeg = (checks.folder / 'photo.jpg').read_bytes()
     for status, text, model, body in (
@@ -207,6 +300,8 @@ def check(url, folder, data):
     check_networks(checks)
     check_digits(checks, data)
     check_rows(checks)
+    check_texts(checks)
+    check_boxes(checks)
     check_refusals(checks)
     return 1 if checks.failures else 0
 

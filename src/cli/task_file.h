@@ -1,5 +1,5 @@
 // The declaration of a model's task (serve/tasks/task.h) as it lies beside the model's file:
-// MODEL.task.json.
+// MODEL.task.json, and MODEL.tokenizer.json where it takes texts.
 
 #pragma once
 
@@ -15,7 +15,8 @@ namespace hf::cli {
 Result<std::optional<serve::tasks::Declaration>> declaration_beside(World& world,
                                                                     const std::string& model_path);
 
-// The SHA-256 that names its files.
+// What names its files: the SHA-256 of task.json, or where there is a tokenizer of the two digests,
+// each as "sha256:..." in a line.
 std::string digest_of(const serve::tasks::Declaration& declaration);
 
 // The task that it declares; an error names the file.

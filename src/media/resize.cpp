@@ -133,17 +133,18 @@ Extent fitted(Extent extent, Extent into) {
     return {side(extent.width, into.width), side(extent.height, into.height)};
 }
 
+std::size_t crop_start(std::size_t from, std::size_t to) {
+    return static_cast<std::size_t>(std::nearbyint(static_cast<double>(from - to) / 2));
+}
+
 Result<Image> crop_centre(const Image& image, Extent to) {
     const Extent from = image.extent;
     if (from.width < to.width || from.height < to.height) {
         return invalid_argument("an image of {}x{} pixels has no middle of {}x{}", from.width,
                                 from.height, to.width, to.height);
     }
-    const auto half = [](std::size_t spare) {
-        return static_cast<std::size_t>(std::nearbyint(static_cast<double>(spare) / 2));
-    };
-    const std::size_t left = half(from.width - to.width);
-    const std::size_t top = half(from.height - to.height);
+    const std::size_t left = crop_start(from.width, to.width);
+    const std::size_t top = crop_start(from.height, to.height);
     Image out{to, Bytes(to.width * to.height * kChannels)};
     for (std::size_t y = 0; y < to.height; ++y) {
         std::memcpy(&out.rgb[y * to.width * kChannels],

@@ -28,6 +28,9 @@ Extent with_short_side(Extent extent, std::size_t pixels);
 // nearest.
 Extent fitted(Extent extent, Extent into);
 
+// How many of `from` pixels of a side lie before the middle `to`. REQUIRES: from >= to.
+std::size_t crop_start(std::size_t from, std::size_t to);
+
 // The middle. Where it cannot be, half a pixel is rounded to even, as torchvision does.
 // INVALID_ARGUMENT when the image is smaller.
 Result<Image> crop_centre(const Image& image, Extent to);

@@ -157,10 +157,15 @@ Result<media::Image> ImageInput::fit(const media::Image& image, Placement& place
     const auto shift = [](std::size_t inner, std::size_t outer) {
         return static_cast<double>((outer - inner) / 2);
     };
-    placement.picture = image.extent;
+    placement.width = image.extent.width;
+    placement.height = image.extent.height;
     placement.scale_x = ratio(scaled.width, image.extent.width);
     placement.scale_y = ratio(scaled.height, image.extent.height);
-    if (fit_ == Fit::kCrop) return media::crop_centre(resized, extent_);
+    if (fit_ == Fit::kCrop) {
+        placement.offset_x = -static_cast<double>(media::crop_start(scaled.width, extent_.width));
+        placement.offset_y = -static_cast<double>(media::crop_start(scaled.height, extent_.height));
+        return media::crop_centre(resized, extent_);
+    }
     if (fit_ == Fit::kStretch) return resized;
     placement.offset_x = shift(scaled.width, extent_.width);
     placement.offset_y = shift(scaled.height, extent_.height);

@@ -11,6 +11,7 @@
 
 #include "media/resize.h"
 #include "serve/tasks/ports.h"
+#include "serve/tasks/task.h"
 
 namespace hf::serve::tasks {
 
@@ -22,15 +23,6 @@ public:
     // model whose inputs are not one picture.
     static Result<ImageInput> read(const Fields& declaration, const runtime::Signature& signature);
 
-    // Where the picture lies in the input, in pixels of the input for one of the picture, so that
-    // what was found there can be told of the picture: input = picture * scale + offset.
-    struct Placement {
-        media::Extent picture;
-        double scale_x = 1;
-        double scale_y = 1;
-        double offset_x = 0;
-        double offset_y = 0;
-    };
     struct Placed {
         Tensor tensor;
         Placement placement;

@@ -9,6 +9,8 @@
 
 namespace hf::serve::tasks {
 
+inline constexpr std::string_view kTextEmbedding = "text-embedding";
+
 using MadeTask = Result<std::shared_ptr<const Task>>;
 
 // What a kind is made of; of its declaration, all members but "kind" are its own to check.
@@ -19,6 +21,9 @@ struct Making {
 };
 
 MadeTask make_image_classification(const Making& making);
+MadeTask make_object_detection(const Making& making);
 MadeTask make_rows(const Making& making);
+MadeTask make_text_classification(const Making& making);
+MadeTask make_text_embedding(const Making& making);
 
 }  // namespace hf::serve::tasks

@@ -1,8 +1,8 @@
 #include "serve/tasks/routes.h"
 
 #include "base/json.h"
-#include "serve/oip_client.h"
 #include "serve/tasks/ask.h"
+#include "serve/tasks/embeddings_route.h"
 
 namespace hf::serve::tasks {
 namespace {
@@ -62,6 +62,7 @@ void add_task_routes(http::Router& router, const Services& services) {
                [services](const http::Request& request) { return ask(services, request); });
     router.add("GET", "/v1/tasks/{service}",
                [services](const http::Request& request) { return describe(services, request); });
+    add_embeddings_route(router, services);
 }
 
 }  // namespace hf::serve::tasks

@@ -46,32 +46,35 @@ Result<std::vector<float>> Scores::all(const std::vector<Tensor>& outputs, std::
     return read_numbers(tensor, quantization_);
 }
 
-std::vector<float> Scores::to_shares(std::span<const float> row) const {
-    std::vector<float> shares(row.begin(), row.end());
+std::vector<float> Scores::shares(std::span<const float> row) const {
+    std::vector<float> all(row.begin(), row.end());
     if (form_ == Form::kSigmoid) {
-        for (float& value : shares) value = 1 / (1 + std::exp(-value));
+        for (float& value : all) value = 1 / (1 + std::exp(-value));
     }
-    if (form_ != Form::kSoftmax || shares.empty()) return shares;
-    const float most = *std::max_element(shares.begin(), shares.end());
+    if (form_ != Form::kSoftmax || all.empty()) return all;
+    const float most = *std::max_element(all.begin(), all.end());
     double sum = 0;
-    for (float& value : shares) {
+    for (float& value : all) {
         value = std::exp(value - most);
         sum += static_cast<double>(value);
     }
-    for (float& value : shares) value = static_cast<float>(static_cast<double>(value) / sum);
-    return shares;
+    for (float& value : all) value = static_cast<float>(static_cast<double>(value) / sum);
+    return all;
+}
+
+bool Scores::reaches(float share) const {
+    return !std::isnan(share) && (!has_threshold_ || static_cast<double>(share) >= threshold_);
 }
 
 json::Array Scores::best(std::span<const float> row) const {
-    const std::vector<float> shares = to_shares(row);
+    const std::vector<float> told = shares(row);
     std::vector<std::size_t> order;
-    for (std::size_t i = 0; i < shares.size(); ++i) {
-        const bool reaches = !has_threshold_ || static_cast<double>(shares[i]) >= threshold_;
-        if (!std::isnan(shares[i]) && reaches) order.push_back(i);
+    for (std::size_t i = 0; i < told.size(); ++i) {
+        if (reaches(told[i])) order.push_back(i);
     }
     const std::size_t count = std::min(top_k_, order.size());
-    const auto before = [&shares](std::size_t a, std::size_t b) {
-        return shares[a] != shares[b] ? shares[a] > shares[b] : a < b;
+    const auto before = [&told](std::size_t a, std::size_t b) {
+        return told[a] != told[b] ? told[a] > told[b] : a < b;
     };
     std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count),
                       order.end(), before);
@@ -79,7 +82,7 @@ json::Array Scores::best(std::span<const float> row) const {
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t index = order[i];
         const json::Value score =
-            std::isfinite(shares[index]) ? json::Value(shares[index]) : json::Value(nullptr);
+            std::isfinite(told[index]) ? json::Value(told[index]) : json::Value(nullptr);
         rows.push_back({{"label", label(index)}, {"score", score}, {"index", index}});
     }
     return rows;

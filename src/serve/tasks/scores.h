@@ -34,12 +34,15 @@ public:
     // is left out.
     json::Array best(std::span<const float> row) const;
 
+    // One row's scores as they are told, and whether one of these reaches the threshold.
+    std::vector<float> shares(std::span<const float> row) const;
+    bool reaches(float share) const;
+    std::size_t top_k() const { return top_k_; }
+
     json::Object describe() const;
 
 private:
     enum class Form : unsigned char { kAsIs, kSoftmax, kSigmoid };
-
-    std::vector<float> to_shares(std::span<const float> row) const;
 
     std::size_t output_ = 0;
     Quantization quantization_;

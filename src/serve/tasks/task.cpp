@@ -12,8 +12,11 @@ struct Kind {
     std::string_view name;
     MadeTask (*make)(const Making& making);
 };
-constexpr std::array<Kind, 2> kKinds{
-    {{"image-classification", make_image_classification}, {"rows", make_rows}}};
+constexpr std::array<Kind, 5> kKinds{{{"image-classification", make_image_classification},
+                                      {"object-detection", make_object_detection},
+                                      {"rows", make_rows},
+                                      {"text-classification", make_text_classification},
+                                      {kTextEmbedding, make_text_embedding}}};
 
 MadeTask make_kind(const Fields& fields, const Declaration& declaration,
                    const runtime::Signature& signature) {

@@ -25,10 +25,12 @@
 namespace hf::serve::tasks {
 
 inline constexpr std::size_t kMaxDeclarationBytes = 4u << 20;
+inline constexpr std::size_t kMaxTokenizerFileBytes = 32u << 20;
 
 // The files of a declaration, wherever they come from.
 struct Declaration {
-    std::string task;  // task.json
+    std::string task;            // task.json
+    std::string tokenizer = {};  // tokenizer.json; empty where there is none
 };
 
 // A request's body, and what its Content-Type says of it ("text/csv; header=absent").
@@ -37,11 +39,25 @@ struct Body {
     std::string_view media_type = {};
 };
 
+// Where a picture lies in a model's input, in pixels of either, so that what was found there can be
+// told of the picture: input = picture * scale + offset.
+struct Placement {
+    std::size_t width = 0;  // of the picture
+    std::size_t height = 0;
+    double scale_x = 1;
+    double scale_y = 1;
+    double offset_x = 0;
+    double offset_y = 0;
+};
+
 // What read() makes of a body: the model's inputs in signature order, and what write() must know of
 // it again.
 struct Prepared {
     std::vector<Tensor> inputs;
     std::size_t rows = 1;
+    std::vector<std::size_t> lengths = {};  // in tokens, of each text
+    Placement placement = {};               // of a picture
+    bool single = false;                    // one text, and no list of one
 };
 
 class Task {

@@ -150,7 +150,7 @@ TEST(Task, RowsAreRefusedWithTheirPlace) {
     EXPECT_EQ(error("a,b\n1,x\n"), "line 2: column 'b': 'x' is not a number");
     EXPECT_EQ(error("1,\n").substr(0, 44), "line 1: column 'b': the cell is missing; the");
     EXPECT_EQ(error(R"([[1,2],[1]])"), "/rows/1: has 1 cells, and there are 2 columns");
-    EXPECT_EQ(error(R"([{"a":1,"c":2}])").substr(0, 31), "/rows/0: there is no column 'c',");
+    EXPECT_EQ(error(R"([{"a":1,"c":2}])").substr(0, 32), "/rows/0: there is no column 'c',");
     EXPECT_EQ(error(R"({"rows":[],"more":1})"),
               "/more: there is no such field; want \"rows\" alone");
     EXPECT_EQ(error("1,inf\n"), "line 1: column 'b': 'inf' is not a number");
