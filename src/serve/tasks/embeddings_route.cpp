@@ -83,7 +83,7 @@ Result<http::Response> embed(const Services& services, const http::Request& requ
         HF_TRY(services.with.access->check(request.headers, Right::kInfer, asked.model));
     }
     const std::shared_ptr<ModelHost> host = HF_TRY(find_model(services, asked.model, ""));
-    Visit visit(*host, request.waited);
+    Visit visit(*host, request.waited, account_of(request));
     Result<http::Response> response = run(services, visit, asked, request);
     const bool theirs = response.status().code() == Code::kInvalidArgument;
     if (theirs) host->count_refused();
