@@ -7,6 +7,8 @@ namespace {
 struct Row {
     std::string labels;  // model="...",version="..."
     ModelHost::Counts counts;
+    std::uint64_t runs = 0;
+    std::size_t waiting = 0;
 };
 
 void family(std::string& text, std::string_view name, std::string_view type,
@@ -44,34 +46,47 @@ std::string models_metrics(const Models& models) {
         const ModelHost::Identity& identity = host->identity();
         rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", metric_label(identity.name),
                                     metric_label(identity.version)),
-                        host->counts()});
+                        host->counts(), host->statistics().executions, host->waiting()});
     }
     std::string text;
     family(text, "holdfast_inference_requests_total", "counter",
            "Inference requests by outcome; refused ones did not reach the model.");
-    for (const auto& [labels, counts] : rows) {
-        const auto outcome = [&text, &labels = labels](std::string_view name, std::uint64_t count) {
+    for (const Row& row : rows) {
+        const auto outcome = [&text, &labels = row.labels](std::string_view name,
+                                                           std::uint64_t count) {
             text += fmt::format("holdfast_inference_requests_total{{{},outcome=\"{}\"}} {}\n",
                                 labels, name, count);
         };
-        outcome("succeeded", counts.succeeded);
-        outcome("failed", counts.failed);
-        outcome("refused", counts.refused);
+        outcome("succeeded", row.counts.succeeded);
+        outcome("failed", row.counts.failed);
+        outcome("refused", row.counts.refused);
     }
     family(text, "holdfast_comparisons_total", "counter",
            "Answers held against the previous version's, by whether they agree.");
-    for (const auto& [labels, counts] : rows) {
-        text += fmt::format("holdfast_comparisons_total{{{},agrees=\"true\"}} {}\n", labels,
-                            counts.agreed);
-        text += fmt::format("holdfast_comparisons_total{{{},agrees=\"false\"}} {}\n", labels,
-                            counts.compared - counts.agreed);
+    for (const Row& row : rows) {
+        const auto agreement = [&](std::string_view agrees, std::uint64_t count) {
+            text += fmt::format("holdfast_comparisons_total{{{},agrees=\"{}\"}} {}\n", row.labels,
+                                agrees, count);
+        };
+        agreement("true", row.counts.agreed);
+        agreement("false", row.counts.compared - row.counts.agreed);
     }
     family(text, "holdfast_inference_duration_seconds", "histogram",
            "Time in the model, without transport.");
     for (const Row& row : rows) histogram(text, row);
     family(text, "holdfast_inferences_in_flight", "gauge", "Inferences that run now.");
-    for (const auto& [labels, counts] : rows) {
-        text += fmt::format("holdfast_inferences_in_flight{{{}}} {}\n", labels, counts.in_flight);
+    for (const Row& row : rows) {
+        text += fmt::format("holdfast_inferences_in_flight{{{}}} {}\n", row.labels,
+                            row.counts.in_flight);
+    }
+    family(text, "holdfast_inferences_waiting", "gauge", "Requests that wait for their turn.");
+    for (const Row& row : rows) {
+        text += fmt::format("holdfast_inferences_waiting{{{}}} {}\n", row.labels, row.waiting);
+    }
+    family(text, "holdfast_inference_runs_total", "counter",
+           "Runs of the model that succeeded; requests that ran together share one.");
+    for (const Row& row : rows) {
+        text += fmt::format("holdfast_inference_runs_total{{{}}} {}\n", row.labels, row.runs);
     }
     family(text, "holdfast_models", "gauge", "Models that are served.");
     text += fmt::format("holdfast_models {}\n", rows.size());

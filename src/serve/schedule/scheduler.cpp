@@ -36,6 +36,7 @@ Status Scheduler::enqueue(Queued& queued) {
     const MutexLock lock(mutex_);
     const LaneId lane = lane_of(queued.job.host);
     const JobId id = HF_TRY(schedule_.admit(lane, queued.job.terms, std::move(size), queued.since));
+    queued.job.host->note_waiting(schedule_.waiting(lane));
     queued_.emplace(id, std::move(queued));
     return {};
 }
@@ -61,6 +62,9 @@ std::vector<Scheduler::Queued> Scheduler::take(const std::vector<JobId>& ids) {
 std::optional<Scheduler::Turn> Scheduler::take_turn(std::vector<Queued>& late) {
     const MutexLock lock(mutex_);
     late = take(schedule_.take_late(clock_.monotonic()));
+    for (const Queued& each : late) {
+        each.job.host->note_waiting(schedule_.waiting(lane_of(each.job.host)));
+    }
     std::optional<Schedule::Pick> pick = schedule_.next();
     if (!pick) return std::nullopt;
     Turn turn{*pick, take(pick->jobs)};
