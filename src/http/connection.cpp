@@ -111,7 +111,7 @@ public:
     }
 
     void look_after_client() override {
-        if (answering_ && has_left(transport_.socket())) *given_up_ = true;
+        if (has_left(transport_.socket())) *given_up_ = true;
     }
 
     void abandon() override {
@@ -207,9 +207,9 @@ private:
         }
         const bool wanted = parser.get().keep_alive();
         request.given_up = given_up_;
-        answering_ = true;
+        const auto asks = host_.asking().insert(host_.asking().end(), this);
         Response response = co_await host_.answer(std::move(request));
-        answering_ = false;
+        host_.asking().erase(asks);
         make_sendable(response);
         exchange.keep_alive = wanted && !host_.draining();
         if (!response.stream) {
@@ -361,7 +361,6 @@ private:
 
     // Nobody waits for what is answered; it is not asked once the client speaks HTTP/2.
     const std::shared_ptr<std::atomic<bool>> given_up_ = std::make_shared<std::atomic<bool>>(false);
-    bool answering_ = false;
 
     bool streaming_ = false;
     std::shared_ptr<StreamSignal> signal_;  // of the stream being sent

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <list>
 #include <memory>
 
 #include <boost/asio/awaitable.hpp>
@@ -26,6 +27,8 @@ inline constexpr std::size_t kHandshakesAtOnce = 256;
 // How long a client whose handshake takes longer keeps the others waiting.
 inline constexpr Duration kHandshakeTurn = std::chrono::seconds(1);
 
+class Connection;
+
 // What the connections of one server share; outlives them.
 class ConnectionHost {
 public:
@@ -41,6 +44,9 @@ public:
     virtual const Http2* http2() const = 0;  // null: not spoken
     virtual const Rephrase& rephrase() const = 0;
     virtual bool is_duplex(const Request& request) const = 0;
+
+    // Those that wait for an answer and would not notice that their clients have gone.
+    virtual std::list<Connection*>& asking() = 0;
 
     // Computes the answer away from the loop; and how an answer to what still comes begins, and
     // goes on. The duplex outlives the call.
@@ -65,7 +71,8 @@ public:
     // Closes the connection unless a request is being read or answered.
     virtual void close_if_idle() = 0;
 
-    // Gives up the request that is being answered if its client has closed. HTTP/2 says so itself.
+    // Gives up the request that is being answered if its client has closed. REQUIRES: it is among
+    // ConnectionHost::asking().
     virtual void look_after_client() = 0;
 
     // Cuts the tie to the stream's wake function and gives up what handlers still work at, once the

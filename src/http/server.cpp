@@ -132,6 +132,7 @@ private:
     asio::ssl::context* tls() override { return tls_.get(); }
     Turns& handshakes() override { return handshakes_; }
     bool draining() const override { return draining_; }
+    std::list<Connection*>& asking() override { return asking_; }
     const Http2* http2() const override { return options_.http2; }
     const Rephrase& rephrase() const override { return options_.rephrase; }
     bool is_duplex(const Request& request) const override {
@@ -260,10 +261,8 @@ private:
         looking_.expires_after(kLookEvery);
         looking_.async_wait([this](const ErrorCode& error) {
             looks_ = false;
-            if (error || in_flight_ == 0) return;
-            for (const std::shared_ptr<Connection>& connection : connections_) {
-                connection->look_after_client();
-            }
+            if (error || asking_.empty()) return;
+            for (Connection* const connection : asking_) connection->look_after_client();
             look_after_clients();
         });
     }
@@ -302,6 +301,7 @@ private:
     Turns handshakes_{loop_, kHandshakesAtOnce};
     std::uint16_t port_ = 0;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
+    std::list<Connection*> asking_;
     std::list<Pending*> pending_;
     std::size_t in_flight_ = 0;
     bool looks_ = false;  // looking_ runs
