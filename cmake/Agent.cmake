@@ -1,8 +1,8 @@
 # holdfast-agent: what a device needs and nothing else. It links with no module of the control plane and with the few
 # sources of the command line that it uses, so that a dependency on more does not link, and is not merely left out.
 
-set(hf_agent_sources app/agent_main.cpp app/real_world.cpp cli/arguments.cpp cli/commands/agent.cpp
-    cli/commands/version.cpp cli/data_folder.cpp cli/listen.cpp cli/observing.cpp cli/up/agent_host.cpp cli/up/node_host.cpp
+set(hf_agent_sources app/agent_main.cpp app/real_world.cpp cli/arguments.cpp cli/commands/version.cpp
+    cli/data_folder.cpp cli/listen.cpp cli/up/agent_host.cpp cli/up/node_host.cpp cli/up/run_agent.cpp
     cli/up/serving_host.cpp cli/up/telling.cpp)
 list(TRANSFORM hf_agent_sources PREPEND ${CMAKE_SOURCE_DIR}/src/)
 add_executable(holdfast-agent ${hf_agent_sources})

@@ -14,6 +14,7 @@ cp /usr/include/onnx/backend/test/data/node/test_relu/model.onnx relu.onnx
 token=$(printf secret | sha256sum | cut -d' ' -f1)
 printf 'alice sha256:%s infer=* load=* observe\n' "$token" >callers
 start() {
+    : >log  # of a server before
     "$holdfast" serve relu.onnx --listen 127.0.0.1:0 --receipts receipts --callers callers "$@" >log 2>&1 &
     server=$!
     for _ in $(seq 100); do grep -q verified log && break; read -rt 0.1 <> <(:) || true; done

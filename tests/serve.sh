@@ -9,6 +9,7 @@ trap 'kill -9 $server $safe 2>/dev/null; rm -rf "$work"' EXIT
 models=/usr/include/onnx/backend/test/data/node
 cp $models/test_relu/model.onnx "$work/relu.onnx"
 start() {
+    : >"$work/log"  # of a server before
     "$holdfast" serve "$work/relu.onnx" --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
     server=$!
     for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done

@@ -19,11 +19,8 @@
 #include "serve/model_repository.h"
 #include "serve/models.h"
 #include "serve/receipts.h"
+#include "serve/request_observer.h"
 #include "serve/schedule/scheduler.h"
-
-namespace hf::serve::seen {
-class Observer;
-}
 
 namespace hf::serve {
 
@@ -33,8 +30,8 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
-    const seen::Observer* observer = nullptr;  // the server's, for its metrics
-    Scheduler* scheduler = nullptr;            // null: every request runs as it comes
+    const RequestObserver* observer = nullptr;  // the server's, for its metrics
+    Scheduler* scheduler = nullptr;             // null: every request runs as it comes
 };
 
 struct Services {

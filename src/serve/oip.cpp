@@ -8,7 +8,6 @@
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
 #include "serve/repository_routes.h"
-#include "serve/seen/observer.h"
 #include "serve/statistics_route.h"
 
 namespace hf::serve {

@@ -27,9 +27,9 @@ struct AgentHostOptions {
     std::string server, token, name;  // for the first start; `server` may be several (servers.h)
     bool new_key = false;             // join although it has joined before
     bool measure = false;             // see NodeOptions
-    std::vector<node::UpdatePin> updates;       // see NodeOptions
-    http::PaceOptions pace;                     // of what is pulled
-    serve::seen::Observer* observer = nullptr;  // see NodeOptions
+    std::vector<node::UpdatePin> updates;        // see NodeOptions
+    http::PaceOptions pace;                      // of what is pulled
+    serve::RequestObserver* observer = nullptr;  // see NodeOptions
 };
 
 class AgentHost {

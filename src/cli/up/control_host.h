@@ -20,7 +20,7 @@
 #include "cli/world.h"
 #include "http/server.h"
 #include "resources/resources.h"
-#include "serve/seen/observer.h"
+#include "serve/request_observer.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
@@ -32,7 +32,7 @@ struct ControlOptions {
     std::string trust_domain;        // for the first start; empty: one is made up
     std::optional<http::ServerOptions> gateway;  // where predictions are asked for; none: nowhere
     std::string site;                            // of this machine, for the gateway
-    serve::seen::Observer* observer = nullptr;   // the gateway's; null: none
+    serve::RequestObserver* observer = nullptr;  // the gateway's; null: none
     StoreChoice store;                           // without a URL: store.db in the folder
 };
 

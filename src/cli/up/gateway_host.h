@@ -15,7 +15,7 @@
 #include "crypto/certificates.h"
 #include "http/server.h"
 #include "resources/resources.h"
-#include "serve/seen/observer.h"
+#include "serve/request_observer.h"
 
 namespace hf::cli {
 
@@ -25,7 +25,7 @@ struct GatewayHostOptions {
     crypto::Credential authority;  // signs the gateway's certificate
     std::string root_pem;
     std::string trust_domain;
-    serve::seen::Observer* observer = nullptr;  // null: none
+    serve::RequestObserver* observer = nullptr;  // null: none
 };
 
 class GatewayHost {

@@ -18,7 +18,7 @@ struct InstanceOptions {
     http::ServerOptions inference;
     http::ServerOptions api;  // its TLS is made here
     std::string node_name;
-    serve::seen::Observer* observer = nullptr;  // see NodeOptions
+    serve::RequestObserver* observer = nullptr;  // see NodeOptions
 };
 
 class Instance final {

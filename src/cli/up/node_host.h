@@ -23,7 +23,7 @@
 #include "node/update_gate.h"
 #include "serve/gateway/client_pool.h"
 #include "serve/inference.h"
-#include "serve/seen/observer.h"
+#include "serve/request_observer.h"
 #include "vault/vault.h"
 
 namespace hf::cli {
@@ -52,7 +52,7 @@ struct NodeOptions {
 
     AddGrpc add_grpc = nullptr;  // null: REST alone
 
-    serve::seen::Observer* observer = nullptr;  // of the inference door; null: none
+    serve::RequestObserver* observer = nullptr;  // of the inference door; null: none
 };
 
 struct NodeParts {

@@ -24,8 +24,8 @@
 #include "base/mutex.h"
 #include "base/rng.h"
 #include "env/clock.h"
-#include "http/observation.h"
 #include "http/trace_context.h"
+#include "serve/request_observer.h"
 #include "serve/seen/access_log.h"
 #include "serve/seen/span_exporter.h"
 
@@ -38,20 +38,19 @@ struct ObserverOptions {
     std::uint64_t seed = 1;         // of identifiers; from env::Entropy where traces of others meet
 };
 
-class Observer final {
+class Observer final : public RequestObserver {
 public:
     // REQUIRES: the clock outlives it.
     Observer(ObserverOptions options, const env::Clock& clock);
 
-    // For http::ServerOptions.
-    http::Observe observe();
+    http::Observe observe() override;
 
-    // Who the spans are of from now on, as service.instance.id.
-    void name_instance(std::string name);
+    // In the spans, as service.instance.id.
+    void name_instance(std::string name) override;
 
     http::SpanId new_span();
 
-    std::string metrics() const;  // Prometheus text
+    std::string metrics() const override;
 
 private:
     std::shared_ptr<http::Observation> begin(http::Request& request);
