@@ -117,8 +117,7 @@ Terms terms_of(const Asked& asked, const env::Clock& clock) {
     if (asked.request.priority > 0) terms.priority = asked.request.priority;
     terms.start_by = asked.start_by;
     if (asked.request.patience < Duration::max()) {
-        const Duration left = asked.request.patience - asked.by->waited;
-        terms.start_by = std::min(terms.start_by, clock.monotonic() + left);
+        terms.start_by = std::min(terms.start_by, clock.monotonic() + asked.request.patience);
     }
     return terms;
 }

@@ -39,14 +39,16 @@ Result<JobId> Schedule::admit(LaneId id, const Terms& terms, Size size, Duration
                                   lane.waiting.size(), format_duration(backlog(lane)));
     }
     HF_TRY(check_start(lane, terms, now));
+    const bool at_once = running_ < options_.places && busy_.empty();
     // Who has not asked for a while has not saved up for it.
     if (lane.waiting.empty() && lane.running == 0) lane.used = std::max(lane.used, turn_);
     last_job_ = JobId{last_job_.value() + 1};
     auto at = lane.waiting.end();
     while (at != lane.waiting.begin() && std::prev(at)->terms.priority > terms.priority) --at;
     lane.rows += size.rows;
-    lane.hurried += terms.start_by != Duration::max();
     lane.waiting.insert(at, {last_job_, terms, std::move(size)});
+    if (at_once) std::prev(at)->terms.start_by = Duration::max();  // it is in time
+    lane.hurried += std::prev(at)->terms.start_by != Duration::max();
     busy_.insert(id);
     return last_job_;
 }
