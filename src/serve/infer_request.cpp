@@ -1,5 +1,7 @@
 #include "serve/infer_request.h"
 
+#include <cmath>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/signature_check.h"
@@ -66,6 +68,11 @@ Result<std::optional<std::uint64_t>> count_parameter(const json::Value& value,
     if (parameter->is_uint64()) return std::optional<std::uint64_t>(parameter->get_uint64());
     if (parameter->is_int64() && parameter->get_int64() >= 0) {
         return std::optional<std::uint64_t>(static_cast<std::uint64_t>(parameter->get_int64()));
+    }
+    // 1.0 and 1e3 are whole numbers, too.
+    const double* const number = parameter->if_double();
+    if (number && *number >= 0 && *number < 0x1p64 && std::floor(*number) == *number) {
+        return std::optional<std::uint64_t>(static_cast<std::uint64_t>(*number));
     }
     return invalid_argument("/parameters/{}: must be a whole number, 0 or greater", name);
 }

@@ -152,6 +152,26 @@ TEST(InferRequest, EveryDatatypeGoesInAndOut) {
     }
 }
 
+TEST(InferRequest, SaysHowUrgentItIs) {
+    const auto with = [](std::string_view parameters) {
+        std::string text = x_with(R"("shape":[1,2],"data":[1,2])");
+        text.insert(1, fmt::format(R"("parameters":{{{}}},)", parameters));
+        return parse(text);
+    };
+    const auto urgent = with(R"("priority":2,"timeout":1500,"other":"x")");
+    ASSERT_TRUE(urgent.ok()) << urgent.status().to_string();
+    EXPECT_EQ(urgent->priority, 2u);
+    EXPECT_EQ(urgent->patience, Duration(std::chrono::microseconds(1500)));
+    EXPECT_EQ(with(R"("timeout":0)")->patience, Duration::max());
+    EXPECT_EQ(with(R"("timeout":1e3)")->patience, Duration(std::chrono::milliseconds(1)));
+    EXPECT_EQ(with(R"("timeout":18446744073709551615)")->patience,
+              Duration(std::chrono::hours(24)));
+    for (std::string_view bad : {R"("priority":-1)", R"("priority":1.5)", R"("timeout":"1")",
+                                 R"("timeout":1e300)", R"("timeout":null)"}) {
+        EXPECT_EQ(with(bad).status().code(), Code::kInvalidArgument) << bad;
+    }
+}
+
 TEST(InferRequest, BytesThatAreNotTextAskForBinary) {
     const runtime::Signature signature = one_input(DType::kString);
     InferRequest request;

@@ -112,13 +112,11 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
     return answering;
 }
 
-Terms terms_of(const Asked& asked, const env::Clock& clock) {
+Terms terms_of(const Asked& asked) {
     Terms terms;
     if (asked.request.priority > 0) terms.priority = asked.request.priority;
     terms.start_by = asked.start_by;
-    if (asked.request.patience < Duration::max()) {
-        terms.start_by = std::min(terms.start_by, clock.monotonic() + asked.request.patience);
-    }
+    terms.patience = asked.request.patience;
     return terms;
 }
 
@@ -147,7 +145,7 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     Scheduler::Job job;
     job.host = asked->host;
     job.inputs = asked->request.inputs;
-    job.terms = terms_of(*asked, scheduler->clock());
+    job.terms = terms_of(*asked);
     job.alone = services.with.cascades && services.with.cascades->has(asked->host->identity().name);
     job.given_up = [by = asked->by] { return by->is_given_up(); };
     job.done = [services, came, asked, done = std::move(done)](Result<Scheduler::Ran> ran) {

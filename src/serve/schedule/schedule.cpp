@@ -32,11 +32,14 @@ void Schedule::remove_lane(LaneId lane) {
     lanes_.erase(at);
 }
 
-Result<JobId> Schedule::admit(LaneId id, const Terms& terms, Size size, Duration now) {
+Result<JobId> Schedule::admit(LaneId id, Terms terms, Size size, Duration now) {
     Lane& lane = lanes_.at(id);
     if (lane.waiting.size() >= options_.queued_max) {
         return resource_exhausted("{} requests wait for this model; try again in {}",
                                   lane.waiting.size(), format_duration(backlog(lane)));
+    }
+    if (terms.patience < Duration::max()) {
+        terms.start_by = std::min(terms.start_by, now + terms.patience);
     }
     HF_TRY(check_start(lane, terms, now));
     const bool at_once = running_ < options_.places && busy_.empty();
@@ -46,9 +49,9 @@ Result<JobId> Schedule::admit(LaneId id, const Terms& terms, Size size, Duration
     auto at = lane.waiting.end();
     while (at != lane.waiting.begin() && std::prev(at)->terms.priority > terms.priority) --at;
     lane.rows += size.rows;
+    if (at_once) terms.start_by = Duration::max();  // it is in time
+    lane.hurried += terms.start_by != Duration::max();
     lane.waiting.insert(at, {last_job_, terms, std::move(size)});
-    if (at_once) std::prev(at)->terms.start_by = Duration::max();  // it is in time
-    lane.hurried += std::prev(at)->terms.start_by != Duration::max();
     busy_.insert(id);
     return last_job_;
 }

@@ -46,6 +46,7 @@ struct Size {
 struct Terms {
     std::uint64_t priority = kPriorityNormal;
     Duration start_by = Duration::max();  // when it is of no use to begin any more
+    Duration patience = Duration::max();  // or how long after it has been admitted
 };
 
 class Schedule final {
@@ -70,7 +71,7 @@ public:
     void remove_lane(LaneId lane);
 
     // RESOURCE_EXHAUSTED says what there is too much of; DEADLINE_EXCEEDED when start_by is over.
-    Result<JobId> admit(LaneId lane, const Terms& terms, Size size, Duration now);
+    Result<JobId> admit(LaneId lane, Terms terms, Size size, Duration now);
 
     // The jobs whose start_by came before a place was free. They are out.
     std::vector<JobId> take_late(Duration now);

@@ -114,6 +114,18 @@ TEST(Schedule, WhatCannotStartInTimeIsToldSo) {
     schedule.done(*running, 1, 1s);
 }
 
+// However little it allows, what finds a place free is in time.
+TEST(Schedule, PatienceIsForWhoWaits) {
+    Schedule schedule({.places = 1});
+    const LaneId lane = schedule.add_lane();
+    ASSERT_TRUE(schedule.admit(lane, {.patience = 1us}, {}, 10s).ok());
+    EXPECT_TRUE(schedule.take_late(20s).empty());
+    const auto running = schedule.next();
+    ASSERT_TRUE(schedule.admit(lane, {.patience = 1us}, {}, 20s).ok());
+    EXPECT_EQ(schedule.take_late(20s + 1us).size(), 1u);
+    schedule.done(*running, 1, 1ms);
+}
+
 // One with a hundred requests and one with one at a time, of the same cost: each has half.
 TEST(Schedule, ModelsShareTheTime) {
     Schedule schedule({.places = 1});
