@@ -56,7 +56,6 @@ versions = { values = ["1", "2"] }
 [parameters]
 "path.model" = { dictionary = "models", probability = 0.7 }
 "path.version" = { dictionary = "versions", probability = 0.7 }
-"header.X-Holdfast-Timeout-Ms" = "60000"
 [[operations]]
 include-operation-id = ["infer", "inferByVersion", "compare"]
 checks = { positive_data_acceptance = { expected-statuses = ["2xx", "400", "403", "404", "409"] } }
@@ -66,7 +65,6 @@ cat >"$work/infer.toml" <<'END'
 [parameters]
 "path.model" = "neg"
 "path.version" = "1"
-"header.X-Holdfast-Timeout-Ms" = "60000"
 [checks]
 positive_data_acceptance = { expected-statuses = ["200"] }
 END
