@@ -147,9 +147,10 @@ http::Response answer_of(const Services& services, const ModelHost& host,
 Status read_into(Asked& asked, const Services& services) {
     asked.request = HF_TRY(parse(*asked.host, *asked.by));
     asked.headers = asked.by->headers;
-    const Duration left = HF_TRY(gateway::timeout_of(asked.by->headers, Duration::max()));
-    if (services.with.scheduler && left < Duration::max()) {
-        asked.start_by = services.with.scheduler->clock().monotonic() + left - asked.by->waited;
+    // What cannot be read is no limit.
+    const Result<Duration> left = gateway::timeout_of(asked.by->headers, Duration::max());
+    if (services.with.scheduler && left.ok() && *left < Duration::max()) {
+        asked.start_by = services.with.scheduler->clock().monotonic() + *left - asked.by->waited;
     }
     return {};
 }

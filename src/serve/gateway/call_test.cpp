@@ -365,8 +365,11 @@ TEST(Forwarding, WhatGoesThroughAndWhatDoesNot) {
     std::vector<std::string> names;
     const http::Headers forwarded = headers_onward(headers);
     for (const auto& [name, value] : forwarded.all()) names.push_back(name);
-    EXPECT_EQ(names, (std::vector<std::string>{"Inference-Header-Content-Length", "Content-Type",
-                                               "traceparent"}));
+    EXPECT_EQ(names, (std::vector<std::string>{"Inference-Header-Content-Length", "Content-Type"}))
+        << "a trace that is none does not go through either";
+    const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    headers.set("traceparent", trace);
+    EXPECT_EQ(headers_onward(headers).get("traceparent"), trace);
     http::Request request;
     request.path_parameters = {{"service", "a b%/..?"}, {"version", "sha256:1#"}};
     EXPECT_EQ(path_onward(request, "/infer"),
