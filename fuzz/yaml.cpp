@@ -1,6 +1,7 @@
 // YAML manifests: what is read is written and read back as the same value.
 
 #include "api/yaml.h"
+#include "base/bytes.h"
 #include "base/check.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
