@@ -16,8 +16,8 @@ constexpr char kNameField = 0x0a;        // field 1, with a length
 
 // Of a message that begins with the name, as all clients write it, and is not compressed.
 std::string_view name_in_message(std::string_view body) {
-    if (body.size() < kPrefixBytes + 2 || body[0] != 0 || body[kPrefixBytes] != kNameField)
-        return "";
+    if (body.size() < kPrefixBytes + 2) return "";
+    if (body[0] != 0 || body[kPrefixBytes] != kNameField) return "";
     const auto length = static_cast<std::uint8_t>(body[kPrefixBytes + 1]);
     if (length >= 0x80 || body.size() < kPrefixBytes + 2 + length) return "";
     return body.substr(kPrefixBytes + 2, length);
