@@ -85,6 +85,7 @@ Size size_of(std::span<const Tensor> inputs) {
         const Shape& shape = input.shape();
         if (shape.rank() == 0 || shape[0] == 0 || (rows >= 0 && shape[0] != rows)) return {};
         rows = shape[0];
+        kind += fmt::format("{}:", dtype_name(input.dtype()));
         for (std::size_t axis = 1; axis < shape.rank(); ++axis) {
             kind += fmt::format("{}x", shape[axis]);
         }

@@ -24,7 +24,7 @@ inline constexpr std::size_t kBatchInputBytes = 8u << 20;
 // False as well when it could not be told. Runs the session a few times.
 bool rows_are_apart(runtime::Session& session, const runtime::Signature& signature);
 
-// Inputs whose extents agree but for the first are of one kind. Those that do not agree on the
+// Inputs whose types and extents agree, but for the first extent, are of one kind. Those that do not agree on the
 // number of rows are of none. REQUIRES: the signature's rows are apart, and the inputs fit it.
 Size size_of(std::span<const Tensor> inputs);
 
