@@ -12,4 +12,18 @@ struct Decoded {
     int orientation = 1;
 };
 
+// The pixels behind a header that `reader` has read. A Reader has extent(), orientation(),
+// read_pixels(rgb), which is false after an error, and error().
+template <typename Reader>
+Result<Decoded> decode_pixels(Reader& reader) {
+    const Extent extent = reader.extent();
+    HF_TRY(check_extent(extent.width, extent.height));
+    Decoded decoded;
+    decoded.image.extent = extent;
+    decoded.image.rgb.resize(extent.width * extent.height * kChannels);
+    decoded.orientation = reader.orientation();
+    if (!reader.read_pixels(decoded.image.rgb.data())) return reader.error();
+    return decoded;
+}
+
 }  // namespace hf::media

@@ -127,14 +127,7 @@ Result<Decoded> decode_jpeg(ByteView bytes) {
     if (reader.has_four_colours()) {
         return unimplemented("a JPEG file in CMYK is not read here; convert it to RGB");
     }
-    const Extent extent = reader.extent();
-    HF_TRY(check_extent(extent.width, extent.height));
-    Decoded decoded;
-    decoded.image.extent = extent;
-    decoded.image.rgb.resize(extent.width * extent.height * kChannels);
-    decoded.orientation = reader.orientation();
-    if (!reader.read_pixels(decoded.image.rgb.data())) return reader.error();
-    return decoded;
+    return decode_pixels(reader);
 }
 
 }  // namespace hf::media

@@ -106,14 +106,7 @@ bool is_png(ByteView bytes) {
 Result<Decoded> decode_png(ByteView bytes) {
     Reader reader(bytes);
     if (!reader.read_header()) return reader.error();
-    const Extent extent = reader.extent();
-    HF_TRY(check_extent(extent.width, extent.height));
-    Decoded decoded;
-    decoded.image.extent = extent;
-    decoded.image.rgb.resize(extent.width * extent.height * kChannels);
-    decoded.orientation = reader.orientation();
-    if (!reader.read_pixels(decoded.image.rgb.data())) return reader.error();
-    return decoded;
+    return decode_pixels(reader);
 }
 
 }  // namespace hf::media
