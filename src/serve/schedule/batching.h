@@ -24,8 +24,9 @@ inline constexpr std::size_t kBatchInputBytes = 8u << 20;
 // False as well when it could not be told. Runs the session a few times.
 bool rows_are_apart(runtime::Session& session, const runtime::Signature& signature);
 
-// Inputs whose types and extents agree, but for the first extent, are of one kind. Those that do not agree on the
-// number of rows are of none. REQUIRES: the signature's rows are apart, and the inputs fit it.
+// Inputs whose types and extents agree, but for the first extent, are of one kind. Those that do
+// not agree on the number of rows are of none. REQUIRES: the signature's rows are apart, and the
+// inputs fit it.
 Size size_of(std::span<const Tensor> inputs);
 
 // The rows of all, in order. REQUIRES: at least one, all of one kind.
