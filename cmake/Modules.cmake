@@ -2,7 +2,7 @@
 #   hf_<module>          a static library that sees only the modules its line lists
 #   <module>_test        its unit tests (thing_test.cpp beside thing.cpp), run by ctest; where HF_UNIT_TESTS is on
 #   <module>_link_test   links the whole archive with only the declared dependencies
-#   <module>_headers     compiles every header alone
+#   <module>_headers     compiles every header alone that no source of its own includes first
 
 set(HF_EVERY_MODULE "")
 
@@ -59,6 +59,15 @@ function(hf_add_module name uses foreign)
     set(alone "")
     foreach(header IN LISTS headers)
         file(RELATIVE_PATH relative ${CMAKE_SOURCE_DIR}/src ${header})
+        # A source that includes its header before anything else shows that it stands alone: by its own compilation,
+        # where nothing is precompiled, as in CI's sanitizer build.
+        string(REGEX REPLACE "\\.h$" ".cpp" own ${header})
+        if(EXISTS ${own})
+            file(STRINGS ${own} first LIMIT_COUNT 1 REGEX "^#include ")
+            if(first STREQUAL "#include \"${relative}\"")
+                continue()
+            endif()
+        endif()
         string(REPLACE "/" "_" flat ${relative})
         set(source ${CMAKE_BINARY_DIR}/headers/${flat}.cpp)
         if(NOT EXISTS ${source})
