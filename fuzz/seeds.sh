@@ -113,8 +113,14 @@ case $target in
         printf '\3{"rows":[[1,"yes","x"],{"a":2,"b":null,"c":"y"}]}' >"$folder/json" ;;
     yaml) while read -r file; do take "$file"; done < <(find "$source_dir" -path "$source_dir/build" -prune -o \
             \( -name '*.yaml' -o -name '*.yml' \) -size -20k -print) ;;
-    infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json" ;;
+    infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json"
+        printf '\xff\xff{"id":"a","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[1,-2.5e3],[0.1,4]]},{"name":"n","shape":[2],"datatype":"INT8","data":[1,-2]}],"outputs":[{"name":"z"}]}' >"$folder/plain" ;;
     grpc_request) make_calls ;;
+    http_request)
+        printf '0GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >"$folder/get"
+        printf '1POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello' >"$folder/length"
+        printf '2POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nT: x\r\n\r\n' >"$folder/chunks"
+        ;;
     trace_context) printf '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nfoo=1,t@s=2\n' >"$folder/context" ;;
     plan_file) compile_plans ;;
     delta_apply) make_deltas ;;

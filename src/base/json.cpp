@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -48,10 +49,17 @@ public:
         add(Value(boost::json::string(std::exchange(text_, {}))));
         return true;
     }
-    bool on_number_part(View, ErrorCode&) { return true; }
-    bool on_int64(std::int64_t number, View, ErrorCode&) { return add(Value(number)), true; }
-    bool on_uint64(std::uint64_t number, View, ErrorCode&) { return add(Value(number)), true; }
-    bool on_double(double number, View, ErrorCode&) { return add(Value(number)), true; }
+    bool on_number_part(View part, ErrorCode&) { return append(part); }
+    bool on_int64(std::int64_t number, View, ErrorCode&) { return add_number(number); }
+    bool on_uint64(std::uint64_t number, View, ErrorCode&) { return add_number(number); }
+    // Boost.JSON 1.81 may be off by a unit in the last place; this is the nearest.
+    bool on_double(double number, View part, ErrorCode&) {
+        append(part);
+        double nearest = 0;
+        const char* const end = text_.data() + text_.size();
+        const auto read = std::from_chars(text_.data(), end, nearest);
+        return add_number(read.ec == std::errc() && read.ptr == end ? nearest : number);
+    }
     bool on_bool(bool truth, ErrorCode&) { return add(Value(truth)), true; }
     bool on_null(ErrorCode&) { return add(Value(nullptr)), true; }
     bool on_comment_part(View, ErrorCode&) { return true; }
@@ -60,6 +68,11 @@ public:
 private:
     bool append(View part) {
         text_.append(part.data(), part.size());
+        return true;
+    }
+    bool add_number(Value number) {
+        text_.clear();
+        add(std::move(number));
         return true;
     }
     Value* add(Value value) {

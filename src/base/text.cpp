@@ -8,6 +8,7 @@ namespace hf {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
     std::vector<std::string_view> parts;
+    parts.reserve(static_cast<std::size_t>(std::count(text.begin(), text.end(), separator)) + 1);
     for (;;) {
         const std::size_t at = text.find(separator);
         parts.push_back(text.substr(0, at));

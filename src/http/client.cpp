@@ -225,8 +225,8 @@ private:
             parser.body_limit(boost::none);  // what is collected is counted below
             parser.skip(hop.method == "HEAD");
             link.transport.expires_after(options_.read_timeout);
-            const ErrorCode error = dialer_.wait(
-                link.transport, read_header<false>(link.transport, link.buffer, parser));
+            const ErrorCode error =
+                dialer_.wait(link.transport, read_header(link.transport, link.buffer, parser));
             answered = answered || parser.got_some();
             if (error) return failure(error, hop.name());
             if (parser.get().result_int() < 200) continue;
@@ -245,10 +245,10 @@ private:
     ErrorCode read_part(Link& link, Parser& parser) {
         // Most parts have come along with others, and the loop is not needed for them.
         if (link.buffer.size() > 0) {
-            const ErrorCode error = parse_some<false>(link.buffer, parser);
+            const ErrorCode error = parse_some(link.buffer, parser);
             if (error != beast::http::error::need_more) return error;
         }
-        return dialer_.wait(link.transport, read_some<false>(link.transport, link.buffer, parser));
+        return dialer_.wait(link.transport, read_some(link.transport, link.buffer, parser));
     }
 
     Status read_body(Link& link, Parser& parser, const ClientRequest& request, Response& response) {

@@ -8,16 +8,15 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/vector_body.hpp>
 
 #include "http/framing.h"
 #include "http/http2.h"
 #include "http/http2_connection.h"
-#include "http/reading.h"
+#include "http/request_reader.h"
 #include "http/stream_signal.h"
 #include "http/tls.h"
 #include "http/transport.h"
@@ -31,12 +30,16 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
-using Parser = beast::http::request_parser<beast::http::vector_body<std::uint8_t>>;
 using Tcp = asio::ip::tcp;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
-constexpr std::size_t kBufferBytes = 64u << 10;  // besides the longest header
+constexpr std::size_t kBufferBytes = 64u << 10;    // besides the longest header
+constexpr std::size_t kTogetherBytes = 16u << 10;  // a body that is sent in one piece with its head
+
+// After so many requests in a row for which it had not to wait, a connection lets the others have
+// their turn.
+constexpr unsigned kInARowMax = 16;
 
 constexpr std::string_view kGoOn = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::string_view kLastChunk = "0\r\n\r\n";
@@ -77,6 +80,7 @@ public:
         const std::shared_ptr<BeastConnection> self = shared_from_this();
         ErrorCode ignored;
         transport_.socket().set_option(Tcp::no_delay(true), ignored);
+        transport_.let_timers_run();
         const bool secured = co_await handshake();
         if (!secured) co_return;
         const bool second = co_await begins_http2();
@@ -85,8 +89,11 @@ public:
             co_return;
         }
         for (bool go_on = true; go_on;) {
-            const bool come = co_await wait_for_request();
-            if (!come) break;
+            if (buffer_.size() == 0 || watching_) {
+                in_a_row_ = 0;
+                const bool come = co_await wait_for_bytes();
+                if (!come) break;
+            }
             busy_ = true;
             go_on = co_await serve_one();
             busy_ = buffer_.size() > 0;
@@ -171,8 +178,8 @@ private:
         co_await second_->serve();
     }
 
-    // True when a request's first bytes are in the buffer; false when none came in time.
-    asio::awaitable<bool> wait_for_request() {
+    // True when a request's first bytes are there to be read; false when none came in time.
+    asio::awaitable<bool> wait_for_bytes() {
         if (watching_) {
             watched_.expires_after(limits_.idle_timeout);
             co_await watched_.async_wait(kAwait);
@@ -182,7 +189,13 @@ private:
         transport_.expires_after(limits_.idle_timeout);
         buffer_.shrink_to_fit();  // who only waits holds nothing
         const ErrorCode waited = co_await transport_.wait_readable();
-        if (waited) co_return false;
+        co_return !waited;
+    }
+
+    // The same, in the buffer.
+    asio::awaitable<bool> wait_for_request() {
+        const bool there = co_await wait_for_bytes();
+        if (!there || buffer_.size() > 0) co_return there;
         const asio::mutable_buffer space = buffer_.prepare(kReadBytes);
         const IoResult came = co_await transport_.read_some(space);
         buffer_.commit(came.bytes);
@@ -191,25 +204,36 @@ private:
 
     // Reads one request, answers it; true when the connection may go on.
     asio::awaitable<bool> serve_one() {
+        if (++in_a_row_ > kInARowMax) {
+            in_a_row_ = 0;
+            co_await asio::post(host_.loop(), asio::use_awaitable);
+        }
         transport_.expires_after(limits_.request_timeout);
-        Parser parser;
-        parser.header_limit(static_cast<std::uint32_t>(limits_.header_bytes));
-        parser.body_limit(limits_.body_bytes);
-        Request request;
-        std::optional<Response> refusal = co_await read(parser, request);
+        RequestReader reader(limits_);
+        take_buffered(reader);
+        if (!is_over(reader)) read_at_once(reader);
+        if (!is_over(reader)) co_await read_rest(reader);
         if (gone_) co_return false;
         Exchange exchange;
-        exchange.version = parser.get().version();
-        exchange.head = parser.get().method() == beast::http::verb::head;
-        if (refusal) {
-            co_await send(*refusal, exchange);
+        exchange.version = reader.is_modern() ? 11 : 10;
+        exchange.head = reader.is_head();
+        if (reader.refusal()) {
+            co_await send(*reader.refusal(), exchange);
             co_return false;
         }
-        const bool wanted = parser.get().keep_alive();
+        const bool wanted = reader.wants_more();
+        Request request = std::move(reader.request());
+        add_sender(request);
         request.given_up = given_up_;
-        const auto asks = host_.asking().insert(host_.asking().end(), this);
-        Response response = co_await host_.answer(std::move(request));
-        host_.asking().erase(asks);
+        const std::shared_ptr<Pending> pending = host_.begin(std::move(request));
+        Response response;
+        if (pending->there) {
+            response = host_.take(*pending);
+        } else {
+            const auto asks = host_.asking().insert(host_.asking().end(), this);
+            response = co_await host_.wait(pending);
+            host_.asking().erase(asks);
+        }
         make_sendable(response);
         exchange.keep_alive = wanted && !host_.draining();
         if (!response.stream) {
@@ -220,22 +244,57 @@ private:
         co_return sent&& exchange.keep_alive && !host_.draining();
     }
 
-    // An answer when the request is refused. Sets gone_ when nobody waits for one.
-    asio::awaitable<std::optional<Response>> read(Parser& parser, Request& request) {
-        ErrorCode error = co_await read_header<true>(transport_, buffer_, parser);
-        if (error) co_return after_error(error);
-        if (std::optional<Response> refusal = refuse_framing(parser.get())) co_return refusal;
-        request = to_request(parser.get());
-        add_sender(request);
-        if (expects_continue(parser.get())) {
-            std::array<asio::const_buffer, 1> go_on{asio::buffer(kGoOn)};
-            error = co_await transport_.write(go_on);
-            if (error) co_return after_error(error);
+    bool is_over(const RequestReader& reader) const {
+        return gone_ || reader.done() || reader.refusal();
+    }
+
+    void take_buffered(RequestReader& reader) {
+        if (buffer_.size() == 0) return;
+        const auto data = buffer_.cdata();
+        buffer_.consume(reader.take({static_cast<const std::uint8_t*>(data.data()), data.size()}));
+    }
+
+    // What has come, as far as that goes without waiting. Only what is left over needs memory.
+    IoResult read_at_once(RequestReader& reader) {
+        if (const std::span<std::uint8_t> space = reader.body_space(); !space.empty()) {
+            const IoResult came = transport_.try_read(asio::buffer(space.data(), space.size()));
+            reader.body_came(came.bytes);
+            return came;
         }
-        error = co_await read_message<true>(transport_, buffer_, parser);
-        if (error) co_return after_error(error);
-        request.body = std::move(parser.get().body());
-        co_return std::nullopt;
+        const std::span<std::uint8_t> space = host_.scratch();
+        const IoResult came = transport_.try_read(asio::buffer(space.data(), space.size()));
+        ByteView bytes = ByteView(space).first(came.bytes);
+        if (buffer_.size() == 0) bytes = bytes.subspan(reader.take(bytes));
+        if (!bytes.empty()) {
+            buffer_.commit(asio::buffer_copy(buffer_.prepare(bytes.size()),
+                                             asio::buffer(bytes.data(), bytes.size())));
+            take_buffered(reader);
+        }
+        return came;
+    }
+
+    // Sets gone_ when the client goes before its request is whole.
+    asio::awaitable<void> read_rest(RequestReader& reader) {
+        bool told = false;
+        while (!is_over(reader)) {
+            if (!told && reader.expects_continue()) {
+                told = true;
+                std::array<asio::const_buffer, 1> go_on{asio::buffer(kGoOn)};
+                const ErrorCode failed = co_await transport_.write(go_on);
+                gone_ = gone_ || failed;
+                continue;
+            }
+            const IoResult came = read_at_once(reader);
+            if (came.error == asio::error::would_block) {
+                const ErrorCode late = co_await transport_.wait_ready();
+                gone_ = gone_ || late;
+            } else if (came.error) {
+                gone_ = true;
+            } else if (++in_a_row_ > kInARowMax) {
+                in_a_row_ = 0;
+                co_await asio::post(host_.loop(), asio::use_awaitable);
+            }
+        }
     }
 
     void add_sender(Request& request) const {
@@ -243,15 +302,13 @@ private:
         copy_peer(sender_, request);
     }
 
-    std::optional<Response> after_error(const ErrorCode& error) {
-        std::optional<Response> answer = answer_to(error, limits_);
-        gone_ = !answer;
-        return answer;
-    }
-
     asio::awaitable<bool> send(const Response& response, const Exchange& exchange) {
-        const Head head = to_head(response, exchange);
-        const ByteView body = exchange.head ? ByteView() : ByteView(response.body);
+        Head head = to_head(response, exchange);
+        ByteView body = exchange.head ? ByteView() : ByteView(response.body);
+        if (body.size() <= kTogetherBytes) {
+            head.text.append(as_text(body));
+            body = {};
+        }
         std::array<asio::const_buffer, 2> buffers{asio::buffer(head.text),
                                                   asio::buffer(body.data(), body.size())};
         co_return co_await write(buffers);
@@ -354,6 +411,7 @@ private:
     Transport transport_;
     beast::flat_buffer buffer_;
     const std::string peer_;
+    unsigned in_a_row_ = 0;
     Request sender_;     // only what the handshake told
     bool busy_ = false;  // between the first byte of a request and the last of its answer
     bool gone_ = false;  // nobody reads what we would send

@@ -6,8 +6,11 @@
 
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <list>
 #include <memory>
+#include <span>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
@@ -16,6 +19,7 @@
 
 #include "http/message.h"
 #include "http/server.h"
+#include "http/stream_signal.h"
 #include "http/turns.h"
 
 namespace hf::http {
@@ -28,6 +32,16 @@ inline constexpr std::size_t kHandshakesAtOnce = 256;
 inline constexpr Duration kHandshakeTurn = std::chrono::seconds(1);
 
 class Connection;
+
+// One request while it is answered: what whoever answers says, for the loop.
+struct Pending {
+    explicit Pending(boost::asio::io_context& loop)
+        : signal(std::make_shared<StreamSignal>(loop)) {}
+
+    std::shared_ptr<StreamSignal> signal;
+    Response response;  // of whoever answers until `there`
+    std::atomic<bool> there{false};
+};
 
 // What the connections of one server share; outlives them.
 class ConnectionHost {
@@ -48,7 +62,16 @@ public:
     // Those that wait for an answer and would not notice that their clients have gone.
     virtual std::list<Connection*>& asking() = 0;
 
-    // Computes the answer away from the loop; and how an answer to what still comes begins, and
+    // Where bytes may be read to that are used at once: one for all connections.
+    virtual std::span<std::uint8_t> scratch() = 0;
+
+    // Begins to answer: at once, where that is quick, else away from the loop. Then take() what is
+    // there, or wait for it.
+    virtual std::shared_ptr<Pending> begin(Request request) = 0;
+    virtual Response take(Pending& pending) = 0;  // REQUIRES: it is there
+    virtual boost::asio::awaitable<Response> wait(std::shared_ptr<Pending> pending) = 0;
+
+    // The two together; and how an answer to what still comes begins, and
     // goes on. The duplex outlives the call.
     virtual boost::asio::awaitable<Response> answer(Request request) = 0;
     virtual boost::asio::awaitable<Opening> open(Request request) = 0;

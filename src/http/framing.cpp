@@ -1,9 +1,9 @@
 #include "http/framing.h"
 
 #include <algorithm>
+#include <array>
 
 #include <boost/beast/core/string.hpp>
-#include <boost/beast/http/error.hpp>
 #include <boost/beast/http/status.hpp>
 
 #include "base/text.h"
@@ -12,7 +12,7 @@ namespace hf::http {
 namespace {
 
 namespace beast = boost::beast;
-using beast::http::field;
+constexpr std::size_t kUsualBytes = 512;  // of a head
 
 // Whether no handler may set this header: it is about the message, not its content.
 bool is_ours(std::string_view name) {
@@ -34,71 +34,44 @@ bool is_sendable(const Response& response) {
 
 }  // namespace
 
+namespace {
+
+// By character: whether it may stand in a token, and in a field's value.
+struct Allowed {
+    std::array<bool, 256> in_name{};
+    std::array<bool, 256> in_value{};
+};
+
+constexpr Allowed kAllowed = [] {
+    Allowed allowed;
+    for (std::size_t c = 0; c < allowed.in_value.size(); ++c) {
+        allowed.in_value[c] = (c >= 0x20 && c != 0x7f) || c == '\t';
+        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        allowed.in_name[c] = letter || (c >= '0' && c <= '9');
+    }
+    for (const char c : std::string_view("!#$%&'*+-.^_`|~")) {
+        allowed.in_name[static_cast<unsigned char>(c)] = true;
+    }
+    return allowed;
+}();
+
+}  // namespace
+
 bool is_header_name(std::string_view name) {
     return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-        const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-        return letter || (c >= '0' && c <= '9') ||
-               std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+        return kAllowed.in_name[static_cast<unsigned char>(c)];
     });
 }
 
 bool is_header_value(std::string_view value) {
-    return std::all_of(value.begin(), value.end(), [](char c) {
-        return (static_cast<unsigned char>(c) >= 0x20 && c != 0x7f) || c == '\t';
-    });
+    return std::all_of(value.begin(), value.end(),
+                       [](char c) { return kAllowed.in_value[static_cast<unsigned char>(c)]; });
 }
 
 std::string body_limit_text(const Limits& limits) {
     return fmt::format(
         "the body exceeds the limit of {} bytes; send less at a time, or raise the server's limit",
         limits.body_bytes);
-}
-
-std::optional<Response> answer_to(const boost::system::error_code& code, const Limits& limits) {
-    using beast::http::error;
-    if (code == error::header_limit) {
-        return Response::error(431, fmt::format("headers exceed {} bytes", limits.header_bytes));
-    }
-    if (code == error::body_limit) {
-        return Response::error(413, body_limit_text(limits));
-    }
-    const bool gone =
-        code == error::end_of_stream || code == error::partial_message ||
-        code.category() != beast::http::make_error_code(error::end_of_stream).category();
-    if (gone) return std::nullopt;
-    return Response::error(400, fmt::format("malformed HTTP request: {}", code.message()));
-}
-
-std::optional<Response> refuse_framing(const beast::http::request_header<>& header) {
-    const std::size_t hosts = header.count(field::host);
-    if (hosts > 1 || (hosts == 0 && header.version() >= 11)) {
-        return Response::error(400, fmt::format("{} Host headers; want exactly one", hosts));
-    }
-    const std::size_t codings = header.count(field::transfer_encoding);
-    if (codings == 0) return std::nullopt;
-    if (header.version() < 11 || header.count(field::content_length) > 0) {
-        return Response::error(400,
-                               "Transfer-Encoding with Content-Length or HTTP/1.0: where the "
-                               "request ends is ambiguous");
-    }
-    if (codings > 1 || !beast::iequals(header[field::transfer_encoding], "chunked")) {
-        return Response::error(400, "the only Transfer-Encoding known here is chunked, once");
-    }
-    return std::nullopt;
-}
-
-Request to_request(const beast::http::request_header<>& header) {
-    Request request;
-    request.method = std::string(header.method_string());
-    request.target = std::string(header.target());
-    for (const auto& entry : header) {
-        request.headers.add(std::string(entry.name_string()), std::string(entry.value()));
-    }
-    return request;
-}
-
-bool expects_continue(const beast::http::request_header<>& header) {
-    return header.version() >= 11 && beast::iequals(header[field::expect], "100-continue");
 }
 
 void make_sendable(Response& response) {
@@ -122,7 +95,9 @@ Head to_head(const Response& response, const Exchange& exchange) {
     const auto status = static_cast<unsigned>(response.status);
     const std::string_view reason =
         beast::http::obsolete_reason(beast::http::int_to_status(status));
-    head.text = fmt::format("HTTP/1.{} {} {}\r\n", modern ? 1 : 0, status, reason);
+    head.text.reserve(kUsualBytes);
+    head.text.append(modern ? "HTTP/1.1 " : "HTTP/1.0 ").append(std::to_string(status));
+    head.text.append(" ").append(reason).append("\r\n");
     const auto add = [&head](std::string_view name, std::string_view value) {
         head.text.append(name).append(": ").append(value).append("\r\n");
     };
@@ -134,7 +109,7 @@ Head to_head(const Response& response, const Exchange& exchange) {
     if (head.chunked) add("Transfer-Encoding", "chunked");
     if (!head.chunked && !open_ended) {
         const bool announces = declared && (response.stream || exchange.head);
-        add("Content-Length", fmt::format("{}", announces ? *declared : response.body.size()));
+        add("Content-Length", std::to_string(announces ? *declared : response.body.size()));
     }
     head.text += "\r\n";
     return head;

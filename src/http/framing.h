@@ -1,15 +1,14 @@
-// Between Beast's messages and our values, and the strictness in between: requests whose end two
-// readers could see in different places are refused (RFC 9112 sections 3.2, 6.1 and 11.2), and no
-// header of ours can break a message in two.
+// What may stand in the header of a message of HTTP/1.1, and how an answer's is written: no header
+// of ours can break a message in two (RFC 9110 section 5, RFC 9112 section 11.1).
 //
 // Internal to this module. Pure functions.
 
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
-
-#include <boost/beast/http/message.hpp>
+#include <string_view>
 
 #include "http/message.h"
 #include "http/server.h"
@@ -27,20 +26,8 @@ struct Exchange {
     bool keep_alive = false;
 };
 
-// The answer to a request that could not be read; nullopt when the client just went away.
-std::optional<Response> answer_to(const boost::system::error_code& code, const Limits& limits);
-
 // What a body above the limit is told.
 std::string body_limit_text(const Limits& limits);
-
-// The answer to a header that is well-formed by itself but must not be believed.
-std::optional<Response> refuse_framing(const boost::beast::http::request_header<>& header);
-
-// All but the body and the peer. Taken before the body is read, so that fields after a chunked body
-// cannot pass as header fields.
-Request to_request(const boost::beast::http::request_header<>& header);
-
-bool expects_continue(const boost::beast::http::request_header<>& header);
 
 // Replaces an answer that cannot be sent (a status out of range, a header with a line break) by
 // 500, and takes the body from one that must not have any (204, 304).

@@ -1,13 +1,18 @@
 #include "http/message.h"
 
+#include <algorithm>
+
 #include "base/json.h"
-#include "base/text.h"
 
 namespace hf::http {
 namespace {
 
 bool same_name(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && to_lower(a) == to_lower(b);
+    constexpr auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                              [&](char x, char y) { return lower(x) == lower(y); });
 }
 
 }  // namespace

@@ -27,8 +27,7 @@ std::size_t room(const beast::flat_buffer& buffer) {
     return std::min(wanted, buffer.max_size() - buffer.size());
 }
 
-template <bool kRequest>
-ErrorCode parse_end(basic_parser<kRequest>& parser) {
+ErrorCode parse_end(basic_parser<false>& parser) {
     if (!parser.got_some()) return error::end_of_stream;
     ErrorCode result;
     parser.put_eof(result);
@@ -37,16 +36,14 @@ ErrorCode parse_end(basic_parser<kRequest>& parser) {
 
 }  // namespace
 
-template <bool kRequest>
-ErrorCode parse_some(beast::flat_buffer& buffer, basic_parser<kRequest>& parser) {
+ErrorCode parse_some(beast::flat_buffer& buffer, basic_parser<false>& parser) {
     ErrorCode result;
     buffer.consume(parser.put(buffer.data(), result));
     return result;
 }
 
-template <bool kRequest>
 asio::awaitable<ErrorCode> read_some(Transport& transport, beast::flat_buffer& buffer,
-                                     basic_parser<kRequest>& parser) {
+                                     basic_parser<false>& parser) {
     ErrorCode result = error::need_more;
     if (buffer.size() > 0) result = parse_some(buffer, parser);
     while (result == error::need_more) {
@@ -62,9 +59,8 @@ asio::awaitable<ErrorCode> read_some(Transport& transport, beast::flat_buffer& b
     co_return result;
 }
 
-template <bool kRequest>
 asio::awaitable<ErrorCode> read_header(Transport& transport, beast::flat_buffer& buffer,
-                                       basic_parser<kRequest>& parser) {
+                                       basic_parser<false>& parser) {
     parser.eager(false);
     ErrorCode result;
     while (!result && !parser.is_header_done()) {
@@ -73,9 +69,8 @@ asio::awaitable<ErrorCode> read_header(Transport& transport, beast::flat_buffer&
     co_return result;
 }
 
-template <bool kRequest>
 asio::awaitable<ErrorCode> read_message(Transport& transport, beast::flat_buffer& buffer,
-                                        basic_parser<kRequest>& parser) {
+                                        basic_parser<false>& parser) {
     parser.eager(true);
     ErrorCode result;
     while (!result && !parser.is_done()) {
@@ -83,15 +78,5 @@ asio::awaitable<ErrorCode> read_message(Transport& transport, beast::flat_buffer
     }
     co_return result;
 }
-
-template ErrorCode parse_some(beast::flat_buffer&, basic_parser<false>&);
-template asio::awaitable<ErrorCode> read_some(Transport&, beast::flat_buffer&,
-                                              basic_parser<false>&);
-template asio::awaitable<ErrorCode> read_header(Transport&, beast::flat_buffer&,
-                                                basic_parser<false>&);
-template asio::awaitable<ErrorCode> read_header(Transport&, beast::flat_buffer&,
-                                                basic_parser<true>&);
-template asio::awaitable<ErrorCode> read_message(Transport&, beast::flat_buffer&,
-                                                 basic_parser<true>&);
 
 }  // namespace hf::http

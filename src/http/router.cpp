@@ -9,12 +9,10 @@
 namespace hf::http {
 namespace {
 
-std::vector<std::string> parts_of(std::string_view path) {
-    std::vector<std::string> parts;
-    for (std::string_view part : split(path.substr(path.starts_with('/')), '/')) {
-        parts.emplace_back(part);
-    }
-    return parts;
+using Parts = std::vector<std::string_view>;
+
+Parts parts_of(std::string_view path) {
+    return split(path.substr(path.starts_with('/')), '/');
 }
 
 bool is_parameter(const std::string& part) {
@@ -32,8 +30,7 @@ bool ends_in_rest(const std::vector<std::string>& pattern) {
 // How well a pattern fits: more literal parts are better, then not ending in "{rest...}".
 using Fit = std::pair<std::size_t, bool>;
 
-std::optional<Fit> fit(const std::vector<std::string>& pattern,
-                       const std::vector<std::string>& parts) {
+std::optional<Fit> fit(const std::vector<std::string>& pattern, const Parts& parts) {
     const bool rest = ends_in_rest(pattern);
     const std::size_t fixed = pattern.size() - (rest ? 1 : 0);
     if (rest ? parts.size() < fixed : parts.size() != fixed) return std::nullopt;
@@ -52,14 +49,14 @@ std::optional<Fit> fit(const std::vector<std::string>& pattern,
 
 // REQUIRES: the pattern fits.
 std::vector<std::pair<std::string, std::string>> parameters_of(
-    const std::vector<std::string>& pattern, const std::vector<std::string>& parts) {
+    const std::vector<std::string>& pattern, const Parts& parts) {
     std::vector<std::pair<std::string, std::string>> parameters;
     for (std::size_t i = 0; i < pattern.size(); ++i) {
         const std::string& part = pattern[i];
         if (is_rest(part)) {
             const auto from = parts.begin() + static_cast<std::ptrdiff_t>(i);
             parameters.emplace_back(part.substr(1, part.size() - 5),
-                                    join({from, parts.end()}, "/"));
+                                    join(std::vector<std::string>(from, parts.end()), "/"));
         } else if (is_parameter(part)) {
             parameters.emplace_back(part.substr(1, part.size() - 2), parts[i]);
         }
@@ -90,9 +87,24 @@ std::string_view origin_form(std::string_view target) {
     return slash == std::string_view::npos ? "/" : target.substr(slash);
 }
 
+// A path that stands for itself: nothing to decode, no part that is "." or "..", no query. What is
+// not that simple may be good all the same.
+bool is_plain_path(std::string_view target) {
+    return target.starts_with('/') && target.find("/.") == std::string_view::npos &&
+           std::all_of(target.begin(), target.end(), [](char c) {
+               const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+               return letter || (c >= '0' && c <= '9') || c == '/' || c == '-' || c == '_' ||
+                      c == '.';
+           });
+}
+
 // Each part of the path is decoded by itself, so that an escaped "/" stays inside its part and is
 // refused.
 Status decode_target(Request& request) {
+    if (is_plain_path(request.target)) {
+        request.path = request.target;
+        return {};
+    }
     const std::string_view target = origin_form(request.target);
     const std::size_t question = target.find('?');
     const std::string_view path = target.substr(0, question);
@@ -119,7 +131,8 @@ Status decode_target(Request& request) {
 }  // namespace
 
 void Router::add(std::string_view method, std::string_view pattern, Handler handler) {
-    std::vector<std::string> parts = parts_of(pattern);
+    const Parts split_at = parts_of(pattern);
+    std::vector<std::string> parts(split_at.begin(), split_at.end());
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
@@ -136,7 +149,8 @@ void Router::add_deferred(std::string_view method, std::string_view pattern,
 void Router::add_duplex(std::string_view path, DuplexHandler handler) {
     HF_CHECK(path.find('{') == std::string_view::npos, "{}: want a path without braces", path);
     duplex_paths_.emplace_back(path);
-    routes_.push_back({"POST", std::string(path), parts_of(path), {}, {}, std::move(handler)});
+    add("POST", path, nullptr);
+    routes_.back().duplex = std::move(handler);
 }
 
 bool Router::is_duplex(std::string_view method, std::string_view target) const {
@@ -147,28 +161,37 @@ bool Router::is_duplex(std::string_view method, std::string_view target) const {
 
 Router::Match Router::match(std::string_view method, std::string_view path) const {
     const std::string_view wanted = method == "HEAD" ? "GET" : method;
-    const std::vector<std::string> parts = parts_of(path);
+    const Parts parts = parts_of(path);
     Match best;
     const Route* chosen = nullptr;
     Fit closest;
     for (const Route& route : routes_) {
+        if (route.method != wanted) continue;
         const std::optional<Fit> close = fit(route.parts, parts);
-        if (!close) continue;
-        if (std::find(best.allow.begin(), best.allow.end(), route.method) == best.allow.end()) {
-            best.allow.push_back(route.method);
-        }
-        if (route.method == wanted && (!chosen || *close > closest)) {
-            chosen = &route;
-            closest = *close;
-        }
+        if (!close || (chosen && *close <= closest)) continue;
+        chosen = &route;
+        closest = *close;
     }
-    if (!chosen) return best;
+    if (!chosen) {
+        best.allow = methods_at(parts);
+        return best;
+    }
     if (chosen->handler) best.handler = &chosen->handler;
     if (chosen->deferred) best.deferred = &chosen->deferred;
     if (chosen->duplex) best.duplex = &chosen->duplex;
     best.parameters = parameters_of(chosen->parts, parts);
     best.pattern = chosen->pattern;
     return best;
+}
+
+std::vector<std::string> Router::methods_at(const std::vector<std::string_view>& parts) const {
+    std::vector<std::string> methods;
+    for (const Route& route : routes_) {
+        if (!fit(route.parts, parts)) continue;
+        if (std::find(methods.begin(), methods.end(), route.method) != methods.end()) continue;
+        methods.push_back(route.method);
+    }
+    return methods;
 }
 
 namespace {

@@ -2,7 +2,8 @@
 
 #include <pthread.h>
 
-#include <atomic>
+#include <algorithm>
+#include <array>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -40,18 +41,11 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
 // How often connections are asked, while requests are answered, whether their clients still wait.
 constexpr Duration kLookEvery = std::chrono::milliseconds(50);
 
+constexpr std::size_t kScratchBytes = 64u << 10;
+
 void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
-
-// One request while it is answered: what a worker says, for the loop.
-struct Pending {
-    explicit Pending(asio::io_context& loop) : signal(std::make_shared<StreamSignal>(loop)) {}
-
-    std::shared_ptr<StreamSignal> signal;
-    Response response;  // the worker's until `there`
-    std::atomic<bool> there{false};
-};
 
 class BeastServer final : public Server, private ConnectionHost {
 public:
@@ -228,12 +222,17 @@ private:
         return response;
     }
 
-    asio::awaitable<Response> answer(Request request) override {
-        if (is_full()) co_return refuse(std::move(request));
+    std::span<std::uint8_t> scratch() override { return scratch_; }
+
+    std::shared_ptr<Pending> begin(Request request) override {
+        auto pending = std::make_shared<Pending>(loop_);
         ++in_flight_;
-        look_after_clients();
-        const auto pending = std::make_shared<Pending>(loop_);
-        const auto at = pending_.insert(pending_.end(), pending.get());
+        pending_.push_back(pending.get());
+        if (in_flight_ > options_.limits.queued_requests) {
+            pending->response = refuse(std::move(request));
+            pending->there = true;
+            return pending;
+        }
         Reply reply([pending](Response response) {
             pending->response = std::move(response);
             pending->there = true;
@@ -242,17 +241,34 @@ private:
         request.quick = options_.quick && options_.quick(request);
         if (request.quick) {
             compute(std::move(request), Clock::now(), reply);
-        } else {
-            asio::post(work_, [this, request = std::move(request), reply = std::move(reply),
-                               queued = Clock::now()]() mutable {
-                compute(std::move(request), queued, reply);
-            });
+            return pending;
         }
-        while (!pending->there) co_await pending->signal->wait();
-        pending->signal->close();
-        pending_.erase(at);
+        asio::post(work_, [this, request = std::move(request), reply = std::move(reply),
+                           queued = Clock::now()]() mutable {
+            compute(std::move(request), queued, reply);
+        });
+        return pending;
+    }
+
+    Response take(Pending& pending) override {
+        pending.signal->close();
+        // Those who came last are mostly answered first.
+        const auto at = std::find(pending_.rbegin(), pending_.rend(), &pending);
+        pending_.erase(std::next(at).base());
         --in_flight_;
-        co_return std::move(pending->response);
+        return std::move(pending.response);
+    }
+
+    asio::awaitable<Response> wait(std::shared_ptr<Pending> pending) override {
+        look_after_clients();
+        while (!pending->there) co_await pending->signal->wait();
+        co_return take(*pending);
+    }
+
+    asio::awaitable<Response> answer(Request request) override {
+        std::shared_ptr<Pending> pending = begin(std::move(request));
+        if (pending->there) co_return take(*pending);
+        co_return co_await wait(std::move(pending));
     }
 
     // Over HTTP/1.1 nothing is read while a request is answered, and so nobody would notice.
@@ -302,7 +318,8 @@ private:
     std::uint16_t port_ = 0;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
     std::list<Connection*> asking_;
-    std::list<Pending*> pending_;
+    std::vector<Pending*> pending_;
+    std::array<std::uint8_t, kScratchBytes> scratch_;
     std::size_t in_flight_ = 0;
     bool looks_ = false;  // looking_ runs
     bool draining_ = false;

@@ -74,6 +74,8 @@ private:
         DeferredHandler deferred;
         DuplexHandler duplex;
     };
+    std::vector<std::string> methods_at(const std::vector<std::string_view>& parts) const;
+
     std::vector<Route> routes_;
     std::vector<std::string> duplex_paths_;
 };

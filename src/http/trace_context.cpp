@@ -107,8 +107,10 @@ Result<TraceContext> parse_traceparent(std::string_view header) {
 }
 
 std::string write_traceparent(const TraceContext& context) {
-    return fmt::format("00-{}-{}-{}", to_hex(context.trace), to_hex(context.span),
-                       context.sampled ? "01" : "00");
+    std::string text;
+    text.reserve(kParentBytes);
+    text.append("00-").append(to_hex(context.trace)).append("-").append(to_hex(context.span));
+    return text.append(context.sampled ? "-01" : "-00");
 }
 
 Result<std::string> parse_tracestate(std::string_view joined) {

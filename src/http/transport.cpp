@@ -65,8 +65,9 @@ struct Transport::Wire : std::enable_shared_from_this<Transport::Wire> {
     struct Side {
         explicit Side(const Tcp::socket::executor_type& executor) : timer(executor) {}
 
-        asio::steady_timer timer;  // runs only while something is under way
+        asio::steady_timer timer;  // runs while something is under way, or longer
         Clock::time_point deadline = Clock::time_point::max();
+        Clock::time_point rings = Clock::time_point::max();  // when the timer ends; max: it rests
         bool waits = false;
     };
     struct Free {
@@ -107,18 +108,28 @@ struct Transport::Wire : std::enable_shared_from_this<Transport::Wire> {
     // What is under way ends, with the connection, when its time is up.
     void begin(Side& side) {
         side.waits = true;
-        if (side.deadline == Clock::time_point::max()) return;
-        side.timer.expires_at(side.deadline);
+        if (side.deadline < side.rings) set_timer(side);
+    }
+
+    // A timer that rings too early looks when it is time.
+    void set_timer(Side& side) {
+        side.rings = side.deadline;
+        side.timer.expires_at(side.rings);
         side.timer.async_wait([weak = weak_from_this(), at = &side](const ErrorCode& cancelled) {
             const std::shared_ptr<Wire> wire = weak.lock();
-            if (cancelled || !wire || !at->waits || !wire->is_late(*at)) return;
-            wire->cut();
+            if (cancelled || !wire) return;
+            at->rings = Clock::time_point::max();
+            if (!at->waits || at->deadline == Clock::time_point::max()) return;
+            wire->is_late(*at) ? wire->cut() : wire->set_timer(*at);
         });
     }
 
     ErrorCode end(Side& side, const ErrorCode& error) {
         side.waits = false;
-        if (side.deadline != Clock::time_point::max()) side.timer.cancel();
+        if (!timers_run && side.rings != Clock::time_point::max()) {
+            side.rings = Clock::time_point::max();
+            side.timer.cancel();
+        }
         return said(error);
     }
 
@@ -150,6 +161,8 @@ struct Transport::Wire : std::enable_shared_from_this<Transport::Wire> {
     Side reading;
     Side writing;
     bool timed_out = false;
+    bool timers_run = false;
+    Direction wanted = Direction::kIn;  // by the last try that did nothing
     unsigned in_a_row = 0;
 };
 
@@ -232,6 +245,55 @@ asio::awaitable<ErrorCode> Transport::handshake(Role role) {
     }
 }
 
+void Transport::let_timers_run() {
+    wire_->timers_run = true;
+}
+
+// What a call of OpenSSL has done.
+IoResult Transport::tried(int result, std::size_t count) {
+    if (result == 1) return {ErrorCode(), count};
+    const int error = SSL_get_error(ssl(), result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        return {wire_->failure_of(error), 0};
+    }
+    wire_->wanted = error == SSL_ERROR_WANT_READ ? Direction::kIn : Direction::kOut;
+    return {asio::error::would_block, 0};
+}
+
+IoResult Transport::try_read(asio::mutable_buffer space) {
+    wire_->link.open();
+    wire_->wanted = Direction::kIn;
+    if (!ssl()) {
+        ErrorCode error;
+        const std::size_t count = wire_->socket.read_some(space, error);
+        return {error == asio::error::would_block ? error : wire_->said(error), count};
+    }
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int result = SSL_read_ex(ssl(), space.data(), space.size(), &count);
+    return tried(result, count);
+}
+
+IoResult Transport::try_write(Buffers buffers) {
+    wire_->link.open();
+    wire_->wanted = Direction::kOut;
+    if (!ssl()) {
+        ErrorCode error;
+        const std::size_t count = wire_->socket.write_some(buffers, error);
+        return {error == asio::error::would_block ? error : wire_->said(error), count};
+    }
+    Bytes record;
+    const asio::const_buffer next = next_record(buffers, record);
+    ERR_clear_error();
+    std::size_t count = 0;
+    const int result = SSL_write_ex(ssl(), next.data(), next.size(), &count);
+    return tried(result, count);
+}
+
+asio::awaitable<ErrorCode> Transport::wait_ready() {
+    return wait(wire_->wanted);
+}
+
 asio::awaitable<ErrorCode> Transport::wait_readable() {
     if (ssl() && SSL_has_pending(ssl()) == 1) co_return ErrorCode();
     co_return co_await wait(Direction::kIn);
@@ -249,58 +311,30 @@ asio::awaitable<IoResult> Transport::read_wire(asio::mutable_buffer space) {
 }
 
 asio::awaitable<IoResult> Transport::read_some(asio::mutable_buffer space) {
-    ErrorCode error = co_await take_turn(Direction::kIn);
-    if (error) co_return IoResult{error, 0};
-    if (!ssl()) co_return co_await read_wire(space);
     for (;;) {
-        ERR_clear_error();
-        std::size_t count = 0;
-        const int result = SSL_read_ex(ssl(), space.data(), space.size(), &count);
-        if (result == 1) co_return IoResult{ErrorCode(), count};
-        error = co_await settle(result);
+        const ErrorCode late = co_await take_turn(Direction::kIn);
+        if (late) co_return IoResult{late, 0};
+        const IoResult came = try_read(space);
+        if (came.error != asio::error::would_block) co_return came;
+        const ErrorCode error = co_await wait_ready();
         if (error) co_return IoResult{error, 0};
     }
 }
 
 asio::awaitable<ErrorCode> Transport::write(std::span<asio::const_buffer> buffers) {
-    Bytes record;
     for (consume(buffers, 0); !buffers.empty();) {
         const ErrorCode late = co_await take_turn(Direction::kOut);
         if (late) co_return late;
-        const Buffers left = buffers;
-        IoResult written;
-        if (ssl()) {
-            const asio::const_buffer next = next_record(left, record);
-            written = co_await write_record(next);
-        } else {
-            written = co_await write_wire(left);
+        const IoResult written = try_write(buffers);
+        if (written.error == asio::error::would_block) {
+            const ErrorCode error = co_await wait_ready();
+            if (error) co_return error;
+            continue;
         }
         if (written.error) co_return written.error;
         consume(buffers, written.bytes);
     }
     co_return ErrorCode();
-}
-
-asio::awaitable<IoResult> Transport::write_wire(Buffers buffers) {
-    wire_->link.open();
-    for (;;) {
-        ErrorCode error;
-        const std::size_t count = wire_->socket.write_some(buffers, error);
-        if (error != asio::error::would_block) co_return IoResult{wire_->said(error), count};
-        error = co_await wait(Direction::kOut);
-        if (error) co_return IoResult{error, 0};
-    }
-}
-
-asio::awaitable<IoResult> Transport::write_record(asio::const_buffer record) {
-    for (;;) {
-        ERR_clear_error();
-        std::size_t count = 0;
-        const int result = SSL_write_ex(ssl(), record.data(), record.size(), &count);
-        if (result == 1) co_return IoResult{ErrorCode(), count};
-        const ErrorCode error = co_await settle(result);
-        if (error) co_return IoResult{error, 0};
-    }
 }
 
 asio::awaitable<void> Transport::say_goodbye() {

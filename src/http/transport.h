@@ -26,6 +26,8 @@ struct IoResult {
 };
 
 class Transport final {
+    enum class Direction : unsigned char { kIn, kOut };
+
 public:
     using ErrorCode = boost::system::error_code;
     using Socket = boost::asio::ip::tcp::socket;
@@ -62,6 +64,17 @@ public:
 
     boost::asio::awaitable<IoResult> read_some(boost::asio::mutable_buffer space);
 
+    // Reads or writes what goes at once. asio::error::would_block: nothing did, and wait_ready()
+    // comes back when it is worth another try, with the same bytes. REQUIRES: the caller gives the
+    // other connections of the loop their turn.
+    IoResult try_read(boost::asio::mutable_buffer space);
+    IoResult try_write(std::span<const boost::asio::const_buffer> buffers);
+    boost::asio::awaitable<ErrorCode> wait_ready();
+
+    // For a loop that runs as long as its program: a timer that is no longer needed is left to run
+    // out instead of being stopped, which would cost each request a call of the system.
+    void let_timers_run();
+
     // Writes all of the buffers, which are changed on the way: afterwards they mean nothing.
     boost::asio::awaitable<ErrorCode> write(std::span<boost::asio::const_buffer> buffers);
 
@@ -73,14 +86,12 @@ public:
 
 private:
     struct Wire;
-    enum class Direction : unsigned char { kIn, kOut };
-
+    
     boost::asio::awaitable<ErrorCode> wait(Direction direction);
     boost::asio::awaitable<ErrorCode> take_turn(Direction direction);
+    IoResult tried(int result, std::size_t count);
     boost::asio::awaitable<ErrorCode> settle(int result);
     boost::asio::awaitable<IoResult> read_wire(boost::asio::mutable_buffer space);
-    boost::asio::awaitable<IoResult> write_wire(std::span<const boost::asio::const_buffer> buffers);
-    boost::asio::awaitable<IoResult> write_record(boost::asio::const_buffer record);
 
     std::shared_ptr<Wire> wire_;  // whom a timer that is late finds gone
 };

@@ -128,8 +128,8 @@ private:
             parser.body_limit(options_.body_bytes_max);
             parser.skip(turn.for_head);
             link.transport.expires_after(options_.read_timeout);
-            ErrorCode error = dialer_.wait(link.transport,
-                                           read_header<false>(link.transport, link.buffer, parser));
+            ErrorCode error =
+                dialer_.wait(link.transport, read_header(link.transport, link.buffer, parser));
             if (error) return without_answer(error);
             if (parser.get().result_int() < 200) {
                 if (turn.takes_interim) return to_answer(parser, What::kInterim);
@@ -137,8 +137,8 @@ private:
             }
             parser.eager(true);
             while (!error && !parser.is_done()) {
-                error = dialer_.wait(link.transport,
-                                     read_some<false>(link.transport, link.buffer, parser));
+                error =
+                    dialer_.wait(link.transport, read_some(link.transport, link.buffer, parser));
             }
             return error ? without_answer(error) : to_answer(parser, What::kAnswered);
         }

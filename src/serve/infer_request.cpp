@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "base/json.h"
-#include "base/text.h"
+#include "serve/plain_request.h"
 #include "serve/signature_check.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
@@ -242,18 +242,6 @@ Result<OutputTensor> parse_output_tensor(const json::Value& entry, Binary& binar
     return OutputTensor{name, std::move(tensor)};
 }
 
-Status check_json_form(const Tensor& tensor, std::string_view name) {
-    if (tensor.dtype() != DType::kString) return {};
-    for (const std::string& text : tensor.strings()) {
-        if (is_utf8(text)) continue;
-        return invalid_argument(
-            "output '{}' holds bytes that are not UTF-8 text; ask for it with the parameter "
-            "binary_data",
-            name);
-    }
-    return {};
-}
-
 }  // namespace
 
 void take_policy(InferRequest& request, std::string_view name, std::uint64_t value) {
@@ -272,8 +260,12 @@ Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_
                                 *json_bytes, body.size());
     }
     const ByteView head = body.first(json_bytes.value_or(body.size()));
+    const ByteView binary = body.subspan(head.size());
+    if (auto request = read_plain_request(as_text(head), binary, signature)) {
+        return std::move(*request);
+    }
     const json::Value root = HF_TRY(json::parse(as_text(head), body.size()));
-    return RequestParser(signature, body.subspan(head.size())).parse(root);
+    return RequestParser(signature, binary).parse(root);
 }
 
 Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,
@@ -294,40 +286,6 @@ Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,
         outputs.push_back(std::move(*output));
     }
     return outputs;
-}
-
-Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,
-                                       const runtime::Signature& signature) {
-    json::Array outputs;
-    Bytes binary;
-    bool any_binary = false;
-    for (const InferRequest::Wanted& wanted : request.outputs) {
-        const Tensor& tensor = answer.outputs.at(wanted.output);
-        json::Array shape;
-        for (std::int64_t extent : tensor.shape()) shape.emplace_back(extent);
-        json::Object output{{"name", signature.outputs[wanted.output].name},
-                            {"datatype", oip_name(tensor.dtype())},
-                            {"shape", std::move(shape)}};
-        if (wanted.binary) {
-            const Bytes bytes = tensor_to_binary(tensor);
-            output["parameters"] = {{"binary_data_size", bytes.size()}};
-            binary.insert(binary.end(), bytes.begin(), bytes.end());
-            any_binary = true;
-        } else {
-            HF_TRY(check_json_form(tensor, signature.outputs[wanted.output].name));
-            output["data"] = HF_TRY(tensor_to_json(tensor));
-        }
-        outputs.push_back(std::move(output));
-    }
-    json::Object root{{"model_name", answer.model_name}, {"model_version", answer.model_version}};
-    if (!request.id.empty()) root["id"] = request.id;
-    if (!answer.parameters.empty()) root["parameters"] = answer.parameters;
-    root["outputs"] = std::move(outputs);
-    InferBody body;
-    body.bytes = to_bytes(json::write(root));
-    if (any_binary) body.json_bytes = body.bytes.size();
-    body.bytes.insert(body.bytes.end(), binary.begin(), binary.end());
-    return body;
 }
 
 }  // namespace hf::serve

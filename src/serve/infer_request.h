@@ -5,6 +5,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,11 +58,12 @@ struct InferBody {
     std::optional<std::size_t> json_bytes;  // set when binary data follows the JSON
 };
 
+// Borrows what it points at.
 struct Answer {
-    std::string model_name;
-    std::string model_version;
-    std::vector<Tensor> outputs;   // in signature order
-    json::Object parameters = {};  // what else there is to say; left out when empty
+    std::string_view model_name;
+    std::string_view model_version;
+    std::span<const Tensor> outputs;  // in signature order
+    json::Object parameters = {};     // what else there is to say; left out when empty
 };
 
 Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,

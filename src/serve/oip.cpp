@@ -110,16 +110,16 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
         HF_TRY(write_infer_response(answering.request, answer, answering.host.signature()));
     http::Response response;
     response.body = std::move(body.bytes);
-    response.headers.set("Content-Type",
+    response.headers.add("Content-Type",
                          body.json_bytes ? "application/octet-stream" : "application/json");
     if (body.json_bytes) {
-        response.headers.set(std::string(kLengthHeader), fmt::format("{}", *body.json_bytes));
+        response.headers.add(std::string(kLengthHeader), std::to_string(*body.json_bytes));
     }
-    if (const std::string digests = digests_of(answering); !digests.empty()) {
-        response.headers.set(kModelDigestHeader, digests);
+    if (std::string digests = digests_of(answering); !digests.empty()) {
+        response.headers.add(kModelDigestHeader, std::move(digests));
     }
-    const std::string receipt = HF_TRY(add_receipt(services, answering));
-    if (!receipt.empty()) response.headers.set(std::string(kReceiptHeader), receipt);
+    std::string receipt = HF_TRY(add_receipt(services, answering));
+    if (!receipt.empty()) response.headers.add(std::string(kReceiptHeader), std::move(receipt));
     return response;
 }
 
@@ -146,7 +146,7 @@ http::Response answer_of(const Services& services, const ModelHost& host,
 // What the request asks of the host, and until when it must begin.
 Status read_into(Asked& asked, const Services& services) {
     asked.request = HF_TRY(parse(*asked.host, *asked.by));
-    asked.headers = asked.by->headers;
+    if (services.with.cascades) asked.headers = asked.by->headers;
     // What cannot be read is no limit.
     const Result<Duration> left = gateway::timeout_of(asked.by->headers, Duration::max());
     if (services.with.scheduler && left.ok() && *left < Duration::max()) {

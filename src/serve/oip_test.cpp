@@ -101,7 +101,7 @@ TEST(Oip, AnswersWithTheVersionThatComputed) {
     const http::Response response = service.infer("1");
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(body_of(response), R"({"model_name":"m","model_version":"3","outputs":[{"name":"y",)"
-                                 R"("datatype":"FP32","shape":[1],"data":[4E0]}]})");
+                                 R"("datatype":"FP32","shape":[1],"data":[4.0]}]})");
     EXPECT_FALSE(response.headers.get("holdfast-receipt"));
 }
 

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "crypto/hash.h"
 #include "serve/tensors.h"
+#include "tensor/json_text.h"
 #include "trust/receipt.h"
 
 namespace hf::serve {
@@ -16,7 +17,9 @@ constexpr std::size_t kNonceBytes = 8;
 constexpr std::size_t kEntropyBytes = 4096;  // asked for at a time
 
 std::string quoted(std::string_view text) {
-    return json::write(json::Value(text));
+    std::string quoted;
+    write_json_string(text, quoted);
+    return quoted;
 }
 
 // The parts of a receipt around its identifier, which is known only when its place is. Together
@@ -85,9 +88,10 @@ Result<crypto::Ed25519PrivateKey> open_key(const Receipts::World& world,
 
 Digest tensors_digest(std::span<const NamedTensor> tensors) {
     crypto::Sha256 hash;
+    std::string line;
     for (const auto& [name, tensor] : tensors) {
-        std::string line = "{\"datatype\":\"";
-        line.append(oip_name(tensor.dtype())).append("\",\"name\":").append(quoted(name));
+        line.assign("{\"datatype\":\"").append(oip_name(tensor.dtype())).append("\",\"name\":");
+        write_json_string(name, line);
         line.append(",\"shape\":[");
         for (std::size_t axis = 0; axis < tensor.shape().rank(); ++axis) {
             if (axis > 0) line += ',';

@@ -214,8 +214,8 @@ Bytes write_infer_answer(const InferCall& call, const InferRequest& request, con
                                    });
     std::string message;
     Writer writer(message);
-    writer.add_string(1, answer.model_name);
-    writer.add_string(2, answer.model_version);
+    writer.add_string(1, answer.model_name.data(), answer.model_name.size());
+    writer.add_string(2, answer.model_version.data(), answer.model_version.size());
     writer.add_string(3, request.id);
     for (const auto& [name, value] : answer.parameters) {
         add_parameter(writer, {name.data(), name.size()}, value);

@@ -214,10 +214,11 @@ TEST(GrpcInferCall, ElementsMayComeOneByOne) {
 }
 
 TEST(GrpcInferCall, AnswersHaveTheFormOfTheirRequests) {
-    const auto fields = [](const InferCall& call, std::vector<std::size_t> outputs) {
+    const auto fields = [](const InferCall& call, const std::vector<std::size_t>& wanted) {
         InferRequest request;
-        for (const std::size_t output : outputs) request.outputs.push_back({output, false});
-        Answer answer{"m", "1", {Tensor(DType::kF32, {1}), Tensor(DType::kF16, {1})}};
+        for (const std::size_t output : wanted) request.outputs.push_back({output, false});
+        const std::vector<Tensor> outputs{Tensor(DType::kF32, {1}), Tensor(DType::kF16, {1})};
+        Answer answer{"m", "1", outputs};
         answer.parameters["a"] = "b";
         const Bytes bytes = write_infer_answer(call, request, answer, signature());
         std::string tags;
