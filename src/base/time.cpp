@@ -81,16 +81,44 @@ std::optional<int> take_offset_minutes(std::string_view& text) {
 
 }  // namespace
 
+namespace {
+
+void append_digits(std::string& text, int value, std::size_t digits) {
+    text.append(digits, '0');
+    for (auto at = text.rbegin(); digits > 0; --digits, ++at, value /= 10) {
+        *at = static_cast<char>('0' + value % 10);
+    }
+}
+
+// Without fmt: every receipt has one. "2026-11-24T09:17:15"
+std::string format_seconds(const CivilTime& t) {
+    if (t.year < 0 || t.year > 9999) {
+        return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}", t.year, t.month, t.day, t.hour,
+                           t.minute, t.second);
+    }
+    std::string text;
+    append_digits(text, t.year, 4);
+    for (const auto& [mark, value] : {std::pair('-', t.month), std::pair('-', t.day),
+                                      std::pair('T', t.hour), std::pair(':', t.minute),
+                                      std::pair(':', t.second)}) {
+        text += mark;
+        append_digits(text, value, 2);
+    }
+    return text;
+}
+
+}  // namespace
+
 std::string format_rfc3339(Instant instant) {
-    const CivilTime t = civil(instant);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", t.year, t.month, t.day, t.hour,
-                       t.minute, t.second);
+    return format_seconds(civil(instant)) + "Z";
 }
 
 std::string format_rfc3339_micros(Instant instant) {
     const CivilTime t = civil(instant);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", t.year, t.month, t.day, t.hour,
-                       t.minute, t.second, t.nanosecond / 1000);
+    std::string text = format_seconds(t);
+    text += '.';
+    append_digits(text, static_cast<int>(t.nanosecond / 1000), 6);
+    return text += 'Z';
 }
 
 Result<Instant> parse_rfc3339(std::string_view text) {

@@ -31,6 +31,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
 using Tcp = asio::ip::tcp;
+using Clock = asio::steady_timer::clock_type;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
@@ -63,12 +64,12 @@ bool has_left(Tcp::socket& socket) {
     return ::poll(&asked, 1, 0) > 0;
 }
 
-class BeastConnection;
-using Sharing = std::enable_shared_from_this<BeastConnection>;
+class AsioConnection;
+using Sharing = std::enable_shared_from_this<AsioConnection>;
 
-class BeastConnection final : public Connection, public Sharing {
+class AsioConnection final : public Connection, public Sharing {
 public:
-    BeastConnection(Tcp::socket socket, ConnectionHost& host)
+    AsioConnection(Tcp::socket socket, ConnectionHost& host)
         : host_(host),
           limits_(host.limits()),
           transport_(std::move(socket), host.tls()),
@@ -77,7 +78,7 @@ public:
           watched_(host.loop()) {}
 
     asio::awaitable<void> serve() override {
-        const std::shared_ptr<BeastConnection> self = shared_from_this();
+        const std::shared_ptr<AsioConnection> self = shared_from_this();
         ErrorCode ignored;
         transport_.socket().set_option(Tcp::no_delay(true), ignored);
         transport_.let_timers_run();
@@ -91,11 +92,13 @@ public:
         for (bool go_on = true; go_on;) {
             if (buffer_.size() == 0 || watching_) {
                 in_a_row_ = 0;
+                since_ = Clock::now();
                 const bool come = co_await wait_for_bytes();
                 if (!come) break;
             }
             busy_ = true;
             go_on = co_await serve_one();
+            answering_ = false;
             busy_ = buffer_.size() > 0;
         }
         busy_ = true;
@@ -115,6 +118,17 @@ public:
         }
         ErrorCode ignored;
         if (!busy_ && transport_.socket().available(ignored) == 0) transport_.cut();
+    }
+
+    std::optional<Duration> kept_waiting() const override {
+        if (second_) return second_->kept_waiting();
+        if (answering_ || cut_) return std::nullopt;
+        return Clock::now() - since_;
+    }
+
+    void cut() override {
+        cut_ = true;
+        second_ ? second_->cut() : transport_.cut();
     }
 
     void look_after_client() override {
@@ -208,6 +222,7 @@ private:
             in_a_row_ = 0;
             co_await asio::post(host_.loop(), asio::use_awaitable);
         }
+        since_ = Clock::now();
         transport_.expires_after(limits_.request_timeout);
         RequestReader reader(limits_);
         take_buffered(reader);
@@ -225,6 +240,7 @@ private:
         Request request = std::move(reader.request());
         add_sender(request);
         request.given_up = given_up_;
+        answering_ = true;
         const std::shared_ptr<Pending> pending = host_.begin(std::move(request));
         Response response;
         if (pending->there) {
@@ -379,7 +395,7 @@ private:
     // Reads ahead while a stream is sent: that is how a client that went away is noticed. What
     // comes is kept for the next request.
     asio::awaitable<void> watch() {
-        const std::shared_ptr<BeastConnection> self = shared_from_this();
+        const std::shared_ptr<AsioConnection> self = shared_from_this();
         while (buffer_.size() + kReadBytes <= buffer_.max_size()) {
             if (buffer_.size() == 0) buffer_.shrink_to_fit();
             const ErrorCode waited = co_await transport_.wait_readable();
@@ -412,7 +428,10 @@ private:
     beast::flat_buffer buffer_;
     const std::string peer_;
     unsigned in_a_row_ = 0;
-    Request sender_;     // only what the handshake told
+    Request sender_;                          // only what the handshake told
+    Clock::time_point since_ = Clock::now();  // when it began to wait for its client
+    bool answering_ = false;
+    bool cut_ = false;
     bool busy_ = false;  // between the first byte of a request and the last of its answer
     bool gone_ = false;  // nobody reads what we would send
     bool stop_ = false;  // the stream is to end
@@ -431,7 +450,7 @@ private:
 }  // namespace
 
 std::shared_ptr<Connection> Connection::create(Tcp::socket socket, ConnectionHost& host) {
-    return std::make_shared<BeastConnection>(std::move(socket), host);
+    return std::make_shared<AsioConnection>(std::move(socket), host);
 }
 
 }  // namespace hf::http

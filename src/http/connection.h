@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include <boost/asio/awaitable.hpp>
@@ -93,6 +94,12 @@ public:
 
     // Closes the connection unless a request is being read or answered.
     virtual void close_if_idle() = 0;
+
+    // How long it has waited for its client, for a request or the rest of one; nullopt when it is
+    // the client who waits.
+    virtual std::optional<Duration> kept_waiting() const = 0;
+
+    virtual void cut() = 0;  // at once
 
     // Gives up the request that is being answered if its client has closed. REQUIRES: it is among
     // ConnectionHost::asking().

@@ -102,6 +102,16 @@ public:
         wake();
     }
 
+    std::optional<Duration> kept_waiting() const override {
+        if (working_ > 0 || cut_) return std::nullopt;
+        return now() - since_;
+    }
+
+    void cut() override {
+        cut_ = true;
+        transport_.cut();
+    }
+
     void abandon() override {
         to_send_->close();
         for (const auto& [id, exchange] : exchanges_) {
@@ -175,6 +185,7 @@ private:
             co_await answer(*exchange, std::move(request));
         }
         --working_;
+        since_ = now();
         wake();
     }
 
@@ -329,6 +340,8 @@ private:
     const Request sender_;
     Http2Session session_;
     std::map<StreamId, ExchangePointer> exchanges_;
+    Duration since_ = now();  // when it began to wait for its client
+    bool cut_ = false;
     std::size_t working_ = 0;  // coroutines that have a handler work, or send what it said
     std::shared_ptr<StreamSignal> to_send_;
     asio::steady_timer ticking_;

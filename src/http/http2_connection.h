@@ -36,6 +36,10 @@ public:
     // under way.
     virtual void close_if_idle() = 0;
 
+    // As of Connection: nullopt while a request is answered.
+    virtual std::optional<Duration> kept_waiting() const = 0;
+    virtual void cut() = 0;
+
     // Cuts the tie to the streams' wake functions, once the loop has ended.
     virtual void abandon() = 0;
 };

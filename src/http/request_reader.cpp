@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kVersion = "HTTP/1.";
-constexpr std::size_t kBodyStep = 64u << 10;
+constexpr std::size_t kSmallBody = 64u << 10;
 
 // What may stand in a target: anything but spaces and control characters.
 bool is_target(std::string_view text) {
@@ -222,10 +222,10 @@ std::size_t RequestReader::take_body(ByteView came) {
 }
 
 std::span<std::uint8_t> RequestReader::body_space() {
-    if (part_ != Part::kBody || refusal_) return {};
     filled_ = request_.body.size();
-    const std::size_t step = std::max(kBodyStep, filled_);
-    request_.body.resize(filled_ + static_cast<std::size_t>(std::min<std::uint64_t>(left_, step)));
+    if (part_ != Part::kBody || filled_ < kSmallBody) return {};
+    request_.body.resize(filled_ +
+                         static_cast<std::size_t>(std::min<std::uint64_t>(left_, filled_)));
     return std::span(request_.body).subspan(filled_);
 }
 

@@ -1,12 +1,13 @@
-// RequestReader: one request of HTTP/1.1 or 1.0 as its bytes come (RFC 9112), without sockets. It is
-// strict where two readers could see a request end in different places: lines end in CRLF, nothing
-// is folded, one Host, one Content-Length or one "Transfer-Encoding: chunked", not both.
+// RequestReader: one request of HTTP/1.1 or 1.0 as its bytes come (RFC 9112), without sockets. It
+// is strict where two readers could see a request end in different places: lines end in CRLF,
+// nothing is folded, one Host, one Content-Length or one "Transfer-Encoding: chunked", not both.
 //
 // A line that is not whole is looked at again when more comes, from where the search for its end
 // stopped: what a client that sends byte by byte costs is linear. A body takes memory as it comes,
 // not as it is announced. Fields behind a chunked body are read and dropped.
 //
-// Internal to this module. Owned by one connection; not thread-safe. Fuzzed (fuzz/http_request.cpp).
+// Internal to this module. Owned by one connection; not thread-safe. Fuzzed
+// (fuzz/http_request.cpp).
 
 #pragma once
 
@@ -41,8 +42,8 @@ public:
     // Why nothing more is read: the answer, after which the connection ends.
     const std::optional<Response>& refusal() const { return refusal_; }
 
-    // Where the next bytes of the body may be read to, past take(); empty where they cannot. Call
-    // body_came() with how many it were.
+    // Where the next bytes of a large body may be read to, past take(): as many as have come. Empty
+    // where there is none. Call body_came() with how many it were.
     std::span<std::uint8_t> body_space();
     void body_came(std::size_t count);
 

@@ -182,27 +182,28 @@ TEST(RequestReader, SaysWhichLimitIsPassed) {
     EXPECT_EQ(status_of(trailers), "400 ");
 }
 
-TEST(RequestReader, TakesABodyWhereItIsToLie) {
+TEST(RequestReader, TakesALargeBodyWhereItIsToLie) {
+    constexpr std::size_t kSize = 300'000;
     const Limits limits;
     RequestReader reader(limits);
-    const std::string head = std::string(kPost) + "Content-Length: 200000\r\n\r\nab";
+    const std::string head = fmt::format("{}Content-Length: {}\r\n\r\n", kPost, kSize);
     EXPECT_EQ(reader.take(as_bytes(head)), head.size());
     EXPECT_TRUE(reader.has_head());
-    std::size_t come = 2;
-    std::size_t largest = 0;
+    EXPECT_TRUE(reader.body_space().empty());  // announced is not come
+    const std::string begin(100'000, 'b');
+    EXPECT_EQ(reader.take(as_bytes(begin)), begin.size());
+    std::size_t come = begin.size();
     while (!reader.done()) {
         const std::span<std::uint8_t> space = reader.body_space();
         ASSERT_FALSE(space.empty());
-        largest = std::max(largest, space.size());
+        EXPECT_LE(space.size(), come);  // memory is taken as it comes
         const std::size_t count = std::min<std::size_t>(space.size(), 1000);
         std::fill_n(space.begin(), count, 'c');
         reader.body_came(count);
         come += count;
     }
-    EXPECT_EQ(come, 200'000u);
-    EXPECT_EQ(reader.request().body.size(), 200'000u);
-    EXPECT_LT(largest, 200'000u);  // memory is taken as it comes
-    EXPECT_EQ(as_text(reader.request().body).find_first_not_of('c', 2), std::string_view::npos);
+    EXPECT_EQ(come, kSize);
+    EXPECT_EQ(as_text(reader.request().body), begin + std::string(kSize - begin.size(), 'c'));
     EXPECT_TRUE(reader.body_space().empty());
 }
 

@@ -1,9 +1,11 @@
 #include "http/server.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <condition_variable>
 #include <list>
 #include <mutex>
@@ -47,16 +49,16 @@ void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
 
-class BeastServer final : public Server, private ConnectionHost {
+class AsioServer final : public Server, private ConnectionHost {
 public:
-    BeastServer(ServerOptions options, Router router)
+    AsioServer(ServerOptions options, Router router)
         : options_(std::move(options)),
           router_(std::move(router)),
           acceptor_(loop_),
           last_call_(loop_),
           looking_(loop_) {}
 
-    ~BeastServer() override {
+    ~AsioServer() override {
         loop_.stop();
         if (loop_thread_.joinable()) loop_thread_.join();
         handshakes_.close();
@@ -79,6 +81,7 @@ public:
         }
         if (options_.tls) tls_ = HF_TRY(make_server_context(*options_.tls, options_.http2));
         const Tcp::endpoint endpoint(address, options_.port);
+        if (options_.listener) return take_over(endpoint);
         acceptor_.open(endpoint.protocol(), error);
         if (!error) acceptor_.set_option(Tcp::acceptor::reuse_address(true), error);
         if (!error) acceptor_.bind(endpoint, error);
@@ -93,6 +96,7 @@ public:
     }
 
     void run() {
+        listener_ = acceptor_.native_handle();
         asio::co_spawn(loop_, accept(), asio::detached);
         loop_thread_ = std::thread([this] {
             name_thread("hf-http-loop");
@@ -106,7 +110,27 @@ public:
         }
     }
 
+    // A socket that listens already.
+    Status take_over(const Tcp::endpoint& wanted) {
+        const int copy = ::fcntl(*options_.listener, F_DUPFD_CLOEXEC, 0);
+        ErrorCode error(copy < 0 ? errno : 0, boost::system::system_category());
+        if (!error) acceptor_.assign(wanted.protocol(), copy, error);
+        Tcp::endpoint bound;
+        if (!error) bound = acceptor_.local_endpoint(error);
+        if (!error) acceptor_.non_blocking(true, error);
+        if (error) return unavailable("the listening socket cannot be used: {}", error.message());
+        if (bound.address() != wanted.address() ||
+            (wanted.port() != 0 && wanted.port() != bound.port())) {
+            return failed_precondition(
+                "the socket that is taken over listens on {}:{}, and {}:{} is wanted",
+                bound.address().to_string(), bound.port(), options_.address, options_.port);
+        }
+        port_ = bound.port();
+        return {};
+    }
+
     std::uint16_t port() const override { return port_; }
+    int listener() const override { return listener_; }
 
     Status renew_tls(const Tls& tls) override {
         std::shared_ptr<asio::ssl::context> made = HF_TRY(make_server_context(tls, options_.http2));
@@ -147,7 +171,7 @@ private:
     }
 
     void add(Tcp::socket socket) {
-        if (connections_.size() >= options_.limits.connections) return;
+        if (connections_.size() >= options_.limits.connections && !make_room()) return;
         connections_.push_back(Connection::create(std::move(socket), *this));
         {
             const std::lock_guard lock(mutex_);
@@ -160,6 +184,20 @@ private:
             --count_;
             ended_.notify_all();
         });
+    }
+
+    // Who only holds connections open does not keep others out for long.
+    bool make_room() {
+        Connection* longest = nullptr;
+        Duration most = options_.limits.room_after;
+        for (const std::shared_ptr<Connection>& connection : connections_) {
+            const std::optional<Duration> waiting = connection->kept_waiting();
+            if (!waiting || *waiting < most) continue;
+            longest = connection.get();
+            most = *waiting;
+        }
+        if (longest) longest->cut();
+        return longest != nullptr;
     }
 
     // Who has connected already is served, so the queue of the system is emptied first.
@@ -316,6 +354,7 @@ private:
     asio::steady_timer looking_;
     Turns handshakes_{loop_, kHandshakesAtOnce};
     std::uint16_t port_ = 0;
+    int listener_ = -1;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
     std::list<Connection*> asking_;
     std::vector<Pending*> pending_;
@@ -334,7 +373,7 @@ private:
 }  // namespace
 
 Result<std::unique_ptr<Server>> Server::start(ServerOptions options, Router router) {
-    auto server = std::make_unique<BeastServer>(std::move(options), std::move(router));
+    auto server = std::make_unique<AsioServer>(std::move(options), std::move(router));
     HF_TRY(server->listen());
     server->run();
     return server;

@@ -1,6 +1,7 @@
-// An HTTP server: routes, bounded bodies, keep-alive, streams, TLS, graceful drain. HTTP/1.1 over
-// Boost.Beast, of which no type shows here; HTTP/2 where the program wants it (http2.h), on the
-// same port. Without TLS it is for loopback addresses only, and start() refuses others.
+// An HTTP server: routes, bounded bodies, keep-alive, streams, TLS, graceful drain. HTTP/1.1 by
+// a reader of our own over Boost.Asio, of which no type shows here; HTTP/2 where the program wants
+// it (http2.h), on the same port. Without TLS it is for loopback addresses only, and start()
+// refuses others.
 //
 // Threads: one event loop thread ("hf-http-loop") owns all sockets; handlers run on worker threads
 // ("hf-http-N"), so they may compute for a while, but for those that are known to be quick. More
@@ -80,13 +81,15 @@ private:
     std::vector<std::string> duplex_paths_;
 };
 
-// What happens at each bound: 431, 413, and 503 for the first, second and fourth; a connection too
-// many, or one that takes too long, is closed without an answer. A stream of HTTP/2 too many is
-// refused, one that takes too long is reset.
+// What happens at each bound: 431, 413, and 503 for the first, second and fourth; for a connection
+// too many the one is closed that has kept the server waiting longest, for a request or the rest of
+// one, or itself where none has for `room_after`; one that takes too long is closed, too. A stream
+// of HTTP/2 too many is refused, one that takes too long is reset.
 struct Limits {
     std::size_t header_bytes = 64u << 10;
     std::size_t body_bytes = 64u << 20;
     std::size_t connections = 1024;
+    Duration room_after = std::chrono::seconds(1);
     std::size_t queued_requests = 256;
     std::size_t streams = 128;  // requests of one connection of HTTP/2 at a time
     Duration handshake_timeout = std::chrono::seconds(10);
@@ -119,6 +122,11 @@ using Rephrase = std::function<Response(std::string_view content_type, Response 
 struct ServerOptions {
     std::string address = "127.0.0.1";
     std::uint16_t port = 0;  // 0: the system chooses
+
+    // One that listens already, on that address and port: it is used, and stays its owner's, who
+    // may close it once the server has started (hand_over.h).
+    std::optional<int> listener;
+
     std::size_t workers = 4;
     Limits limits;
     std::optional<Tls> tls;
@@ -138,6 +146,9 @@ public:
     static Result<std::unique_ptr<Server>> start(ServerOptions options, Router router);
 
     virtual std::uint16_t port() const = 0;
+
+    // The socket that it listens on, until drain().
+    virtual int listener() const = 0;
 
     // New connections are made with these from now on; those that are open stay as they are.
     // INVALID_ARGUMENT leaves all as it was. REQUIRES: the server has TLS.

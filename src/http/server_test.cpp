@@ -243,6 +243,40 @@ TEST(Server, ConnectionsBeyondTheLimitAreClosed) {
     EXPECT_TRUE(answer.ends_with("hello"));
 }
 
+// Clients that begin requests and do not end them hold all connections; whoever comes is served.
+TEST(Server, WhoKeepsItWaitingLongestMakesRoom) {
+    Limits limits;
+    limits.connections = 3;
+    limits.room_after = std::chrono::milliseconds(1);
+    std::latch begun(1);
+    std::latch release(1);
+    Router router = echo_router();
+    router.add("GET", "/slow", [&](const Request&) {
+        begun.count_down();
+        release.wait();
+        return Response::text(200, "done");
+    });
+    const std::unique_ptr<Server> server = start(std::move(router), with_limits(limits));
+    RawSocket waits(server->port());
+    waits.send("GET /slow HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    begun.wait();
+    RawSocket slow(server->port());
+    slow.send("GET /hel");
+    RawSocket idle(server->port());
+    idle.send(kHello);
+    EXPECT_TRUE(idle.read_until("hello").ends_with("hello"));
+    std::string answer;
+    for (int attempt = 0; attempt < 1000 && answer.empty(); ++attempt) {
+        RawSocket next(server->port());
+        next.send(kLastHello);
+        answer = next.read_to_end();
+    }
+    EXPECT_TRUE(answer.ends_with("hello"));
+    EXPECT_EQ(slow.read_to_end(), "");
+    release.count_down();
+    EXPECT_TRUE(waits.read_to_end().ends_with("done"));
+}
+
 TEST(Server, RequestsBeyondTheQueueAreToldToComeBack) {
     std::latch begun(1);
     std::latch release(1);

@@ -86,7 +86,7 @@ public:
 
 private:
     struct Wire;
-    
+
     boost::asio::awaitable<ErrorCode> wait(Direction direction);
     boost::asio::awaitable<ErrorCode> take_turn(Direction direction);
     IoResult tried(int result, std::size_t count);

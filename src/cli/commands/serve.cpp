@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include "cli/commands.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
@@ -6,6 +8,7 @@
 #include "cli/trust_roots.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
+#include "http/hand_over.h"
 #include "http/server.h"
 #include "runtime/plan_file.h"
 #include "serve/grpc/routes.h"
@@ -18,6 +21,10 @@ namespace hf::cli {
 namespace {
 
 constexpr auto kDrainGrace = std::chrono::seconds(30);
+
+// What the server that is replaced takes beyond that, and how soon it notices.
+constexpr Duration kEndPatience = std::chrono::seconds(10);
+constexpr Duration kLookForHeirs = std::chrono::milliseconds(100);
 
 // One that reads what comes while the places of the schedule are taken, and one that a load may
 // have.
@@ -191,6 +198,45 @@ Result<serve::Schedule::Options> schedule_of(const Arguments& arguments) {
     return options;
 }
 
+// The server that this one replaces, whose place in the queue of connections it takes. Two cannot
+// write one log of receipts, so with one the other ends first, while who comes waits in the queue;
+// else this one answers before the other goes.
+class Succession final {
+public:
+    // Null members without --hand-over, or when nobody is there.
+    static Result<Succession> find(const Arguments& arguments, http::ServerOptions& options) {
+        Succession succession;
+        if (!arguments.has("hand-over")) return succession;
+        succession.path_ = arguments.get("hand-over");
+        succession.predecessor_ = HF_TRY(http::Predecessor::find(succession.path_));
+        if (succession.predecessor_) options.listener = succession.predecessor_->listener();
+        return succession;
+    }
+
+    // Before this server takes what two cannot have.
+    Status await_end() {
+        if (!predecessor_) return {};
+        HF_TRY(predecessor_->let_go());
+        HF_TRY(predecessor_->wait_for_end(kDrainGrace + kEndPatience));
+        ended_ = true;
+        return {};
+    }
+
+    // Once this server answers. Null where nobody may replace it.
+    Result<std::unique_ptr<http::Heirs>> take_over(const http::Server& server,
+                                                   std::atomic<bool>& replaced) {
+        if (predecessor_ && !ended_) HF_TRY(predecessor_->let_go());
+        predecessor_.reset();  // the server has a copy of its socket
+        if (path_.empty()) return std::unique_ptr<http::Heirs>();
+        return http::Heirs::await(path_, server.listener(), [&replaced] { replaced = true; });
+    }
+
+private:
+    std::string path_;
+    std::unique_ptr<http::Predecessor> predecessor_;
+    bool ended_ = false;
+};
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
     http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
@@ -206,6 +252,11 @@ Status run(World& world, const Arguments& arguments) {
         how.push_back(fmt::format("({} device, loaded in {:.1f} ms)",
                                   models.find(served->name())->device(), served->load_ms()));
     }
+    // Ends last: who replaces this server hears then that all is free.
+    std::unique_ptr<http::Heirs> heirs;
+    std::atomic<bool> replaced{false};
+    Succession succession = HF_TRY(Succession::find(arguments, options));
+    if (arguments.has("receipts")) HF_TRY(succession.await_end());
     const std::unique_ptr<serve::Receipts> receipts = HF_TRY(open_receipts(world, arguments));
     const Observing observing = HF_TRY(make_observing(world, arguments, arguments.get("node")));
     options.observe = observing.observe();
@@ -221,6 +272,7 @@ Status run(World& world, const Arguments& arguments) {
         fmt::format("{}://{}", options.tls ? "https" : "http", options.address);
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
+    heirs = HF_TRY(succession.take_over(*server, replaced));
     for (std::size_t i = 0; i < all.size(); ++i) {
         world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", all[i]->path(), origin,
                               server->port(), all[i]->name(), how[i]));
@@ -229,8 +281,13 @@ Status run(World& world, const Arguments& arguments) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
                               arguments.get("receipts"), receipts->log().verifier().text()));
     }
-    world.wait_for_signal(std::nullopt);
-    models.set_ready(false);
+    while (!replaced &&
+           !world.wait_for_signal(heirs ? std::optional(kLookForHeirs) : std::nullopt)) {
+    }
+    if (!replaced) {  // else somebody else is ready at the same address
+        heirs.reset();
+        models.set_ready(false);
+    }
     const bool clean = server->drain(kDrainGrace);
     world.note(clean ? "drained, every request answered\n" : "stopped with requests unanswered\n");
     return {};
@@ -256,6 +313,10 @@ Command serve_command() {
          "folder of the receipt log, made when it is not there; without it predictions "
          "have no receipts",
          "DIR"},
+        {"--hand-over",
+         "a socket by which the next server that is started with it takes this one's place, and no "
+         "connection is refused in between",
+         "PATH"},
         {"--node", "who answers, in receipts and spans", "NAME", "local"},
         {"--workers",
          "inferences that run at a time, while a model is loaded too; one of them has the threads "
