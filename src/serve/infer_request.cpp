@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/shared_memory/regions.h"
 #include "serve/signature_check.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
@@ -86,6 +87,27 @@ Status check_offered(const json::Value& tensor) {
     return {};
 }
 
+// Where the tensor lies in shared memory; empty where it does not.
+Result<RegionSpan> region_of(const json::Value& tensor) {
+    RegionSpan span;
+    if (!json::find(tensor, "parameters")) return span;
+    const json::Value* name = HF_TRY(find_parameter(tensor, kRegionName));
+    if (!name && HF_TRY(find_parameter(tensor, kRegionByteSize))) {
+        return invalid_argument("/parameters/{}: must be given with {}", kRegionName,
+                                kRegionByteSize);
+    }
+    if (!name) return span;
+    if (!name->is_string() || name->get_string().empty()) {
+        return invalid_argument("/parameters/{}: must be the name of a region", kRegionName);
+    }
+    span.region = json::as_view(name->get_string());
+    span.offset = HF_TRY(count_parameter(tensor, kRegionOffset)).value_or(0);
+    const std::optional<std::uint64_t> size = HF_TRY(count_parameter(tensor, kRegionByteSize));
+    if (!size) return invalid_argument("/parameters/{}: must be given", kRegionByteSize);
+    span.byte_size = *size;
+    return span;
+}
+
 // The binary data behind the JSON, which tensors take one after the other.
 class Binary {
 public:
@@ -131,8 +153,8 @@ private:
 
 class RequestParser {
 public:
-    RequestParser(const runtime::Signature& signature, ByteView binary)
-        : signature_(signature), binary_(binary) {}
+    RequestParser(const runtime::Signature& signature, ByteView binary, const Regions* regions)
+        : signature_(signature), binary_(binary), regions_(regions) {}
 
     Result<InferRequest> parse(const json::Value& root) {
         if (!root.is_object()) return invalid_argument("the request must be a JSON object");
@@ -173,8 +195,17 @@ private:
         const DType dtype = HF_TRY(parse_datatype(input));
         const Shape shape = HF_TRY(parse_shape(input));
         HF_TRY(check_port(signature_.inputs[index], dtype, shape));
-        request.inputs[index] = HF_TRY(binary_.read(input, dtype, shape));
+        request.inputs[index] = HF_TRY(read_tensor(input, dtype, shape));
         return {};
+    }
+
+    Result<Tensor> read_tensor(const json::Value& input, DType dtype, const Shape& shape) {
+        const RegionSpan region = HF_TRY(region_of(input));
+        if (region.empty()) return binary_.read(input, dtype, shape);
+        if (json::find(input, "data") || HF_TRY(find_parameter(input, "binary_data_size"))) {
+            return invalid_argument("/parameters/{}: give either this or the data", kRegionName);
+        }
+        return read_region(regions_, region, dtype, shape);
     }
 
     Status add_outputs(const json::Value& root, InferRequest& request) {
@@ -207,11 +238,14 @@ private:
         const std::size_t index = HF_TRY(find_port(signature_.outputs, name));
         HF_TRY(check_offered(output));
         const bool binary = HF_TRY(bool_parameter(output, "binary_data", fallback));
-        return InferRequest::Wanted{index, binary};
+        RegionSpan region = HF_TRY(region_of(output));
+        if (!region.empty()) HF_TRY(check_region(regions_, region));
+        return InferRequest::Wanted{index, binary, std::move(region)};
     }
 
     const runtime::Signature& signature_;
     Binary binary_;
+    const Regions* const regions_;
 };
 
 // A raw request: no JSON at all, the body is the model's single input.
@@ -265,7 +299,8 @@ void take_policy(InferRequest& request, std::string_view name, std::uint64_t val
 }
 
 Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
-                                         const runtime::Signature& signature) {
+                                         const runtime::Signature& signature,
+                                         const Regions* regions) {
     if (json_bytes == std::size_t{0}) return parse_raw(body, signature);
     if (json_bytes && *json_bytes > body.size()) {
         return invalid_argument("Inference-Header-Content-Length is {} and the body has {} bytes",
@@ -273,7 +308,7 @@ Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_
     }
     const ByteView head = body.first(json_bytes.value_or(body.size()));
     const json::Value root = HF_TRY(json::parse(as_text(head), body.size()));
-    return RequestParser(signature, body.subspan(head.size())).parse(root);
+    return RequestParser(signature, body.subspan(head.size()), regions).parse(root);
 }
 
 Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,
@@ -308,7 +343,11 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
         json::Object output{{"name", signature.outputs[wanted.output].name},
                             {"datatype", oip_name(tensor.dtype())},
                             {"shape", std::move(shape)}};
-        if (wanted.binary) {
+        if (!wanted.region.empty()) {
+            output["parameters"] = {{kRegionName, wanted.region.region},
+                                    {kRegionOffset, wanted.region.offset},
+                                    {kRegionByteSize, binary_size(tensor)}};
+        } else if (wanted.binary) {
             const Bytes bytes = tensor_to_binary(tensor);
             output["parameters"] = {{"binary_data_size", bytes.size()}};
             binary.insert(binary.end(), bytes.begin(), bytes.end());

@@ -156,9 +156,13 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     scheduler->run(std::move(job));
 }
 
-std::string retry_after(const Services& services, const ModelHost& host) {
+Duration retry_after_of(const Services& services, const ModelHost& host) {
     Scheduler* const scheduler = services.with.scheduler;
-    const Duration wait = scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
+    return scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
+}
+
+std::string retry_after(const Services& services, const ModelHost& host) {
+    const Duration wait = retry_after_of(services, host);
     return fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
 

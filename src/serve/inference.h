@@ -30,8 +30,9 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
-    const RequestObserver* observer = nullptr;  // the server's, for its metrics
-    Scheduler* scheduler = nullptr;             // null: every request runs as it comes
+    RequestObserver* observer = nullptr;  // the server's, for its metrics and trace settings
+    Scheduler* scheduler = nullptr;       // null: every request runs as it comes
+    Regions* regions = nullptr;           // null: no shared memory
 };
 
 struct Services {
@@ -89,7 +90,10 @@ struct Asked {
 void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
                  std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done);
 
-// In seconds, as the header Retry-After has it.
+// When to come again, for whoever was turned away.
+Duration retry_after_of(const Services& services, const ModelHost& host);
+
+// The same in seconds, as the header Retry-After has it.
 std::string retry_after(const Services& services, const ModelHost& host);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.

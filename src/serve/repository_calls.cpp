@@ -1,5 +1,7 @@
 #include "serve/repository_calls.h"
 
+#include "serve/trace_calls.h"
+
 namespace hf::serve {
 
 std::vector<std::string_view> extensions_of(const Services& services) {
@@ -7,6 +9,8 @@ std::vector<std::string_view> extensions_of(const Services& services) {
     if (services.with.repository) extensions.push_back("model_repository");
     extensions.push_back("statistics");
     if (services.with.scheduler) extensions.push_back("schedule_policy");
+    if (services.with.regions) extensions.push_back("system_shared_memory");
+    if (has_tracing(services)) extensions.push_back("trace");
     return extensions;
 }
 

@@ -15,8 +15,7 @@
 namespace hf::serve {
 
 // Parameters of tensors that ask for extensions of the protocol which are not offered.
-inline constexpr std::array<std::string_view, 2> kNotOffered{"classification",
-                                                             "shared_memory_region"};
+inline constexpr std::array<std::string_view, 1> kNotOffered{"classification"};
 
 std::string names_of(const std::vector<runtime::Port>& ports);
 

@@ -12,6 +12,7 @@
 #include "serve/oip.h"
 #include "serve/platform.h"
 #include "serve/quick.h"
+#include "serve/shared_memory/regions.h"
 #include "serve/tasks/routes.h"
 
 namespace hf::cli {
@@ -168,6 +169,12 @@ Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
     }
     if (access) door.gate = access->gate();
     if (is_loopback(door.address)) return door;
+    if (arguments.has("shared-memory")) {
+        return failed_precondition(
+            "--shared-memory with --listen {}: whoever reached it could read and write this "
+            "machine's shared memory; listen on 127.0.0.1",
+            door.address);
+    }
     if (!door.tls) {
         return failed_precondition(
             "--listen {}: whoever is on the way could read and change what is asked; give the "
@@ -211,8 +218,10 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
-    const serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
-                                  observing.observer.get(), &scheduler};
+    serve::Regions regions(world.open_shared_block);
+    serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
+                            observing.observer.get(), &scheduler};
+    if (arguments.has("shared-memory")) extras.regions = &regions;
     serve::add_oip_routes(router, models, extras);
     serve::tasks::add_task_routes(router, {models, extras});
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
@@ -267,6 +276,9 @@ Command serve_command() {
          "requests that wait run together where that is cheaper and takes no longer than this; 0: "
          "one by one",
          "MS", "50"},
+        {"--shared-memory",
+         "clients may pass tensors through this machine's shared memory (POSIX); on loopback only",
+         ""},
         threads_option()};
     for (Option& option : observing_options()) options.push_back(std::move(option));
     for (Option& option : device_options()) options.push_back(std::move(option));

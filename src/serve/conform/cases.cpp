@@ -30,6 +30,8 @@ constexpr Group kGroups[] = {
     {"framing", framing_cases},
     {"statistics", statistics_cases},
     {"repository", repository_cases},
+    {"shared_memory", shared_memory_cases},
+    {"trace", trace_cases},
     // clang-format on
 };
 

@@ -162,6 +162,37 @@ inline constexpr Text kStatisticsError =
     "Statistics Extension: \"A failed statistics request will be indicated by an HTTP error "
     "status\"";
 
+inline constexpr Text kRegionParameters =
+    "Shared-Memory Extension: \"The other two parameters are required. If only one of the two is "
+    "given Triton will return an error.\"";
+inline constexpr Text kRegionData =
+    "Shared-Memory Extension, HTTP/REST: \"If the 'data' field is set Triton will return an "
+    "error\"";
+inline constexpr Text kRegionStatus =
+    "Shared-Memory Extension, Status: \"A successful status request is indicated by a 200\", "
+    "$system_shared_memory_status_response";
+inline constexpr Text kRegionStatusError =
+    "Shared-Memory Extension, Status: \"A failed status request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kRegionRegister =
+    "Shared-Memory Extension, Register: $system_shared_memory_register_request";
+inline constexpr Text kRegionRegisterError =
+    "Shared-Memory Extension, Register: \"A failed register request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kRegionUnregister =
+    "Shared-Memory Extension, Unregister: \"A successful register request is indicated by a 200 "
+    "HTTP status.\"";
+
+inline constexpr Text kTrace =
+    "Trace Extension: \"A successful trace request is indicated by a 200 HTTP status code.\", "
+    "$trace_response";
+inline constexpr Text kTraceSettings =
+    "Trace Extension: \"Currently the following trace settings are defined\"";
+inline constexpr Text kTraceChange =
+    "Trace Extension: \"the endpoint will return the updated trace setting on success\"";
+inline constexpr Text kTraceError =
+    "Trace Extension: \"A failed trace request will be indicated by an HTTP error status\"";
+
 // HTTP and JSON
 inline constexpr Text kJson = "RFC 8259, section 2: the grammar of a JSON text";
 inline constexpr Text kJsonOrder = "RFC 8259, section 4: an object is an unordered collection";
