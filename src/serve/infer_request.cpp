@@ -78,6 +78,23 @@ Result<std::optional<std::uint64_t>> count_parameter(const json::Value& value,
     return invalid_argument("/parameters/{}: must be a whole number, 0 or greater", name);
 }
 
+// Zero and "" are no sequence.
+Result<SequenceMark> sequence_of(const json::Value& root) {
+    SequenceMark mark;
+    if (!json::find(root, "parameters")) return mark;
+    const json::Value* id = HF_TRY(find_parameter(root, kSequenceId));
+    if (id && id->is_string()) {
+        mark.id = json::as_view(id->get_string());
+    } else if (id) {
+        const std::uint64_t number = HF_TRY(count_parameter(root, kSequenceId)).value_or(0);
+        if (number > 0) mark.id = std::to_string(number);
+    }
+    mark.start = HF_TRY(bool_parameter(root, kSequenceStart, false));
+    mark.end = HF_TRY(bool_parameter(root, kSequenceEnd, false));
+    HF_TRY(check_sequence(mark));
+    return mark;
+}
+
 Status check_offered(const json::Value& tensor) {
     for (std::string_view extension : kNotOffered) {
         if (!HF_TRY(find_parameter(tensor, extension))) continue;
@@ -167,6 +184,7 @@ public:
             const std::optional<std::uint64_t> count = HF_TRY(count_parameter(root, policy));
             if (count) take_policy(request, policy, *count);
         }
+        request.sequence = HF_TRY(sequence_of(root));
         HF_TRY(add_inputs(root, request));
         if (binary_.used() != binary_.size()) {
             return invalid_argument("{} bytes of binary data follow the JSON and inputs claim {}",

@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "runtime/model.h"
+#include "serve/sequence/mark.h"
 #include "serve/shared_memory/region_span.h"
 
 namespace hf::serve {
@@ -35,6 +36,8 @@ struct InferRequest {
     // wait for its turn.
     std::uint64_t priority = 0;
     Duration patience = Duration::max();
+
+    SequenceMark sequence = {};  // that it belongs to
 };
 
 // The parameters of a request by which it says so: a number, and microseconds.

@@ -123,6 +123,7 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     if (const std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.set(kModelDigestHeader, digests);
     }
+    if (answering.cached) response.headers.set(std::string(kCacheHeader), "hit");
     const std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.set(std::string(kReceiptHeader), receipt);
     return response;
@@ -193,6 +194,7 @@ http::Response metrics(const Services& services) {
     std::string text = models_metrics(services.models);
     if (services.with.receipts) text += services.with.receipts->metrics();
     if (services.with.cascades) text += services.with.cascades->metrics();
+    if (services.with.cache) text += services.with.cache->metrics();
     if (services.with.observer) text += services.with.observer->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

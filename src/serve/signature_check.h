@@ -11,6 +11,7 @@
 
 #include "base/status.h"
 #include "runtime/model.h"
+#include "serve/sequence/mark.h"
 
 namespace hf::serve {
 
@@ -32,6 +33,10 @@ Status check_port(const runtime::Port& port, DType dtype, const Shape& shape);
 
 // That none of the inputs is missing.
 Status check_inputs_given(const runtime::Signature& signature, const std::vector<Tensor>& inputs);
+
+// That a request which starts or ends a sequence names it, in so many bytes.
+inline constexpr std::size_t kSequenceIdBytesMax = 256;
+Status check_sequence(const SequenceMark& mark);
 
 // The place of an error in a member of an array: "/inputs/3" in front of it.
 Status at(std::string_view array, std::size_t index, const Status& status);

@@ -44,10 +44,10 @@ TEST(TraceSettings, WhatIsClearedFallsBack) {
 }
 
 TEST(TraceSettings, WhatIsNotOfferedIsRefusedByName) {
-    const auto refusal = [](const TraceChange& of) {
+    const auto refusal = [](const TraceChange& of) -> std::string {
         const Status status = change(of).status();
         EXPECT_EQ(status.code(), Code::kInvalidArgument);
-        return status.message();
+        return std::string(status.message());
     };
     EXPECT_TRUE(refusal({{"trace_level", {"TENSORS"}}}).starts_with("/trace_level: 'TENSORS'"));
     EXPECT_TRUE(refusal({{"trace_level", {"TIMESTAMPS", "OFF"}}}).starts_with("/trace_level: OFF"));

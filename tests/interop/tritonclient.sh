@@ -22,8 +22,19 @@ address=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
 "$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" || exit 1
 
 # What is off by default, of another server. Nobody needs to take its spans.
-"$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx --name relu --listen 127.0.0.1:0 \
-    --shared-memory --traces http://127.0.0.1:9 >"$work/extras" 2>&1 &
+cp /usr/include/onnx/backend/test/data/node/test_relu/model.onnx "$work/relu.onnx"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/.. python3 - "$work/sum.onnx" <<'PYTHON'
+import sys
+
+from onnx_file import FLOAT, model, node, port
+
+with open(sys.argv[1], "wb") as file:
+    file.write(model([node("Add", ["x", "acc"], ["y"]), node("Identity", ["y"], ["next"])], [],
+                     [port("x", FLOAT, 2), port("acc", FLOAT, 2)], [port("y", FLOAT, 2), port("next", FLOAT, 2)]))
+PYTHON
+echo '{"states":[{"input":"acc","output":"next"}]}' >"$work/sum.onnx.sequence.json"
+"$holdfast" serve "$work/relu.onnx" "$work/sum.onnx" --listen 127.0.0.1:0 \
+    --shared-memory --traces http://127.0.0.1:9 --response-cache 16MiB >"$work/extras" 2>&1 &
 extras=$!
 for _ in $(seq 50); do grep -q serving "$work/extras" && break; read -rt 0.1 <> <(:) || true; done
 more=$(grep -oE 'http://[0-9.:]+' "$work/extras" | head -1)

@@ -1,8 +1,9 @@
 """What tests/interop/tritonclient.sh runs against a server of the model relu over FP32[3,4,5] that has what is off by
-default: shared memory, traces. Over REST and over gRPC, with Triton's own clients and its shared memory utilities.
+default: shared memory, traces, a cache; and of a model that keeps state. Over REST and over gRPC, with Triton's own clients and its shared memory utilities.
 """
 
 import os
+import queue
 import sys
 
 import numpy as np
@@ -65,7 +66,12 @@ def check_shared_memory(triton, client):
         # In and out, out alone, in alone.
         answer = client.infer('relu', placed_input(triton, offset=size), outputs=placed_output(triton))
         np.testing.assert_array_equal(shm.get_contents_as_numpy(target, np.float32, [3, 4, 5]), relu)
-        assert answer.as_numpy('y') is None or answer.as_numpy('y').size == 0
+        output = answer.get_output('y')
+        if isinstance(output, dict):
+            assert 'data' not in output and output['parameters']['shared_memory_byte_size'] == size, output
+        else:
+            assert output.parameters['shared_memory_byte_size'].int64_param == size, output
+            assert list(answer.get_response().raw_output_contents) == [b''], answer.get_response()
         shm.set_shared_memory_region(target, [np.zeros_like(values)])
         client.infer('relu', plain_input(triton), outputs=placed_output(triton))
         np.testing.assert_array_equal(shm.get_contents_as_numpy(target, np.float32, [3, 4, 5]), relu)
@@ -135,12 +141,64 @@ def check_trace(client):
     assert 'not served here' in refused(lambda: client.get_trace_settings('other'))
 
 
+def check_cache(triton, client, first):
+    def infer(number):
+        tensor = triton.InferInput('x', [3, 4, 5], 'FP32')
+        tensor.set_data_from_numpy(np.full([3, 4, 5], number, np.float32))
+        return client.infer('relu', [tensor]).as_numpy('y')
+
+    def counts():
+        answer = client.get_inference_statistics('relu', **({'as_json': True} if triton is grpc_client else {}))
+        stats = answer['model_stats'][0]['inference_stats']
+        return [int(stats[name].get('count', 0)) for name in ('success', 'cache_hit', 'cache_miss', 'compute_infer')]
+
+    before = counts()
+    for number in (first, first, first + 1, first):
+        np.testing.assert_array_equal(infer(number), np.full([3, 4, 5], number, np.float32))
+    assert [after - base for after, base in zip(counts(), before)] == [4, 2, 2, 2], (before, counts())
+
+
+def check_sequences(triton, client, name):
+    def add(value, sequence_id, start=False, end=False):
+        tensor = triton.InferInput('x', [2], 'FP32')
+        tensor.set_data_from_numpy(np.array([value, 1], np.float32))
+        answer = client.infer('sum', [tensor], sequence_id=sequence_id, sequence_start=start, sequence_end=end)
+        return answer.as_numpy('y').tolist()
+
+    assert add(1, 42, start=True) == [1, 1]
+    assert add(5, name, start=True) == [5, 1]
+    assert add(2, 42) == [3, 2]
+    assert add(5, name) == [10, 2]
+    assert add(3, 42, end=True) == [6, 3]
+    assert 'begin again' in refused(lambda: add(3, 42))
+    assert 'sequence_id' in refused(lambda: add(3, 0))
+    assert add(0, name, end=True) == [10, 3]
+
+
+def check_sequence_in_a_stream(client):
+    answers = queue.Queue()
+    client.start_stream(lambda result, error: answers.put((result, error)))
+    for step in range(20):
+        tensor = grpc_client.InferInput('x', [2], 'FP32')
+        tensor.set_data_from_numpy(np.array([step, 1], np.float32))
+        client.async_stream_infer('sum', [tensor], sequence_id=43, sequence_start=step == 0, sequence_end=step == 19)
+    for step in range(20):
+        result, error = answers.get(timeout=60)
+        assert error is None, error
+        assert result.as_numpy('y').tolist() == [step * (step + 1) / 2, step + 1], (step, result.as_numpy('y'))
+    client.stop_stream()
+
+
 for triton in (http_client, grpc_client):
     client = triton.InferenceServerClient(address)
     metadata = client.get_server_metadata()
     extensions = metadata['extensions'] if isinstance(metadata, dict) else metadata.extensions
-    assert {'system_shared_memory', 'trace'} <= set(extensions), extensions
+    assert {'system_shared_memory', 'trace', 'sequence', 'sequence(string_id)'} <= set(extensions), extensions
     check_shared_memory(triton, client)
     check_trace(client)
+    check_cache(triton, client, 10 if triton is http_client else 20)
+    check_sequences(triton, client, 'text-' + triton.__name__)
+    if triton is grpc_client:
+        check_sequence_in_a_stream(client)
     client.close()
-print('tritonclient agrees on shared memory and trace settings')
+print('tritonclient agrees on shared memory, trace settings, the cache and sequences')

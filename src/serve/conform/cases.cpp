@@ -32,6 +32,7 @@ constexpr Group kGroups[] = {
     {"repository", repository_cases},
     {"shared_memory", shared_memory_cases},
     {"trace", trace_cases},
+    {"sequence", sequence_cases},
     // clang-format on
 };
 

@@ -193,6 +193,28 @@ inline constexpr Text kTraceChange =
 inline constexpr Text kTraceError =
     "Trace Extension: \"A failed trace request will be indicated by an HTTP error status\"";
 
+inline constexpr Text kSequence =
+    "Sequence Extension: \"All inference requests that belong to the same sequence must use the "
+    "same "
+    "sequence ID.\"";
+inline constexpr Text kSequenceId =
+    "Sequence Extension: \"sequence_id: a string or uint64 value that identifies the sequence\"";
+inline constexpr Text kSequenceText =
+    "Sequence Extension: \"report 'sequence(string_id)' ... if the 'sequence_id' parameter "
+    "supports "
+    "string types\"";
+inline constexpr Text kSequenceNone =
+    "Sequence Extension: \"A sequence ID of 0 or '' indicates the inference request is not part of "
+    "a "
+    "sequence.\"";
+inline constexpr Text kSequenceStart =
+    "Sequence Extension: \"sequence_start: ... the request is the first in a sequence ... If set "
+    "the "
+    "'sequence_id' parameter must be set\"";
+inline constexpr Text kSequenceEnd =
+    "Sequence Extension: \"sequence_end: ... the request is the last in a sequence ... If set the "
+    "'sequence_id' parameter must be set\"";
+
 // HTTP and JSON
 inline constexpr Text kJson = "RFC 8259, section 2: the grammar of a JSON text";
 inline constexpr Text kJsonOrder = "RFC 8259, section 4: an object is an unordered collection";

@@ -79,6 +79,20 @@ Status add_tensor(std::vector<InferCall::Tensor>& to, std::string_view array,
     return {};
 }
 
+// Zero and "" are no sequence.
+Status note_sequence(const Parameter& parameter, SequenceMark& mark) {
+    if (parameter.name == kSequenceId) {
+        mark.id = parameter.text.value_or("");
+        if (parameter.number.value_or(0) > 0) mark.id = std::to_string(*parameter.number);
+        if (parameter.text || parameter.number) return {};
+        return invalid_argument("/parameters/{}: must be a text, or a whole number, 0 or greater",
+                                kSequenceId);
+    }
+    if (parameter.name == kSequenceStart) mark.start = parameter.truth.value_or(false);
+    if (parameter.name == kSequenceEnd) mark.end = parameter.truth.value_or(false);
+    return {};
+}
+
 Status read_field(Reader& field, InferCall& call) {
     switch (field.tag()) {
         case 1: call.model_name = HF_TRY(read_text(field)); break;
@@ -91,7 +105,7 @@ Status read_field(Reader& field, InferCall& call) {
             }
             if (parameter.name == kPriority) call.priority = parameter.number;
             if (parameter.name == kTimeout) call.timeout = parameter.number;
-            break;
+            return note_sequence(parameter, call.sequence);
         }
         case 5: return add_tensor(call.inputs, "inputs", read_input(view_of(field)));
         case 6: return add_tensor(call.outputs, "outputs", read_output(view_of(field)));
@@ -270,6 +284,8 @@ Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Sign
     }
     InferRequest request;
     request.id = call.id;
+    HF_TRY(check_sequence(call.sequence));
+    request.sequence = call.sequence;
     if (call.priority) take_policy(request, kPriority, *call.priority);
     if (call.timeout) take_policy(request, kTimeout, *call.timeout);
     request.inputs.resize(signature.inputs.size());

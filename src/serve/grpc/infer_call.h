@@ -36,6 +36,7 @@ struct InferCall {
     bool wants_final = false;               // the parameter triton_enable_empty_final_response
     std::optional<std::uint64_t> priority;  // these as in JSON
     std::optional<std::uint64_t> timeout;
+    SequenceMark sequence;
     std::vector<Tensor> inputs;
     std::vector<Tensor> outputs;  // names and parameters alone
     std::vector<ByteView> raw;

@@ -102,6 +102,7 @@ Result<Reply> reply_of(const Services& services, const Call& call, const InferCa
         reply.metadata.set(name, value);
     };
     add(kModelDigestHeader, digests_of(answering));
+    if (answering.cached) add(std::string(kCacheHeader), "hit");
     add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
     reply.message = write_infer_answer(asked, answering.request, answer, host.signature());
     return reply;
