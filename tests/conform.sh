@@ -32,11 +32,19 @@ def echo(path, kinds, *extents):
 
 echo("every.onnx", KINDS, 2, 3)
 echo("open.onnx", ["FP32", "INT64"], "batch", 4)
+
+# And one that keeps state.
+with open("sum.onnx", "wb") as file:
+    file.write(onnx_file.model([onnx_file.node("Add", ["x", "acc"], ["y"]), onnx_file.node("Identity", ["y"], ["next"])],
+                               [], [onnx_file.port("x", 1, 2), onnx_file.port("acc", 1, 2)],
+                               [onnx_file.port("y", 1, 2), onnx_file.port("next", 1, 2)]))
+with open("sum.onnx.sequence.json", "w") as file:
+    file.write('{"states":[{"input":"acc","output":"next"}]}')
 PYTHON
 
-# serve FILE: sets url.
+# serve FILE OPTION...: sets url.
 serve() {
-    "$holdfast" serve "$1" --listen 127.0.0.1:0 --device ref >"$1.log" 2>&1 &
+    "$holdfast" serve "$@" --listen 127.0.0.1:0 --device ref >"$1.log" 2>&1 &
     servers+=($!)
     for _ in $(seq 100); do grep -q serving "$1.log" && break; read -rt 0.1 <> <(:) || true; done
     url=$(grep -oE 'http://[0-9.:]+' "$1.log" | head -1)
@@ -45,9 +53,9 @@ serve() {
 # count KEY FILE: of a report.
 count() { python3 -c 'import json, sys; print(json.load(open(sys.argv[2]))[sys.argv[1]])' "$1" "$2"; }
 
-# conforms FILE LEAST: no case fails, and at least so many pass.
+# conforms FILE LEAST OPTION...: no case fails, and at least so many pass.
 conforms() {
-    serve "$1"
+    serve "$1" "${@:3}"
     "$holdfast" conform oip "$url" --json >"$1.json" 2>"$1.note" || fail "$1: exit status $?: $(cat "$1.note")"
     [ "$(count failed "$1.json")" = 0 ] || fail "$1: $("$holdfast" conform oip "$url" 2>&1 | grep -A1 '^failed')"
     [ "$(count passed "$1.json")" -ge "$2" ] || fail "$1: only $(count passed "$1.json") passed"
@@ -57,6 +65,12 @@ conforms every.onnx 300
 conforms open.onnx 200
 cp /usr/include/onnx/backend/test/data/node/test_relu/model.onnx relu.onnx
 conforms relu.onnx 150
+# With what is off by default, and a model all of whose requests must be of a sequence.
+cp relu.onnx extras.onnx
+conforms extras.onnx 170 --shared-memory --traces http://127.0.0.1:9 --response-cache 1MiB
+serve sum.onnx
+"$holdfast" conform oip "$url" --filter sequence/ >sequences || fail "sequences: $(cat sequences)"
+grep -qE '^11 passed, 0 failed, 0 skipped$' sequences || fail "sequences: $(cat sequences)"
 
 "$holdfast" conform oip "$url" --filter health/ >table || fail "the table: exit status $?"
 grep -qE '^passed +health/live +GET v2/health/live is a 200 .* 200 \{"live":true\}' table || fail "the table: $(cat table)"

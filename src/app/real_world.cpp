@@ -12,6 +12,7 @@
 #include "posix/open_files.h"
 #include "posix/power.h"
 #include "posix/process.h"
+#include "posix/shared_memory.h"
 #include "posix/signals.h"
 
 namespace hf::app {
@@ -47,6 +48,7 @@ int run_in_real_world(const CommandLine& line, const std::vector<cli::Command>& 
         [](const std::string& path) { return posix::free_bytes(path); },
         [] { return posix::open_power_meter(); },
         [] { return posix::raise_open_files(); },
+        [](const std::string& name) { return posix::open_shared_block(name); },
         line.program,
         ::isatty(STDOUT_FILENO) == 1};
     return cli::run_command_line(world, line.words, commands);

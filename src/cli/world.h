@@ -17,6 +17,7 @@
 #include "env/files.h"
 #include "env/machine.h"
 #include "env/power.h"
+#include "env/shared_memory.h"
 
 namespace hf::cli {
 
@@ -47,6 +48,8 @@ struct World {
 
     // How many files may be open, after asking for as many as are allowed.
     std::function<std::uint64_t()> raise_open_files;
+
+    env::OpenSharedBlock open_shared_block;
 
     std::string program;  // how the user called this program: "holdfast", "./build/holdfast"
 

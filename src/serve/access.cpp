@@ -78,7 +78,12 @@ Need need_of(std::string_view path) {
     if (at(1) == "repository") {
         return at(2) == "models" ? needs(Right::kLoad, at(3)) : needs(Right::kObserve);
     }
+    if (at(1) == "systemsharedmemory" || at(1) == "cudasharedmemory") {
+        return needs(parts.back() == "status" ? Right::kObserve : Right::kLoad);
+    }
+    if (at(1) == "trace") return needs(Right::kObserve);
     if (at(1) != "models") return {};
+    if (at(3) == "trace") return needs(Right::kObserve);
     if (parts.back() == "stats") return needs(Right::kObserve);
     return needs(Right::kInfer, at(2));
 }

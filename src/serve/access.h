@@ -27,7 +27,7 @@ namespace hf::serve {
 
 enum class Right : unsigned char {
     kInfer,    // ask a model, and what it takes
-    kLoad,     // load and unload it
+    kLoad,     // load and unload it, set what is traced; of all: register shared memory
     kObserve,  // what others did: statistics, metrics, receipts, and which models there are
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "serve/plain_request.h"
+#include "serve/shared_memory/regions.h"
 #include "serve/signature_check.h"
 #include "serve/tensors.h"
 #include "tensor/json.h"
@@ -77,6 +78,23 @@ Result<std::optional<std::uint64_t>> count_parameter(const json::Value& value,
     return invalid_argument("/parameters/{}: must be a whole number, 0 or greater", name);
 }
 
+// Zero and "" are no sequence.
+Result<SequenceMark> sequence_of(const json::Value& root) {
+    SequenceMark mark;
+    if (!json::find(root, "parameters")) return mark;
+    const json::Value* id = HF_TRY(find_parameter(root, kSequenceId));
+    if (id && id->is_string()) {
+        mark.id = json::as_view(id->get_string());
+    } else if (id) {
+        const std::uint64_t number = HF_TRY(count_parameter(root, kSequenceId)).value_or(0);
+        if (number > 0) mark.id = std::to_string(number);
+    }
+    mark.start = HF_TRY(bool_parameter(root, kSequenceStart, false));
+    mark.end = HF_TRY(bool_parameter(root, kSequenceEnd, false));
+    HF_TRY(check_sequence(mark));
+    return mark;
+}
+
 Status check_offered(const json::Value& tensor) {
     for (std::string_view extension : kNotOffered) {
         if (!HF_TRY(find_parameter(tensor, extension))) continue;
@@ -84,6 +102,27 @@ Status check_offered(const json::Value& tensor) {
                                 extension);
     }
     return {};
+}
+
+// Where the tensor lies in shared memory; empty where it does not.
+Result<RegionSpan> region_of(const json::Value& tensor) {
+    RegionSpan span;
+    if (!json::find(tensor, "parameters")) return span;
+    const json::Value* name = HF_TRY(find_parameter(tensor, kRegionName));
+    if (!name && HF_TRY(find_parameter(tensor, kRegionByteSize))) {
+        return invalid_argument("/parameters/{}: must be given with {}", kRegionName,
+                                kRegionByteSize);
+    }
+    if (!name) return span;
+    if (!name->is_string() || name->get_string().empty()) {
+        return invalid_argument("/parameters/{}: must be the name of a region", kRegionName);
+    }
+    span.region = json::as_view(name->get_string());
+    span.offset = HF_TRY(count_parameter(tensor, kRegionOffset)).value_or(0);
+    const std::optional<std::uint64_t> size = HF_TRY(count_parameter(tensor, kRegionByteSize));
+    if (!size) return invalid_argument("/parameters/{}: must be given", kRegionByteSize);
+    span.byte_size = *size;
+    return span;
 }
 
 // The binary data behind the JSON, which tensors take one after the other.
@@ -131,8 +170,8 @@ private:
 
 class RequestParser {
 public:
-    RequestParser(const runtime::Signature& signature, ByteView binary)
-        : signature_(signature), binary_(binary) {}
+    RequestParser(const runtime::Signature& signature, ByteView binary, const Regions* regions)
+        : signature_(signature), binary_(binary), regions_(regions) {}
 
     Result<InferRequest> parse(const json::Value& root) {
         if (!root.is_object()) return invalid_argument("the request must be a JSON object");
@@ -145,6 +184,7 @@ public:
             const std::optional<std::uint64_t> count = HF_TRY(count_parameter(root, policy));
             if (count) take_policy(request, policy, *count);
         }
+        request.sequence = HF_TRY(sequence_of(root));
         HF_TRY(add_inputs(root, request));
         if (binary_.used() != binary_.size()) {
             return invalid_argument("{} bytes of binary data follow the JSON and inputs claim {}",
@@ -173,8 +213,17 @@ private:
         const DType dtype = HF_TRY(parse_datatype(input));
         const Shape shape = HF_TRY(parse_shape(input));
         HF_TRY(check_port(signature_.inputs[index], dtype, shape));
-        request.inputs[index] = HF_TRY(binary_.read(input, dtype, shape));
+        request.inputs[index] = HF_TRY(read_tensor(input, dtype, shape));
         return {};
+    }
+
+    Result<Tensor> read_tensor(const json::Value& input, DType dtype, const Shape& shape) {
+        const RegionSpan region = HF_TRY(region_of(input));
+        if (region.empty()) return binary_.read(input, dtype, shape);
+        if (json::find(input, "data") || HF_TRY(find_parameter(input, "binary_data_size"))) {
+            return invalid_argument("/parameters/{}: give either this or the data", kRegionName);
+        }
+        return read_region(regions_, region, dtype, shape);
     }
 
     Status add_outputs(const json::Value& root, InferRequest& request) {
@@ -207,11 +256,14 @@ private:
         const std::size_t index = HF_TRY(find_port(signature_.outputs, name));
         HF_TRY(check_offered(output));
         const bool binary = HF_TRY(bool_parameter(output, "binary_data", fallback));
-        return InferRequest::Wanted{index, binary};
+        RegionSpan region = HF_TRY(region_of(output));
+        if (!region.empty()) HF_TRY(check_region(regions_, region));
+        return InferRequest::Wanted{index, binary, std::move(region)};
     }
 
     const runtime::Signature& signature_;
     Binary binary_;
+    const Regions* const regions_;
 };
 
 // A raw request: no JSON at all, the body is the model's single input.
@@ -253,7 +305,8 @@ void take_policy(InferRequest& request, std::string_view name, std::uint64_t val
 }
 
 Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
-                                         const runtime::Signature& signature) {
+                                         const runtime::Signature& signature,
+                                         const Regions* regions) {
     if (json_bytes == std::size_t{0}) return parse_raw(body, signature);
     if (json_bytes && *json_bytes > body.size()) {
         return invalid_argument("Inference-Header-Content-Length is {} and the body has {} bytes",
@@ -265,7 +318,7 @@ Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_
         return std::move(*request);
     }
     const json::Value root = HF_TRY(json::parse(as_text(head), body.size()));
-    return RequestParser(signature, binary).parse(root);
+    return RequestParser(signature, binary, regions).parse(root);
 }
 
 Result<std::vector<OutputTensor>> parse_infer_response(ByteView body,

@@ -1,6 +1,6 @@
 // An inference request and its response as the Open Inference Protocol writes them (REST, version
-// 2, with the binary tensor data extension). Pure: bytes to tensors and back; every error names the
-// place in the request as a JSON pointer.
+// 2, with the extensions binary tensor data and system shared memory). Pure but for the shared
+// memory: bytes to tensors and back; every error names the place in the request as a JSON pointer.
 
 #pragma once
 
@@ -15,8 +15,12 @@
 #include "base/status.h"
 #include "base/time.h"
 #include "runtime/model.h"
+#include "serve/sequence/mark.h"
+#include "serve/shared_memory/region_span.h"
 
 namespace hf::serve {
+
+class Regions;  // shared_memory/regions.h
 
 struct InferRequest {
     std::string id;              // echoed; empty when the client gave none
@@ -25,6 +29,7 @@ struct InferRequest {
     struct Wanted {
         std::size_t output;  // index in the signature
         bool binary = false;
+        RegionSpan region = {};  // where to put it, instead of into the answer
     };
     std::vector<Wanted> outputs;  // all when the client named none
 
@@ -32,6 +37,8 @@ struct InferRequest {
     // wait for its turn.
     std::uint64_t priority = 0;
     Duration patience = Duration::max();
+
+    SequenceMark sequence = {};  // that it belongs to
 };
 
 // The parameters of a request by which it says so: a number, and microseconds.
@@ -40,9 +47,11 @@ inline constexpr std::string_view kTimeout = "timeout";
 void take_policy(InferRequest& request, std::string_view name, std::uint64_t value);
 
 // `json_bytes` is the header Inference-Header-Content-Length: how much of the body is JSON; the
-// rest is binary tensor data. Nullopt: all of it is JSON.
+// rest is binary tensor data. Nullopt: all of it is JSON. Inputs that lie in shared memory are read
+// from `regions`; null: there is none.
 Result<InferRequest> parse_infer_request(ByteView body, std::optional<std::size_t> json_bytes,
-                                         const runtime::Signature& signature);
+                                         const runtime::Signature& signature,
+                                         const Regions* regions = nullptr);
 
 struct OutputTensor {
     std::string name;
@@ -66,6 +75,7 @@ struct Answer {
     json::Object parameters = {};     // what else there is to say; left out when empty
 };
 
+// Outputs that go to shared memory are there by now (write_regions()).
 Result<InferBody> write_infer_response(const InferRequest& request, const Answer& answer,
                                        const runtime::Signature& signature);
 

@@ -51,7 +51,7 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
     std::string text;
     std::size_t expected = kBytesBeside;
     for (const InferRequest::Wanted& wanted : request.outputs) {
-        if (wanted.binary) continue;
+        if (wanted.binary || !wanted.region.empty()) continue;
         const Tensor& tensor = answer.outputs[wanted.output];
         expected += static_cast<std::size_t>(tensor.elements()) * kBytesPerElement;
     }
@@ -77,7 +77,13 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
         if (!first) text += ',';
         first = false;
         write_head(name, tensor, text);
-        if (wanted.binary) {
+        if (!wanted.region.empty()) {
+            text.append(",\"parameters\":").append(json::write(json::Object{
+                {kRegionName, wanted.region.region},
+                {kRegionOffset, wanted.region.offset},
+                {kRegionByteSize, binary_size(tensor)}}));
+            text += '}';
+        } else if (wanted.binary) {
             const Bytes bytes = tensor_to_binary(tensor);
             text.append(",\"parameters\":{\"binary_data_size\":");
             text.append(std::to_string(bytes.size())).append("}}");

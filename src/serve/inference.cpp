@@ -4,6 +4,8 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "crypto/hash.h"
+#include "serve/sequence/sequences.h"
 
 namespace hf::serve {
 namespace {
@@ -69,6 +71,7 @@ json::Object properties_of(const ModelHost& host) {
     add("model_digest", identity.model_digest);
     add("plan_digest", identity.plan_digest);
     add("task_digest", identity.task_digest);
+    add("sequence_digest", identity.sequence_digest);
     add("signer", identity.signer);
     add("service", identity.service);
     return properties;
@@ -112,6 +115,67 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
     return answering;
 }
 
+Digest digest_inputs(const ModelHost& host, const InferRequest& request) {
+    const runtime::Signature& signature = host.signature();
+    std::vector<NamedTensor> inputs;
+    for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+        inputs.push_back({signature.inputs[i].name, request.inputs[i]});
+    }
+    return tensors_digest(inputs);
+}
+
+// Where an answer is kept, by all that it depends on.
+struct CachePlace {
+    Digest key;
+    Digest inputs;
+};
+
+// Nullopt: it is not to be kept.
+std::optional<CachePlace> place_in_cache(const Services& services, const ModelHost& host,
+                                         const InferRequest& request) {
+    const cascade::Cascades* const cascades = services.with.cascades;
+    if (!services.with.cache || !host.may_be_cached() || host.sequences()) return std::nullopt;
+    const ModelHost::Identity& identity = host.identity();
+    if (cascades && cascades->has(identity.name)) return std::nullopt;
+    CachePlace place;
+    place.inputs = digest_inputs(host, request);
+    const std::string all =
+        fmt::format("holdfast.dev/response-cache/v1\n{}\n{}\n{}\n{}\n", identity.model_digest,
+                    identity.plan_digest, host.device(), place.inputs.hex());
+    place.key = crypto::sha256(as_bytes(all));
+    return place;
+}
+
+Answering answer_from_cache(const Inquiry& inquiry, const CachePlace& place,
+                            const ResponseCache::Outputs& outputs) {
+    inquiry.visit.came_from_cache();
+    Answering answering{inquiry.visit.host(), inquiry.request, *outputs};
+    answering.cached = true;
+    answering.inputs_digest = place.inputs;
+    return answering;
+}
+
+Scheduler::Ran ran_alone(const Inquiry& inquiry, ModelHost::Inference inference) {
+    Scheduler::Ran ran;
+    ran.outputs = std::move(inference.outputs);
+    ran.duration = inference.duration;
+    ran.batch = batch_of(inquiry.visit.host().signature(), inquiry.request.inputs);
+    return ran;
+}
+
+Result<Answering> run_in_sequence(const Inquiry& inquiry, sequence::Sequences& sequences) {
+    const SequenceMark& mark = inquiry.request.sequence;
+    const std::vector<Tensor> inputs = HF_TRY(sequences.enter_now(mark, inquiry.request.inputs));
+    Result<ModelHost::Inference> inference = inquiry.visit.host().infer(inputs);
+    if (!inference.ok()) {
+        sequences.leave(mark, nullptr);
+        return inference.status();
+    }
+    sequence::State state = sequences.take_state(inference->outputs);
+    sequences.leave(mark, &state);
+    return conclude(inquiry, ran_alone(inquiry, std::move(*inference)));
+}
+
 Terms terms_of(const Asked& asked) {
     Terms terms;
     if (asked.request.priority > 0) terms.priority = asked.request.priority;
@@ -126,13 +190,115 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
                                 const http::Headers& headers) {
     const Inquiry inquiry{services, visit, request, headers, now_of(services)};
     visit.inputs_read();
+    if (sequence::Sequences* const sequences = visit.host().sequences()) {
+        return run_in_sequence(inquiry, *sequences);
+    }
+    const std::optional<CachePlace> place = place_in_cache(services, visit.host(), request);
+    if (place) {
+        const ResponseCache::Outputs outputs = services.with.cache->find(place->key);
+        if (outputs) return answer_from_cache(inquiry, *place, outputs);
+        visit.missed_cache();
+    }
     ModelHost::Inference inference = HF_TRY(visit.host().infer(request.inputs));
-    Scheduler::Ran ran;
-    ran.outputs = std::move(inference.outputs);
-    ran.duration = inference.duration;
-    ran.batch = batch_of(visit.host().signature(), request.inputs);
-    return conclude(inquiry, std::move(ran));
+    if (place) {
+        services.with.cache->put(place->key,
+                                 std::make_shared<const std::vector<Tensor>>(inference.outputs));
+    }
+    Answering answering = HF_TRY(conclude(inquiry, ran_alone(inquiry, std::move(inference))));
+    if (place) answering.inputs_digest = place->inputs;
+    return answering;
 }
+
+namespace {
+
+// An inference that waits for its turn, and who is told what comes of it.
+struct Pending {
+    Services services;
+    std::shared_ptr<Asked> asked;
+    std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done;
+    Instant came{};
+
+    Inquiry inquiry() const {
+        return {services, asked->visit, asked->request, asked->headers, came};
+    }
+    void answer(Result<Answering> answering) const { done(asked, std::move(answering)); }
+    void conclude(Result<Scheduler::Ran> ran) const {
+        if (!ran.ok()) return answer(ran.status());
+        answer(serve::conclude(inquiry(), std::move(*ran)));
+    }
+};
+using PendingPtr = std::shared_ptr<const Pending>;
+
+void schedule(const PendingPtr& pending, std::function<void(Result<Scheduler::Ran>)> done) {
+    Asked& asked = *pending->asked;
+    const cascade::Cascades* const cascades = pending->services.with.cascades;
+    const bool has_state = !asked.with_state.empty();
+    Scheduler::Job job;
+    job.host = asked.host;
+    job.inputs = has_state ? asked.with_state : asked.request.inputs;
+    job.terms = terms_of(asked);
+    job.alone = has_state || (cascades && cascades->has(asked.host->identity().name));
+    job.given_up = [by = asked.by] { return by->is_given_up(); };
+    job.done = std::move(done);
+    pending->services.with.scheduler->run(std::move(job));
+}
+
+void run_plainly(const PendingPtr& pending) {
+    schedule(pending, [pending](Result<Scheduler::Ran> ran) { pending->conclude(std::move(ran)); });
+}
+
+// Answers before the next of the sequence has its turn.
+void run_in_sequence_in_turn(const PendingPtr& pending) {
+    Asked& asked = *pending->asked;
+    sequence::Sequences& sequences = *asked.host->sequences();
+    sequences.enter(asked.request.sequence, asked.request.inputs,
+                    [pending, &sequences](Result<sequence::Sequences::Inputs> inputs) {
+                        Asked& asked = *pending->asked;
+                        if (!inputs.ok()) {
+                            asked.host->count_refused();
+                            return pending->answer(inputs.status());
+                        }
+                        asked.with_state = std::move(*inputs);
+                        schedule(pending, [pending, &sequences](Result<Scheduler::Ran> ran) {
+                            const bool ok = ran.ok();
+                            sequence::State state;
+                            if (ok) state = sequences.take_state(ran->outputs);
+                            pending->conclude(std::move(ran));
+                            sequences.leave(pending->asked->request.sequence,
+                                            ok ? &state : nullptr);
+                        });
+                    });
+}
+
+// Computes what others may wait for.
+void lead(const PendingPtr& pending, const CachePlace& place) {
+    schedule(pending, [pending, place](Result<Scheduler::Ran> ran) {
+        ResponseCache::Outputs outputs;
+        if (ran.ok()) outputs = std::make_shared<const std::vector<Tensor>>(ran->outputs);
+        pending->conclude(std::move(ran));
+        pending->services.with.cache->land(place.key, outputs);
+    });
+}
+
+void run_by_cache(const PendingPtr& pending, const CachePlace& place) {
+    Visit& visit = pending->asked->visit;
+    const auto waiter = [pending, place](const ResponseCache::Outputs& outputs) {
+        if (outputs) {
+            return pending->answer(answer_from_cache(pending->inquiry(), place, outputs));
+        }
+        pending->asked->visit.missed_cache();
+        run_plainly(pending);
+    };
+    const ResponseCache::Seen seen = pending->services.with.cache->look(place.key, waiter);
+    switch (seen.look) {
+        case ResponseCache::Look::kWait: return;
+        case ResponseCache::Look::kHit: return waiter(seen.outputs);
+        case ResponseCache::Look::kCompute: visit.missed_cache(); return run_plainly(pending);
+        case ResponseCache::Look::kLead: visit.missed_cache(); return lead(pending, place);
+    }
+}
+
+}  // namespace
 
 void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
                  std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done) {
@@ -140,44 +306,41 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     if (!scheduler) {
         return done(asked, run_inference(services, asked->visit, asked->request, asked->headers));
     }
-    const Instant came = now_of(services);
     asked->visit.inputs_read();
-    Scheduler::Job job;
-    job.host = asked->host;
-    job.inputs = asked->request.inputs;
-    job.terms = terms_of(*asked);
-    job.alone = services.with.cascades && services.with.cascades->has(asked->host->identity().name);
-    job.given_up = [by = asked->by] { return by->is_given_up(); };
-    job.done = [services, came, asked, done = std::move(done)](Result<Scheduler::Ran> ran) {
-        if (!ran.ok()) return done(asked, ran.status());
-        const Inquiry inquiry{services, asked->visit, asked->request, asked->headers, came};
-        done(asked, conclude(inquiry, std::move(*ran)));
-    };
-    scheduler->run(std::move(job));
+    const auto pending = std::make_shared<const Pending>(
+        Pending{services, std::move(asked), std::move(done), now_of(services)});
+    const Asked& of = *pending->asked;
+    if (of.host->sequences()) return run_in_sequence_in_turn(pending);
+    const std::optional<CachePlace> place = place_in_cache(services, *of.host, of.request);
+    if (place) return run_by_cache(pending, *place);
+    run_plainly(pending);
+}
+
+Duration retry_after_of(const Services& services, const ModelHost& host) {
+    Scheduler* const scheduler = services.with.scheduler;
+    return scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
 }
 
 std::string retry_after(const Services& services, const ModelHost& host) {
-    Scheduler* const scheduler = services.with.scheduler;
-    const Duration wait = scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
+    const Duration wait = retry_after_of(services, host);
     return fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(wait).count());
 }
 
 Result<std::string> add_receipt(const Services& services, const Answering& answering) {
     if (!services.with.receipts) return std::string();
     const runtime::Signature& signature = answering.host.signature();
-    std::vector<NamedTensor> inputs;
-    for (std::size_t i = 0; i < answering.request.inputs.size(); ++i) {
-        inputs.push_back({signature.inputs[i].name, answering.request.inputs[i]});
-    }
     std::vector<NamedTensor> outputs;
     for (const InferRequest::Wanted& wanted : answering.request.outputs) {
         outputs.push_back(
             {signature.outputs[wanted.output].name, answering.outputs[wanted.output]});
     }
     Prediction prediction{.host = answering.host,
-                          .request = tensors_digest(inputs),
+                          .request = answering.inputs_digest
+                                         ? *answering.inputs_digest
+                                         : digest_inputs(answering.host, answering.request),
                           .response = tensors_digest(outputs),
-                          .duration = answering.duration};
+                          .duration = answering.duration,
+                          .cached = answering.cached};
     if (answering.cascade) {
         prediction.cascade = json::write_canonical(answering.cascade->account());
         if (const json::Object* model = upstream_of(answering)) {

@@ -20,6 +20,7 @@
 #include "serve/models.h"
 #include "serve/receipts.h"
 #include "serve/request_observer.h"
+#include "serve/response_cache.h"
 #include "serve/schedule/scheduler.h"
 
 namespace hf::serve {
@@ -30,8 +31,10 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
-    const RequestObserver* observer = nullptr;  // the server's, for its metrics
-    Scheduler* scheduler = nullptr;             // null: every request runs as it comes
+    RequestObserver* observer = nullptr;  // the server's, for its metrics and trace settings
+    Scheduler* scheduler = nullptr;       // null: every request runs as it comes
+    ResponseCache* cache = nullptr;       // null: every answer is computed
+    Regions* regions = nullptr;           // null: no shared memory
 };
 
 struct Services {
@@ -42,6 +45,8 @@ struct Services {
 inline constexpr std::string_view kServerName = "holdfast";
 inline constexpr std::string_view kServerVersion = "0.1.0";
 inline constexpr std::string_view kReceiptHeader = "holdfast-receipt";
+inline constexpr std::string_view kCacheHeader =
+    "holdfast-cache";  // "hit", of an answer from there
 
 // The model of that name, in the version that is named where one is. NOT_FOUND names others, and
 // says of one that is not loaded why.
@@ -63,9 +68,12 @@ struct Answering {
     Duration duration{};
     std::optional<cascade::Answer> cascade = {};  // whose outputs these are then
     Status refused = {};  // by a cascade that rather answers nothing; the rest does not count then
+    bool cached = false;  // from the cache: no model ran
+    std::optional<Digest> inputs_digest = {};  // where it was computed already
 };
 
-// `headers`: of the request, for the cascade. REQUIRES: visit and request outlive the answer.
+// `headers`: of the request, for the cascade. Of a model that keeps state, UNAVAILABLE while
+// another request of the sequence is answered. REQUIRES: visit and request outlive the answer.
 Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
                                 const http::Headers& headers);
 
@@ -80,16 +88,21 @@ struct Asked {
     const std::shared_ptr<const http::Request> by;
     Visit visit;
     InferRequest request = {};
-    http::Headers headers = {};           // for the cascade
+    std::vector<Tensor> with_state =
+        {};                      // the inputs of a model that keeps state, once it is there
+    http::Headers headers = {};  // for the cascade
     Duration start_by = Duration::max();  // of the monotonic clock: what its caller's deadline says
 };
 
-// The same in its turn, which may be on another thread and after this returns. RESOURCE_EXHAUSTED
-// when too many wait: tell the caller retry_after().
+// The same in its turn, within its sequence too, which may be on another thread and after this
+// returns. RESOURCE_EXHAUSTED when too many wait: tell the caller retry_after().
 void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
                  std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done);
 
-// In seconds, as the header Retry-After has it.
+// When to come again, for whoever was turned away.
+Duration retry_after_of(const Services& services, const ModelHost& host);
+
+// The same in seconds, as the header Retry-After has it.
 std::string retry_after(const Services& services, const ModelHost& host);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.

@@ -1,5 +1,7 @@
 #include "serve/metrics.h"
 
+#include "serve/sequence/sequences.h"
+
 namespace hf::serve {
 namespace {
 
@@ -9,6 +11,8 @@ struct Row {
     ModelHost::Counts counts;
     std::uint64_t runs = 0;
     std::size_t waiting = 0;
+    std::size_t sequences = 0;
+    bool keeps_state = false;
 };
 
 void family(std::string& text, std::string_view name, std::string_view type,
@@ -47,10 +51,16 @@ std::string models_metrics(const Models& models) {
         rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", metric_label(identity.name),
                                     metric_label(identity.version)),
                         host->counts(), host->statistics().executions, host->waiting()});
+        if (const sequence::Sequences* const sequences = host->sequences()) {
+            rows.back().keeps_state = true;
+            rows.back().sequences = sequences->size();
+        }
     }
     std::string text;
-    family(text, "holdfast_inference_requests_total", "counter",
-           "Inference requests by outcome; refused ones did not reach the model.");
+    family(
+        text, "holdfast_inference_requests_total", "counter",
+        "Inference requests by outcome; refused ones did not reach the model, cached ones needed "
+        "not.");
     for (const Row& row : rows) {
         const auto outcome = [&text, &labels = row.labels](std::string_view name,
                                                            std::uint64_t count) {
@@ -60,6 +70,7 @@ std::string models_metrics(const Models& models) {
         outcome("succeeded", row.counts.succeeded);
         outcome("failed", row.counts.failed);
         outcome("refused", row.counts.refused);
+        outcome("cached", row.counts.cached);
     }
     family(text, "holdfast_comparisons_total", "counter",
            "Answers held against the previous version's, by whether they agree.");
@@ -87,6 +98,11 @@ std::string models_metrics(const Models& models) {
            "Runs of the model that succeeded; requests that ran together share one.");
     for (const Row& row : rows) {
         text += fmt::format("holdfast_inference_runs_total{{{}}} {}\n", row.labels, row.runs);
+    }
+    family(text, "holdfast_sequences", "gauge", "Sequences of models that keep state.");
+    for (const Row& row : rows) {
+        if (!row.keeps_state) continue;
+        text += fmt::format("holdfast_sequences{{{}}} {}\n", row.labels, row.sequences);
     }
     family(text, "holdfast_models", "gauge", "Models that are served.");
     text += fmt::format("holdfast_models {}\n", rows.size());

@@ -17,6 +17,7 @@ std::string describe(const ModelHost::Identity& identity) {
     add("digest", identity.model_digest);
     add("plan_digest", identity.plan_digest);
     add("task_digest", identity.task_digest);
+    add("sequence_digest", identity.sequence_digest);
     add("signer", identity.signer);
     return json::write_canonical(model);
 }
@@ -153,6 +154,7 @@ ModelHost::Counts ModelHost::counts() const {
     const MutexLock lock(mutex_);
     Counts counts = counts_;
     counts.refused = refused_;
+    counts.cached = cached_;
     return counts;
 }
 
@@ -168,6 +170,19 @@ void Visit::ran(const Statistics::Share& share, Duration waited, Duration durati
     times_.infer = duration;
 }
 
+void Visit::came_from_cache() {
+    succeeded_ = true;
+    from_cache_ = true;
+    times_.cache = host_.clock_.monotonic() - read_;
+    outputs_chosen();
+    host_.count_cached();
+}
+
+void Visit::missed_cache() {
+    missed_ = true;
+    times_.cache = host_.clock_.monotonic() - read_;
+}
+
 Visit::~Visit() {
     const Duration end = host_.clock_.monotonic();
     times_.input = read_ - start_;
@@ -177,7 +192,10 @@ Visit::~Visit() {
     if (account_) account_->visited(host_, {times_, succeeded_, came});
     const MutexLock lock(host_.mutex_);
     host_.statistics_.last = std::max(host_.statistics_.last, came);
-    if (succeeded_) {
+    if (missed_) host_.statistics_.cache_miss.add(times_.cache);
+    if (from_cache_) {
+        host_.statistics_.add_hit(times_);
+    } else if (succeeded_) {
         host_.statistics_.add_success(share_, times_);
     } else {
         host_.statistics_.add_failure(times_);

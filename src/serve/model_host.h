@@ -25,6 +25,9 @@ class Account;  // account.h
 namespace tasks {
 class Task;  // tasks/task.h
 }
+namespace sequence {
+class Sequences;  // sequence/sequences.h
+}
 
 // Upper bounds of the latency histogram, in seconds; a last bucket holds the rest.
 inline constexpr std::array<double, 12> kLatencyBounds{
@@ -44,8 +47,9 @@ public:
         std::string model_digest =
             {};  // "sha256:...": of the manifest it was pulled by, or the file
         std::string plan_digest = {};
-        std::string task_digest = {};  // of the files that declare its task
-        std::string signer = {};       // as trust::VerifiedModel::signer says
+        std::string task_digest = {};      // of the files that declare its task
+        std::string sequence_digest = {};  // of the file that declares its state
+        std::string signer = {};           // as trust::VerifiedModel::signer says
     };
 
     // Of the inferences at a time one has the crew, where there is one.
@@ -71,6 +75,19 @@ public:
     void set_task(std::shared_ptr<const tasks::Task> task) {  // REQUIRES: as set_memory()
         task_ = std::move(task);
     }
+
+    // Of a model that keeps state (sequence/state.h): requests run in their sequences' turns. Null:
+    // it keeps none.
+    sequence::Sequences* sequences() const { return sequences_.get(); }
+    void set_sequences(
+        std::shared_ptr<sequence::Sequences> sequences) {  // REQUIRES: as set_memory()
+        sequences_ = std::move(sequences);
+    }
+
+    // Whether an answer depends on nothing but what the digests name, and the inputs: then it may
+    // be kept (response_cache.h). Not where a model's weights lie in files of their own.
+    bool may_be_cached() const { return may_be_cached_; }
+    void set_may_be_cached(bool may) { may_be_cached_ = may; }  // REQUIRES: as set_memory()
 
     // With the sessions that there are now; 0: not known.
     std::uint64_t memory_bytes() const;
@@ -114,11 +131,13 @@ public:
     Duration usual() const { return Duration(usual_.load(std::memory_order_relaxed)); }
 
     void count_refused() { ++refused_; }  // a request that did not reach the model
+    void count_cached() { ++cached_; }    // one that needed not
 
     struct Counts {
         std::uint64_t succeeded = 0;
         std::uint64_t failed = 0;
         std::uint64_t refused = 0;
+        std::uint64_t cached = 0;  // answered from the cache
         std::uint64_t in_flight = 0;
         double seconds = 0;
         std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};
@@ -150,16 +169,19 @@ private:
     const std::shared_ptr<runtime::Crew> crew_;
     std::atomic<bool> ready_{true};
     std::atomic<std::uint64_t> refused_{0};
+    std::atomic<std::uint64_t> cached_{0};
     std::atomic<int> in_shadow_{0};
     std::atomic<bool> runs_together_{false};
     std::atomic<Duration::rep> usual_{0};
     std::atomic<std::size_t> waiting_{0};
     Memory memory_;
     std::shared_ptr<const tasks::Task> task_;
+    std::shared_ptr<sequence::Sequences> sequences_;
+    bool may_be_cached_ = false;
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);
-    Counts counts_ HF_GUARDED_BY(mutex_);  // but for `refused`
+    Counts counts_ HF_GUARDED_BY(mutex_);  // but for `refused` and `cached`
     Statistics statistics_ HF_GUARDED_BY(mutex_);
 };
 
@@ -190,6 +212,11 @@ public:
     void ran(const Statistics::Share& share, Duration waited, Duration duration);
     void outputs_chosen() { written_from_ = host_.clock_.monotonic(); }
 
+    // Instead of running: the answer was in the cache, which was asked after inputs_read(). Or it
+    // was not; then the model runs.
+    void came_from_cache();
+    void missed_cache();
+
 private:
     ModelHost& host_;
     Account* const account_;
@@ -199,6 +226,8 @@ private:
     Duration written_from_;
     RequestTimes times_;
     bool succeeded_ = false;
+    bool from_cache_ = false;
+    bool missed_ = false;
     Statistics::Share share_;
 };
 

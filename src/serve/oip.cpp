@@ -8,7 +8,10 @@
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
 #include "serve/repository_routes.h"
+#include "serve/shared_memory/regions.h"
+#include "serve/shared_memory/routes.h"
 #include "serve/statistics_route.h"
+#include "serve/trace_routes.h"
 
 namespace hf::serve {
 namespace {
@@ -97,13 +100,15 @@ Status check_media_type(const http::Request& request) {
         type);
 }
 
-Result<InferRequest> parse(const ModelHost& host, const http::Request& request) {
+Result<InferRequest> parse(const Services& services, const ModelHost& host,
+                           const http::Request& request) {
     const std::optional<std::size_t> length = HF_TRY(json_length(request));
-    return parse_infer_request(request.body, length, host.signature());
+    return parse_infer_request(request.body, length, host.signature(), services.with.regions);
 }
 
 Result<http::Response> write_answer(const Services& services, const Answering& answering) {
     const ModelHost::Identity& identity = answering.host.identity();
+    HF_TRY(write_regions(services.with.regions, answering.request, answering.outputs));
     Answer answer{identity.name, identity.version, answering.outputs};
     if (answering.cascade) answer.parameters = answering.cascade->parameters();
     InferBody body =
@@ -118,6 +123,7 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     if (std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.add(kModelDigestHeader, std::move(digests));
     }
+    if (answering.cached) response.headers.add(std::string(kCacheHeader), "hit");
     std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.add(std::string(kReceiptHeader), std::move(receipt));
     return response;
@@ -145,7 +151,7 @@ http::Response answer_of(const Services& services, const ModelHost& host,
 
 // What the request asks of the host, and until when it must begin.
 Status read_into(Asked& asked, const Services& services) {
-    asked.request = HF_TRY(parse(*asked.host, *asked.by));
+    asked.request = HF_TRY(parse(services, *asked.host, *asked.by));
     if (services.with.cascades) asked.headers = asked.by->headers;
     // What cannot be read is no limit.
     const Result<Duration> left = gateway::timeout_of(asked.by->headers, Duration::max());
@@ -188,6 +194,7 @@ http::Response metrics(const Services& services) {
     std::string text = models_metrics(services.models);
     if (services.with.receipts) text += services.with.receipts->metrics();
     if (services.with.cascades) text += services.with.cascades->metrics();
+    if (services.with.cache) text += services.with.cache->metrics();
     if (services.with.observer) text += services.with.observer->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
@@ -220,6 +227,8 @@ void add_oip_routes(http::Router& router, Models& models, const OipExtras& extra
                [&models](const Request& r) { return compare(models, r); });
     add_repository_routes(router, services);
     add_statistics_routes(router, services);
+    add_shared_memory_routes(router, services);
+    add_trace_routes(router, services);
     router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });
     Receipts* const receipts = extras.receipts;
     if (!receipts) return;

@@ -43,6 +43,7 @@ Draft draft_of(const Prediction& prediction, std::string_view quoted_node, Insta
     const ModelHost& host = prediction.host;
     Draft draft;
     draft.before.append("{");
+    if (prediction.cached) draft.before.append("\"cached\":true,");
     if (!prediction.cascade.empty()) {
         draft.before.append("\"cascade\":").append(prediction.cascade).append(",");
     }

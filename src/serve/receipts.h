@@ -42,6 +42,7 @@ struct Prediction {
     Digest request;
     Digest response;
     Duration duration{};  // in the model
+    bool cached = false;  // not computed for this request, but for one like it
 
     // Of an answer that a cascade had a part in, as canonical JSON; empty: none had.
     std::string cascade = {};  // what it did

@@ -1,5 +1,9 @@
 #include "serve/repository_calls.h"
 
+#include <algorithm>
+
+#include "serve/trace_calls.h"
+
 namespace hf::serve {
 
 std::vector<std::string_view> extensions_of(const Services& services) {
@@ -7,6 +11,12 @@ std::vector<std::string_view> extensions_of(const Services& services) {
     if (services.with.repository) extensions.push_back("model_repository");
     extensions.push_back("statistics");
     if (services.with.scheduler) extensions.push_back("schedule_policy");
+    if (services.with.regions) extensions.push_back("system_shared_memory");
+    if (has_tracing(services)) extensions.push_back("trace");
+    const std::vector<std::shared_ptr<ModelHost>> hosts = services.models.all();
+    const bool keeps_state = std::any_of(
+        hosts.begin(), hosts.end(), [](const auto& host) { return host->sequences() != nullptr; });
+    if (keeps_state) extensions.insert(extensions.end(), {"sequence", "sequence(string_id)"});
     return extensions;
 }
 

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "http/observation.h"
+#include "serve/trace_settings.h"
 
 namespace hf::serve {
 
@@ -23,6 +25,17 @@ public:
     virtual void name_instance(std::string name) = 0;
 
     virtual std::string metrics() const = 0;  // Prometheus text
+
+    // Whether it records any request in traces; the rest is for those that do.
+    virtual bool traces() const = 0;
+
+    // The settings that hold for the model, or the server's where none is named.
+    virtual TraceSettings tracing(std::string_view model) const = 0;
+
+    // The settings after the change. A model that had none of its own has a copy of the server's
+    // then; with no change at all, it has none any more. Errors as change_trace().
+    virtual Result<TraceSettings> change_tracing(std::string_view model,
+                                                 const TraceChange& change) = 0;
 };
 
 }  // namespace hf::serve

@@ -77,6 +77,16 @@ Status check_inputs_given(const runtime::Signature& signature, const std::vector
     return {};
 }
 
+Status check_sequence(const SequenceMark& mark) {
+    if (mark.id.size() > kSequenceIdBytesMax) {
+        return invalid_argument("/parameters/{}: has more than {} bytes", kSequenceId,
+                                kSequenceIdBytesMax);
+    }
+    if (!mark.id.empty() || (!mark.start && !mark.end)) return {};
+    return invalid_argument("/parameters/{}: must be given with {}", kSequenceId,
+                            mark.start ? kSequenceStart : kSequenceEnd);
+}
+
 Status at(std::string_view array, std::size_t index, const Status& status) {
     return Status(status.code(), fmt::format("/{}/{}{}", array, index, status.message()));
 }

@@ -11,12 +11,12 @@
 
 #include "base/status.h"
 #include "runtime/model.h"
+#include "serve/sequence/mark.h"
 
 namespace hf::serve {
 
 // Parameters of tensors that ask for extensions of the protocol which are not offered.
-inline constexpr std::array<std::string_view, 2> kNotOffered{"classification",
-                                                             "shared_memory_region"};
+inline constexpr std::array<std::string_view, 1> kNotOffered{"classification"};
 
 std::string names_of(const std::vector<runtime::Port>& ports);
 
@@ -33,6 +33,10 @@ Status check_port(const runtime::Port& port, DType dtype, const Shape& shape);
 
 // That none of the inputs is missing.
 Status check_inputs_given(const runtime::Signature& signature, const std::vector<Tensor>& inputs);
+
+// That a request which starts or ends a sequence names it, in so many bytes.
+inline constexpr std::size_t kSequenceIdBytesMax = 256;
+Status check_sequence(const SequenceMark& mark);
 
 // The place of an error in a member of an array: "/inputs/3" in front of it.
 Status at(std::string_view array, std::size_t index, const Status& status);

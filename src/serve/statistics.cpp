@@ -31,6 +31,12 @@ void Statistics::add_success(const Share& share, const RequestTimes& times) {
     row->output.add(times.output);
 }
 
+void Statistics::add_hit(const RequestTimes& times) {
+    succeeded.add(times.all);
+    queue.add(times.queue);
+    cache_hit.add(times.cache);
+}
+
 void Statistics::add_failure(const RequestTimes& times) {
     failed.add(times.all);
 }

@@ -24,6 +24,7 @@ struct RequestTimes {
     Duration input{};   // from bytes to tensors
     Duration infer{};   // in the model
     Duration output{};  // from tensors to the answer and its receipt
+    Duration cache{};   // to find the answer in the cache, or that it is not there
     Duration all{};     // these, and what is none of them: a cascade's question
 };
 
@@ -46,14 +47,16 @@ struct Statistics {
     };
 
     Instant last{};                // when the latest request came; the epoch when none did
-    std::uint64_t inferences = 0;  // rows of the requests that succeeded
+    std::uint64_t inferences = 0;  // rows of the requests that succeeded by the model
     std::uint64_t executions = 0;  // of the model for these, which several may share
     Total succeeded;
     Total failed;  // also those that did not reach the model
-    Total queue;   // these four of what succeeded
-    Total input;
+    Total queue;   // of what succeeded
+    Total input;   // these three of what succeeded, and was not in the cache
     Total infer;
     Total output;
+    Total cache_hit;
+    Total cache_miss;
     std::size_t batch_sizes = 0;                  // how many of these are used
     std::array<Batch, kBatchSizesMax> batches{};  // in the order in which their sizes first came
 
@@ -64,6 +67,7 @@ struct Statistics {
         bool leads = true;        // it is the one of those who shared it that stands for all
     };
     void add_success(const Share& share, const RequestTimes& times);
+    void add_hit(const RequestTimes& times);  // a success without the model
     void add_failure(const RequestTimes& times);
 
 private:

@@ -12,15 +12,14 @@ json::Object describe(const Statistics::Total& total) {
 }
 
 json::Object describe_times(const Statistics& statistics) {
-    // There is no cache of responses.
     return {{"success", describe(statistics.succeeded)},
             {"fail", describe(statistics.failed)},
             {"queue", describe(statistics.queue)},
             {"compute_input", describe(statistics.input)},
             {"compute_infer", describe(statistics.infer)},
             {"compute_output", describe(statistics.output)},
-            {"cache_hit", describe(Statistics::Total())},
-            {"cache_miss", describe(Statistics::Total())}};
+            {"cache_hit", describe(statistics.cache_hit)},
+            {"cache_miss", describe(statistics.cache_miss)}};
 }
 
 json::Object describe(const ModelHost& host) {

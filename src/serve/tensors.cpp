@@ -59,4 +59,11 @@ Bytes tensor_to_binary(const Tensor& tensor) {
     return out;
 }
 
+std::size_t binary_size(const Tensor& tensor) {
+    if (tensor.dtype() != DType::kString) return tensor.bytes().size();
+    std::size_t size = 0;
+    for (const std::string& text : tensor.strings()) size += sizeof(std::uint32_t) + text.size();
+    return size;
+}
+
 }  // namespace hf::serve

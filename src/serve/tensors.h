@@ -15,4 +15,7 @@ Result<Tensor> tensor_from_binary(ByteView bytes, DType dtype, const Shape& shap
 
 Bytes tensor_to_binary(const Tensor& tensor);
 
+// How many bytes that gives.
+std::size_t binary_size(const Tensor& tensor);
+
 }  // namespace hf::serve

@@ -11,7 +11,8 @@ need_packages tritonclient "${HF_TRITONCLIENT_VENV:-$HF_BUILD_DIR/venv-tritoncli
     'tritonclient[http,grpc]==2.63.0' grpcio-health-checking==1.67.1 grpcio-reflection==1.67.1
 work=$(mktemp -d)
 server=
-trap 'kill $server 2>/dev/null; rm -rf "$work"' EXIT
+extras=
+trap 'kill $server $extras 2>/dev/null; rm -rf "$work"' EXIT
 "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
     --name relu --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
 server=$!
@@ -19,6 +20,25 @@ for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(
 address=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
 "$venv/bin/python" "$here/tritonclient_check.py" "${address#http://}" || exit 1
 "$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" || exit 1
+
+# What is off by default, of another server. Nobody needs to take its spans.
+cp /usr/include/onnx/backend/test/data/node/test_relu/model.onnx "$work/relu.onnx"
+PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$here/.. python3 - "$work/sum.onnx" <<'PYTHON'
+import sys
+
+from onnx_file import FLOAT, model, node, port
+
+with open(sys.argv[1], "wb") as file:
+    file.write(model([node("Add", ["x", "acc"], ["y"]), node("Identity", ["y"], ["next"])], [],
+                     [port("x", FLOAT, 2), port("acc", FLOAT, 2)], [port("y", FLOAT, 2), port("next", FLOAT, 2)]))
+PYTHON
+echo '{"states":[{"input":"acc","output":"next"}]}' >"$work/sum.onnx.sequence.json"
+"$holdfast" serve "$work/relu.onnx" "$work/sum.onnx" --listen 127.0.0.1:0 \
+    --shared-memory --traces http://127.0.0.1:9 --response-cache 16MiB >"$work/extras" 2>&1 &
+extras=$!
+for _ in $(seq 50); do grep -q serving "$work/extras" && break; read -rt 0.1 <> <(:) || true; done
+more=$(grep -oE 'http://[0-9.:]+' "$work/extras" | head -1)
+"$venv/bin/python" "$here/tritonclient_extras_check.py" "${more#http://}" || exit 1
 
 # A drain answers the calls under way, and a stream that rests is told to ask again.
 "$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" drain $server || exit 1

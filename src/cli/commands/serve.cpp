@@ -1,9 +1,11 @@
 #include <atomic>
 
+#include "cli/byte_size.h"
 #include "cli/commands.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
+#include "cli/sequence_file.h"
 #include "cli/task_file.h"
 #include "cli/trust_roots.h"
 #include "crypto/hash.h"
@@ -15,6 +17,8 @@
 #include "serve/oip.h"
 #include "serve/platform.h"
 #include "serve/quick.h"
+#include "serve/sequence/sequences.h"
+#include "serve/shared_memory/regions.h"
 #include "serve/tasks/routes.h"
 
 namespace hf::cli {
@@ -63,8 +67,12 @@ public:
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
         const auto declaration = HF_TRY(declaration_beside(world_, path_));
         if (declaration) identity.task_digest = digest_of(*declaration);
+        const auto states = HF_TRY(sequence_beside(world_, path_));
+        if (states) identity.sequence_digest = sequence_digest(*states);
+        if (states && declaration) return states_and_task();
         const bool same = now && now->identity().model_digest == identity.model_digest &&
-                          now->identity().task_digest == identity.task_digest;
+                          now->identity().task_digest == identity.task_digest &&
+                          now->identity().sequence_digest == identity.sequence_digest;
         if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
@@ -74,9 +82,18 @@ public:
         if (declaration) task = HF_TRY(make_task(*declaration, path_, loaded.model->signature()));
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
-        auto host = std::make_shared<serve::ModelHost>(std::move(identity), loaded.model,
+        std::shared_ptr<const runtime::CompiledModel> model = loaded.model;
+        std::shared_ptr<serve::sequence::Sequences> sequences;
+        if (states) {
+            auto stateful = HF_TRY(make_stateful(*states, path_, std::move(model)));
+            sequences = std::make_shared<serve::sequence::Sequences>(stateful, world_.clock);
+            model = std::move(stateful);
+        }
+        auto host = std::make_shared<serve::ModelHost>(std::move(identity), std::move(model),
                                                        world_.clock, crew_);
         host->set_task(std::move(task));
+        host->set_sequences(std::move(sequences));
+        host->set_may_be_cached(loaded.alone);
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
         }
@@ -96,6 +113,13 @@ private:
             is_plan ? "plan" : graph::format_name(graph::detect_format(bytes)));
         identity.model_digest = crypto::sha256(bytes).to_string();
         return identity;
+    }
+
+    Status states_and_task() const {
+        return invalid_argument(
+            "{}: a model that keeps state takes tensors only; remove its .task.json, or its "
+            ".sequence.json",
+            path_);
     }
 
     // Whoever writes into a file meanwhile, instead of putting another in its place, must not have
@@ -175,6 +199,12 @@ Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
     }
     if (access) door.gate = access->gate();
     if (is_loopback(door.address)) return door;
+    if (arguments.has("shared-memory")) {
+        return failed_precondition(
+            "--shared-memory with --listen {}: whoever reached it could read and write this "
+            "machine's shared memory; listen on 127.0.0.1",
+            door.address);
+    }
     if (!door.tls) {
         return failed_precondition(
             "--listen {}: whoever is on the way could read and change what is asked; give the "
@@ -237,6 +267,14 @@ private:
     bool ended_ = false;
 };
 
+// Null without --response-cache.
+Result<std::unique_ptr<serve::ResponseCache>> make_cache(const Arguments& arguments) {
+    if (!arguments.has("response-cache")) return std::unique_ptr<serve::ResponseCache>();
+    const std::uint64_t bytes =
+        HF_TRY(parse_byte_size("response-cache", arguments.get("response-cache")));
+    return std::make_unique<serve::ResponseCache>(bytes);
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
     http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
@@ -262,8 +300,12 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
-    const serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
-                                  observing.observer.get(), &scheduler};
+    serve::Regions regions(world.open_shared_block);
+    serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
+                            observing.observer.get(), &scheduler};
+    if (arguments.has("shared-memory")) extras.regions = &regions;
+    const std::unique_ptr<serve::ResponseCache> cache = HF_TRY(make_cache(arguments));
+    extras.cache = cache.get();
     serve::add_oip_routes(router, models, extras);
     serve::tasks::add_task_routes(router, {models, extras});
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
@@ -328,6 +370,12 @@ Command serve_command() {
          "requests that wait run together where that is cheaper and takes no longer than this; 0: "
          "one by one",
          "MS", "50"},
+        {"--response-cache",
+         "keep answers in so much memory, and answer the same question again without computing it",
+         "SIZE"},
+        {"--shared-memory",
+         "clients may pass tensors through this machine's shared memory (POSIX); on loopback only",
+         ""},
         threads_option()};
     for (Option& option : observing_options()) options.push_back(std::move(option));
     for (Option& option : device_options()) options.push_back(std::move(option));

@@ -186,6 +186,17 @@ Ask infer_binary(Edit edit) {
     return when_announced(kBinaryExtension, infer_from(binary_draft, std::move(checked)));
 }
 
+Ask infer_in_sequence(json::Object parameters) {
+    return [parameters = std::move(parameters)](const Subject& subject) -> Result<Turns> {
+        if (!subject.trouble.empty() && !subject.keeps_state) {
+            return failed_precondition("{}", subject.trouble);
+        }
+        Draft draft = json_draft(subject);
+        draft.object["parameters"] = parameters;
+        return one_turn(HF_TRY(write_request(subject, draft)));
+    };
+}
+
 Ask infer_text(std::string body) {
     return infer_rewritten([body = std::move(body)](const std::string&) { return body; });
 }

@@ -72,6 +72,9 @@ Ask raw_each(std::vector<std::string> texts);
 Ask infer(Edit edit = {});
 Ask infer_binary(Edit edit = {});  // skipped unless binary_tensor_data is announced
 
+// With these parameters alone, also of a model that keeps state.
+Ask infer_in_sequence(json::Object parameters);
+
 // A body that is no request; and one whose JSON text was changed.
 Ask infer_text(std::string body);
 Ask infer_rewritten(std::function<std::string(std::string json)> rewrite);

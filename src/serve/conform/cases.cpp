@@ -30,6 +30,9 @@ constexpr Group kGroups[] = {
     {"framing", framing_cases},
     {"statistics", statistics_cases},
     {"repository", repository_cases},
+    {"shared_memory", shared_memory_cases},
+    {"trace", trace_cases},
+    {"sequence", sequence_cases},
     // clang-format on
 };
 

@@ -31,5 +31,8 @@ std::vector<Case> connection_cases();
 std::vector<Case> framing_cases();
 std::vector<Case> statistics_cases();
 std::vector<Case> repository_cases();
+std::vector<Case> shared_memory_cases();
+std::vector<Case> trace_cases();
+std::vector<Case> sequence_cases();
 
 }  // namespace hf::serve::conform

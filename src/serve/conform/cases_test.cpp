@@ -15,7 +15,9 @@ namespace {
 // A server that announces everything, and a model with every datatype.
 Subject full_subject() {
     Subject subject = std::move(*subject_at("http://127.0.0.1:8080"));
-    subject.extensions = {"binary_tensor_data", "model_repository", "statistics"};
+    subject.extensions = {
+        "binary_tensor_data", "model_repository",   "statistics", "system_shared_memory", "trace",
+        "sequence",           "sequence(string_id)"};
     subject.model = "every";
     subject.versions = {"1"};
     for (const DType dtype : all_datatypes()) {

@@ -95,12 +95,26 @@ private:
             const http::WireAnswer answer = HF_TRY(ask(infer()));
             if (answer.answered() && answer.response.status == 200) return {};
             if (came.empty()) came = describe(answer);
+            if (subject_.announces("sequence") && HF_TRY(answers_sequences())) return {};
             if (!has_open_extents(subject_)) break;
         }
         fill_open_extents(subject_, kExtentsTried[0]);
         subject_.trouble =
             fmt::format("an inference made from the model's metadata was not answered: {}", came);
         return {};
+    }
+
+    // Whether the model answers a sequence of one request, where it answers nothing else.
+    Result<bool> answers_sequences() {
+        const json::Object whole{
+            {"sequence_id", 1}, {"sequence_start", true}, {"sequence_end", true}};
+        const http::WireAnswer answer = HF_TRY(ask(infer_in_sequence(whole)));
+        if (!answer.answered() || answer.response.status != 200) return false;
+        subject_.keeps_state = true;
+        subject_.trouble =
+            "the model keeps state, and answers requests of sequences alone, which the group "
+            "sequence sends";
+        return true;
     }
 
     Result<Outcome> judge(const Case& one) {

@@ -162,6 +162,59 @@ inline constexpr Text kStatisticsError =
     "Statistics Extension: \"A failed statistics request will be indicated by an HTTP error "
     "status\"";
 
+inline constexpr Text kRegionParameters =
+    "Shared-Memory Extension: \"The other two parameters are required. If only one of the two is "
+    "given Triton will return an error.\"";
+inline constexpr Text kRegionData =
+    "Shared-Memory Extension, HTTP/REST: \"If the 'data' field is set Triton will return an "
+    "error\"";
+inline constexpr Text kRegionStatus =
+    "Shared-Memory Extension, Status: \"A successful status request is indicated by a 200\", "
+    "$system_shared_memory_status_response";
+inline constexpr Text kRegionStatusError =
+    "Shared-Memory Extension, Status: \"A failed status request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kRegionRegister =
+    "Shared-Memory Extension, Register: $system_shared_memory_register_request";
+inline constexpr Text kRegionRegisterError =
+    "Shared-Memory Extension, Register: \"A failed register request must be indicated by an HTTP "
+    "error\"";
+inline constexpr Text kRegionUnregister =
+    "Shared-Memory Extension, Unregister: \"A successful register request is indicated by a 200 "
+    "HTTP status.\"";
+
+inline constexpr Text kTrace =
+    "Trace Extension: \"A successful trace request is indicated by a 200 HTTP status code.\", "
+    "$trace_response";
+inline constexpr Text kTraceSettings =
+    "Trace Extension: \"Currently the following trace settings are defined\"";
+inline constexpr Text kTraceChange =
+    "Trace Extension: \"the endpoint will return the updated trace setting on success\"";
+inline constexpr Text kTraceError =
+    "Trace Extension: \"A failed trace request will be indicated by an HTTP error status\"";
+
+inline constexpr Text kSequence =
+    "Sequence Extension: \"All inference requests that belong to the same sequence must use the "
+    "same "
+    "sequence ID.\"";
+inline constexpr Text kSequenceId =
+    "Sequence Extension: \"sequence_id: a string or uint64 value that identifies the sequence\"";
+inline constexpr Text kSequenceText =
+    "Sequence Extension: \"report 'sequence(string_id)' ... if the 'sequence_id' parameter "
+    "supports "
+    "string types\"";
+inline constexpr Text kSequenceNone =
+    "Sequence Extension: \"A sequence ID of 0 or '' indicates the inference request is not part of "
+    "a "
+    "sequence.\"";
+inline constexpr Text kSequenceStart =
+    "Sequence Extension: \"sequence_start: ... the request is the first in a sequence ... If set "
+    "the "
+    "'sequence_id' parameter must be set\"";
+inline constexpr Text kSequenceEnd =
+    "Sequence Extension: \"sequence_end: ... the request is the last in a sequence ... If set the "
+    "'sequence_id' parameter must be set\"";
+
 // HTTP and JSON
 inline constexpr Text kJson = "RFC 8259, section 2: the grammar of a JSON text";
 inline constexpr Text kJsonOrder = "RFC 8259, section 4: an object is an unordered collection";

@@ -43,6 +43,9 @@ struct Subject {
     // Why there is no inference to build cases on; empty when there is one.
     std::string trouble;
 
+    // That is because the model answers requests of sequences alone, and those it does answer.
+    bool keeps_state = false;
+
     bool announces(std::string_view extension) const;
     const ModelPort* output(std::string_view name) const;
 };

@@ -99,12 +99,21 @@ Result<std::shared_ptr<KeptCall>> keep_call(const std::shared_ptr<const http::Re
     return kept;
 }
 
+// REQUIRES: reply.refused is an error.
+http::Response refusal_of(const Reply& reply) {
+    http::Response response = trailers_only(reply.refused);
+    const auto wait = std::chrono::ceil<std::chrono::milliseconds>(reply.retry_after);
+    response.headers.set("grpc-retry-pushback-ms", fmt::format("{}", wait.count()));
+    return response;
+}
+
 void answer_later(const std::shared_ptr<const http::Request>& request, const CallOptions& options,
                   const DeferredMethod& method, const http::Reply& to) {
     const Result<std::shared_ptr<KeptCall>> read = keep_call(request, options);
     if (!read.ok()) return to.send(trailers_only(read.status()));
     const std::shared_ptr<KeptCall> kept = *read;
     method({kept, &kept->call}, [kept, to](Result<Reply> reply) {
+        if (reply.ok() && !reply->refused.ok()) return to.send(refusal_of(*reply));
         Result<http::Response> response = reply.ok()
                                               ? write_answer(kept->call, kept->terms.goes, *reply)
                                               : Result<http::Response>(reply.status());

@@ -29,6 +29,11 @@ struct Call {
 struct Reply {
     Bytes message;
     http::Headers metadata = {};  // of a call with one answer; sent before it
+
+    // Of a deferred call: not OK is its status, in place of a message, and says when to ask again
+    // (grpc-retry-pushback-ms; gRFC A6).
+    Status refused = {};
+    Duration retry_after = {};
 };
 
 using Method = std::function<Result<Reply>(const Call& call)>;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "serve/grpc/messages.h"
 #include "serve/infer_request.h"
 
 namespace hf::serve::grpc {
@@ -26,7 +27,7 @@ struct InferCall {
         std::vector<std::int64_t> shape;
         ByteView contents;
         bool has_contents = false;
-        std::vector<std::string> parameters;  // their names
+        std::vector<Parameter> parameters;
     };
 
     std::string model_name;
@@ -35,6 +36,7 @@ struct InferCall {
     bool wants_final = false;               // the parameter triton_enable_empty_final_response
     std::optional<std::uint64_t> priority;  // these as in JSON
     std::optional<std::uint64_t> timeout;
+    SequenceMark sequence;
     std::vector<Tensor> inputs;
     std::vector<Tensor> outputs;  // names and parameters alone
     std::vector<ByteView> raw;
@@ -42,9 +44,13 @@ struct InferCall {
 
 Result<InferCall> read_infer_call(ByteView message);
 
-Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature);
+// Inputs that lie in shared memory are read from `regions` (null: there is none), and have no entry
+// among the raw contents.
+Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature,
+                                      const Regions* regions = nullptr);
 
-// An answer in the form of its request, or raw where an output has no typed form.
+// An answer in the form of its request, or raw where an output has no typed form. An output that
+// went to shared memory has an empty entry among the raw contents, so that the others keep theirs.
 Bytes write_infer_answer(const InferCall& call, const InferRequest& request, const Answer& answer,
                          const runtime::Signature& signature);
 

@@ -4,6 +4,7 @@
 
 #include "base/protobuf.h"
 #include "serve/grpc/typed_contents.h"
+#include "serve/shared_memory/memory_block_test.h"
 #include "serve/tensors.h"
 
 namespace hf::serve::grpc {
@@ -24,6 +25,7 @@ struct Input {
     std::vector<std::int64_t> shape;
     std::string contents = {};
     std::string parameter = {};
+    std::string region = {};
 };
 
 struct Asked {
@@ -31,7 +33,26 @@ struct Asked {
     std::vector<std::string> raw = {};
     std::vector<std::string> outputs = {};
     std::string id = "7";
+    std::string region = {};  // of every output
 };
+
+// Twelve bytes from 4 on.
+void add_region(Writer& tensor, std::uint32_t parameters, const std::string& region) {
+    const auto add = [&](std::string_view name, const std::string& value) {
+        Writer entry(tensor, parameters);
+        entry.add_string(1, std::string(name));
+        entry.add_message(2, value);
+    };
+    std::string value;
+    Writer(value).add_string(3, region);
+    add(kRegionName, value);
+    value.clear();
+    Writer(value).add_int64(2, 4);
+    add(kRegionOffset, value);
+    value.clear();
+    Writer(value).add_int64(2, 8);
+    add(kRegionByteSize, value);
+}
 
 std::string write(const Asked& asked) {
     std::string message;
@@ -44,6 +65,7 @@ std::string write(const Asked& asked) {
         tensor.add_string(2, input.datatype);
         tensor.add_packed_int64(3, input.shape.begin(), input.shape.end());
         if (!input.contents.empty()) tensor.add_message(5, input.contents);
+        if (!input.region.empty()) add_region(tensor, 4, input.region);
         if (input.parameter.empty()) continue;
         Writer entry(tensor, 4);
         entry.add_string(1, input.parameter);
@@ -51,6 +73,7 @@ std::string write(const Asked& asked) {
     for (const std::string& name : asked.outputs) {
         Writer output(writer, 6);
         output.add_string(1, name);
+        if (!asked.region.empty()) add_region(output, 2, asked.region);
     }
     for (const std::string& raw : asked.raw) writer.add_bytes(7, raw);
     return message;
@@ -72,10 +95,55 @@ Asked good() {
     return {{{"x", "FP32", {1, 2}, floats({1.5f, -2})}, {"n", "INT8", {3}, ints({1, -128, 127})}}};
 }
 
-Result<InferRequest> parse(const Asked& asked) {
+Result<InferRequest> parse(const Asked& asked, const Regions* regions = nullptr) {
     const std::string message = write(asked);
     const InferCall call = HF_TRY(read_infer_call(as_bytes(message)));
-    return to_infer_request(call, signature());
+    return to_infer_request(call, signature(), regions);
+}
+
+TEST(InferCall, InputsInSharedMemoryHaveNoRawContents) {
+    const auto memory = std::make_shared<MemoryBlock>(16);
+    const float x[] = {1.5f, -2};
+    std::memcpy(memory->bytes.data() + 4, x, sizeof x);
+    Regions regions(memory->opener());
+    ASSERT_TRUE(regions.add({"r", "/k", 0, 16}).ok());
+    Asked asked{{{"x", "FP32", {1, 2}, "", "", "r"}, {"n", "INT8", {3}}}, {"\1\2\3"}, {"y"}};
+    asked.region = "r";
+    const auto request = parse(asked, &regions);
+    ASSERT_TRUE(request.ok()) << request.status().to_string();
+    EXPECT_EQ(request->inputs[0].values<float>()[1], -2);
+    EXPECT_EQ(request->inputs[1].values<std::int8_t>()[2], 3);
+    ASSERT_EQ(request->outputs.size(), 1u);
+    EXPECT_EQ(request->outputs[0].region.region, "r");
+    EXPECT_EQ(request->outputs[0].region.offset, 4u);
+    EXPECT_EQ(request->outputs[0].region.byte_size, 8u);
+
+    const std::vector<float> y{7};
+    const Answer answer{"m", "1", {Tensor::of<float>(DType::kF32, Shape{1}, y), Tensor()}};
+    const std::string message = write(asked);
+    const InferCall call = read_infer_call(as_bytes(message)).value();
+    const Bytes written = write_infer_answer(call, *request, answer, signature());
+    EXPECT_EQ(as_text(written).find(std::string("\0\0\xe0\x40", 4)), std::string::npos);
+    EXPECT_NE(as_text(written).find("shared_memory_byte_size"), std::string::npos);
+    EXPECT_TRUE(as_text(written).ends_with(std::string("\x32\0", 2))) << "its empty raw contents";
+
+    EXPECT_EQ(parse(asked).status().message().substr(0, 43),
+              "/inputs/0/parameters/shared_memory_region: ");
+    asked.raw = {"12345678", "\1\2\3"};
+    EXPECT_EQ(parse(asked, &regions).status().message(),
+              "/raw_input_contents: 2 entries for 1 inputs");
+    asked.raw = {"\1\2\3"};
+    asked.inputs[0].contents = floats({1, 2});
+    EXPECT_EQ(parse(asked, &regions).status().message(),
+              "/inputs/0/contents: give either these or a region");
+    asked.inputs[0].contents.clear();
+    asked.region = "s";
+    EXPECT_EQ(parse(asked, &regions).status().code(), Code::kNotFound);
+    asked.region.clear();
+    asked.inputs[0].region.clear();
+    asked.inputs[0].parameter = std::string(kRegionByteSize);
+    EXPECT_EQ(parse(asked, &regions).status().message(),
+              "/inputs/0/parameters/shared_memory_byte_size: must be a whole number, 0 or greater");
 }
 
 std::string refusal(const Asked& asked) {
@@ -132,8 +200,8 @@ TEST(GrpcInferCall, RefusalsNameTheirPlace) {
     asked.inputs.pop_back();
     EXPECT_EQ(refusal(asked), "/inputs: 'n' is missing; the model takes: x, n");
     asked = good();
-    asked.inputs[0].parameter = "shared_memory_region";
-    EXPECT_EQ(refusal(asked).substr(0, 44), "/inputs/0/parameters/shared_memory_region: t");
+    asked.inputs[0].parameter = "classification";
+    EXPECT_EQ(refusal(asked).substr(0, 37), "/inputs/0/parameters/classification: ");
     asked = good();
     asked.raw = {"\1\2\3"};
     EXPECT_EQ(refusal(asked), "/raw_input_contents: 1 entries for 2 inputs");

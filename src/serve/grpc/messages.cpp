@@ -41,6 +41,7 @@ Result<Parameter> read_parameter(ByteView entry) {
                         if (number >= 0) parameter.number = static_cast<std::uint64_t>(number);
                         break;
                     }
+                    case 3: parameter.text = HF_TRY(read_text(inner)); break;
                     case 5: parameter.number = inner.get_uint64(); break;
                     default: inner.skip();
                 }

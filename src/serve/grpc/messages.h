@@ -27,12 +27,13 @@ using protobuf::view_of;
 // A field that must be text, which is UTF-8.
 Result<std::string> read_text(protozero::pbf_reader& field);
 
-// One entry of a map of parameters: its name, and its value where it is a truth or a number that is
-// not negative.
+// One entry of a map of parameters: its name, and its value where it is a truth, a number that is
+// not negative, or a text.
 struct Parameter {
     std::string name;
     std::optional<bool> truth;
     std::optional<std::uint64_t> number;
+    std::optional<std::string> text = {};
 };
 Result<Parameter> read_parameter(ByteView entry);
 

@@ -9,9 +9,12 @@
 #include "serve/grpc/messages.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/repository_message.h"
+#include "serve/grpc/shared_memory_routes.h"
 #include "serve/grpc/statistics_message.h"
+#include "serve/grpc/trace_method.h"
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
+#include "serve/shared_memory/regions.h"
 #include "serve/statistics_route.h"
 
 namespace hf::serve::grpc {
@@ -90,6 +93,7 @@ Result<Reply> reply_of(const Services& services, const Call& call, const InferCa
     HF_TRY(call.check());
     Reply reply;
     const ModelHost& host = answering.host;
+    HF_TRY(write_regions(services.with.regions, answering.request, answering.outputs));
     Answer answer{host.identity().name, host.identity().version, answering.outputs};
     if (answering.cascade) answer.parameters = answering.cascade->parameters();
     const auto add = [&](const std::string& name, const std::string& value) {
@@ -98,8 +102,18 @@ Result<Reply> reply_of(const Services& services, const Call& call, const InferCa
         reply.metadata.set(name, value);
     };
     add(kModelDigestHeader, digests_of(answering));
+    if (answering.cached) add(std::string(kCacheHeader), "hit");
     add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
     reply.message = write_infer_answer(asked, answering.request, answer, host.signature());
+    return reply;
+}
+
+// Who is turned away because too much waits is told when to come again.
+Result<Reply> refusal_of(const Services& services, const ModelHost& host, const Status& status) {
+    if (status.code() != Code::kResourceExhausted) return status;
+    Reply reply;
+    reply.refused = status;
+    reply.retry_after = retry_after_of(services, host);
     return reply;
 }
 
@@ -123,7 +137,8 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
     const auto said = std::make_shared<const InferCall>(std::move(addressed->call));
     auto asked = std::make_shared<Asked>(
         addressed->host, std::shared_ptr<const http::Request>(call, &call->request));
-    Result<InferRequest> request = to_infer_request(*said, asked->host->signature());
+    Result<InferRequest> request =
+        to_infer_request(*said, asked->host->signature(), services.with.regions);
     if (!request.ok()) {
         asked->host->count_refused();
         return answered(request.status());
@@ -138,9 +153,11 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
         return answered(reply_of(services, *call, *said, *answering));
     }
     run_in_turn(services, std::move(asked),
-                [services, call, said, answered](const std::shared_ptr<Asked>&,
+                [services, call, said, answered](const std::shared_ptr<Asked>& of,
                                                  const Result<Answering>& answering) {
-                    if (!answering.ok()) return answered(answering.status());
+                    if (!answering.ok()) {
+                        return answered(refusal_of(services, *of->host, answering.status()));
+                    }
                     answered(reply_of(services, *call, *said, *answering));
                 });
 }
@@ -150,7 +167,7 @@ Result<Reply> infer_now(const Services& services, const Call& call) {
     const Addressed addressed = HF_TRY(address(services, call));
     Visit visit(*addressed.host, Duration::zero(), account_of(call.request));
     const Result<InferRequest> request =
-        to_infer_request(addressed.call, addressed.host->signature());
+        to_infer_request(addressed.call, addressed.host->signature(), services.with.regions);
     if (!request.ok()) {
         addressed.host->count_refused();
         return request.status();
@@ -208,6 +225,8 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     add("RepositoryModelUnload", [services](const Call& call) {
         return change_repository(services, call, Change::kUnload);
     });
+    add_shared_memory_methods(router, services, options);
+    add("TraceSetting", [services](const Call& call) { return trace_setting(services, call); });
     add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
                [services](const Call& call) { return infer_in_stream(services, call); });
     add_unary(router, "/grpc.health.v1.Health/Check", options,

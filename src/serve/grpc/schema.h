@@ -22,6 +22,14 @@ rpc ModelStatistics ModelStatisticsRequest ModelStatisticsResponse
 rpc RepositoryIndex RepositoryIndexRequest RepositoryIndexResponse
 rpc RepositoryModelLoad RepositoryModelLoadRequest RepositoryModelLoadResponse
 rpc RepositoryModelUnload RepositoryModelUnloadRequest RepositoryModelUnloadResponse
+rpc TraceSetting TraceSettingRequest TraceSettingResponse
+rpc SystemSharedMemoryStatus SystemSharedMemoryStatusRequest SystemSharedMemoryStatusResponse
+rpc SystemSharedMemoryRegister SystemSharedMemoryRegisterRequest SystemSharedMemoryRegisterResponse
+rpc SystemSharedMemoryUnregister SystemSharedMemoryUnregisterRequest )"
+                                                     R"(SystemSharedMemoryUnregisterResponse
+rpc CudaSharedMemoryStatus CudaSharedMemoryStatusRequest CudaSharedMemoryStatusResponse
+rpc CudaSharedMemoryRegister CudaSharedMemoryRegisterRequest CudaSharedMemoryRegisterResponse
+rpc CudaSharedMemoryUnregister CudaSharedMemoryUnregisterRequest CudaSharedMemoryUnregisterResponse
 message ServerLiveRequest
 message ServerLiveResponse
   bool live 1
@@ -154,6 +162,50 @@ message RepositoryModelUnloadRequest
   string model_name 2
   map<ModelRepositoryParameter> parameters 3
 message RepositoryModelUnloadResponse
+message TraceSettingRequest
+  map<TraceSettingRequest.SettingValue> settings 1
+  string model_name 2
+message TraceSettingRequest.SettingValue
+  string* value 1
+message TraceSettingResponse
+  map<TraceSettingResponse.SettingValue> settings 1
+message TraceSettingResponse.SettingValue
+  string* value 1
+message SystemSharedMemoryStatusRequest
+  string name 1
+message SystemSharedMemoryStatusResponse
+  map<SystemSharedMemoryStatusResponse.RegionStatus> regions 1
+message SystemSharedMemoryStatusResponse.RegionStatus
+  string name 1
+  string key 2
+  uint64 offset 3
+  uint64 byte_size 4
+message SystemSharedMemoryRegisterRequest
+  string name 1
+  string key 2
+  uint64 offset 3
+  uint64 byte_size 4
+message SystemSharedMemoryRegisterResponse
+message SystemSharedMemoryUnregisterRequest
+  string name 1
+message SystemSharedMemoryUnregisterResponse
+message CudaSharedMemoryStatusRequest
+  string name 1
+message CudaSharedMemoryStatusResponse
+  map<CudaSharedMemoryStatusResponse.RegionStatus> regions 1
+message CudaSharedMemoryStatusResponse.RegionStatus
+  string name 1
+  uint64 device_id 2
+  uint64 byte_size 3
+message CudaSharedMemoryRegisterRequest
+  string name 1
+  bytes raw_handle 2
+  int64 device_id 3
+  uint64 byte_size 4
+message CudaSharedMemoryRegisterResponse
+message CudaSharedMemoryUnregisterRequest
+  string name 1
+message CudaSharedMemoryUnregisterResponse
 message ModelRepositoryParameter
   one-of parameter_choice
   bool bool_param 1

@@ -22,9 +22,8 @@ void add_times(Writer& to, const Statistics& statistics) {
     add_total(times, 4, statistics.input);
     add_total(times, 5, statistics.infer);
     add_total(times, 6, statistics.output);
-    // There is no cache of responses.
-    add_total(times, 7, {});
-    add_total(times, 8, {});
+    add_total(times, 7, statistics.cache_hit);
+    add_total(times, 8, statistics.cache_miss);
 }
 
 void add_batch(Writer& to, const Statistics::Batch& batch) {

@@ -2,6 +2,8 @@
 
 #include <cstring>
 
+#include "serve/access.h"
+#include "serve/quick.h"
 #include "serve/seen/record.h"
 
 namespace hf::serve::seen {
@@ -22,7 +24,7 @@ void fill(Rng& rng, std::array<std::uint8_t, N>& id) {
 }  // namespace
 
 Observer::Observer(ObserverOptions options, const env::Clock& clock)
-    : options_(options), clock_(clock), rng_(options.seed) {}
+    : options_(options), clock_(clock), sampler_({true, options.ratio, -1}), rng_(options.seed) {}
 
 http::Observe Observer::observe() {
     return [this](http::Request& request) { return begin(request); };
@@ -39,19 +41,44 @@ http::SpanId Observer::new_span() {
     return id;
 }
 
-http::TraceContext Observer::new_trace() {
+http::TraceContext Observer::new_trace(const http::Request& request) {
     http::TraceContext context;
     const MutexLock lock(mutex_);
     fill(rng_, context.trace);
     fill(rng_, context.span);
-    context.sampled = options_.spans && rng_.uniform() < options_.ratio;
+    context.sampled = options_.spans && sampler_.begins(model_of(request), rng_.uniform());
     return context;
+}
+
+// Of an inference, as far as it is plainly written; needed only where models differ.
+std::string Observer::model_of(const http::Request& request) const {
+    if (!sampler_.has_models()) return {};
+    if (const std::string_view named = named_model(request); !named.empty()) {
+        return std::string(named);
+    }
+    const std::string_view target = request.target;
+    return need_of(target.substr(0, target.find('?'))).model;
+}
+
+bool Observer::records(const http::Request& request) const {
+    const MutexLock lock(mutex_);
+    return sampler_.records(model_of(request));
+}
+
+TraceSettings Observer::tracing(std::string_view model) const {
+    const MutexLock lock(mutex_);
+    return sampler_.settings(model);
+}
+
+Result<TraceSettings> Observer::change_tracing(std::string_view model, const TraceChange& change) {
+    const MutexLock lock(mutex_);
+    return sampler_.change(model, change);
 }
 
 std::shared_ptr<http::Observation> Observer::begin(http::Request& request) {
     const std::optional<http::TraceContext> came = http::trace_context_of(request.headers);
-    http::TraceContext own = came ? *came : new_trace();
-    const bool recorded = options_.spans && own.sampled;
+    http::TraceContext own = came ? *came : new_trace(request);
+    const bool recorded = options_.spans && own.sampled && records(request);
     if (came && recorded) own.span = new_span();
     http::set_trace_context(request.headers, own);
     if (!recorded && !options_.log) return nullptr;

@@ -2,7 +2,9 @@
 // where it is wanted. It also decides which trace a request belongs to:
 //
 //     a valid traceparent   that trace goes on, sampled as it says
-//     none, an invalid one  a new trace, sampled at the ratio that was set
+//     none, an invalid one  a new trace, sampled as the trace settings say
+//
+// Settings that say OFF record nothing, and the trace goes on without this server.
 //
 // From then on the request's own traceparent names the span that this server records, so that who
 // passes it on (a gateway, a cascade) does so with that span as the parent. Where none is recorded
@@ -28,13 +30,14 @@
 #include "serve/request_observer.h"
 #include "serve/seen/access_log.h"
 #include "serve/seen/span_exporter.h"
+#include "serve/seen/trace_sampler.h"
 
 namespace hf::serve::seen {
 
 struct ObserverOptions {
     SpanExporter* spans = nullptr;  // null: no spans
     AccessLog* log = nullptr;       // null: no log
-    double ratio = 0.1;             // of new traces that are sampled, 0 to 1
+    double ratio = 0.1;             // of new traces that are sampled at first, 0 to 1
     std::uint64_t seed = 1;         // of identifiers; from env::Entropy where traces of others meet
 };
 
@@ -52,14 +55,22 @@ public:
 
     std::string metrics() const override;
 
+    bool traces() const override { return options_.spans != nullptr; }
+    TraceSettings tracing(std::string_view model) const override;
+    Result<TraceSettings> change_tracing(std::string_view model,
+                                         const TraceChange& change) override;
+
 private:
     std::shared_ptr<http::Observation> begin(http::Request& request);
-    http::TraceContext new_trace();
+    http::TraceContext new_trace(const http::Request& request);
+    bool records(const http::Request& request) const;
+    std::string model_of(const http::Request& request) const HF_REQUIRES(mutex_);
 
     const ObserverOptions options_;
     const env::Clock& clock_;
 
-    Mutex mutex_;
+    mutable Mutex mutex_;
+    TraceSampler sampler_ HF_GUARDED_BY(mutex_);
     Rng rng_ HF_GUARDED_BY(mutex_);
 };
 

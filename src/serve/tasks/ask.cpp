@@ -39,6 +39,7 @@ Result<http::Response> account_for(const Services& services, const Answering& an
     if (const std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.set(std::string(kModelDigestHeader), digests);
     }
+    if (answering.cached) response.headers.set(std::string(kCacheHeader), "hit");
     const std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.set(std::string(kReceiptHeader), receipt);
     return response;

@@ -1,0 +1,13 @@
+// TraceSetting, the method of the trace extension, for routes.h. It does what REST does
+// (trace_routes.h); a request without settings asks for them and changes none.
+
+#pragma once
+
+#include "serve/grpc/call.h"
+#include "serve/inference.h"
+
+namespace hf::serve::grpc {
+
+Result<Reply> trace_setting(const Services& services, const Call& call);
+
+}  // namespace hf::serve::grpc
