@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "serve/oip_client.h"
 
 namespace hf::serve {
 namespace {
@@ -69,6 +70,7 @@ json::Object properties_of(const ModelHost& host) {
     add("model_digest", identity.model_digest);
     add("plan_digest", identity.plan_digest);
     add("task_digest", identity.task_digest);
+    add("guard_digest", identity.guard_digest);
     add("signer", identity.signer);
     add("service", identity.service);
     return properties;
@@ -98,6 +100,12 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
               ran.waited, ran.duration);
     visit.outputs_chosen();
     Answering answering{host, inquiry.request, std::move(ran.outputs), ran.duration};
+    answering.guarded = guard::judge_answer(host, inquiry.request.inputs, answering.outputs);
+    visit.outputs_chosen();
+    if (answering.guarded && answering.guarded->refuses()) {
+        answering.refused = guard::refusal(*answering.guarded->guard, answering.guarded->verdict);
+        return answering;
+    }
     if (!cascades) return answering;
     auto answer =
         cascades->answer({host, inquiry.request, inquiry.headers, inquiry.came}, answering.outputs);
@@ -109,6 +117,16 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
     }
     answering.cascade = std::move(*answer).value();
     answering.outputs = answering.cascade->outputs;
+    return answering;
+}
+
+// What a guard refuses before the model is asked.
+std::optional<Answering> refused_before(ModelHost& host, const InferRequest& request) {
+    std::optional<guard::Judged> judged = guard::refuse_inputs(host, request.inputs);
+    if (!judged) return std::nullopt;
+    Answering answering{host, request, {}};
+    answering.refused = guard::refusal(*judged->guard, judged->verdict);
+    answering.guarded = std::move(*judged);
     return answering;
 }
 
@@ -126,6 +144,9 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
                                 const http::Headers& headers) {
     const Inquiry inquiry{services, visit, request, headers, now_of(services)};
     visit.inputs_read();
+    if (std::optional<Answering> refused = refused_before(visit.host(), request)) {
+        return std::move(*refused);
+    }
     ModelHost::Inference inference = HF_TRY(visit.host().infer(request.inputs));
     Scheduler::Ran ran;
     ran.outputs = std::move(inference.outputs);
@@ -142,6 +163,9 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     }
     const Instant came = now_of(services);
     asked->visit.inputs_read();
+    if (std::optional<Answering> refused = refused_before(*asked->host, asked->request)) {
+        return done(asked, std::move(*refused));
+    }
     Scheduler::Job job;
     job.host = asked->host;
     job.inputs = asked->request.inputs;
@@ -184,7 +208,27 @@ Result<std::string> add_receipt(const Services& services, const Answering& answe
             prediction.model = json::write_canonical(*model);
         }
     }
+    if (const auto& guarded = answering.guarded) {
+        prediction.guard =
+            json::write_canonical(guard::account(guarded->guard->mode, guarded->verdict));
+    }
     return services.with.receipts->add(prediction);
+}
+
+std::string guard_summary(const Answering& answering) {
+    const auto& guarded = answering.guarded;
+    return guarded && guarded->tells() ? guard::summary(guarded->verdict) : "";
+}
+
+http::Response refusal_of(const Answering& answering) {
+    if (answering.guarded && answering.guarded->refuses()) {
+        http::Response refused = http::Response::error(422, answering.refused.message());
+        refused.headers.set(std::string(kGuardHeader), guard_summary(answering));
+        return refused;
+    }
+    http::Response refused = http::Response::error(answering.refused);
+    refused.headers.set(std::string(kCascadeRefusedHeader), "1");
+    return refused;
 }
 
 std::string digests_of(const Answering& answering) {

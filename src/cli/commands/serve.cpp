@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/guard_file.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
@@ -52,24 +53,36 @@ public:
     // As serve::ModelRepository::Load. Data beside the model's file may change without it, so that
     // a model that has some is always loaded anew.
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
-        const ModelFile file = HF_TRY(map_model(world_, path_));
+        ModelFile file = HF_TRY(map_model(world_, path_));
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
         const auto declaration = HF_TRY(declaration_beside(world_, path_));
         if (declaration) identity.task_digest = digest_of(*declaration);
+        const auto guard = HF_TRY(guard_beside(world_, path_));
+        if (guard) identity.guard_digest = guard->digest;
         const bool same = now && now->identity().model_digest == identity.model_digest &&
-                          now->identity().task_digest == identity.task_digest;
+                          now->identity().task_digest == identity.task_digest &&
+                          now->identity().guard_digest == identity.guard_digest;
         if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
+        if (guard && guard->guard.mahalanobis) file.layer = guard->guard.mahalanobis->layer;
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
         std::shared_ptr<const serve::tasks::Task> task;
-        if (declaration) task = HF_TRY(make_task(*declaration, path_, loaded.model->signature()));
+        runtime::Signature own = loaded.model->signature();
+        own.outputs.resize(loaded.own_outputs);
+        if (declaration) task = HF_TRY(make_task(*declaration, path_, own));
+        std::shared_ptr<const serve::guard::Guard> bound;
+        if (guard) {
+            bound = HF_TRY(bind_guard(*guard, loaded.model->signature(), loaded.own_outputs,
+                                      identity.model_digest));
+        }
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
         auto host = std::make_shared<serve::ModelHost>(std::move(identity), loaded.model,
                                                        world_.clock, crew_);
         host->set_task(std::move(task));
+        host->set_guard(std::move(bound));
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
         }
@@ -155,7 +168,7 @@ Result<std::unique_ptr<serve::Access>> read_access(World& world, const Arguments
 
 // Where to listen, as whom, and who may come in: beyond this machine not without TLS and callers.
 Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
-                                    const serve::Access* access) {
+                                    const serve::Access* access, serve::RateLimits& limits) {
     http::ServerOptions door = HF_TRY(parse_listen("listen", arguments.get("listen")));
     if (arguments.has("tls-cert") != arguments.has("tls-key")) {
         return invalid_argument("--tls-cert and --tls-key come together");
@@ -166,7 +179,7 @@ Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
             HF_TRY(read_text_file(world, arguments.get("tls-cert"), kMaxPemBytes));
         door.tls->key_pem = HF_TRY(read_text_file(world, arguments.get("tls-key"), kMaxPemBytes));
     }
-    if (access) door.gate = access->gate();
+    if (access) door.gate = access->gate(limits);
     if (is_loopback(door.address)) return door;
     if (!door.tls) {
         return failed_precondition(
@@ -193,7 +206,8 @@ Result<serve::Schedule::Options> schedule_of(const Arguments& arguments) {
 
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
-    http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
+    serve::RateLimits limits(world.clock);
+    http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get(), limits));
     options.workers =
         static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + kWorkersBeside;
     options.limits.queued_requests = kRequestsMax;
@@ -211,8 +225,13 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
-    const serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
-                                  observing.observer.get(), &scheduler};
+    const serve::OipExtras extras{receipts.get(),
+                                  nullptr,
+                                  &repository,
+                                  access.get(),
+                                  observing.observer.get(),
+                                  &scheduler,
+                                  access ? &limits : nullptr};
     serve::add_oip_routes(router, models, extras);
     serve::tasks::add_task_routes(router, {models, extras});
     serve::grpc::add_grpc(router, options, {models, extras}, world.clock);
@@ -248,7 +267,8 @@ Command serve_command() {
         {"--tls-key", "its key, PEM", "FILE"},
         {"--callers",
          "who may ask for what: a line each with a name, the SHA-256 of a token, and rights "
-         "(infer=MODEL,... load=MODEL,... observe; * is every model)",
+         "(infer=MODEL,... load=MODEL,... observe; * is every model), or limits (rate=REQUESTS-A-"
+         "SECOND burst=REQUESTS)",
          "FILE"},
         {"--anyone", "beyond this machine, too, whoever comes may do everything", ""},
         {"--name", "the name of the only model; its file's stem unless given", "NAME"},
