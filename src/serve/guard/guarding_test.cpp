@@ -30,9 +30,9 @@ private:
         }
     };
 
-    const runtime::Signature signature_{{Port{"x", DType::kF32, {1, 1, 1, 1}}},
-                                        {Port{"y", DType::kF32, {1, 2}},
-                                         Port{"layer", DType::kF32, {1, 1}}}};
+    const runtime::Signature signature_{
+        {Port{"x", DType::kF32, {1, 1, 1, 1}}},
+        {Port{"y", DType::kF32, {1, 2}}, Port{"layer", DType::kF32, {1, 1}}}};
 };
 
 class Guarding : public ::testing::Test {
@@ -57,8 +57,7 @@ protected:
         guard.squeezing = squeezing;
         const auto model = std::make_shared<const Model>();
         auto host = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m"}, model, clock_);
-        host->set_guard(
-            std::make_shared<const Guard>(bind(guard, model->signature(), 1).value()));
+        host->set_guard(std::make_shared<const Guard>(bind(guard, model->signature(), 1).value()));
         return host;
     }
 
