@@ -9,7 +9,7 @@ namespace {
 
 using runtime::Port;
 
-// Two logits, 2 x and -2 x, and a layer that is x itself. It fails for what is above 100.
+// Two logits, 2 x and -2 x, and a layer that is x itself. It fails for what is 1.
 class Model final : public runtime::CompiledModel {
 public:
     const runtime::Signature& signature() const override { return signature_; }
@@ -23,10 +23,10 @@ private:
     public:
         Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override {
             const float x = inputs[0].values<float>()[0];
-            if (x > 100) return internal_error("too much");
+            if (x == 1) return internal_error("it fails for 1");
             const std::vector<float> logits{2 * x, -2 * x};
-            return std::vector<Tensor>{Tensor::of<float>(DType::kF32, {1, 2}, logits),
-                                       inputs[0].reshaped({1, 1})};
+            Tensor scores = Tensor::of<float>(DType::kF32, {1, 2}, logits);
+            return std::vector<Tensor>{std::move(scores), inputs[0].reshaped({1, 1})};
         }
     };
 
@@ -47,7 +47,7 @@ protected:
         distances.width = distances.classes = 1;
         distances.mean = distances.centres = {0};
         distances.whitening = {1};
-        distances.threshold = 100;
+        distances.threshold = 30;
         guard.mahalanobis = distances;
         Squeezing squeezing;
         squeezing.input = "x";
@@ -71,9 +71,9 @@ protected:
 TEST_F(Guarding, TheHiddenLayerIsJudgedAndNobodysAnswer) {
     const auto host = this->host(Mode::kFlag);
     EXPECT_EQ(host->signature().outputs.size(), 1u);
-    std::vector<Tensor> outputs = host->infer(input(3)).value().outputs;
+    std::vector<Tensor> outputs = host->infer(input(-3)).value().outputs;
     ASSERT_EQ(outputs.size(), 2u);
-    const auto judged = judge_answer(*host, input(3), outputs);
+    const auto judged = judge_answer(*host, input(-3), outputs);
     ASSERT_TRUE(judged);
     EXPECT_EQ(outputs.size(), 1u);
     EXPECT_EQ(summary(judged->verdict), "pass");
@@ -92,14 +92,22 @@ TEST_F(Guarding, SqueezedInputsAreAskedAgain) {
     EXPECT_EQ(summary(judged->verdict), "pass");
 }
 
+TEST_F(Guarding, ASqueezedRunThatFailsLeavesTheRequestUnjudged) {
+    const auto host = this->host(Mode::kFlag);
+    std::vector<Tensor> outputs = host->infer(input(3)).value().outputs;
+    const auto judged = judge_answer(*host, input(3), outputs);
+    EXPECT_EQ(summary(judged->verdict), "suspicious; unjudged") << "3 is squeezed to 1";
+    EXPECT_EQ(outputs.size(), 1u);
+}
+
 TEST_F(Guarding, OnlyOneThatRefusesRefusesAndCountsIt) {
     for (const Mode mode : {Mode::kObserve, Mode::kFlag, Mode::kRefuse}) {
         const auto host = this->host(mode);
         const bool refuses = mode == Mode::kRefuse;
         EXPECT_EQ(refuse_inputs(*host, input(-11)).has_value(), refuses);
-        EXPECT_FALSE(refuse_inputs(*host, input(50)));
-        std::vector<Tensor> outputs = host->infer(input(50)).value().outputs;
-        const auto judged = judge_answer(*host, input(50), outputs);
+        EXPECT_FALSE(refuse_inputs(*host, input(-6)));
+        std::vector<Tensor> outputs = host->infer(input(-6)).value().outputs;
+        const auto judged = judge_answer(*host, input(-6), outputs);
         EXPECT_EQ(summary(judged->verdict), "suspicious; mahalanobis");
         EXPECT_EQ(judged->refuses(), refuses);
         EXPECT_EQ(judged->tells(), mode != Mode::kObserve);
@@ -117,7 +125,7 @@ TEST_F(Guarding, AModelWithoutAGuardIsLeftAlone) {
     ModelHost host({.name = "m"}, std::make_shared<const Model>(), clock_);
     std::vector<Tensor> outputs = host.infer(input(50)).value().outputs;
     EXPECT_FALSE(refuse_inputs(host, input(-1000)));
-    EXPECT_FALSE(judge_answer(host, input(1), outputs));
+    EXPECT_FALSE(judge_answer(host, input(50), outputs));
     EXPECT_EQ(outputs.size(), 2u);
     EXPECT_EQ(host.counts().guard_passed, 0u);
 }
