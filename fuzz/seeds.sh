@@ -106,6 +106,9 @@ case $target in
             >"$folder/image"
         printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
+    guard_file)
+        printf '{"type":"holdfast.dev/guard/v1","mode":"flag","inputs":[{"name":"x","least":[0,0,0,0],"most":[1,1,1,1]}],"energy":{"output":"y","threshold":1},"mahalanobis":{"layer":"z","width":2,"classes":1,"mean":"AAAAAAAAAAA=","whitening":"AACAPwAAAAAAAIA/","centres":"AACAPwAAgD8=","threshold":9}}' >"$folder/all"
+        printf '{"type":"holdfast.dev/guard/v1","mode":"refuse","model":"sha256:%064d","squeezing":{"input":"x","output":"y","threshold":0.5,"squeezers":[{"kind":"bit-depth","bits":3,"least":-1},{"kind":"median","size":3,"layout":"NHWC"}]},"fitted":{"a":1}}' 0 >"$folder/squeezing" ;;
     tokenizer)
         printf '{"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"},"added_tokens":[{"id":3,"content":"<m>","lstrip":true}],"post_processor":{"type":"BertProcessing","cls":["c",1],"sep":["s",2]},"model":{"type":"WordPiece","unk_token":"u","vocab":{"u":0,"a":4,"##b":5}}}\0ab <m> \xc3\x89' >"$folder/wordpiece"
         printf '{"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"e"}}],"special_tokens":{"e":{"ids":[9]}}},"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}\0aab ab' >"$folder/bpe" ;;

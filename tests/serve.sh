@@ -126,7 +126,7 @@ refused() {
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -keyout "$work/key.pem" -out "$work/cert.pem" \
     -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1 2>/dev/null
 caller() { printf '%s sha256:%s %s\n' "$1" "$(printf %s "$2" | sha256sum | cut -d' ' -f1)" "$3"; }
-{ caller alice secret-a infer=relu && caller bob secret-b 'infer=other load=* observe'; } >"$work/callers"
+{ caller alice secret-a infer=relu && caller bob secret-b 'infer=other load=* observe' && caller carl secret-c 'infer=relu rate=0.01 burst=2'; } >"$work/callers"
 cert=(--tls-cert "$work/cert.pem" --tls-key "$work/key.pem")
 refused '--tls-cert FILE' --listen 0.0.0.0:0
 refused '--callers FILE' --listen 0.0.0.0:0 "${cert[@]}"
@@ -149,6 +149,17 @@ for version in --http1.1 --http2; do
     expect '\[403\]' $version "${alice[@]}" "$safe_url/metrics"
     expect 'holdfast_inference' $version "${bob[@]}" "$safe_url/metrics"
 done
+# Two requests at once and then one in a hundred seconds, however they come.
+carl=(--cacert "$work/cert.pem" -H 'Authorization: Bearer secret-c')
+expect '6E1' --http1.1 "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect '6E1' --http2 "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect "'carl' may send 0.01 requests a second.*\\[429\\]" "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect '[Rr]etry-[Aa]fter: (100|[0-9]{2})[^0-9]' -D - "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect 'grpc-status: 8[^0-9]' --http2 -D - "${carl[@]}" -H 'Content-Type: application/grpc' -H 'TE: trailers' -d '' \
+    "$safe_url/inference.GRPCInferenceService/ModelInfer"
+expect '"ready":true' "${carl[@]}" "$safe_url/v2/health/ready"
+expect '6E1' "${alice[@]}" -d "$body" "$safe_url/$infer"
+expect 'holdfast_rate_limited_requests_total\{caller="carl"\} 3' "${bob[@]}" "$safe_url/metrics"
 kill -TERM $safe
 wait $safe || fail "exit status $?"
 

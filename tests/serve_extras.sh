@@ -206,7 +206,7 @@ echo '{"states":[{"input":"acc","output":"y2"}]}' >sum.onnx.sequence.json
 refused "sum.onnx.sequence.json: /states/0/output: the model has no 'y2'; it has: y, next" sum.onnx --listen 127.0.0.1:0
 echo '{"states":[{"input":"acc","output":"next"}]}' >sum.onnx.sequence.json
 echo '{"kind":"rows"}' >sum.onnx.task.json
-refused 'takes tensors only' sum.onnx --listen 127.0.0.1:0
+refused 'has neither a task nor a guard' sum.onnx --listen 127.0.0.1:0
 rm sum.onnx.task.json sum.onnx.sequence.json
 
 # The cache, shared memory and trace settings of another server. Nobody needs to take its spans.

@@ -34,6 +34,7 @@ const std::vector<Command>& all_commands() {
         stream_command(),
         score_command(),
         fit_anomaly_command(),
+        guard_fit_command(),
         simulate_machine_command(),
         conform_onnx_command(),
         conform_oip_command(),

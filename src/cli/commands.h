@@ -23,6 +23,7 @@ Command explain_command();
 Command label_command();
 Command fit_anomaly_command();
 Command get_command();
+Command guard_fit_command();
 Command infer_command();
 Command inspect_command();
 Command keygen_command();

@@ -39,6 +39,30 @@ graph::ExternalData data_beside(World& world, const std::string& model_path, boo
     };
 }
 
+Status expose(graph::Graph& graph, const std::string& layer) {
+    std::optional<graph::ValueId> found = graph.find_value(layer);
+    std::vector<std::string> names;
+    for (const graph::Node& node : graph.nodes) {
+        for (const graph::ValueId id : node.outputs) {
+            if (id == graph::kNoValue) continue;
+            names.push_back(graph.value(id).name);
+            if (!found && node.name == layer) found = id;
+        }
+    }
+    if (!found) {
+        return invalid_argument("the model has no layer '{}'{}", layer,
+                                suggestion(layer, names, "layers"));
+    }
+    for (const graph::ValueId id : graph.outputs) {
+        if (id == *found) return {};
+    }
+    if (graph.value(*found).constant) {
+        return invalid_argument("'{}' is a constant of the model, and no layer", layer);
+    }
+    graph.outputs.push_back(*found);
+    return {};
+}
+
 double milliseconds_since(World& world, Duration start) {
     return std::chrono::duration<double, std::milli>(world.clock.monotonic() - start).count();
 }
@@ -133,7 +157,7 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
 
 Result<LoadedModel> load_model(World& world, const ModelFile& mapped, const Arguments& arguments,
                                runtime::PlanKernels kernels) {
-    const auto& [path, file] = mapped;
+    const auto& [path, file, layer] = mapped;
     const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
@@ -160,12 +184,23 @@ Result<LoadedModel> load_model(World& world, const ModelFile& mapped, const Argu
         if (own) kernels = runtime::PlanKernels::kOwn;
         loaded.model = HF_TRY(
             runtime::open_plan(file->bytes(), file, &loaded.report, kernels).context("{}", path));
+        const std::vector<runtime::Port>& outputs = loaded.model->signature().outputs;
+        const bool there = std::any_of(outputs.begin(), outputs.end(),
+                                       [&](const auto& port) { return port.name == layer; });
+        if (!layer.empty() && !there) {
+            return invalid_argument(
+                "{}: a plan shows its outputs only, and no layer '{}'; give the model file", path,
+                layer);
+        }
     } else {
         graph::Graph graph = HF_TRY(
             graph::load(file->bytes(), data_beside(world, path, loaded.alone)).context("{}", path));
+        loaded.own_outputs = graph.outputs.size();
+        if (!layer.empty()) HF_TRY(expose(graph, layer).context("{}", path));
         loaded.model =
             HF_TRY(runtime::compile(std::move(graph), options, &loaded.report).context("{}", path));
     }
+    if (loaded.own_outputs == 0) loaded.own_outputs = loaded.model->signature().outputs.size();
     loaded.load_ms = milliseconds_since(world, start);
     if (!loaded.report.math_refusal.empty()) {
         world.note(fmt::format("warning: {} stays in fp32: {}; --max-rounding allows more\n", path,

@@ -27,14 +27,19 @@ Result<graph::Graph> load_graph(World& world, const std::string& path);
 struct LoadedModel {
     std::shared_ptr<const runtime::CompiledModel> model;
     runtime::CompileReport report;
-    double load_ms = 0;  // reading, importing and compiling
-    bool alone = true;   // nothing was read but the model's own file
+    double load_ms = 0;           // reading, importing and compiling
+    bool alone = true;            // nothing was read but the model's own file
+    std::size_t own_outputs = 0;  // behind them comes the layer that was exposed
 };
 
 // A file that stays the same while it is mapped, whatever its name comes to stand for.
 struct ModelFile {
     std::string path;
     std::shared_ptr<env::MappedFile> file;
+
+    // A value of the model's graph, or the node that makes it, which becomes its last output where
+    // it is none yet. Empty: none. A plan has no such values.
+    std::string layer = {};
 };
 Result<ModelFile> map_model(World& world, const std::string& path);
 

@@ -46,6 +46,17 @@ Status add_models(std::string_view list, std::set<std::string, std::less<>>& to)
     return {};
 }
 
+// "20" of rate=20.
+Result<double> parse_positive(std::string_view word, double least) {
+    constexpr double kMost = 1e6;
+    const std::size_t sign = word.find('=');
+    const double number =
+        HF_TRY(parse_double(word.substr(sign + 1)).context("{}", word.substr(0, sign)));
+    if (number >= least && number <= kMost) return number;
+    return invalid_argument("{}: {} is outside {} to {}", word.substr(0, sign), number, least,
+                            kMost);
+}
+
 http::Response refusal(const Status& status) {
     http::Response response = http::Response::error(status);
     if (status.code() == Code::kUnauthenticated) {
@@ -97,6 +108,8 @@ Result<Access::Caller> Access::parse_caller(std::string_view line, Digest& token
     }
     Caller caller;
     caller.name = words[0];
+    double rate = 0;
+    double burst = 0;
     token = HF_TRY(Digest::parse(words[1]));
     for (std::size_t i = 2; i < words.size(); ++i) {
         const std::string_view word = words[i];
@@ -106,11 +119,20 @@ Result<Access::Caller> Access::parse_caller(std::string_view line, Digest& token
             HF_TRY(add_models(word.substr(6), caller.infer));
         } else if (word.starts_with("load=")) {
             HF_TRY(add_models(word.substr(5), caller.load));
+        } else if (word.starts_with("rate=")) {
+            rate = HF_TRY(parse_positive(word, 1e-3));
+        } else if (word.starts_with("burst=")) {
+            burst = HF_TRY(parse_positive(word, 1));
         } else {
             return invalid_argument(
-                "'{}' is no right; these are: infer=MODEL,..., load=MODEL,..., observe", word);
+                "'{}' is no right; these are: infer=MODEL,..., load=MODEL,..., observe; and "
+                "limits: "
+                "rate=REQUESTS-A-SECOND, burst=REQUESTS",
+                word);
         }
     }
+    if (burst > 0 && rate == 0) return invalid_argument("burst without rate");
+    if (rate > 0) caller.rate = Rate{rate, burst > 0 ? burst : std::max(1.0, rate)};
     return caller;
 }
 
@@ -124,6 +146,7 @@ Result<Access> Access::parse(std::string_view text) {
         if (content.empty() || content.starts_with('#')) continue;
         Digest token;
         Caller caller = HF_TRY(parse_caller(content, token).context("line {}", number));
+        access.has_rates_ = access.has_rates_ || caller.rate.has_value();
         if (!names.emplace(caller.name).second) {
             return invalid_argument("line {}: '{}' stands here twice", number, caller.name);
         }
@@ -159,14 +182,34 @@ Status Access::check(const http::Headers& headers, Right right, std::string_view
     return permission_denied("'{}' may not {}{}", caller.name, verb_of(right), of);
 }
 
-http::Gate Access::gate() const {
-    return [this](const http::Request& request) -> std::optional<http::Response> {
+Status Access::check_rate(const http::Headers& headers, RateLimits& limits, Duration& wait) const {
+    if (!has_rates_) return {};
+    const Result<const Caller*> caller = find(headers);
+    if (!caller.ok() || !(*caller)->rate) return {};
+    const std::optional<Duration> until = limits.take((*caller)->name, *(*caller)->rate);
+    if (!until) return {};
+    wait = *until;
+    return resource_exhausted("'{}' may send {} requests a second; come again in {:.3g} s",
+                              (*caller)->name, (*caller)->rate->per_second,
+                              std::chrono::duration<double>(*until).count());
+}
+
+http::Gate Access::gate(RateLimits& limits) const {
+    return [this, &limits](const http::Request& request) -> std::optional<http::Response> {
         if (Account* const account = account_of(request)) {
             const Result<const Caller*> caller = find(request.headers);
             if (caller.ok()) account->called_by((*caller)->name);
         }
         const Need need = need_of(request.path);
         Status status;
+        Duration wait{};
+        if (need.kind != Need::Kind::kNothing) status = check_rate(request.headers, limits, wait);
+        if (!status.ok()) {
+            http::Response response = http::Response::error(status);
+            const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+            response.headers.set("Retry-After", fmt::format("{}", seconds));
+            return response;
+        }
         if (need.kind == Need::Kind::kKnown) status = find(request.headers).status();
         if (need.kind == Need::Kind::kRight) {
             status = check(request.headers, need.right, need.model);

@@ -5,6 +5,7 @@
 //     # name  token         rights
 //     alice   sha256:9f86…  infer=relu,kws
 //     ops     sha256:60303… infer=* load=* observe
+//     batch   sha256:a8cfc… infer=* rate=20 burst=50
 //
 // Everybody may ask whether the server lives and is ready, as balancers do. Whoever is known may
 // ask what the server is.
@@ -22,6 +23,7 @@
 
 #include "base/digest.h"
 #include "http/server.h"
+#include "serve/rate_limits.h"
 
 namespace hf::serve {
 
@@ -43,8 +45,13 @@ public:
     Status check(const http::Headers& headers, Right right, std::string_view model) const;
 
     // The gate of a server: all that can be told from method and path. What a call of gRPC is about
-    // stands in its message, and is up to its route; here its caller must be known.
-    http::Gate gate() const;
+    // stands in its message, and is up to its route; here its caller must be known. Every request
+    // of a caller with a rate counts towards it. This and `limits` outlive the gate.
+    http::Gate gate(RateLimits& limits) const;
+
+    // Takes one request from who sends these headers, where he has a rate. RESOURCE_EXHAUSTED says
+    // when it may come again; so does `wait`.
+    Status check_rate(const http::Headers& headers, RateLimits& limits, Duration& wait) const;
 
     std::size_t size() const { return callers_.size(); }
 
@@ -53,12 +60,14 @@ private:
         std::string name;
         std::set<std::string, std::less<>> infer, load;  // models; "*": all
         bool observe = false;
+        std::optional<Rate> rate = {};
     };
 
     static Result<Caller> parse_caller(std::string_view line, Digest& token);
     Result<const Caller*> find(const http::Headers& headers) const;
 
     std::map<Digest, Caller> callers_;  // by token
+    bool has_rates_ = false;
 };
 
 // What a request of REST needs, by its path. Pure.

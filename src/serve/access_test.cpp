@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/hash.h"
+#include "testing/manual_clock.h"
 
 namespace hf::serve {
 namespace {
@@ -91,7 +92,9 @@ TEST(Access, PathsTellWhatIsNeeded) {
 
 TEST(Access, TheGateAnswersInTheirPlace) {
     const Access access = access_of_three();
-    const http::Gate gate = access.gate();
+    const testing::ManualClock clock;
+    RateLimits limits(clock);
+    const http::Gate gate = access.gate(limits);
     http::Request request;
     request.path = "/v2/models/relu/infer";
     ASSERT_TRUE(gate(request));
@@ -106,13 +109,52 @@ TEST(Access, TheGateAnswersInTheirPlace) {
     EXPECT_FALSE(gate(request));
 }
 
+TEST(Access, WhoSendsMoreThanHisRateIsToldWhenToComeAgain) {
+    const Access access = Access::parse(fmt::format("alice {} infer=* rate=0.5 burst=2\n"
+                                                    "bob {} infer=* rate=3\n"
+                                                    "eve {} infer=*",
+                                                    digest_of("a"), digest_of("b"), digest_of("e")))
+                              .value();
+    testing::ManualClock clock;
+    RateLimits limits(clock);
+    const http::Gate gate = access.gate(limits);
+    http::Request request;
+    request.path = "/v2/models/relu/infer";
+    request.headers = bearer("a");
+    EXPECT_FALSE(gate(request));
+    EXPECT_FALSE(gate(request));
+    const std::optional<http::Response> third = gate(request);
+    ASSERT_TRUE(third);
+    EXPECT_EQ(third->status, 429);
+    EXPECT_EQ(third->headers.get("retry-after"), "2");
+    EXPECT_NE(as_text(third->body).find("'alice' may send 0.5 requests a second"),
+              std::string_view::npos);
+    request.path = "/v2/health/ready";
+    EXPECT_FALSE(gate(request)) << "health is nobody's request";
+    request.path = "/v2/repository/index";
+    EXPECT_EQ(gate(request)->status, 429) << "what he may not counts as well";
+    clock.advance(std::chrono::seconds(2));
+    EXPECT_EQ(gate(request)->status, 403);
+    request.headers = bearer("b");
+    request.path = "/v2/models/relu";
+    for (int i = 0; i < 3; ++i) EXPECT_FALSE(gate(request)) << "a burst is a second's unless said";
+    EXPECT_EQ(gate(request)->headers.get("retry-after"), "1");
+    request.headers = bearer("e");
+    for (int i = 0; i < 100; ++i) EXPECT_FALSE(gate(request));
+    EXPECT_NE(limits.metrics().find("{caller=\"alice\"} 2\n"), std::string::npos);
+    EXPECT_EQ(limits.metrics().find("eve"), std::string::npos);
+}
+
 TEST(Access, FilesThatAreNoneAreRefusedByTheLine) {
     const std::string token = digest_of("t");
     for (const std::string& text :
          {std::string(), std::string("# nobody\n"), std::string("alice"), "alice " + token,
           std::string("alice sha256:12 infer=*"), "alice " + token + " infer",
           "alice " + token + " infer=", "alice " + token + " infer=a,,b",
-          "alice " + token + " admin", "alice " + token + " observe\nbob " + token + " observe",
+          "alice " + token + " admin", "alice " + token + " observe rate=0",
+          "alice " + token + " observe rate=x", "alice " + token + " observe rate=nan",
+          "alice " + token + " observe burst=2", "alice " + token + " observe rate=1 burst=0.5",
+          "alice " + token + " observe\nbob " + token + " observe",
           "alice " + token + " observe\nalice " + digest_of("u") + " observe"}) {
         const Status status = Access::parse(text).status();
         EXPECT_EQ(status.code(), Code::kInvalidArgument) << text;

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/hash.h"
+#include "serve/oip_client.h"
 #include "serve/sequence/sequences.h"
 
 namespace hf::serve {
@@ -72,6 +73,7 @@ json::Object properties_of(const ModelHost& host) {
     add("plan_digest", identity.plan_digest);
     add("task_digest", identity.task_digest);
     add("sequence_digest", identity.sequence_digest);
+    add("guard_digest", identity.guard_digest);
     add("signer", identity.signer);
     add("service", identity.service);
     return properties;
@@ -101,6 +103,12 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
               ran.waited, ran.duration);
     visit.outputs_chosen();
     Answering answering{host, inquiry.request, std::move(ran.outputs), ran.duration};
+    answering.guarded = guard::judge_answer(host, inquiry.request.inputs, answering.outputs);
+    visit.outputs_chosen();
+    if (answering.guarded && answering.guarded->refuses()) {
+        answering.refused = guard::refusal(*answering.guarded->guard, answering.guarded->verdict);
+        return answering;
+    }
     if (!cascades) return answering;
     auto answer =
         cascades->answer({host, inquiry.request, inquiry.headers, inquiry.came}, answering.outputs);
@@ -134,7 +142,8 @@ struct CachePlace {
 std::optional<CachePlace> place_in_cache(const Services& services, const ModelHost& host,
                                          const InferRequest& request) {
     const cascade::Cascades* const cascades = services.with.cascades;
-    if (!services.with.cache || !host.may_be_cached() || host.sequences()) return std::nullopt;
+    if (!services.with.cache || !host.may_be_cached()) return std::nullopt;
+    if (host.sequences() || host.guard()) return std::nullopt;
     const ModelHost::Identity& identity = host.identity();
     if (cascades && cascades->has(identity.name)) return std::nullopt;
     CachePlace place;
@@ -176,6 +185,16 @@ Result<Answering> run_in_sequence(const Inquiry& inquiry, sequence::Sequences& s
     return conclude(inquiry, ran_alone(inquiry, std::move(*inference)));
 }
 
+// What a guard refuses before the model is asked.
+std::optional<Answering> refused_before(ModelHost& host, const InferRequest& request) {
+    std::optional<guard::Judged> judged = guard::refuse_inputs(host, request.inputs);
+    if (!judged) return std::nullopt;
+    Answering answering{host, request, {}};
+    answering.refused = guard::refusal(*judged->guard, judged->verdict);
+    answering.guarded = std::move(*judged);
+    return answering;
+}
+
 Terms terms_of(const Asked& asked) {
     Terms terms;
     if (asked.request.priority > 0) terms.priority = asked.request.priority;
@@ -190,6 +209,9 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
                                 const http::Headers& headers) {
     const Inquiry inquiry{services, visit, request, headers, now_of(services)};
     visit.inputs_read();
+    if (std::optional<Answering> refused = refused_before(visit.host(), request)) {
+        return std::move(*refused);
+    }
     if (sequence::Sequences* const sequences = visit.host().sequences()) {
         return run_in_sequence(inquiry, *sequences);
     }
@@ -307,6 +329,9 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
         return done(asked, run_inference(services, asked->visit, asked->request, asked->headers));
     }
     asked->visit.inputs_read();
+    if (std::optional<Answering> refused = refused_before(*asked->host, asked->request)) {
+        return done(asked, std::move(*refused));
+    }
     const auto pending = std::make_shared<const Pending>(
         Pending{services, std::move(asked), std::move(done), now_of(services)});
     const Asked& of = *pending->asked;
@@ -347,7 +372,27 @@ Result<std::string> add_receipt(const Services& services, const Answering& answe
             prediction.model = json::write_canonical(*model);
         }
     }
+    if (const auto& guarded = answering.guarded) {
+        prediction.guard =
+            json::write_canonical(guard::account(guarded->guard->mode, guarded->verdict));
+    }
     return services.with.receipts->add(prediction);
+}
+
+std::string guard_summary(const Answering& answering) {
+    const auto& guarded = answering.guarded;
+    return guarded && guarded->tells() ? guard::summary(guarded->verdict) : "";
+}
+
+http::Response refusal_of(const Answering& answering) {
+    if (answering.guarded && answering.guarded->refuses()) {
+        http::Response refused = http::Response::error(422, answering.refused.message());
+        refused.headers.set(std::string(kGuardHeader), guard_summary(answering));
+        return refused;
+    }
+    http::Response refused = http::Response::error(answering.refused);
+    refused.headers.set(std::string(kCascadeRefusedHeader), "1");
+    return refused;
 }
 
 std::string digests_of(const Answering& answering) {

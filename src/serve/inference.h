@@ -15,6 +15,7 @@
 #include "serve/access.h"
 #include "serve/account.h"
 #include "serve/cascade/cascades.h"
+#include "serve/guard/guarding.h"
 #include "serve/infer_request.h"
 #include "serve/model_repository.h"
 #include "serve/models.h"
@@ -33,6 +34,7 @@ struct OipExtras {
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
     RequestObserver* observer = nullptr;  // the server's, for its metrics and trace settings
     Scheduler* scheduler = nullptr;       // null: every request runs as it comes
+    RateLimits* limits = nullptr;         // of the callers of `access`
     ResponseCache* cache = nullptr;       // null: every answer is computed
     Regions* regions = nullptr;           // null: no shared memory
 };
@@ -47,6 +49,9 @@ inline constexpr std::string_view kServerVersion = "0.1.0";
 inline constexpr std::string_view kReceiptHeader = "holdfast-receipt";
 inline constexpr std::string_view kCacheHeader =
     "holdfast-cache";  // "hit", of an answer from there
+
+// Of an answer, and of a refusal: what the model's guard says of the request.
+inline constexpr std::string_view kGuardHeader = "holdfast-guard";
 
 // The model of that name, in the version that is named where one is. NOT_FOUND names others, and
 // says of one that is not loaded why.
@@ -67,7 +72,9 @@ struct Answering {
     std::vector<Tensor> outputs;  // in signature order
     Duration duration{};
     std::optional<cascade::Answer> cascade = {};  // whose outputs these are then
-    Status refused = {};  // by a cascade that rather answers nothing; the rest does not count then
+    std::optional<guard::Judged> guarded = {};
+    Status refused = {};  // by the guard, or a cascade that rather answers nothing; the outputs do
+                          // not count then
     bool cached = false;  // from the cache: no model ran
     std::optional<Digest> inputs_digest = {};  // where it was computed already
 };
@@ -107,6 +114,12 @@ std::string retry_after(const Services& services, const ModelHost& host);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.
 Result<std::string> add_receipt(const Services& services, const Answering& answering);
+
+// What the caller is told of the guard's verdict; empty: nothing.
+std::string guard_summary(const Answering& answering);
+
+// REQUIRES: answering.refused is an error. 422 by a guard, 503 by a cascade, each with its header.
+http::Response refusal_of(const Answering& answering);
 
 // Of the model, or the two, whose answer it is; empty when it is not known.
 std::string digests_of(const Answering& answering);

@@ -13,6 +13,7 @@ struct Row {
     std::size_t waiting = 0;
     std::size_t sequences = 0;
     bool keeps_state = false;
+    bool guarded = false;
 };
 
 void family(std::string& text, std::string_view name, std::string_view type,
@@ -33,6 +34,34 @@ void histogram(std::string& text, const Row& row) {
     text += fmt::format("{}_count{{{}}} {}\n", kName, row.labels, cumulative);
 }
 
+// Of the models that have a guard, or all of a kind would be zeros.
+void guards(std::string& text, const std::vector<Row>& rows) {
+    family(text, "holdfast_guard_verdicts_total", "counter",
+           "Requests by what the model's guard said, and the first reason.");
+    for (const Row& row : rows) {
+        if (!row.guarded) continue;
+        const auto verdict = [&](std::string_view name, std::string_view reason,
+                                 std::uint64_t count) {
+            text +=
+                fmt::format("holdfast_guard_verdicts_total{{{},verdict=\"{}\",reason=\"{}\"}} {}\n",
+                            row.labels, name, reason, count);
+        };
+        verdict("pass", "", row.counts.guard_passed);
+        for (std::size_t i = 0; i < guard::kReasonCount; ++i) {
+            const std::string_view reason = guard::reason_name(static_cast<guard::Reason>(i));
+            verdict("suspicious", reason, row.counts.guard_suspicious[i]);
+            verdict("refused", reason, row.counts.guard_refused[i]);
+        }
+    }
+    family(text, "holdfast_guard_seconds_total", "counter",
+           "Time that guards took, runs of the model for them included.");
+    for (const Row& row : rows) {
+        if (!row.guarded) continue;
+        text += fmt::format("holdfast_guard_seconds_total{{{}}} {}\n", row.labels,
+                            row.counts.guard_seconds);
+    }
+}
+
 }  // namespace
 
 std::string metric_label(std::string_view text) {
@@ -51,6 +80,7 @@ std::string models_metrics(const Models& models) {
         rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", metric_label(identity.name),
                                     metric_label(identity.version)),
                         host->counts(), host->statistics().executions, host->waiting()});
+        rows.back().guarded = host->guard() != nullptr;
         if (const sequence::Sequences* const sequences = host->sequences()) {
             rows.back().keeps_state = true;
             rows.back().sequences = sequences->size();
@@ -85,6 +115,7 @@ std::string models_metrics(const Models& models) {
     family(text, "holdfast_inference_duration_seconds", "histogram",
            "Time in the model, without transport.");
     for (const Row& row : rows) histogram(text, row);
+    guards(text, rows);
     family(text, "holdfast_inferences_in_flight", "gauge", "Inferences that run now.");
     for (const Row& row : rows) {
         text += fmt::format("holdfast_inferences_in_flight{{{}}} {}\n", row.labels,

@@ -18,6 +18,7 @@ std::string describe(const ModelHost::Identity& identity) {
     add("plan_digest", identity.plan_digest);
     add("task_digest", identity.task_digest);
     add("sequence_digest", identity.sequence_digest);
+    add("guard_digest", identity.guard_digest);
     add("signer", identity.signer);
     return json::write_canonical(model);
 }
@@ -29,8 +30,14 @@ ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledM
     : identity_(std::move(identity)),
       receipt_json_(describe(identity_)),
       model_(std::move(model)),
+      signature_(model_->signature()),
       clock_(clock),
       crew_(std::move(crew)) {}
+
+void ModelHost::set_guard(std::shared_ptr<const guard::Guard> guard) {
+    guard_ = std::move(guard);
+    if (guard_ && guard_->hidden) signature_.outputs.pop_back();
+}
 
 std::uint64_t ModelHost::memory_bytes() const {
     if (memory_.weight_bytes == 0 && memory_.session_bytes == 0) return 0;
@@ -91,15 +98,29 @@ Result<ModelHost::Inference> ModelHost::infer_in_shadow(std::span<const Tensor> 
         --in_shadow_;
         return resource_exhausted("{} comparisons are under way", kInShadowMax);
     }
-    Result<Inference> inference = [&]() -> Result<Inference> {
-        std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
-        auto [outputs, duration] = run(*session, inputs);
-        give_back(std::move(session));
-        if (!outputs.ok()) return outputs.status();
-        return Inference{std::move(*outputs), duration};
-    }();
+    const Duration start = clock_.monotonic();
+    Result<std::vector<Tensor>> outputs = run_uncounted(inputs);
     --in_shadow_;
-    return inference;
+    if (!outputs.ok()) return outputs.status();
+    return Inference{std::move(*outputs), clock_.monotonic() - start};
+}
+
+Result<std::vector<Tensor>> ModelHost::run_uncounted(std::span<const Tensor> inputs) {
+    std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
+    Outcome outcome = run(*session, inputs);
+    give_back(std::move(session));
+    return std::move(outcome.outputs);
+}
+
+void ModelHost::count_guarded(const GuardCount& one) {
+    const MutexLock lock(mutex_);
+    counts_.guard_seconds += std::chrono::duration<double>(one.time).count();
+    if (!one.reason) {
+        ++counts_.guard_passed;
+        return;
+    }
+    auto& reasons = one.refused ? counts_.guard_refused : counts_.guard_suspicious;
+    ++reasons[static_cast<std::size_t>(*one.reason)];
 }
 
 void ModelHost::count_compared(bool agreed) {

@@ -8,6 +8,7 @@
 #include <array>
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "base/time.h"
 #include "env/clock.h"
 #include "runtime/model.h"
+#include "serve/guard/verdict.h"
 #include "serve/statistics.h"
 
 namespace hf::serve {
@@ -49,6 +51,7 @@ public:
         std::string plan_digest = {};
         std::string task_digest = {};      // of the files that declare its task
         std::string sequence_digest = {};  // of the file that declares its state
+        std::string guard_digest = {};     // of the file that is its guard
         std::string signer = {};           // as trust::VerifiedModel::signer says
     };
 
@@ -60,7 +63,7 @@ public:
 
     // What receipts say of the model, as canonical JSON; made once.
     const std::string& receipt_json() const { return receipt_json_; }
-    const runtime::Signature& signature() const { return model_->signature(); }
+    const runtime::Signature& signature() const { return signature_; }
     std::string_view device() const { return model_->device(); }
 
     // What it takes of memory, where that is known.
@@ -89,6 +92,11 @@ public:
     bool may_be_cached() const { return may_be_cached_; }
     void set_may_be_cached(bool may) { may_be_cached_ = may; }  // REQUIRES: as set_memory()
 
+    // What is held against its requests; null where nothing is. With a layer that is hidden, all
+    // inferences have one output more than the signature, behind the others.
+    const std::shared_ptr<const guard::Guard>& guard() const { return guard_; }
+    void set_guard(std::shared_ptr<const guard::Guard> guard);  // REQUIRES: bound; as set_memory()
+
     // With the sessions that there are now; 0: not known.
     std::uint64_t memory_bytes() const;
 
@@ -115,6 +123,19 @@ public:
     // The same for a comparison of versions: not counted. RESOURCE_EXHAUSTED while kInShadowMax
     // others run: those who wait for an answer go first.
     Result<Inference> infer_in_shadow(std::span<const Tensor> inputs);
+
+    // One for a guard: counted nowhere.
+    Result<std::vector<Tensor>> run_uncounted(std::span<const Tensor> inputs);
+
+    // A request that its guard has judged.
+    struct GuardCount {
+        std::optional<guard::Reason> reason = {};  // the first; nullopt: it passed
+        bool refused = false;
+        Duration time{};  // that judging took, runs of the model for it included
+    };
+    void count_guarded(const GuardCount& one);
+
+    const env::Clock& clock() const { return clock_; }
 
     // Whether an answer was like the previous version's (compare_route.h).
     void count_compared(bool agreed);
@@ -143,6 +164,12 @@ public:
         std::array<std::uint64_t, kLatencyBounds.size() + 1> buckets{};
         std::uint64_t compared = 0;
         std::uint64_t agreed = 0;  // of these
+
+        // By its guard, by the first reason.
+        std::uint64_t guard_passed = 0;
+        std::array<std::uint64_t, guard::kReasonCount> guard_suspicious{};  // and answered
+        std::array<std::uint64_t, guard::kReasonCount> guard_refused{};
+        double guard_seconds = 0;
     };
     Counts counts() const;
 
@@ -165,6 +192,7 @@ private:
     const Identity identity_;
     const std::string receipt_json_;
     const std::shared_ptr<const runtime::CompiledModel> model_;
+    runtime::Signature signature_;
     env::Clock& clock_;
     const std::shared_ptr<runtime::Crew> crew_;
     std::atomic<bool> ready_{true};
@@ -178,6 +206,7 @@ private:
     std::shared_ptr<const tasks::Task> task_;
     std::shared_ptr<sequence::Sequences> sequences_;
     bool may_be_cached_ = false;
+    std::shared_ptr<const guard::Guard> guard_;
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);

@@ -111,6 +111,8 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     HF_TRY(write_regions(services.with.regions, answering.request, answering.outputs));
     Answer answer{identity.name, identity.version, answering.outputs};
     if (answering.cascade) answer.parameters = answering.cascade->parameters();
+    const std::string guarded = guard_summary(answering);
+    if (!guarded.empty()) answer.parameters[kGuardHeader] = guarded;
     InferBody body =
         HF_TRY(write_infer_response(answering.request, answer, answering.host.signature()));
     http::Response response;
@@ -123,6 +125,7 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     if (std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.add(kModelDigestHeader, std::move(digests));
     }
+    if (!guarded.empty()) response.headers.add(std::string(kGuardHeader), guarded);
     if (answering.cached) response.headers.add(std::string(kCacheHeader), "hit");
     std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.add(std::string(kReceiptHeader), std::move(receipt));
@@ -140,11 +143,7 @@ http::Response error_of(const Services& services, const ModelHost& host, const S
 http::Response answer_of(const Services& services, const ModelHost& host,
                          const Result<Answering>& answering) {
     if (!answering.ok()) return error_of(services, host, answering.status());
-    if (!answering->refused.ok()) {
-        http::Response refused = http::Response::error(answering->refused);
-        refused.headers.set(kCascadeRefusedHeader, "1");
-        return refused;
-    }
+    if (!answering->refused.ok()) return refusal_of(*answering);
     Result<http::Response> response = write_answer(services, *answering);
     return response.ok() ? std::move(*response) : http::Response::error(response.status());
 }
@@ -195,6 +194,7 @@ http::Response metrics(const Services& services) {
     if (services.with.receipts) text += services.with.receipts->metrics();
     if (services.with.cascades) text += services.with.cascades->metrics();
     if (services.with.cache) text += services.with.cache->metrics();
+    if (services.with.limits) text += services.with.limits->metrics();
     if (services.with.observer) text += services.with.observer->metrics();
     http::Response response = http::Response::text(200, text);
     response.headers.set("Content-Type", "text/plain; version=0.0.4; charset=utf-8");

@@ -12,7 +12,8 @@
 
 namespace hf::serve {
 
-// A model is quick when its inferences have taken no more on average, for requests up to so large:
+// A model without a guard is quick when its inferences have taken no more on average, for requests
+// up to so large:
 // so many that the rows of one cannot hold up the loop for long.
 inline constexpr Duration kQuickMost = std::chrono::microseconds(10);
 inline constexpr std::size_t kQuickBytesMax = 2048;

@@ -49,6 +49,7 @@ Draft draft_of(const Prediction& prediction, std::string_view quoted_node, Insta
     }
     draft.before.append("\"device\":").append(quoted(host.device()));
     add_field(draft.before, "duration_ns", std::to_string(prediction.duration.count()));
+    if (!prediction.guard.empty()) add_field(draft.before, "guard", prediction.guard);
     draft.before.append(",\"id\":\"");
     std::string& text = draft.after;
     text.reserve(kUsualBytes);

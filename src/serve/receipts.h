@@ -47,6 +47,8 @@ struct Prediction {
     // Of an answer that a cascade had a part in, as canonical JSON; empty: none had.
     std::string cascade = {};  // what it did
     std::string model = {};    // whose answer all of it is; empty: the host's own
+
+    std::string guard = {};  // what the model's guard says, as canonical JSON; empty: it has none
 };
 
 class Receipts final {

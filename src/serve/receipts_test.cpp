@@ -84,6 +84,24 @@ TEST(Receipts, AReceiptSaysWhatIsKnownAndVerifiesOffline) {
     EXPECT_EQ(json::write_canonical(*json::parse(verified->receipt)), verified->receipt);
 }
 
+TEST(Receipts, TheVerdictOfAGuardStandsInItsPlaceOfTheCanonicalForm) {
+    Fixture fixture;
+    const std::unique_ptr<Receipts> receipts = fixture.open();
+    const ModelHost host(fixture.identity, std::make_shared<FakeModel>(1.0f), fixture.clock);
+    const Result<std::string> id = receipts->add({.host = host,
+                                                  .request = crypto::sha256(as_bytes("in")),
+                                                  .response = crypto::sha256(as_bytes("out")),
+                                                  .guard = R"({"mode":"flag","verdict":"pass"})"});
+    ASSERT_TRUE(id.ok());
+    const trust::NoteVerifier verifier = fixture.verifier();
+    const Result<trust::VerifiedReceipt> verified =
+        trust::verify_receipt_file(receipts->file(*id).value(), verifier.key(), verifier.name());
+    ASSERT_TRUE(verified.ok()) << verified.status().to_string();
+    EXPECT_NE(verified->receipt.find(R"(,"guard":{"mode":"flag","verdict":"pass"},"id":")"),
+              std::string::npos)
+        << verified->receipt;
+}
+
 TEST(Receipts, UnknownIdentifiersAreNotFound) {
     Fixture fixture;
     const std::unique_ptr<Receipts> receipts = fixture.open();

@@ -2,6 +2,7 @@
 
 #include "cli/byte_size.h"
 #include "cli/commands.h"
+#include "cli/guard_file.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
@@ -63,23 +64,34 @@ public:
     // As serve::ModelRepository::Load. Data beside the model's file may change without it, so that
     // a model that has some is always loaded anew.
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
-        const ModelFile file = HF_TRY(map_model(world_, path_));
+        ModelFile file = HF_TRY(map_model(world_, path_));
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
         const auto declaration = HF_TRY(declaration_beside(world_, path_));
         if (declaration) identity.task_digest = digest_of(*declaration);
         const auto states = HF_TRY(sequence_beside(world_, path_));
         if (states) identity.sequence_digest = sequence_digest(*states);
-        if (states && declaration) return states_and_task();
+        const auto guard = HF_TRY(guard_beside(world_, path_));
+        if (guard) identity.guard_digest = guard->digest;
+        if (states && (declaration || guard)) return states_and_more();
         const bool same = now && now->identity().model_digest == identity.model_digest &&
                           now->identity().task_digest == identity.task_digest &&
-                          now->identity().sequence_digest == identity.sequence_digest;
+                          now->identity().sequence_digest == identity.sequence_digest &&
+                          now->identity().guard_digest == identity.guard_digest;
         if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
+        if (guard && guard->guard.mahalanobis) file.layer = guard->guard.mahalanobis->layer;
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
         std::shared_ptr<const serve::tasks::Task> task;
-        if (declaration) task = HF_TRY(make_task(*declaration, path_, loaded.model->signature()));
+        runtime::Signature own = loaded.model->signature();
+        own.outputs.resize(loaded.own_outputs);
+        if (declaration) task = HF_TRY(make_task(*declaration, path_, own));
+        std::shared_ptr<const serve::guard::Guard> bound;
+        if (guard) {
+            bound = HF_TRY(bind_guard(*guard, loaded.model->signature(), loaded.own_outputs,
+                                      identity.model_digest));
+        }
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
         std::shared_ptr<const runtime::CompiledModel> model = loaded.model;
@@ -94,6 +106,7 @@ public:
         host->set_task(std::move(task));
         host->set_sequences(std::move(sequences));
         host->set_may_be_cached(loaded.alone);
+        host->set_guard(std::move(bound));
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
         }
@@ -115,10 +128,10 @@ private:
         return identity;
     }
 
-    Status states_and_task() const {
+    Status states_and_more() const {
         return invalid_argument(
-            "{}: a model that keeps state takes tensors only; remove its .task.json, or its "
-            ".sequence.json",
+            "{}: a model that keeps state has neither a task nor a guard; remove its .task.json "
+            "and .guard.json, or its .sequence.json",
             path_);
     }
 
@@ -186,7 +199,7 @@ Result<std::unique_ptr<serve::Access>> read_access(World& world, const Arguments
 
 // Where to listen, as whom, and who may come in: beyond this machine not without TLS and callers.
 Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
-                                    const serve::Access* access) {
+                                    const serve::Access* access, serve::RateLimits& limits) {
     http::ServerOptions door = HF_TRY(parse_listen("listen", arguments.get("listen")));
     if (arguments.has("tls-cert") != arguments.has("tls-key")) {
         return invalid_argument("--tls-cert and --tls-key come together");
@@ -197,7 +210,7 @@ Result<http::ServerOptions> door_of(World& world, const Arguments& arguments,
             HF_TRY(read_text_file(world, arguments.get("tls-cert"), kMaxPemBytes));
         door.tls->key_pem = HF_TRY(read_text_file(world, arguments.get("tls-key"), kMaxPemBytes));
     }
-    if (access) door.gate = access->gate();
+    if (access) door.gate = access->gate(limits);
     if (is_loopback(door.address)) return door;
     if (arguments.has("shared-memory")) {
         return failed_precondition(
@@ -277,7 +290,8 @@ Result<std::unique_ptr<serve::ResponseCache>> make_cache(const Arguments& argume
 
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
-    http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get()));
+    serve::RateLimits limits(world.clock);
+    http::ServerOptions options = HF_TRY(door_of(world, arguments, access.get(), limits));
     options.workers =
         static_cast<std::size_t>(HF_TRY(arguments.integer("workers", 1, 256))) + kWorkersBeside;
     options.limits.queued_requests = kRequestsMax;
@@ -301,8 +315,13 @@ Status run(World& world, const Arguments& arguments) {
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
     serve::Regions regions(world.open_shared_block);
-    serve::OipExtras extras{receipts.get(),           nullptr,   &repository, access.get(),
-                            observing.observer.get(), &scheduler};
+    serve::OipExtras extras{receipts.get(),
+                            nullptr,
+                            &repository,
+                            access.get(),
+                            observing.observer.get(),
+                            &scheduler,
+                            access ? &limits : nullptr};
     if (arguments.has("shared-memory")) extras.regions = &regions;
     const std::unique_ptr<serve::ResponseCache> cache = HF_TRY(make_cache(arguments));
     extras.cache = cache.get();
@@ -347,7 +366,8 @@ Command serve_command() {
         {"--tls-key", "its key, PEM", "FILE"},
         {"--callers",
          "who may ask for what: a line each with a name, the SHA-256 of a token, and rights "
-         "(infer=MODEL,... load=MODEL,... observe; * is every model)",
+         "(infer=MODEL,... load=MODEL,... observe; * is every model), or limits (rate=REQUESTS-A-"
+         "SECOND burst=REQUESTS)",
          "FILE"},
         {"--anyone", "beyond this machine, too, whoever comes may do everything", ""},
         {"--name", "the name of the only model; its file's stem unless given", "NAME"},

@@ -193,6 +193,7 @@ Code code_of(int http_status) {
         case 405:
         case 415: return Code::kUnimplemented;
         case 413:
+        case 429:
         case 431: return Code::kResourceExhausted;
         case 503: return Code::kUnavailable;
         case 500: return Code::kInternal;

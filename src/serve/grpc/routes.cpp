@@ -33,6 +33,14 @@ Status check_access(const Services& services, const Call& call, Right right,
     return access ? access->check(call.request.headers, right, model) : Status();
 }
 
+// Of a message in a stream; of a call with one message the gate has.
+Status check_rate(const Services& services, const Call& call) {
+    const Access* const access = services.with.access;
+    if (!access || !services.with.limits) return {};
+    Duration wait{};
+    return access->check_rate(call.request.headers, *services.with.limits, wait);
+}
+
 Result<Reply> model_ready(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
     HF_TRY(check_access(services, call, Right::kInfer, model.name));
@@ -103,6 +111,7 @@ Result<Reply> reply_of(const Services& services, const Call& call, const InferCa
     };
     add(kModelDigestHeader, digests_of(answering));
     if (answering.cached) add(std::string(kCacheHeader), "hit");
+    add(std::string(kGuardHeader), guard_summary(answering));
     add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
     reply.message = write_infer_answer(asked, answering.request, answer, host.signature());
     return reply;
@@ -180,7 +189,8 @@ Result<Reply> infer_now(const Services& services, const Call& call) {
 // A request that fails is answered so, and the stream goes on. How long its messages waited is not
 // known: the stream's own request came before them.
 Result<Reply> infer_in_stream(const Services& services, const Call& call) {
-    const Result<Reply> reply = infer_now(services, call);
+    const Status in_time = check_rate(services, call);
+    const Result<Reply> reply = in_time.ok() ? infer_now(services, call) : in_time;
     if (reply.ok()) return Reply{wrap_in_stream(reply->message)};
     HF_TRY(call.check());
     return Reply{write_stream_error(reply.status().to_string())};

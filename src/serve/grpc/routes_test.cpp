@@ -194,13 +194,14 @@ TEST_F(GrpcRoutes, CallersMayWhatIsListedForThem) {
     http::Router router;
     http::ServerOptions door;
     const OipExtras extras{receipts_.get(), nullptr, &repository_, &access};
+    RateLimits limits(clock_);
     add_grpc(router, door, {models_, extras}, clock_);
     const auto status_of = [&](std::string_view method, std::string_view message, bool known) {
         http::Request request = request_of(method);
         request.body = pack(as_bytes(message), Encoding::kIdentity);
         if (known) request.headers.set("authorization", "Bearer t");
         const http::Response answer =
-            door.rephrase("application/grpc", http::dispatch(router, request, access.gate()));
+            door.rephrase("application/grpc", http::dispatch(router, request, access.gate(limits)));
         const auto trailer = answer.trailers.get("grpc-status");
         return std::string(trailer.value_or(answer.headers.get("grpc-status").value_or("none")));
     };

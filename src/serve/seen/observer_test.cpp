@@ -59,7 +59,7 @@ protected:
         const OipExtras extras{receipts_.get(), nullptr, nullptr, nullptr, observer_.get()};
         http::ServerOptions options;
         options.observe = observer_->observe();
-        if (access_) options.gate = access_->gate();
+        if (access_) options.gate = access_->gate(limits_);
         http::Router router;
         add_oip_routes(router, models_, extras);
         grpc::add_grpc(router, options, {models_, extras}, clock_);
@@ -120,6 +120,7 @@ protected:
     std::unique_ptr<AccessLog> log_;
     std::unique_ptr<Observer> observer_;
     std::unique_ptr<Access> access_;
+    RateLimits limits_{clock_};
     Models models_;
     std::unique_ptr<Receipts> receipts_;
     std::unique_ptr<http::Server> server_;

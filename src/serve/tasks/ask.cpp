@@ -28,18 +28,15 @@ InferRequest whole_answer_of(Prepared& prepared, const ModelHost& host) {
     return request;
 }
 
-http::Response refusal_of(const Answering& answering) {
-    http::Response refused = http::Response::error(answering.refused);
-    refused.headers.set(std::string(kCascadeRefusedHeader), "1");
-    return refused;
-}
-
 Result<http::Response> account_for(const Services& services, const Answering& answering,
                                    http::Response response) {
     if (const std::string digests = digests_of(answering); !digests.empty()) {
         response.headers.set(std::string(kModelDigestHeader), digests);
     }
     if (answering.cached) response.headers.set(std::string(kCacheHeader), "hit");
+    if (const std::string guarded = guard_summary(answering); !guarded.empty()) {
+        response.headers.set(std::string(kGuardHeader), guarded);
+    }
     const std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.set(std::string(kReceiptHeader), receipt);
     return response;

@@ -18,9 +18,6 @@ Status check_plain(const http::Request& request);
 // For all outputs of the model. Takes the inputs.
 InferRequest whole_answer_of(Prepared& prepared, const ModelHost& host);
 
-// Of a cascade that rather answers nothing. REQUIRES: answering.refused is an error.
-http::Response refusal_of(const Answering& answering);
-
 // The response, with the headers that say whose answer it is. An error means: no answer.
 Result<http::Response> account_for(const Services& services, const Answering& answering,
                                    http::Response response);

@@ -1,5 +1,5 @@
-// Fields: an object of a task's declaration, read strictly. Every error begins with the JSON
-// pointer of what is wrong; a field that is not known is refused, and a likely one is named.
+// Fields: an object of a task's declaration or a guard, read strictly. Every error begins with the
+// JSON pointer of what is wrong; a field that is not known is refused, and a likely one is named.
 //
 // A value that borrows. REQUIRES: the JSON outlives it. Pure.
 
