@@ -62,18 +62,7 @@ void guards(std::string& text, const std::vector<Row>& rows) {
     }
 }
 
-}  // namespace
-
-std::string metric_label(std::string_view text) {
-    std::string out;
-    for (char c : text) {
-        if (c == '\\' || c == '"') out += '\\';
-        out += c == '\n' ? std::string("\\n") : std::string(1, c);
-    }
-    return out;
-}
-
-std::string models_metrics(const Models& models) {
+std::vector<Row> rows_of(const Models& models) {
     std::vector<Row> rows;
     for (const std::shared_ptr<ModelHost>& host : models.all()) {
         const ModelHost::Identity& identity = host->identity();
@@ -86,6 +75,22 @@ std::string models_metrics(const Models& models) {
             rows.back().sequences = sequences->size();
         }
     }
+    return rows;
+}
+
+}  // namespace
+
+std::string metric_label(std::string_view text) {
+    std::string out;
+    for (char c : text) {
+        if (c == '\\' || c == '"') out += '\\';
+        out += c == '\n' ? std::string("\\n") : std::string(1, c);
+    }
+    return out;
+}
+
+std::string models_metrics(const Models& models) {
+    const std::vector<Row> rows = rows_of(models);
     std::string text;
     family(
         text, "holdfast_inference_requests_total", "counter",
