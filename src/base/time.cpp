@@ -98,9 +98,9 @@ std::string format_seconds(const CivilTime& t) {
     }
     std::string text;
     append_digits(text, t.year, 4);
-    for (const auto& [mark, value] : {std::pair('-', t.month), std::pair('-', t.day),
-                                      std::pair('T', t.hour), std::pair(':', t.minute),
-                                      std::pair(':', t.second)}) {
+    for (const auto& [mark, value] :
+         {std::pair('-', t.month), std::pair('-', t.day), std::pair('T', t.hour),
+          std::pair(':', t.minute), std::pair(':', t.second)}) {
         text += mark;
         append_digits(text, value, 2);
     }

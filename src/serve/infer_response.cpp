@@ -78,10 +78,10 @@ Result<InferBody> write_infer_response(const InferRequest& request, const Answer
         first = false;
         write_head(name, tensor, text);
         if (!wanted.region.empty()) {
-            text.append(",\"parameters\":").append(json::write(json::Object{
-                {kRegionName, wanted.region.region},
-                {kRegionOffset, wanted.region.offset},
-                {kRegionByteSize, binary_size(tensor)}}));
+            text.append(",\"parameters\":")
+                .append(json::write(json::Object{{kRegionName, wanted.region.region},
+                                                 {kRegionOffset, wanted.region.offset},
+                                                 {kRegionByteSize, binary_size(tensor)}}));
             text += '}';
         } else if (wanted.binary) {
             const Bytes bytes = tensor_to_binary(tensor);
