@@ -3,20 +3,14 @@
 #include "crypto/hash.h"
 
 namespace hf::cli {
-namespace {
-
-constexpr std::string_view kEnding = ".guard.json";
-
-}  // namespace
-
-Result<std::optional<GuardFile>> guard_beside(World& world, const std::string& model_path) {
-    const std::string path = model_path + std::string(kEnding);
-    if (!world.files.exists(path)) return std::optional<GuardFile>();
-    const Bytes bytes = HF_TRY(world.files.read(path, serve::guard::kMaxFileBytes));
+Result<std::optional<GuardFile>> read_guard(const std::string& model, const ReadBeside& read) {
+    const std::string path = model + std::string(kGuardEnding);
+    const auto bytes = HF_TRY(read(kGuardEnding, serve::guard::kMaxFileBytes));
+    if (!bytes) return std::optional<GuardFile>();
     GuardFile file;
     file.path = path;
-    file.digest = crypto::sha256(bytes).to_string();
-    file.guard = HF_TRY(serve::guard::parse(as_text(bytes)).context("{}", path));
+    file.digest = crypto::sha256(*bytes).to_string();
+    file.guard = HF_TRY(serve::guard::parse(as_text(*bytes)).context("{}", path));
     return std::optional<GuardFile>(std::move(file));
 }
 

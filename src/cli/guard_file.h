@@ -7,10 +7,12 @@
 #include <string>
 
 #include "cli/model_file.h"
-#include "cli/world.h"
+#include "cli/read_beside.h"
 #include "serve/guard/guard.h"
 
 namespace hf::cli {
+
+inline constexpr std::string_view kGuardEnding = ".guard.json";
 
 struct GuardFile {
     std::string path;
@@ -19,7 +21,7 @@ struct GuardFile {
 };
 
 // Nullopt where there is none; an error names the file and the place in it.
-Result<std::optional<GuardFile>> guard_beside(World& world, const std::string& model_path);
+Result<std::optional<GuardFile>> read_guard(const std::string& model, const ReadBeside& read);
 
 // The guard bound to the model that it was found beside. `own_outputs`: how many outputs are the
 // model's own. FAILED_PRECONDITION when it was fitted on another file than `model_digest` names.

@@ -86,7 +86,8 @@ Status add_external(Walk& walk) {
 }  // namespace
 
 Result<ModelFiles> open_model_files(World& world, const std::string& path,
-                                    const std::vector<std::string>& ignored) {
+                                    const std::vector<std::string>& ignored,
+                                    std::span<const std::string_view> endings) {
     const std::string clean = without_trailing_slashes(path);
     const env::FileInfo info = HF_TRY(world.files.info(clean));
     if (info.kind == env::FileKind::kDirectory) {
@@ -98,8 +99,13 @@ Result<ModelFiles> open_model_files(World& world, const std::string& path,
     const std::size_t slash = clean.rfind('/');
     const std::string folder = slash == std::string::npos ? "." : clean.substr(0, slash);
     Walk walk{world, folder, ignored, {}};
-    HF_TRY(add_file(walk, clean.substr(slash == std::string::npos ? 0 : slash + 1)));
+    const std::string name = clean.substr(slash == std::string::npos ? 0 : slash + 1);
+    HF_TRY(add_file(walk, name));
     HF_TRY(add_external(walk));
+    for (const std::string_view ending : endings) {
+        const std::string beside = name + std::string(ending);
+        if (world.files.exists(folder + "/" + beside)) HF_TRY(add_file(walk, beside));
+    }
     return std::move(walk.found);
 }
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cli/world.h"
@@ -18,9 +20,11 @@ struct ModelFiles {
 };
 
 // A folder: everything below it, but for `ignored` (exact relative paths). A file: it, and what it
-// names as external data beside it. Links and special files are listed, not followed.
+// names as external data beside it, and what lies there under its name and one of these `endings`.
+// Links and special files are listed, not followed.
 Result<ModelFiles> open_model_files(World& world, const std::string& path,
-                                    const std::vector<std::string>& ignored);
+                                    const std::vector<std::string>& ignored,
+                                    std::span<const std::string_view> endings = {});
 
 // One line a finding, and a verdict.
 std::string describe_scan(const trust::ScanResult& result);

@@ -3,17 +3,10 @@
 #include "crypto/hash.h"
 
 namespace hf::cli {
-namespace {
-
-constexpr std::string_view kEnding = ".sequence.json";
-
-}  // namespace
-
-Result<std::optional<std::string>> sequence_beside(World& world, const std::string& model_path) {
-    const std::string path = model_path + std::string(kEnding);
-    if (!world.files.exists(path)) return std::optional<std::string>();
-    const Bytes bytes = HF_TRY(world.files.read(path, serve::sequence::kMaxDeclarationBytes));
-    return std::optional<std::string>(as_text(bytes));
+Result<std::optional<std::string>> read_sequence(const ReadBeside& read) {
+    const auto bytes = HF_TRY(read(kSequenceEnding, serve::sequence::kMaxDeclarationBytes));
+    if (!bytes) return std::optional<std::string>();
+    return std::optional<std::string>(as_text(*bytes));
 }
 
 std::string sequence_digest(const std::string& declaration) {
@@ -24,7 +17,7 @@ Result<std::shared_ptr<const serve::sequence::StatefulModel>> make_stateful(
     const std::string& declaration, const std::string& model_path,
     std::shared_ptr<const runtime::CompiledModel> model) {
     return serve::sequence::StatefulModel::make(declaration, std::move(model))
-        .context("{}{}", model_path, kEnding);
+        .context("{}{}", model_path, kSequenceEnding);
 }
 
 }  // namespace hf::cli

@@ -7,13 +7,15 @@
 #include <optional>
 #include <string>
 
-#include "cli/command.h"
+#include "cli/read_beside.h"
 #include "serve/sequence/state.h"
 
 namespace hf::cli {
 
+inline constexpr std::string_view kSequenceEnding = ".sequence.json";
+
 // Nullopt where there is none.
-Result<std::optional<std::string>> sequence_beside(World& world, const std::string& model_path);
+Result<std::optional<std::string>> read_sequence(const ReadBeside& read);
 
 std::string sequence_digest(const std::string& declaration);
 

@@ -3,29 +3,13 @@
 #include "crypto/hash.h"
 
 namespace hf::cli {
-namespace {
-
-constexpr std::string_view kTaskEnding = ".task.json";
-constexpr std::string_view kTokenizerEnding = ".tokenizer.json";
-
-Result<std::string> read_file(World& world, const std::string& path, std::size_t bytes_max) {
-    const Bytes bytes = HF_TRY(world.files.read(path, bytes_max));
-    return std::string(as_text(bytes));
-}
-
-}  // namespace
-
-Result<std::optional<serve::tasks::Declaration>> declaration_beside(World& world,
-                                                                    const std::string& model_path) {
-    const std::string path = model_path + std::string(kTaskEnding);
-    if (!world.files.exists(path)) return std::optional<serve::tasks::Declaration>();
+Result<std::optional<serve::tasks::Declaration>> read_declaration(const ReadBeside& read) {
+    const auto task = HF_TRY(read(kTaskEnding, serve::tasks::kMaxDeclarationBytes));
+    if (!task) return std::optional<serve::tasks::Declaration>();
     serve::tasks::Declaration declaration;
-    declaration.task = HF_TRY(read_file(world, path, serve::tasks::kMaxDeclarationBytes));
-    const std::string tokenizer = model_path + std::string(kTokenizerEnding);
-    if (world.files.exists(tokenizer)) {
-        declaration.tokenizer =
-            HF_TRY(read_file(world, tokenizer, serve::tasks::kMaxTokenizerFileBytes));
-    }
+    declaration.task = as_text(*task);
+    const auto tokenizer = HF_TRY(read(kTokenizerEnding, serve::tasks::kMaxTokenizerFileBytes));
+    if (tokenizer) declaration.tokenizer = as_text(*tokenizer);
     return std::optional<serve::tasks::Declaration>(std::move(declaration));
 }
 

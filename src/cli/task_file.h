@@ -6,14 +6,16 @@
 #include <optional>
 #include <string>
 
-#include "cli/world.h"
+#include "cli/read_beside.h"
 #include "serve/tasks/task.h"
 
 namespace hf::cli {
 
+inline constexpr std::string_view kTaskEnding = ".task.json";
+inline constexpr std::string_view kTokenizerEnding = ".tokenizer.json";
+
 // Nullopt where there is none.
-Result<std::optional<serve::tasks::Declaration>> declaration_beside(World& world,
-                                                                    const std::string& model_path);
+Result<std::optional<serve::tasks::Declaration>> read_declaration(const ReadBeside& read);
 
 // What names its files: the SHA-256 of task.json, or where there is a tokenizer of the two digests,
 // each as "sha256:..." in a line.

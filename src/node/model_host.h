@@ -3,12 +3,14 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "base/digest.h"
 #include "base/status.h"
+#include "env/files.h"
 #include "node/cascade.h"
 #include "node/lifecycle.h"
 #include "runtime/model.h"
@@ -22,6 +24,10 @@ struct Activation {
     Digest digest;        // of the model's manifest
     std::string signer;   // empty when the policy did not ask for a signature
     std::shared_ptr<const runtime::CompiledModel> model;
+    Digest file;  // of the model's file in the artifact
+
+    // What lies beside that file under its name, by what follows the name: ".task.json".
+    std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};
 };
 
 // Called from one thread at a time.

@@ -211,6 +211,12 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.digest = candidate.packed.manifest;
     activation.signer = candidate.signer;
     activation.model = candidate.model;
+    for (const vault::PackedFile& file : candidate.packed.files) {
+        if (file.path == candidate.packed.entry) activation.file = file.digest;
+        if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
+        activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
+                                  candidate.files.find(file.path));
+    }
     candidate.url = HF_TRY(world_.host.activate(activation));
     if (world_.updates)
         world_.updates->note_active(activation.service, candidate.packed.manifest.to_string());

@@ -1,5 +1,6 @@
 #include "cli/commands.h"
 #include "cli/observing.h"
+#include "cli/up/full_door.h"
 #include "cli/up/run_agent.h"
 
 namespace hf::cli {
@@ -7,7 +8,7 @@ namespace {
 
 Status run(World& world, const Arguments& arguments) {
     const Observing observing = HF_TRY(make_observing(world, arguments, arguments.get("name")));
-    return run_agent(world, arguments, observing.observer.get());
+    return run_agent(world, arguments, {&full_door(), observing.observer.get()});
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/companions.h"
 #include "cli/golden.h"
 #include "cli/model_folder.h"
 #include "cli/model_scan.h"
@@ -53,6 +54,21 @@ Result<std::size_t> find_entry(const trust::ScanResult& scan, const std::string&
         found.size(), scan.files[found.front()].path);
 }
 
+// A bundle that was made of one file says nothing of what lies beside it.
+Status check_alone(const ModelFiles& model, const std::string& path) {
+    const std::string name = path.substr(path.rfind('/') + 1);
+    for (const trust::FileToScan& file : model.files) {
+        for (const std::string_view ending : kCompanionEndings) {
+            if (file.path != name + std::string(ending)) continue;
+            return invalid_argument(
+                "{} lies beside the model, and --signature is of the model alone; sign and push "
+                "their folder, or sign with --key",
+                file.path);
+        }
+    }
+    return {};
+}
+
 Result<Candidate> read_candidate(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("MODEL");
     Candidate candidate;
@@ -64,7 +80,8 @@ Result<Candidate> read_candidate(World& world, const Arguments& arguments) {
     std::vector<std::string> ignored = default_ignored_paths();
     const std::string own = path_below(path, arguments.get("signature"));
     if (!own.empty()) ignored.push_back(own);
-    candidate.model = HF_TRY(open_model_files(world, path, ignored));
+    candidate.model = HF_TRY(open_model_files(world, path, ignored, kCompanionEndings));
+    if (arguments.has("signature")) HF_TRY(check_alone(candidate.model, path));
     candidate.scan = trust::scan_model(candidate.model.files, {});
     HF_TRY(candidate.scan.status().context("{} is not pushed", path));
     candidate.entry = HF_TRY(find_entry(candidate.scan, arguments.get("entry")));

@@ -2,12 +2,10 @@
 
 #include "cli/byte_size.h"
 #include "cli/commands.h"
-#include "cli/guard_file.h"
+#include "cli/companions.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
-#include "cli/sequence_file.h"
-#include "cli/task_file.h"
 #include "cli/trust_roots.h"
 #include "crypto/hash.h"
 #include "graph/load.h"
@@ -18,7 +16,6 @@
 #include "serve/oip.h"
 #include "serve/platform.h"
 #include "serve/quick.h"
-#include "serve/sequence/sequences.h"
 #include "serve/shared_memory/regions.h"
 #include "serve/tasks/routes.h"
 
@@ -66,13 +63,8 @@ public:
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
         ModelFile file = HF_TRY(map_model(world_, path_));
         serve::ModelHost::Identity identity = HF_TRY(identify(file));
-        const auto declaration = HF_TRY(declaration_beside(world_, path_));
-        if (declaration) identity.task_digest = digest_of(*declaration);
-        const auto states = HF_TRY(sequence_beside(world_, path_));
-        if (states) identity.sequence_digest = sequence_digest(*states);
-        const auto guard = HF_TRY(guard_beside(world_, path_));
-        if (guard) identity.guard_digest = guard->digest;
-        if (states && (declaration || guard)) return states_and_more();
+        const Companions companions = HF_TRY(companions_beside(world_, path_));
+        companions.describe_in(identity);
         const bool same = now && now->identity().model_digest == identity.model_digest &&
                           now->identity().task_digest == identity.task_digest &&
                           now->identity().sequence_digest == identity.sequence_digest &&
@@ -80,33 +72,15 @@ public:
         if (same && alone_ == identity.model_digest) {
             return std::shared_ptr<serve::ModelHost>();
         }
-        if (guard && guard->guard.mahalanobis) file.layer = guard->guard.mahalanobis->layer;
+        file.layer = companions.hidden_layer();
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
-        std::shared_ptr<const serve::tasks::Task> task;
-        runtime::Signature own = loaded.model->signature();
-        own.outputs.resize(loaded.own_outputs);
-        if (declaration) task = HF_TRY(make_task(*declaration, path_, own));
-        std::shared_ptr<const serve::guard::Guard> bound;
-        if (guard) {
-            bound = HF_TRY(bind_guard(*guard, loaded.model->signature(), loaded.own_outputs,
-                                      identity.model_digest));
-        }
+        const CompiledParts parts{loaded.model, loaded.own_outputs, identity.model_digest};
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
-        std::shared_ptr<const runtime::CompiledModel> model = loaded.model;
-        std::shared_ptr<serve::sequence::Sequences> sequences;
-        if (states) {
-            auto stateful = HF_TRY(make_stateful(*states, path_, std::move(model)));
-            sequences = std::make_shared<serve::sequence::Sequences>(stateful, world_.clock);
-            model = std::move(stateful);
-        }
-        auto host = std::make_shared<serve::ModelHost>(std::move(identity), std::move(model),
-                                                       world_.clock, crew_);
-        host->set_task(std::move(task));
-        host->set_sequences(std::move(sequences));
+        std::shared_ptr<serve::ModelHost> host =
+            HF_TRY(cli::make_host(std::move(identity), parts, companions, world_.clock, crew_));
         host->set_may_be_cached(loaded.alone);
-        host->set_guard(std::move(bound));
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
         }
@@ -126,13 +100,6 @@ private:
             is_plan ? "plan" : graph::format_name(graph::detect_format(bytes)));
         identity.model_digest = crypto::sha256(bytes).to_string();
         return identity;
-    }
-
-    Status states_and_more() const {
-        return invalid_argument(
-            "{}: a model that keeps state has neither a task nor a guard; remove its .task.json "
-            "and .guard.json, or its .sequence.json",
-            path_);
     }
 
     // Whoever writes into a file meanwhile, instead of putting another in its place, must not have

@@ -1,7 +1,7 @@
 #include "cli/up/instance.h"
 
+#include "cli/up/full_door.h"
 #include "node/local_control_plane.h"
-#include "serve/grpc/routes.h"
 
 namespace hf::cli {
 
@@ -25,7 +25,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     node.data = options.data;
     node.name = options.node_name;
     node.inference = options.inference;
-    node.add_grpc = serve::grpc::add_grpc;
+    node.more = &full_door();
     node.observer = options.observer;
     instance->node_ = HF_TRY(NodeHost::start(
         world, {*instance->vault_, *instance->control_plane_, nullptr}, std::move(node)));

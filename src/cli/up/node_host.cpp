@@ -48,7 +48,9 @@ public:
             options_.observer->name_instance(options_.name);
             door.observe = options_.observer->observe();
         }
-        if (options_.add_grpc) options_.add_grpc(router, door, {models_, extras}, world_.clock);
+        if (options_.more) {
+            options_.more->add_routes(router, door, {models_, extras}, world_.clock);
+        }
         if (options_.tls && !is_loopback(door.address)) {
             door.tls = options_.tls;
             door.gate = known_clients_only;
@@ -130,7 +132,8 @@ private:
     serve::Models models_;
     serve::cascade::Cascades cascades_;
     serve::Scheduler scheduler_;
-    ServingHost host_{models_, cascades_, world_.clock};
+    ServingHost host_{models_, cascades_, world_.clock,
+                      options_.more ? options_.more->make_host : nullptr};
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;

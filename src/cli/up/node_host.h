@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/up/serving_host.h"
 #include "cli/world.h"
 #include "http/server.h"
 #include "node/control_plane.h"
@@ -28,10 +29,13 @@
 
 namespace hf::cli {
 
-// How the inference door is given gRPC (serve/grpc/routes.h). A program that does not name it is
-// without, and without HTTP/2.
-using AddGrpc = void (*)(http::Router& router, http::ServerOptions& door,
-                         const serve::Services& services, const env::Clock& clock);
+// What the inference door has beside tensors over REST: gRPC, tasks, and what lies beside models. A
+// program that does not name it (full_door.h) is without, and without HTTP/2.
+struct More {
+    void (*add_routes)(http::Router& router, http::ServerOptions& door,
+                       const serve::Services& services, const env::Clock& clock);
+    MakeHost make_host;
+};
 
 struct NodeOptions {
     std::string data;  // the folder; it is there
@@ -50,7 +54,7 @@ struct NodeOptions {
     // Null: none are shown.
     serve::gateway::ClientOptionsOf asks_as;
 
-    AddGrpc add_grpc = nullptr;  // null: REST alone
+    const More* more = nullptr;  // null: tensors over REST alone
 
     serve::RequestObserver* observer = nullptr;  // of the inference door; null: none
 };

@@ -33,12 +33,12 @@ Result<std::vector<node::UpdatePin>> own_pins(const Arguments& arguments) {
 }
 
 Status run(World& world, const Arguments& arguments) {
-    return run_agent(world, arguments, nullptr);
+    return run_agent(world, arguments, {});
 }
 
 }  // namespace
 
-Status run_agent(World& world, const Arguments& arguments, serve::RequestObserver* observer) {
+Status run_agent(World& world, const Arguments& arguments, const AgentExtras& extras) {
     const Duration start = world.clock.monotonic();
     AgentHostOptions options;
     options.data = HF_TRY(data_folder(world, arguments));
@@ -53,7 +53,8 @@ Status run_agent(World& world, const Arguments& arguments, serve::RequestObserve
     options.updates = HF_TRY(own_pins(arguments));
     options.pace.least_bytes_per_second =
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("least-rate", 0, kMaxRate)));
-    options.observer = observer;
+    options.more = extras.more;
+    options.observer = extras.observer;
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));

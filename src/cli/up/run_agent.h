@@ -4,12 +4,16 @@
 #pragma once
 
 #include "cli/command.h"
-#include "serve/request_observer.h"
+#include "cli/up/node_host.h"
 
 namespace hf::cli {
 
-// `observer`: null, nobody is told of requests; else it outlives the call.
-Status run_agent(World& world, const Arguments& arguments, serve::RequestObserver* observer);
+// What one of the two programs has and the other has not; as NodeOptions says it.
+struct AgentExtras {
+    const More* more = nullptr;
+    serve::RequestObserver* observer = nullptr;
+};
+Status run_agent(World& world, const Arguments& arguments, const AgentExtras& extras);
 
 Command plain_agent_command();
 

@@ -38,6 +38,22 @@ std::optional<serve::gateway::Replica> usable_replica(const node::Cascade& casca
 
 }  // namespace
 
+namespace {
+
+// What this program leaves out must not be what its owner counts on.
+Status check_plain(const node::Activation& activation) {
+    for (const char* const ending : {".guard.json", ".sequence.json"}) {
+        if (!activation.beside.contains(ending)) continue;
+        return unimplemented(
+            "the model has a {}, which this program does not know; run `holdfast agent` instead of "
+            "holdfast-agent",
+            ending);
+    }
+    return {};
+}
+
+}  // namespace
+
 std::string ServingHost::served_name(const std::string& service) {
     const std::size_t slash = service.find('/');
     const std::string ns = service.substr(0, slash);
@@ -54,8 +70,12 @@ Result<std::string> ServingHost::activate(const node::Activation& activation) {
     identity.model_digest = activation.digest.to_string();
     identity.signer = activation.signer;
     const std::string url = base_url_ + "/v2/models/" + identity.name;
-    HF_TRY(models_.activate(
-        std::make_shared<serve::ModelHost>(std::move(identity), activation.model, clock_)));
+    if (!make_host_) HF_TRY(check_plain(activation));
+    std::shared_ptr<serve::ModelHost> host =
+        make_host_
+            ? HF_TRY(make_host_(std::move(identity), activation, clock_))
+            : std::make_shared<serve::ModelHost>(std::move(identity), activation.model, clock_);
+    HF_TRY(models_.activate(std::move(host)));
     return url;
 }
 

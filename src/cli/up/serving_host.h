@@ -12,11 +12,17 @@
 
 namespace hf::cli {
 
+// Makes who answers for a model, of the identity that it has in receipts.
+using MakeHost = Result<std::shared_ptr<serve::ModelHost>> (*)(serve::ModelHost::Identity identity,
+                                                               const node::Activation& activation,
+                                                               env::Clock& clock);
+
 class ServingHost final : public node::ModelHost {
 public:
-    // REQUIRES: all three outlive this.
-    ServingHost(serve::Models& models, serve::cascade::Cascades& cascades, env::Clock& clock)
-        : models_(models), cascades_(cascades), clock_(clock) {}
+    // `make_host`: null, models take tensors and nothing else. REQUIRES: the others outlive this.
+    ServingHost(serve::Models& models, serve::cascade::Cascades& cascades, env::Clock& clock,
+                MakeHost make_host = nullptr)
+        : models_(models), cascades_(cascades), clock_(clock), make_host_(make_host) {}
 
     // Where the server listens: "http://127.0.0.1:8080". REQUIRES: called before activate().
     void set_base_url(std::string url) { base_url_ = std::move(url); }
@@ -32,6 +38,7 @@ private:
     serve::Models& models_;
     serve::cascade::Cascades& cascades_;
     env::Clock& clock_;
+    const MakeHost make_host_;
     std::string base_url_;
 };
 

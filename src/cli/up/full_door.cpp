@@ -1,0 +1,49 @@
+#include "cli/up/full_door.h"
+
+#include "cli/companions.h"
+#include "serve/grpc/routes.h"
+#include "serve/tasks/routes.h"
+
+namespace hf::cli {
+namespace {
+
+void add_routes(http::Router& router, http::ServerOptions& door, const serve::Services& services,
+                const env::Clock& clock) {
+    serve::tasks::add_task_routes(router, services);
+    serve::grpc::add_grpc(router, door, services, clock);
+}
+
+// From the artifact, whose files are all under the digest that was verified.
+Result<Companions> companions_in(const node::Activation& activation) {
+    return companions_of(
+        activation.version,
+        [&](std::string_view ending, std::size_t bytes_max) -> Result<std::optional<Bytes>> {
+            const auto found = activation.beside.find(ending);
+            if (found == activation.beside.end()) return std::optional<Bytes>();
+            const ByteView bytes = found->second->bytes();
+            if (bytes.size() > bytes_max) {
+                return resource_exhausted("{}{} has {} bytes; the limit is {}", activation.version,
+                                          ending, bytes.size(), bytes_max);
+            }
+            return std::optional<Bytes>(Bytes(bytes.begin(), bytes.end()));
+        });
+}
+
+Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identity identity,
+                                                       const node::Activation& activation,
+                                                       env::Clock& clock) {
+    const Companions companions = HF_TRY(companions_in(activation));
+    companions.describe_in(identity);
+    const CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
+                              activation.file.to_string()};
+    return make_host(std::move(identity), parts, companions, clock);
+}
+
+}  // namespace
+
+const More& full_door() {
+    static constexpr More kMore{add_routes, make_host_of};
+    return kMore;
+}
+
+}  // namespace hf::cli

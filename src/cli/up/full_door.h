@@ -1,0 +1,12 @@
+// The inference door of the program that has everything: gRPC, tasks, and models with what lies
+// beside them (cli/companions.h).
+
+#pragma once
+
+#include "cli/up/node_host.h"
+
+namespace hf::cli {
+
+const More& full_door();
+
+}  // namespace hf::cli

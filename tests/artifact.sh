@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# What lies beside a model goes with it: push, sign, roll out. A task that is declared in the artifact is answered on the
+# machine that the Service runs on; a declaration that does not fit is refused there, and what answered goes on.
+set -uo pipefail
+source "$(dirname "$0")/machines.sh"
+models=${HF_DATA:?}/models
+python=/usr/bin/python3
+$python -c 'import numpy, PIL' 2>/dev/null || { echo 'skipped: python3-numpy and python3-pil are not installed'; exit 77; }
+[ -d "$models" ] || { echo "skipped: $models is missing"; exit 77; }
+service() { # service MODEL
+    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"digits\"},\"spec\":{\"model\":\"$1\"}}" || { fail "apply $1"; cat log; }
+}
+ask() { curl -s -m 10 -D head -H 'Content-Type: image/png' --data-binary @digit.png "$url_one/v1/tasks/digits"; }
+push() { expect "$1" "$2" "$holdfast" push "$3" "$4" --data server --key server/keys/release.key; }
+
+mkdir made
+"$python" "$(dirname "$0")/tasks.py" declare "$models" made || exit 1
+$python - "${HF_DATA}" <<'PY'
+import gzip, sys
+import numpy, PIL.Image
+with gzip.open(sys.argv[1] + '/mnist/t10k-images-idx3-ubyte.gz') as file:
+    pixels = numpy.frombuffer(file.read(), numpy.uint8, 784, 16).reshape(28, 28)
+PIL.Image.fromarray(pixels).save('digit.png')
+PY
+start_server 0
+join one "$(token)"
+
+# The first test digit of MNIST is a 7, as a client sees it who knows nothing of tensors.
+push 0 sha256 made/mnist.onnx digits:1
+expect 0 'mnist.onnx.task.json' "$holdfast" vault show digits:1 --data server
+service digits:1
+until_says 'digits +digits:1 +True +Serving +1' hf get services
+expect 0 '"label":"7"' ask
+id=$(tr -d '\r' <head | sed -n 's/^holdfast-receipt: //p')
+expect 0 "\"task_digest\":\"sha256:$(sha256sum <made/mnist.onnx.task.json | cut -d' ' -f1)\"" curl -s "$url_one/v2/models/digits" --get
+curl -s -m 5 "$url_one/v2/receipts/$id" -o receipt
+expect 0 '' "$holdfast" receipt verify receipt --key one/receipts/log.pub
+
+# A declaration that does not fit its model: refused with its place, and the first goes on.
+mkdir bad
+cp made/mnist.onnx bad/
+echo '{"kind": "image-classification", "image": {"skale": 2}}' >bad/mnist.onnx.task.json
+push 0 sha256 bad/mnist.onnx digits:2
+service digits:2
+until_says '/image/skale: there is no such field' hf get node/one -o yaml
+expect 0 '"label":"7"' ask
+
+# A guard comes the same way.
+mkdir guarded
+cp made/mnist.onnx made/mnist.onnx.task.json guarded/
+input=$(curl -s "$url_one/v2/models/digits" | jq -r '.inputs[0].name')
+echo "{\"type\": \"holdfast.dev/guard/v1\", \"mode\": \"refuse\", \"inputs\": [{\"name\": \"$input\", \"least\": [2], \"most\": [3]}]}" >guarded/mnist.onnx.guard.json
+push 0 sha256 guarded/mnist.onnx digits:3
+service digits:3
+until_says 'digits +digits:3 +True +Serving +1' hf get services
+expect 0 'guard' ask
+expect 0 ' 422 ' head -1 head
+
+# A bundle of the model alone says nothing of what lies beside it.
+expect 0 '' "$holdfast" sign made/mnist.onnx --key server/keys/release.key -o made.sig
+expect 1 'sign and push their folder' "$holdfast" push made/mnist.onnx digits:4 --data server --signature made.sig
+finish
