@@ -27,7 +27,8 @@ join one "$(token)"
 
 # The first test digit of MNIST is a 7, as a client sees it who knows nothing of tensors.
 push 0 sha256 made/mnist.onnx digits:1
-expect 0 'mnist.onnx.task.json' "$holdfast" vault show digits:1 --data server
+expect 0 '' "$holdfast" pull digits:1 --data server --output pulled
+[ -e pulled/mnist.onnx.task.json ] || fail 'what was pushed has no task'
 service digits:1
 until_says 'digits +digits:1 +True +Serving +1' hf get services
 expect 0 '"label":"7"' ask
@@ -57,6 +58,6 @@ expect 0 'guard' ask
 expect 0 ' 422 ' head -1 head
 
 # A bundle of the model alone says nothing of what lies beside it.
-expect 0 '' "$holdfast" sign made/mnist.onnx --key server/keys/release.key -o made.sig
+expect 0 '' "$holdfast" sign made/mnist.onnx --key server/keys/release.key --signature made.sig
 expect 1 'sign and push their folder' "$holdfast" push made/mnist.onnx digits:4 --data server --signature made.sig
 finish

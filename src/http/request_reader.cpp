@@ -109,7 +109,7 @@ void RequestReader::read_start(std::string_view line) {
     const std::size_t first = line.find(' ');
     const std::size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == last) {
-        return refuse(400, "malformed HTTP request: want METHOD TARGET HTTP/1.1");
+        return refuse(400, "malformed HTTP request: the first line is not METHOD TARGET VERSION");
     }
     const std::string_view method = line.substr(0, first);
     const std::string_view target = line.substr(first + 1, last - first - 1);
@@ -118,7 +118,7 @@ void RequestReader::read_start(std::string_view line) {
     if (!is_target(target)) return refuse(400, "malformed HTTP request: bad target");
     const bool known = version.size() == kVersion.size() + 1 && version.starts_with(kVersion) &&
                        (version.back() == '0' || version.back() == '1');
-    if (!known) return refuse(400, "malformed HTTP request: bad version; want HTTP/1.1");
+    if (!known) return refuse(400, "malformed HTTP request: bad version; 1.1 and 1.0 are known");
     minor_ = version.back() == '1' ? 1 : 0;
     request_.method = method;
     request_.target = target;

@@ -7,11 +7,8 @@
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
-#include "serve/repository_routes.h"
 #include "serve/shared_memory/regions.h"
-#include "serve/shared_memory/routes.h"
 #include "serve/statistics_route.h"
-#include "serve/trace_routes.h"
 
 namespace hf::serve {
 namespace {
@@ -203,7 +200,7 @@ http::Response metrics(const Services& services) {
 
 }  // namespace
 
-void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras) {
+void add_basic_routes(http::Router& router, Models& models, const OipExtras& extras) {
     using Request = http::Request;
     const Services services{models, extras};
     router.add("GET", "/v2", [services](const Request&) { return server_metadata(services); });
@@ -225,10 +222,7 @@ void add_oip_routes(http::Router& router, Models& models, const OipExtras& extra
     }
     router.add("POST", "/v2/models/{model}/compare",
                [&models](const Request& r) { return compare(models, r); });
-    add_repository_routes(router, services);
     add_statistics_routes(router, services);
-    add_shared_memory_routes(router, services);
-    add_trace_routes(router, services);
     router.add("GET", "/metrics", [services](const Request&) { return metrics(services); });
     Receipts* const receipts = extras.receipts;
     if (!receipts) return;

@@ -9,7 +9,12 @@
 
 namespace hf::serve {
 
-// REQUIRES: models outlive the server that the router goes into.
+// All of these. REQUIRES: models outlive the server that the router goes into.
 void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras = {});
+
+// They are these two: what every server of models has, statistics among it; and model repository,
+// shared memory and trace settings.
+void add_basic_routes(http::Router& router, Models& models, const OipExtras& extras = {});
+void add_extension_routes(http::Router& router, const Services& services);
 
 }  // namespace hf::serve

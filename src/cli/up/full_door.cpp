@@ -2,6 +2,7 @@
 
 #include "cli/companions.h"
 #include "serve/grpc/routes.h"
+#include "serve/oip.h"
 #include "serve/tasks/routes.h"
 
 namespace hf::cli {
@@ -9,6 +10,7 @@ namespace {
 
 void add_routes(http::Router& router, http::ServerOptions& door, const serve::Services& services,
                 const env::Clock& clock) {
+    serve::add_extension_routes(router, services);
     serve::tasks::add_task_routes(router, services);
     serve::grpc::add_grpc(router, door, services, clock);
 }

@@ -41,7 +41,7 @@ public:
         http::Router router;
         const serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
                                       nullptr,         options_.observer, &scheduler_};
-        serve::add_oip_routes(router, models_, extras);
+        serve::add_basic_routes(router, models_, extras);
         http::ServerOptions door = options_.inference;
         ++door.workers;  // one that reads what comes while all places of the schedule are taken
         if (options_.observer) {
