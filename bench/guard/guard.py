@@ -140,6 +140,7 @@ def rate(hits, of):
 
 def row(server, name, images, keep, table):
     """Asks about those of the images that `keep` says count, by the served model's class."""
+    server.connection.close()  # and opened anew: an attack takes longer than the server keeps one that is idle
     said = [server.ask('guarded', image) for image in images]
     classes = np.array([logits.argmax() for _, logits in said])
     words = [word for (word, _), counts in zip(said, keep(classes)) if counts]
