@@ -74,7 +74,10 @@ def verified(url, folder, key, identifier):
     words = [key[0], 'receipt', 'verify', folder / 'receipt', '--key', key[1], '--json']
     done = subprocess.run(words, capture_output=True, text=True)
     expect(done.returncode == 0, f'a receipt does not verify: {done.stderr}')
-    return json.loads(done.stdout or '{}')
+    told = subprocess.run(words[:-1], capture_output=True, text=True).stdout
+    receipt = json.loads(done.stdout or '{}')
+    expect(f'  guard {receipt.get("guard", {}).get("verdict")}\n' in told, f'receipt verify says nothing of the guard: {told}')
+    return receipt
 
 
 def check_inference(url, folder, key):

@@ -44,6 +44,9 @@ std::string describe(const trust::VerifiedReceipt& verified) {
     };
     line("model digest", json::get_string(of, "digest"));
     line("signed by", json::get_string(of, "signer"));
+    if (const json::Value* guard = json::find(receipt, "guard")) {
+        line("guard", json::get_string(*guard, "verdict"));
+    }
     line("request", json::get_string(receipt, "request"));
     line("response", json::get_string(receipt, "response"));
     return text;

@@ -223,10 +223,15 @@ private:
                 HF_TRY(find_images(inputs));
             }
             for (std::size_t i = 0; i < inputs.size(); ++i) ranges_[i].see(inputs[i]);
-            if (classes_) probabilities_ = probabilities_ && are_probabilities(answer[*classes_]);
+            if (classes_) learn_scores(answer[*classes_]);
             HF_TRY(learn_layer(sample, answer));
         }
         return {};
+    }
+
+    void learn_scores(const Tensor& scores) {
+        probabilities_ = probabilities_ && are_probabilities(scores);
+        logarithms_ = logarithms_ && std::abs(energy_of(scores, 1)) < 1e-3;
     }
 
     Status learn_layer(std::size_t sample, const std::vector<Tensor>& answer) {
@@ -287,6 +292,10 @@ private:
         const std::string& name = outputs()[*classes_].name;
         if (probabilities_) {
             return leave_out(fmt::format("energy: '{}' has probabilities, and no logits", name));
+        }
+        if (logarithms_) {
+            return leave_out(
+                fmt::format("energy: '{}' has logarithms of probabilities, and no logits", name));
         }
         guard().energy = Energy{name, 1, 0, *classes_};
     }
@@ -398,6 +407,7 @@ private:
     Layout layout_ = Layout::kNchw;
     bool grey_ = false;
     bool probabilities_ = true;
+    bool logarithms_ = true;  // of probabilities
     std::vector<float> features_;
     std::vector<std::int64_t> learned_classes_;
     Fitted fitted_;

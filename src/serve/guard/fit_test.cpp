@@ -79,6 +79,19 @@ TEST(GuardFit, WhatIsUnlikeTheSamplesIsSuspected) {
     EXPECT_EQ(said_of(3, 90), "suspicious; range");
 }
 
+TEST(GuardFit, LogarithmsOfProbabilitiesHaveNoEnergy) {
+    FitSource source = rows_source(2000);
+    source.run = [](std::span<const Tensor> inputs) -> Result<std::vector<Tensor>> {
+        const float x = inputs[0].values<float>()[0];
+        const float log_sum = std::log(std::exp(x) + std::exp(-x));
+        return std::vector<Tensor>{row(x - log_sum, -x - log_sum)};
+    };
+    const Fitted fitted = fit(source, {}).value();
+    EXPECT_FALSE(fitted.guard.energy);
+    EXPECT_EQ(fitted.report.left_out[0],
+              "energy: 'logits' has logarithms of probabilities, and no logits");
+}
+
 TEST(GuardFit, TheSameSeedFitsTheSame) {
     const FitSource source = rows_source(2000);
     FitOptions options;
