@@ -2,7 +2,8 @@
 # What lies beside a model goes with it: push, sign, roll out. A task that is declared in the artifact is answered on the
 # machine that the Service runs on; a declaration that does not fit is refused there, and what answered goes on.
 set -uo pipefail
-source "$(dirname "$0")/machines.sh"
+here=$(cd "$(dirname "$0")" && pwd)
+source "$here/machines.sh"
 models=${HF_DATA:?}/models
 python=/usr/bin/python3
 $python -c 'import numpy, PIL' 2>/dev/null || { echo 'skipped: python3-numpy and python3-pil are not installed'; exit 77; }
@@ -14,7 +15,7 @@ ask() { curl -s -m 10 -D head -H 'Content-Type: image/png' --data-binary @digit.
 push() { expect "$1" "$2" "$holdfast" push "$3" "$4" --data server --key server/keys/release.key; }
 
 mkdir made
-"$python" "$(dirname "$0")/tasks.py" declare "$models" made || exit 1
+"$python" "$here/tasks.py" declare "$models" made || exit 1
 $python - "${HF_DATA}" <<'PY'
 import gzip, sys
 import numpy, PIL.Image
@@ -50,7 +51,7 @@ expect 0 '"label":"7"' ask
 mkdir guarded
 cp made/mnist.onnx made/mnist.onnx.task.json guarded/
 input=$(curl -s "$url_one/v2/models/digits" | jq -r '.inputs[0].name')
-echo "{\"type\": \"holdfast.dev/guard/v1\", \"mode\": \"refuse\", \"inputs\": [{\"name\": \"$input\", \"least\": [2], \"most\": [3]}]}" >guarded/mnist.onnx.guard.json
+echo "{\"type\": \"holdfast.dev/guard/v1\", \"mode\": \"refuse\", \"inputs\": [{\"name\": \"$input\", \"least\": 2, \"most\": 3}]}" >guarded/mnist.onnx.guard.json
 push 0 sha256 guarded/mnist.onnx digits:3
 service digits:3
 until_says 'digits +digits:3 +True +Serving +1' hf get services

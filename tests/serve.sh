@@ -42,8 +42,8 @@ expect 'binary_tensor_data' "$url/v2"
 expect '"platform":"onnx_onnxv1"' "$url/v2/models/relu"
 expect '"versions":\["1"\]' "$url/v2/models/relu/versions/1"
 expect '"ready":true' "$url/v2/models/relu/versions/1/ready"
-expect '"id":"7".*6E1' -d "$body" "$url/$infer"
-expect '6E1' -d "$body" "$url/v2/models/relu/versions/1/infer"
+expect '"id":"7".*60\.0' -d "$body" "$url/$infer"
+expect '60\.0' -d "$body" "$url/v2/models/relu/versions/1/infer"
 expect 'is missing.*\[400\]' -d '{"inputs":[]}' "$url/$infer"
 expect '/inputs/0/shape.*\[400\]' -d "${body/3,4,5/3,4,-5}" "$url/$infer"
 expect 'JSON.*\[400\]' -d '{' "$url/$infer"
@@ -89,7 +89,7 @@ expect '^\[\] ' -d '{"ready":true}' "$url/v2/repository/index"
 expect "'relu' is not ready: unloaded.*\\[404\\]" -d "$body" "$url/$infer"
 expect '"ready":true' "$url/v2/health/ready"
 expect '^\{\} +\[200\]' -d '' "$url/$repository/load"
-expect '6E1' -d "$body" "$url/$infer"
+expect '60\.0' -d "$body" "$url/$infer"
 expect 'not among those.*relu.*\[404\]' -d '' "$url/v2/repository/models/other/load"
 expect '\[403\]' -H 'Origin: http://localhost' -d '' "$url/$repository/unload"
 while [ ! -e "$work/enough" ]; do
@@ -142,7 +142,7 @@ mapfile -t nobody < <(as '') && mapfile -t alice < <(as secret-a) && mapfile -t 
 for version in --http1.1 --http2; do
     expect '"ready":true' $version "${nobody[@]}" "$safe_url/v2/health/ready"
     expect 'a token is needed.*\[401\]' $version "${nobody[@]}" -d "$body" "$safe_url/$infer"
-    expect '6E1' $version "${alice[@]}" -d "$body" "$safe_url/$infer"
+    expect '60\.0' $version "${alice[@]}" -d "$body" "$safe_url/$infer"
     expect "'bob' may not infer model 'relu'.*\\[403\\]" $version "${bob[@]}" -d "$body" "$safe_url/$infer"
     expect "'alice' may not load model 'relu'.*\\[403\\]" $version "${alice[@]}" -d '' "$safe_url/$repository/load"
     expect '\[200\]' $version "${bob[@]}" -d '' "$safe_url/$repository/load"
@@ -151,14 +151,14 @@ for version in --http1.1 --http2; do
 done
 # Two requests at once and then one in a hundred seconds, however they come.
 carl=(--cacert "$work/cert.pem" -H 'Authorization: Bearer secret-c')
-expect '6E1' --http1.1 "${carl[@]}" -d "$body" "$safe_url/$infer"
-expect '6E1' --http2 "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect '60\.0' --http1.1 "${carl[@]}" -d "$body" "$safe_url/$infer"
+expect '60\.0' --http2 "${carl[@]}" -d "$body" "$safe_url/$infer"
 expect "'carl' may send 0.01 requests a second.*\\[429\\]" "${carl[@]}" -d "$body" "$safe_url/$infer"
 expect '[Rr]etry-[Aa]fter: (100|[0-9]{2})[^0-9]' -D - "${carl[@]}" -d "$body" "$safe_url/$infer"
 expect 'grpc-status: 8[^0-9]' --http2 -D - "${carl[@]}" -H 'Content-Type: application/grpc' -H 'TE: trailers' -d '' \
     "$safe_url/inference.GRPCInferenceService/ModelInfer"
 expect '"ready":true' "${carl[@]}" "$safe_url/v2/health/ready"
-expect '6E1' "${alice[@]}" -d "$body" "$safe_url/$infer"
+expect '60\.0' "${alice[@]}" -d "$body" "$safe_url/$infer"
 expect 'holdfast_rate_limited_requests_total\{caller="carl"\} 3' "${bob[@]}" "$safe_url/metrics"
 kill -TERM $safe
 wait $safe || fail "exit status $?"

@@ -24,7 +24,8 @@ struct Activation {
     Digest digest;        // of the model's manifest
     std::string signer;   // empty when the policy did not ask for a signature
     std::shared_ptr<const runtime::CompiledModel> model;
-    Digest file;  // of the model's file in the artifact
+    std::string file;    // the model's, in the artifact
+    Digest file_digest;  // of that
 
     // What lies beside that file under its name, by what follows the name: ".task.json".
     std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};

@@ -211,8 +211,9 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.digest = candidate.packed.manifest;
     activation.signer = candidate.signer;
     activation.model = candidate.model;
+    activation.file = candidate.packed.entry;
     for (const vault::PackedFile& file : candidate.packed.files) {
-        if (file.path == candidate.packed.entry) activation.file = file.digest;
+        if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
         if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
         activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
                                   candidate.files.find(file.path));

@@ -43,7 +43,7 @@ protected:
         return http::dispatch(router_, std::move(request));
     }
 
-    // "hit 2E0", "miss 2E0"
+    // "hit 2.0", "miss 2.0"
     std::string infer(std::string_view x, std::string_view more = "") {
         const http::Response response =
             ask("POST", "/v2/models/m/infer",
@@ -77,10 +77,10 @@ protected:
 };
 
 TEST_P(CachedAnswers, TheSameQuestionIsNotComputedTwice) {
-    EXPECT_EQ(infer("1"), "miss 2E0");
-    EXPECT_EQ(infer("1"), "hit 2E0");
-    EXPECT_EQ(infer("1", R"("id":"7",)"), "hit 2E0") << "an id changes no answer";
-    EXPECT_EQ(infer("3"), "miss 4E0");
+    EXPECT_EQ(infer("1"), "miss 2.0");
+    EXPECT_EQ(infer("1"), "hit 2.0");
+    EXPECT_EQ(infer("1", R"("id":"7",)"), "hit 2.0") << "an id changes no answer";
+    EXPECT_EQ(infer("3"), "miss 4.0");
     EXPECT_EQ(host_->counts().succeeded, 2u);
     EXPECT_EQ(host_->counts().cached, 2u);
 }
@@ -102,18 +102,18 @@ TEST_P(CachedAnswers, EachHasAReceiptOfItsOwnThatSaysSo) {
 }
 
 TEST_P(CachedAnswers, AnotherModelUnderTheNameIsAskedItself) {
-    EXPECT_EQ(infer("1"), "miss 2E0");
+    EXPECT_EQ(infer("1"), "miss 2.0");
     put(5, "sha256:five");
-    EXPECT_EQ(infer("1"), "miss 6E0");
-    EXPECT_EQ(infer("1"), "hit 6E0");
+    EXPECT_EQ(infer("1"), "miss 6.0");
+    EXPECT_EQ(infer("1"), "hit 6.0");
     put(1, "sha256:one");
-    EXPECT_EQ(infer("1"), "hit 2E0") << "the same as before";
+    EXPECT_EQ(infer("1"), "hit 2.0") << "the same as before";
 }
 
 TEST_P(CachedAnswers, WhatTheDigestDoesNotTellIsNotKept) {
     put(1, "sha256:one", false);
-    EXPECT_EQ(infer("1"), "miss 2E0");
-    EXPECT_EQ(infer("1"), "miss 2E0");
+    EXPECT_EQ(infer("1"), "miss 2.0");
+    EXPECT_EQ(infer("1"), "miss 2.0");
     EXPECT_EQ(cache_.counts().entries, 0u);
 }
 

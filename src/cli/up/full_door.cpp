@@ -18,13 +18,13 @@ void add_routes(http::Router& router, http::ServerOptions& door, const serve::Se
 // From the artifact, whose files are all under the digest that was verified.
 Result<Companions> companions_in(const node::Activation& activation) {
     return companions_of(
-        activation.version,
+        activation.file,
         [&](std::string_view ending, std::size_t bytes_max) -> Result<std::optional<Bytes>> {
             const auto found = activation.beside.find(ending);
             if (found == activation.beside.end()) return std::optional<Bytes>();
             const ByteView bytes = found->second->bytes();
             if (bytes.size() > bytes_max) {
-                return resource_exhausted("{}{} has {} bytes; the limit is {}", activation.version,
+                return resource_exhausted("{}{} has {} bytes; the limit is {}", activation.file,
                                           ending, bytes.size(), bytes_max);
             }
             return std::optional<Bytes>(Bytes(bytes.begin(), bytes.end()));
@@ -37,7 +37,7 @@ Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identit
     const Companions companions = HF_TRY(companions_in(activation));
     companions.describe_in(identity);
     const CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
-                              activation.file.to_string()};
+                              activation.file_digest.to_string()};
     return make_host(std::move(identity), parts, companions, clock);
 }
 

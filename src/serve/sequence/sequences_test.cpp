@@ -61,14 +61,14 @@ protected:
 };
 
 TEST_P(SequencesOverRest, EachKeepsItsOwnSum) {
-    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1E0");
-    EXPECT_EQ(add("10", R"("sequence_id":"eight","sequence_start":true)"), "1E1");
-    EXPECT_EQ(add("2", R"("sequence_id":7)"), "3E0");
-    EXPECT_EQ(add("20", R"("sequence_id":"eight")"), "3E1");
-    EXPECT_EQ(add("3", R"("sequence_id":7,"sequence_end":true)"), "6E0");
+    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1.0");
+    EXPECT_EQ(add("10", R"("sequence_id":"eight","sequence_start":true)"), "10.0");
+    EXPECT_EQ(add("2", R"("sequence_id":7)"), "3.0");
+    EXPECT_EQ(add("20", R"("sequence_id":"eight")"), "30.0");
+    EXPECT_EQ(add("3", R"("sequence_id":7,"sequence_end":true)"), "6.0");
     EXPECT_EQ(add("3", R"("sequence_id":7)"), "404") << "it has ended";
-    EXPECT_EQ(add("5", R"("sequence_id":"eight","sequence_start":true)"), "5E0") << "from nothing";
-    EXPECT_EQ(add("5", R"("sequence_id":9,"sequence_start":true,"sequence_end":true)"), "5E0");
+    EXPECT_EQ(add("5", R"("sequence_id":"eight","sequence_start":true)"), "5.0") << "from nothing";
+    EXPECT_EQ(add("5", R"("sequence_id":9,"sequence_start":true,"sequence_end":true)"), "5.0");
 }
 
 TEST_P(SequencesOverRest, ARequestOfNoSequenceIsRefused) {
@@ -86,32 +86,32 @@ TEST_P(SequencesOverRest, ARequestOfNoSequenceIsRefused) {
 }
 
 TEST_P(SequencesOverRest, AnInferenceThatFailsLeavesTheSum) {
-    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1E0");
+    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1.0");
     EXPECT_EQ(add("-1", R"("sequence_id":7)"), "500");
-    EXPECT_EQ(add("2", R"("sequence_id":7)"), "3E0");
+    EXPECT_EQ(add("2", R"("sequence_id":7)"), "3.0");
     EXPECT_EQ(add("-1", R"("sequence_id":8,"sequence_start":true)"), "500");
     EXPECT_EQ(add("1", R"("sequence_id":8)"), "404");
 }
 
 TEST_P(SequencesOverRest, BoundsAndTimeAreKept) {
     for (const char* id : {"1", "2", "3"}) {
-        EXPECT_EQ(add("1", fmt::format(R"("sequence_id":{},"sequence_start":true)", id)), "1E0");
+        EXPECT_EQ(add("1", fmt::format(R"("sequence_id":{},"sequence_start":true)", id)), "1.0");
     }
     EXPECT_EQ(add("1", R"("sequence_id":4,"sequence_start":true)"), "429");
     clock_.advance(std::chrono::seconds(11));
     EXPECT_EQ(add("1", R"("sequence_id":1)"), "404");
-    EXPECT_EQ(add("1", R"("sequence_id":4,"sequence_start":true)"), "1E0");
+    EXPECT_EQ(add("1", R"("sequence_id":4,"sequence_start":true)"), "1.0");
 }
 
 TEST_P(SequencesOverRest, ANewVersionKnowsNothingOfTheOldOnes) {
-    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1E0");
+    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1.0");
     put();
     EXPECT_EQ(add("1", R"("sequence_id":7)"), "404");
 }
 
 TEST_P(SequencesOverRest, TheServerSaysThatItHasThem) {
     EXPECT_NE(ask("GET", "/v2").find(R"x("sequence","sequence(string_id)")x"), std::string::npos);
-    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1E0");
+    EXPECT_EQ(add("1", R"("sequence_id":7,"sequence_start":true)"), "1.0");
     EXPECT_NE(ask("GET", "/metrics").find("holdfast_sequences{model=\"m\",version=\"1\"} 1\n"),
               std::string::npos);
 }
