@@ -86,6 +86,13 @@ TEST(Access, PathsTellWhatIsNeeded) {
         {"/v1/tasks/m", right(Right::kInfer, "m")},
         {"/v2/repository/index", right(Right::kObserve)},
         {"/v2/repository/models/m/load", right(Right::kLoad, "m")},
+        {"/v2/systemsharedmemory/status", right(Right::kObserve)},
+        {"/v2/systemsharedmemory/region/r/status", right(Right::kObserve)},
+        {"/v2/systemsharedmemory/region/r/register", right(Right::kLoad)},
+        {"/v2/systemsharedmemory/unregister", right(Right::kLoad)},
+        {"/v2/cudasharedmemory/region/status/register", right(Right::kLoad)},
+        {"/v2/trace/setting", right(Right::kObserve)},
+        {"/v2/models/m/trace/setting", right(Right::kObserve)},
     };
     for (const auto& [path, want] : kCases) EXPECT_EQ(need_of(path), want) << path;
 }

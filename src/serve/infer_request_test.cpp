@@ -225,7 +225,13 @@ TEST(InferRequest, EveryRefusalNamesThePlace) {
         {x_with(good + R"(,"parameters":{"binary_data_size":8})"), "/inputs/0: give either"},
         {x_with(R"("shape":[1,2],"parameters":[])"), "/inputs/0/parameters: must be an object"},
         {x_with(good + R"(,"parameters":{"shared_memory_region":"r"})"),
-         "/inputs/0/parameters/shared_memory_region: this extension is not offered"},
+         "/inputs/0/parameters/shared_memory_byte_size: must be given"},
+        {x_with(good + R"(,"parameters":{"shared_memory_region":"r",)"
+                       R"("shared_memory_byte_size":8})"),
+         "/inputs/0/parameters/shared_memory_region: give either this or the data"},
+        {x_with(R"("shape":[1,2],"parameters":{"shared_memory_region":"r",)"
+                R"("shared_memory_byte_size":8})"),
+         "/inputs/0/parameters/shared_memory_region: shared memory is off here"},
         {x_with(R"("shape":[1,2],"parameters":{"binary_data_size":8})"),
          "/inputs/0/parameters/binary_data_size: 8 is not among the 0 bytes"},
         {x_with(R"("shape":[1,2],"parameters":{"binary_data_size":-1})"),
