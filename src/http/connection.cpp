@@ -73,7 +73,7 @@ public:
         : host_(host),
           limits_(host.limits()),
           transport_(std::move(socket), host.tls()),
-          buffer_(limits_.header_bytes + kBufferBytes),
+          buffer_(limits_.header_bytes + kScratchBytes),  // a line that is not whole, and a read
           peer_(peer_of(transport_.socket())),
           watched_(host.loop()) {}
 
@@ -227,8 +227,10 @@ private:
         RequestReader reader(limits_);
         take_buffered(reader);
         if (!is_over(reader)) read_at_once(reader);
-        if (!is_over(reader)) co_await read_rest(reader);
-        if (gone_) co_return false;
+        if (!is_over(reader)) {
+            const bool whole = co_await read_rest(reader);
+            if (!whole) co_return false;
+        }
         Exchange exchange;
         exchange.version = reader.is_modern() ? 11 : 10;
         exchange.head = reader.is_head();
@@ -260,8 +262,11 @@ private:
         co_return sent&& exchange.keep_alive && !host_.draining();
     }
 
-    bool is_over(const RequestReader& reader) const {
-        return gone_ || reader.done() || reader.refusal();
+    static bool is_over(const RequestReader& reader) { return reader.done() || reader.refusal(); }
+
+    bool give_up() {
+        gone_ = true;
+        return false;
     }
 
     void take_buffered(RequestReader& reader) {
@@ -289,28 +294,30 @@ private:
         return came;
     }
 
-    // Sets gone_ when the client goes before its request is whole.
-    asio::awaitable<void> read_rest(RequestReader& reader) {
+    // False when the client goes before its request is whole; gone_ then, unless it asks for
+    // nothing more and just ends.
+    asio::awaitable<bool> read_rest(RequestReader& reader) {
         bool told = false;
         while (!is_over(reader)) {
             if (!told && reader.expects_continue()) {
                 told = true;
                 std::array<asio::const_buffer, 1> go_on{asio::buffer(kGoOn)};
                 const ErrorCode failed = co_await transport_.write(go_on);
-                gone_ = gone_ || failed;
-                continue;
+                if (failed) co_return give_up();
             }
             const IoResult came = read_at_once(reader);
             if (came.error == asio::error::would_block) {
                 const ErrorCode late = co_await transport_.wait_ready();
-                gone_ = gone_ || late;
+                if (late) co_return give_up();
             } else if (came.error) {
-                gone_ = true;
+                gone_ = came.error != asio::error::eof || reader.begun() || buffer_.size() > 0;
+                co_return false;
             } else if (++in_a_row_ > kInARowMax) {
                 in_a_row_ = 0;
                 co_await asio::post(host_.loop(), asio::use_awaitable);
             }
         }
+        co_return true;
     }
 
     void add_sender(Request& request) const {

@@ -32,6 +32,9 @@ inline constexpr std::size_t kHandshakesAtOnce = 256;
 // How long a client whose handshake takes longer keeps the others waiting.
 inline constexpr Duration kHandshakeTurn = std::chrono::seconds(1);
 
+// What is read at a time.
+inline constexpr std::size_t kScratchBytes = 64u << 10;
+
 class Connection;
 
 // One request while it is answered: what whoever answers says, for the loop.

@@ -51,7 +51,7 @@ public:
     bool is_modern() const { return minor_ > 0; }  // HTTP/1.1
     bool is_head() const { return request_.method == "HEAD"; }
     bool wants_more() const { return keep_alive_; }  // the connection is to go on
-    bool expects_continue() const { return expects_continue_ && !done(); }
+    bool expects_continue() const { return has_head() && expects_continue_ && !done(); }
 
 private:
     enum class Part : std::uint8_t {

@@ -161,6 +161,19 @@ TEST(RequestReader, ReadsWhatAnotherReaderReads) {
     }
 }
 
+TEST(RequestReader, WhoExpectsToBeToldToGoOnIsOnceTheHeadIsWhole) {
+    const Limits limits;
+    RequestReader reader(limits);
+    const std::string head =
+        std::string(kPost) + "Expect: 100-Continue\r\nContent-Length: 2\r\n\r\n";
+    const std::size_t used = reader.take(as_bytes(head).first(head.size() - 2));
+    EXPECT_FALSE(reader.expects_continue());
+    reader.take(as_bytes(head).subspan(used));
+    EXPECT_TRUE(reader.expects_continue());
+    reader.take(as_bytes(std::string_view("ab")));
+    EXPECT_FALSE(reader.expects_continue());
+}
+
 TEST(RequestReader, SaysWhichLimitIsPassed) {
     Limits limits;
     limits.header_bytes = 100;

@@ -43,8 +43,6 @@ constexpr Duration kAcceptPause = std::chrono::milliseconds(50);
 // How often connections are asked, while requests are answered, whether their clients still wait.
 constexpr Duration kLookEvery = std::chrono::milliseconds(50);
 
-constexpr std::size_t kScratchBytes = 64u << 10;
-
 void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
