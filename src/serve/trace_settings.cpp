@@ -69,7 +69,7 @@ bool reset(TraceSettings& settings, std::string_view key, const TraceSettings& f
         settings.ratio = fallback.ratio;
     } else if (key == kCount) {
         settings.left = fallback.left;
-    } else {
+    } else if (key != kMode) {
         return false;
     }
     return true;

@@ -38,7 +38,8 @@ TEST(TraceSettings, OnlyWhatIsNamedChanges) {
 }
 
 TEST(TraceSettings, WhatIsClearedFallsBack) {
-    EXPECT_EQ(change({{"trace_rate", {}}, {"trace_count", {}}}).value(), kStart);
+    EXPECT_EQ(change({{"trace_rate", {}}, {"trace_count", {}}, {"trace_mode", {}}}).value(),
+              kStart);
     EXPECT_EQ(change_trace({false, 1, 1}, kStart, {{"trace_level", {}}}).value(),
               (TraceSettings{true, 1, 1}));
 }

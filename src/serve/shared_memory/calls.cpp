@@ -24,6 +24,10 @@ Status register_region(const Services& services, Regions::Row row) {
 
 Status unregister_region(const Services& services, std::string_view name) {
     Regions* const regions = HF_TRY(regions_of(services));
+    if (name.size() > Regions::kNameBytesMax) {
+        return invalid_argument("the name of a region has at most {} bytes, and this one {}",
+                                Regions::kNameBytesMax, name.size());
+    }
     if (name.empty()) {
         regions->remove_all();
     } else {

@@ -187,6 +187,9 @@ TEST_F(RegionsOverRest, WhatCannotBeIsRefusedByItsPlace) {
     EXPECT_TRUE(infer(whole, R"({"name":"y","parameters":{"shared_memory_region":"r",)"
                              R"("shared_memory_byte_size":4}})")
                     .starts_with("400 {\"error\":\"/outputs/0/parameters/shared_memory_region"));
+    EXPECT_TRUE(ask("POST", fmt::format("/v2/systemsharedmemory/region/{}/unregister",
+                                        std::string(257, 'r')))
+                    .starts_with("400"));
     memory_->bytes.resize(4);
     EXPECT_TRUE(infer(whole, "").starts_with("412"));
 }
