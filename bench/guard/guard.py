@@ -23,7 +23,7 @@ import network  # noqa: E402
 
 PARTS = ['range', 'energy', 'mahalanobis', 'squeezing']
 CHUNK = 100
-KNOWING = 200  # digits that are attacked by who knows the guard
+KNOWING = 60  # digits that are attacked by who knows the guard
 
 
 def digits(data, name, count=None):
