@@ -64,7 +64,7 @@ Result<std::shared_ptr<serve::ModelHost>> make_host(serve::ModelHost::Identity i
         model = std::move(stateful);
     }
     auto host = std::make_shared<serve::ModelHost>(std::move(identity), std::move(model), clock,
-                                                   std::move(crew));
+                                                   parts.crew);
     host->set_task(std::move(task));
     host->set_sequences(std::move(sequences));
     host->set_guard(std::move(guard));

@@ -47,12 +47,13 @@ struct CompiledParts {
     std::shared_ptr<const runtime::CompiledModel> model;
     std::size_t own_outputs = 0;  // behind them comes the hidden layer, where it was exposed
     std::string file_digest;      // of the model's file: "sha256:..."
+    std::shared_ptr<runtime::Crew> crew = nullptr;  // who computes; null: one thread
 };
 
 // Who answers for it, with its companions.
 Result<std::shared_ptr<serve::ModelHost>> make_host(serve::ModelHost::Identity identity,
                                                     const CompiledParts& parts,
-                                                    const Companions& companions, env::Clock& clock,
-                                                    std::shared_ptr<runtime::Crew> crew = nullptr);
+                                                    const Companions& companions,
+                                                    env::Clock& clock);
 
 }  // namespace hf::cli

@@ -75,11 +75,11 @@ public:
         file.layer = companions.hidden_layer();
         const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
         HF_TRY(check_unchanged(file, identity));
-        const CompiledParts parts{loaded.model, loaded.own_outputs, identity.model_digest};
+        const CompiledParts parts{loaded.model, loaded.own_outputs, identity.model_digest, crew_};
         alone_ = loaded.alone ? identity.model_digest : "";
         load_ms_ = loaded.load_ms;
         std::shared_ptr<serve::ModelHost> host =
-            HF_TRY(cli::make_host(std::move(identity), parts, companions, world_.clock, crew_));
+            HF_TRY(cli::make_host(std::move(identity), parts, companions, world_.clock));
         host->set_may_be_cached(loaded.alone);
         if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
             host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
