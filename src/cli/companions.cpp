@@ -42,8 +42,8 @@ Result<Companions> companions_beside(World& world, const std::string& model_path
 
 Result<std::shared_ptr<serve::ModelHost>> make_host(serve::ModelHost::Identity identity,
                                                     const CompiledParts& parts,
-                                                    const Companions& companions, env::Clock& clock,
-                                                    std::shared_ptr<runtime::Crew> crew) {
+                                                    const Companions& companions,
+                                                    env::Clock& clock) {
     std::shared_ptr<const serve::tasks::Task> task;
     if (companions.task) {
         runtime::Signature own = parts.model->signature();
