@@ -223,6 +223,7 @@ TEST(Server, SlowClientsAreLeft) {
 TEST(Server, ConnectionsBeyondTheLimitAreClosed) {
     Limits limits;
     limits.connections = 2;
+    limits.room_after = std::chrono::hours(1);
     const std::unique_ptr<Server> server = start(echo_router(), with_limits(limits));
     RawSocket first(server->port());
     RawSocket second(server->port());
