@@ -176,7 +176,8 @@ TEST(InferRequest, BytesThatAreNotTextAskForBinary) {
     const runtime::Signature signature = one_input(DType::kString);
     InferRequest request;
     request.outputs = {{0, false}};
-    const Answer answer{"m", "1", {Tensor::of_strings({2}, {"ok", "\xFF"})}};
+    const std::vector<Tensor> outputs{Tensor::of_strings({2}, {"ok", "\xFF"})};
+    const Answer answer{"m", "1", outputs};
     EXPECT_EQ(write_infer_response(request, answer, signature).status().code(),
               Code::kInvalidArgument);
     request.outputs[0].binary = true;

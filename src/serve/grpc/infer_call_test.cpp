@@ -119,7 +119,8 @@ TEST(InferCall, InputsInSharedMemoryHaveNoRawContents) {
     EXPECT_EQ(request->outputs[0].region.byte_size, 8u);
 
     const std::vector<float> y{7};
-    const Answer answer{"m", "1", {Tensor::of<float>(DType::kF32, Shape{1}, y), Tensor()}};
+    const std::vector<Tensor> outputs{Tensor::of<float>(DType::kF32, Shape{1}, y), Tensor()};
+    const Answer answer{"m", "1", outputs};
     const std::string message = write(asked);
     const InferCall call = read_infer_call(as_bytes(message)).value();
     const Bytes written = write_infer_answer(call, *request, answer, signature());
