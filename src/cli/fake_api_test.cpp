@@ -209,6 +209,7 @@ int CommandRunner::run(const std::string& words) {
                 [](const std::string&) -> Result<std::uint64_t> { return not_found("no disk"); },
                 []() -> Result<std::unique_ptr<env::PowerMeter>> { return not_found("none"); },
                 [] { return std::uint64_t{1024}; },
+                {},
                 "holdfast"};
     std::vector<std::string> list;
     for (std::string_view word : split(words, ' ')) list.emplace_back(word);

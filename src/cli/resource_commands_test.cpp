@@ -258,8 +258,9 @@ http::Router doubling(std::string& authorization) {
         const float* from = reinterpret_cast<const float*>(asked.inputs[0].bytes().data());
         float* to = reinterpret_cast<float*>(doubled.mutable_bytes().data());
         for (int i = 0; i < 2; ++i) to[i] = 2 * from[i];
+        const std::vector<Tensor> outputs{doubled};
         const serve::InferBody body =
-            serve::write_infer_response(asked, {"pump", "3", {doubled}}, kSignature).value();
+            serve::write_infer_response(asked, {"pump", "3", outputs}, kSignature).value();
         http::Response response;
         response.body = body.bytes;
         response.headers.set("Inference-Header-Content-Length",

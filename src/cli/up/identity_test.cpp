@@ -27,7 +27,7 @@ const std::string kData = "/data";
 class ApiIdentityTest : public ::testing::Test {
 protected:
     World world_of(env::Files& files) {
-        return {files, clock_, entropy_, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "holdfast"};
+        return {files, clock_, entropy_, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, "holdfast"};
     }
     Result<ApiIdentity> load(const std::string& domain = "") {
         World world = world_of(files_);
