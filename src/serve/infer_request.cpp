@@ -1,8 +1,7 @@
 #include "serve/infer_request.h"
 
-#include <cmath>
-
 #include "base/json.h"
+#include "serve/json_count.h"
 #include "serve/plain_request.h"
 #include "serve/shared_memory/regions.h"
 #include "serve/signature_check.h"
@@ -66,15 +65,7 @@ Result<std::optional<std::uint64_t>> count_parameter(const json::Value& value,
                                                      std::string_view name) {
     const json::Value* parameter = HF_TRY(find_parameter(value, name));
     if (!parameter) return std::optional<std::uint64_t>();
-    if (parameter->is_uint64()) return std::optional<std::uint64_t>(parameter->get_uint64());
-    if (parameter->is_int64() && parameter->get_int64() >= 0) {
-        return std::optional<std::uint64_t>(static_cast<std::uint64_t>(parameter->get_int64()));
-    }
-    // 1.0 and 1e3 are whole numbers, too.
-    const double* const number = parameter->if_double();
-    if (number && *number >= 0 && *number < 0x1p64 && std::floor(*number) == *number) {
-        return std::optional<std::uint64_t>(static_cast<std::uint64_t>(*number));
-    }
+    if (const std::optional<std::uint64_t> count = count_of(*parameter)) return count;
     return invalid_argument("/parameters/{}: must be a whole number, 0 or greater", name);
 }
 

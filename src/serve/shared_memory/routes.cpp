@@ -1,6 +1,7 @@
 #include "serve/shared_memory/routes.h"
 
 #include "base/json.h"
+#include "serve/json_count.h"
 #include "serve/shared_memory/calls.h"
 
 namespace hf::serve {
@@ -9,11 +10,8 @@ namespace {
 Result<std::uint64_t> read_count(const json::Object& object, std::string_view key,
                                  const json::Value& fallback) {
     const json::Value* given = object.if_contains(key);
-    const json::Value& value = given ? *given : fallback;
-    if (value.is_uint64()) return value.get_uint64();
-    if (value.is_int64() && value.get_int64() >= 0) {
-        return static_cast<std::uint64_t>(value.get_int64());
-    }
+    const std::optional<std::uint64_t> count = count_of(given ? *given : fallback);
+    if (count) return *count;
     return invalid_argument("/{}: must be given, as a whole number of bytes", key);
 }
 
