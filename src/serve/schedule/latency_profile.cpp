@@ -9,6 +9,10 @@ namespace {
 constexpr double kNewest = 0.2;      // weight of the newest batch in the average
 constexpr double kGainLeast = 0.05;  // by which a row must be cheaper for the batch to grow
 
+// By which a row must be cheaper than alone for batches to be worth it at all: who waits for a
+// batch leaves the machine idle when it is done, until the next requests come.
+constexpr double kWorthLeast = 0.2;
+
 double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
@@ -41,11 +45,12 @@ std::uint64_t LatencyProfile::best_rows(std::uint64_t waiting, Duration most, in
     std::size_t best = 0;
     for (std::size_t size = 1; allows(size, waiting, most); ++size) {
         if (row_seconds_[size] == 0) {
-            if (best == size - 1) best = size;
+            if (best == size - 1) return std::uint64_t{1} << size;
             break;
         }
         if (row_seconds_[size] < row_seconds_[best] * (1 - kGainLeast)) best = size;
     }
+    if (row_seconds_[best] > row_seconds_[0] * (1 - kWorthLeast)) best = 0;
     if (look > 0 && allows(best + 1, waiting, most)) ++best;
     if (look < 0 && best > 0) --best;
     return std::uint64_t{1} << best;

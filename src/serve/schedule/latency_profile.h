@@ -25,8 +25,9 @@ public:
 
     // A power of two, at most `waiting` (at least 1) and kBatchRowsMax: of the sizes that take
     // `most` at the longest, the one whose rows are cheapest, the smallest where that makes little
-    // difference. A size that never ran is tried once the one below has paid. What was learnt gets
-    // old: `look` asks for the next size above (1) or below (-1) instead, where there is one.
+    // difference, and 1 where it makes no difference worth a batch. A size that never ran is tried
+    // once the one below has paid. What was learnt gets old: `look` asks for the next size above
+    // (1) or below (-1) instead, where there is one.
     std::uint64_t best_rows(std::uint64_t waiting, Duration most, int look) const;
 
 private:

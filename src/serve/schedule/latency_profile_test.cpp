@@ -26,6 +26,12 @@ TEST(LatencyProfile, RowsThatGetNoCheaperRunAlone) {
     EXPECT_EQ(profile.expect(4), Duration(4ms));
 }
 
+TEST(LatencyProfile, ALittleCheaperIsNotWorthABatch) {
+    LatencyProfile profile;
+    const auto take = [](std::uint64_t rows) { return rows * (rows == 1 ? 100us : 88us); };
+    EXPECT_EQ(settle(profile, 64, 1s, take), 1u);
+}
+
 TEST(LatencyProfile, RowsThatGetCheaperRunTogether) {
     LatencyProfile profile;
     const auto take = [](std::uint64_t rows) { return 1ms + rows * 100us; };
