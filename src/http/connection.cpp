@@ -35,7 +35,6 @@ using Clock = asio::steady_timer::clock_type;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kReadBytes = 4096;
-constexpr std::size_t kBufferBytes = 64u << 10;    // besides the longest header
 constexpr std::size_t kTogetherBytes = 16u << 10;  // a body that is sent in one piece with its head
 
 // After so many requests in a row for which it had not to wait, a connection lets the others have

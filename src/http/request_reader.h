@@ -36,7 +36,7 @@ public:
     // True once all of it is there.
     bool done() const { return part_ == Part::kDone; }
 
-    // Whether anything of it has come.
+    // Whether a line of it has been taken. What came before that is still the caller's.
     bool begun() const { return head_bytes_ > 0; }
 
     // Why nothing more is read: the answer, after which the connection ends.
