@@ -68,6 +68,14 @@ bool is_header_value(std::string_view value) {
                        [](char c) { return kAllowed.in_value[static_cast<unsigned char>(c)]; });
 }
 
+bool same_word(std::string_view a, std::string_view b) {
+    constexpr auto lower = [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    };
+    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
+                                              [&](char x, char y) { return lower(x) == lower(y); });
+}
+
 std::string body_limit_text(const Limits& limits) {
     return fmt::format(
         "the body exceeds the limit of {} bytes; send less at a time, or raise the server's limit",

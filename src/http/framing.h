@@ -19,6 +19,9 @@ namespace hf::http {
 bool is_header_name(std::string_view name);
 bool is_header_value(std::string_view value);
 
+// Without regard to the case of ASCII letters.
+bool same_word(std::string_view a, std::string_view b);
+
 // What we need to know of a request to answer it.
 struct Exchange {
     unsigned version = 11;

@@ -3,20 +3,9 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "http/framing.h"
 
 namespace hf::http {
-namespace {
-
-bool same_name(std::string_view a, std::string_view b) {
-    constexpr auto lower = [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    };
-    return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(),
-                                              [&](char x, char y) { return lower(x) == lower(y); });
-}
-
-}  // namespace
-
 void Headers::add(std::string name, std::string value) {
     entries_.emplace_back(std::move(name), std::move(value));
 }
@@ -27,12 +16,12 @@ void Headers::set(std::string name, std::string value) {
 }
 
 void Headers::remove(std::string_view name) {
-    std::erase_if(entries_, [&](const auto& entry) { return same_name(entry.first, name); });
+    std::erase_if(entries_, [&](const auto& entry) { return same_word(entry.first, name); });
 }
 
 std::optional<std::string_view> Headers::get(std::string_view name) const {
     for (const auto& [key, value] : entries_) {
-        if (same_name(key, name)) return value;
+        if (same_word(key, name)) return value;
     }
     return std::nullopt;
 }

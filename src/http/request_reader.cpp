@@ -20,10 +20,6 @@ bool is_target(std::string_view text) {
     });
 }
 
-bool same_word(std::string_view a, std::string_view b) {
-    return a.size() == b.size() && to_lower(a) == to_lower(b);
-}
-
 }  // namespace
 
 void RequestReader::refuse(int status, std::string_view why) {
