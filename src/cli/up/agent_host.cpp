@@ -96,7 +96,7 @@ public:
         node.jurisdiction = options_.jurisdiction;
         node.measure = options_.measure;
         node.updates = options_.updates;
-        node.more = options_.more;
+        node.door_extras = options_.door_extras;
         node.observer = options_.observer;
         node.tls = tls_of(*identity_);
         node.asks_as = [this](const serve::gateway::Replica& replica) {

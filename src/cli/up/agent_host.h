@@ -29,7 +29,7 @@ struct AgentHostOptions {
     bool measure = false;             // see NodeOptions
     std::vector<node::UpdatePin> updates;        // see NodeOptions
     http::PaceOptions pace;                      // of what is pulled
-    const More* more = nullptr;                  // see NodeOptions
+    const DoorExtras* door_extras = nullptr;     // see NodeOptions
     serve::RequestObserver* observer = nullptr;  // see NodeOptions
 };
 

@@ -43,9 +43,9 @@ Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identit
 
 }  // namespace
 
-const More& full_door() {
-    static constexpr More kMore{add_routes, make_host_of};
-    return kMore;
+const DoorExtras& full_door() {
+    static constexpr DoorExtras kExtras{add_routes, make_host_of};
+    return kExtras;
 }
 
 }  // namespace hf::cli

@@ -7,6 +7,6 @@
 
 namespace hf::cli {
 
-const More& full_door();
+const DoorExtras& full_door();
 
 }  // namespace hf::cli

@@ -25,7 +25,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     node.data = options.data;
     node.name = options.node_name;
     node.inference = options.inference;
-    node.more = &full_door();
+    node.door_extras = &full_door();
     node.observer = options.observer;
     instance->node_ = HF_TRY(NodeHost::start(
         world, {*instance->vault_, *instance->control_plane_, nullptr}, std::move(node)));

@@ -48,8 +48,8 @@ public:
             options_.observer->name_instance(options_.name);
             door.observe = options_.observer->observe();
         }
-        if (options_.more) {
-            options_.more->add_routes(router, door, {models_, extras}, world_.clock);
+        if (options_.door_extras) {
+            options_.door_extras->add_routes(router, door, {models_, extras}, world_.clock);
         }
         if (options_.tls && !is_loopback(door.address)) {
             door.tls = options_.tls;
@@ -133,7 +133,7 @@ private:
     serve::cascade::Cascades cascades_;
     serve::Scheduler scheduler_;
     ServingHost host_{models_, cascades_, world_.clock,
-                      options_.more ? options_.more->make_host : nullptr};
+                      options_.door_extras ? options_.door_extras->make_host : nullptr};
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
     std::unique_ptr<http::Server> inference_;

@@ -31,7 +31,7 @@ namespace hf::cli {
 
 // What the inference door has beside tensors over REST: gRPC, tasks, and what lies beside models. A
 // program that does not name it (full_door.h) is without, and without HTTP/2.
-struct More {
+struct DoorExtras {
     void (*add_routes)(http::Router& router, http::ServerOptions& door,
                        const serve::Services& services, const env::Clock& clock);
     MakeHost make_host;
@@ -54,7 +54,7 @@ struct NodeOptions {
     // Null: none are shown.
     serve::gateway::ClientOptionsOf asks_as;
 
-    const More* more = nullptr;  // null: tensors over REST alone
+    const DoorExtras* door_extras = nullptr;  // null: tensors over REST alone
 
     serve::RequestObserver* observer = nullptr;  // of the inference door; null: none
 };

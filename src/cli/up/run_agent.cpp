@@ -53,7 +53,7 @@ Status run_agent(World& world, const Arguments& arguments, const AgentExtras& ex
     options.updates = HF_TRY(own_pins(arguments));
     options.pace.least_bytes_per_second =
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("least-rate", 0, kMaxRate)));
-    options.more = extras.more;
+    options.door_extras = extras.door_extras;
     options.observer = extras.observer;
     std::optional<Duration> patience;
     if (arguments.has("for")) {

@@ -10,7 +10,7 @@ namespace hf::cli {
 
 // What one of the two programs has and the other has not; as NodeOptions says it.
 struct AgentExtras {
-    const More* more = nullptr;
+    const DoorExtras* door_extras = nullptr;
     serve::RequestObserver* observer = nullptr;
 };
 Status run_agent(World& world, const Arguments& arguments, const AgentExtras& extras);

@@ -36,10 +36,6 @@ std::optional<serve::gateway::Replica> usable_replica(const node::Cascade& casca
     return routes[0].replicas[0];
 }
 
-}  // namespace
-
-namespace {
-
 // What this program leaves out must not be what its owner counts on.
 Status check_plain(const node::Activation& activation) {
     for (const char* const ending : {".guard.json", ".sequence.json"}) {
