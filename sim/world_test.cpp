@@ -42,10 +42,10 @@ struct Planted {
 
 // Each is found within a few seeds, by the invariant that it is about.
 TEST(World, PlantedBugsAreCaught) {
-    const Planted bugs[] = {{Plant::kEpoch, "epoch"},       {Plant::kResidency, "residency"},
-                            {Plant::kVerify, "verified"},   {Plant::kOutbox, "outbox"},
-                            {Plant::kBudget, "disruption"}, {Plant::kAbort, "radius"},
-                            {Plant::kForget, "refused"}};
+    const Planted bugs[] = {{Plant::kEpoch, "epoch"},     {Plant::kResidency, "residency"},
+                            {Plant::kVerify, "verified"}, {Plant::kOutbox, "outbox"},
+                            {Plant::kScale, "scale"},     {Plant::kBudget, "disruption"},
+                            {Plant::kAbort, "radius"},    {Plant::kForget, "refused"}};
     for (const Planted& bug : bugs) {
         std::string caught;
         for (std::uint64_t seed = 1; seed <= 20 && caught.empty(); ++seed) {
@@ -58,7 +58,7 @@ TEST(World, PlantedBugsAreCaught) {
 
 TEST(World, RollOutsEndInEveryWay) {
     RolloutChecks::Totals totals;
-    for (std::uint64_t seed = 200; seed < 230; seed += 2) {
+    for (std::uint64_t seed = 200; seed < 250; seed += 2) {
         const Outcome outcome = run_world({seed});
         ASSERT_FALSE(outcome.breach) << seed << "\n" << tell(outcome);
         totals += outcome.rollouts;

@@ -43,8 +43,8 @@ until_says '"name":"slow"' curl -sf "$gateway/v2/models/slow"
 python3 "$tests/load.py" "$gateway/v2/models/slow" 10 >load.log 2>&1 &
 load=$!
 until_says 'slow +slow:v1 +True +Serving +3 +3' hf get services
-until_says 'Normal +ScaledUp|ScaledUp' hf get events
-expect 0 'askedFor|AsAsked|replicas' hf describe service/slow
+until_says 'ScaledUp' hf get events
+expect 0 'from [12] to 3 replicas: [0-9.]+ requests under way and waiting, 3 for each replica' hf describe service/slow
 touch stop
 wait $load || fail 'requests failed while replicas came'
 cat load.log

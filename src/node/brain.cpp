@@ -112,7 +112,8 @@ void Brain::take_answers(const std::map<std::string, Answers>& answers, Instant 
 void Brain::take_traffic(const Input& input, Instant now) {
     std::erase_if(meters_, [&](const auto& entry) {
         const auto slot = state_.slots.find(entry.first);
-        return slot == state_.slots.end() || !slot->second.wish.report_load;
+        return slot == state_.slots.end() || !slot->second.wish.report_load ||
+               slot->second.active_digest.empty();
     });
     for (const auto& [service, traffic] : input.traffic) {
         LoadMeter& meter = meters_[service];

@@ -25,13 +25,12 @@ struct Sums {
 };
 
 void add(Sums& sums, const api::Object& node, const json::Value* report) {
-    if (report && !answers(*report)) return;
     const json::Value* load = report ? json::find(*report, "load") : nullptr;
     if (!load) {
-        sums.signals.silent.emplace_back(node.name());
+        if (!report || answers(*report)) sums.signals.silent.emplace_back(node.name());
         return;
     }
-    ++sums.signals.answering;
+    if (answers(*report)) ++sums.signals.answering;
     sums.signals.concurrency_milli += json::get_int(*load, "concurrencyMilli");
     const auto requests = static_cast<double>(json::get_int(*load, "requestsPerMinute"));
     sums.requests += requests;

@@ -3,7 +3,8 @@
 //
 // What is not known is not taken for nothing. A machine is silent about a service when it is lost,
 // has reported nothing since its order, says no load, or has not written its status for kLoadTerm.
-// A machine that reports that no version answers there is asked nothing, and that is known.
+// A machine that reports no load because no version answers there is asked nothing, and that is
+// known.
 //
 // Pure; times of LoadAges are handed in, of a clock that only goes forward.
 

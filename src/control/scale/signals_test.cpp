@@ -46,6 +46,9 @@ TEST(Signals, WhoSaysNothingIsSilentAndWhoAnswersNothingIsNot) {
     say(world, "a", {{"concurrencyMilli", 700}});
     world.report("b", "False");
     EXPECT_EQ(signals_of(world), (Signals{3, 1, 700, 0ns, {"c"}}));
+    say(world, "b", {{"concurrencyMilli", 200}});
+    EXPECT_EQ(signals_of(world), (Signals{3, 1, 900, 0ns, {"c"}}))
+        << "it is not to be asked any more, and is";
 }
 
 TEST(Signals, WhatIsLostOrOldOrOfAnEarlierOrderCountsForNothing) {
