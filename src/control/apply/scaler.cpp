@@ -57,7 +57,7 @@ Status Scaler::tell(const api::Object& before, const api::Object& after) {
     note.component = "autoscaler";
     const std::int64_t from = json::get_int(before.status(), "wantedReplicas");
     const std::int64_t to = json::get_int(after.status(), "wantedReplicas");
-    if (from != to) {
+    if (from > 0 && from != to) {
         note.type = "Normal";
         note.reason = from < to ? "ScaledUp" : "ScaledDown";
         note.message = condition_message(after, "Scaled");
