@@ -6,9 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <fstream>
 
 #include <gtest/gtest.h>
 
+#include "api/kinds.h"
+#include "api/validate.h"
+#include "api/yaml.h"
 #include "base/rng.h"
 #include "base/text.h"
 #include "testing/script.h"
@@ -169,7 +173,9 @@ private:
         EXPECT_LE(history_.higher.size(), kHigherMax);
         if (before.wanted == 0) return;
         const std::int64_t change = history_.wanted - before.wanted;
-        if (silent) EXPECT_GE(change, 0) << "nobody knows what the silent one is asked";
+        if (silent) {
+            EXPECT_GE(change, 0) << "nobody knows what the silent one is asked";
+        }
         if (change == 0) return;
         const bool up = change > 0;
         if (last_move_ && up_ != up) ++turns_;
@@ -262,6 +268,21 @@ TEST(Scale, KeepsItsRulesInAnyWeather) {
         EXPECT_EQ(loop.wanted(), spec.min) << "world " << world;
         if (HasFailure()) return;
     }
+}
+
+TEST(ScaleSpec, TheExampleInTheReferenceIsAdmitted) {
+    std::ifstream file(testing::source_dir() + "/docs/reference/autoscaling.md");
+    const std::string text((std::istreambuf_iterator<char>(file)),
+                           std::istreambuf_iterator<char>());
+    const std::size_t begin = text.find("```yaml\n") + 8;
+    const std::size_t end = text.find("```", begin);
+    ASSERT_NE(end, std::string::npos);
+    const json::Value value = api::parse_yaml(text.substr(begin, end - begin)).value();
+    api::Object service = api::Object::from_json(value).value();
+    EXPECT_EQ(api::prune(api::service_kind(), service), std::vector<std::string>());
+    EXPECT_EQ(api::validate(api::service_kind(), service), std::vector<api::Cause>());
+    EXPECT_EQ(admit_scale(service), Status());
+    EXPECT_EQ(scale_spec_of(service), (ScaleSpec{1, 8, 4, 50ms, 300s}));
 }
 
 TEST(ScaleSpec, RefusesWhatContradictsItself) {
