@@ -22,12 +22,12 @@ bool is_at_max(const api::Object& service) {
 }  // namespace
 
 Status Scaler::run(const View& view, Duration now) {
-    ages_.note(view.nodes, now);
     std::set<std::string> scaled;
     for (const auto& [key, service] : view.services) {
         if (scale::scale_spec_of(service) && !service.being_removed()) scaled.insert(key);
     }
     if (scaled.empty()) return {};
+    ages_.note(view.nodes, now);
     Status failed;
     for (const auto& [key, signals] : scale::read_signals(scaled, view.nodes, ages_.old(now))) {
         const Status status = run_one(view.services.at(key), signals, view.rolling.contains(key));
