@@ -41,8 +41,10 @@ struct Service {
     }
 
     ModelRepository::Load loader(std::string name, FakeFile& file) {
-        return [this, name = std::move(name), &file](const ModelHost* now) {
-            return load(name, file, now);
+        return [this, name = std::move(name),
+                &file](const Hosts& now) -> Result<ModelRepository::Loaded> {
+            auto host = HF_TRY(load(name, file, now.empty() ? nullptr : now[0].get()));
+            return ModelRepository::Loaded{{host ? std::move(host) : now[0]}, {}};
         };
     }
 

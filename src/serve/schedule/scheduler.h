@@ -75,6 +75,9 @@ private:
     LaneId lane_of(const std::shared_ptr<ModelHost>& host) HF_REQUIRES(mutex_);
     std::vector<Queued> take(const std::vector<JobId>& ids) HF_REQUIRES(mutex_);
     std::optional<Turn> take_turn(std::vector<Queued>& late);
+    template <typename Stays>
+    static std::vector<Queued> take_out(std::vector<Queued>& jobs, Stays stays);
+    std::vector<Queued> wake(Turn& turn);
     void carry_out(Turn turn);
     static std::vector<Result<Ran>> run_all(const std::vector<Queued>& jobs);
     static Result<std::vector<Ran>> run_together(const std::vector<Queued>& jobs);
