@@ -272,6 +272,35 @@ for _ in 1 2 3; do
 done
 stop
 
+# A sequence under way keeps its model awake.
+python3 - "$folder" <<'PYTHON'
+import os
+import sys
+
+sys.path.insert(0, os.environ['HF_SOURCE_DIR'] + '/tests')
+sys.dont_write_bytecode = True
+from onnx_file import FLOAT, model, node, port
+
+os.makedirs(sys.argv[1] + '/sum/1')
+with open(sys.argv[1] + '/sum/1/model.onnx', 'wb') as file:
+    file.write(model([node('Add', ['x', 'acc'], ['y']), node('Identity', ['y'], ['next'])], [],
+                     [port('x', FLOAT, 2), port('acc', FLOAT, 2)], [port('y', FLOAT, 2), port('next', FLOAT, 2)]))
+with open(sys.argv[1] + '/sum/1/model.onnx.sequence.json', 'w') as file:
+    file.write('{"states":[{"input":"acc","output":"next"}]}')
+PYTHON
+start --repository "$folder" --sleep-after 1
+add() { expect "$1" -d "{\"parameters\":{\"sequence_id\":7$2},\"inputs\":[{\"name\":\"x\",\"shape\":[2],\"datatype\":\"FP32\",\"data\":[1,2]}]}" "$url/v2/models/sum/infer"; }
+add '1\.0,2\.0' ',"sequence_start":true'
+until_true 10 sleeps unit || fail 'unit does not sleep beside a sequence'
+pause 2
+sleeps sum && fail 'a model fell asleep in the middle of a sequence'
+add '2\.0,4\.0' ''
+add '3\.0,6\.0' ',"sequence_end":true'
+until_true 10 sleeps sum || fail 'a model does not sleep after its sequence'
+add '1\.0,2\.0' ',"sequence_start":true,"sequence_end":true'
+stop
+rm -r "$folder/sum"
+
 # --- Instances. ---
 in_flight() { metric "holdfast_inferences_in_flight{model=\"$1\",version=\"1\"}"; }
 most_in_flight() {

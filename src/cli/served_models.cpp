@@ -117,12 +117,8 @@ Status ServedModels::load_file(const std::string& path) {
     ServedFile& file = *owned;
     files_.emplace_back(name, std::move(owned));
     return repository_.add(
-        name, [&file](const serve::Hosts& now) -> Result<serve::ModelRepository::Loaded> {
-            auto host = HF_TRY(file.make_host(now.empty() ? nullptr : now.front().get()));
-            serve::ModelRepository::Loaded loaded;
-            loaded.hosts.push_back(host ? std::move(host) : now.front());
-            return loaded;
-        });
+        name, serve::ModelRepository::of_one(
+                  [&file](const serve::ModelHost* now) { return file.make_host(now); }));
 }
 
 Status ServedModels::load_folder() {

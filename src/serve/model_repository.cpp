@@ -37,6 +37,15 @@ Status describe(const std::vector<ModelRepository::Failed>& failed) {
 
 }  // namespace
 
+ModelRepository::Load ModelRepository::of_one(Make make) {
+    return [make = std::move(make)](const Hosts& now) -> Result<Loaded> {
+        std::shared_ptr<ModelHost> host = HF_TRY(make(now.empty() ? nullptr : now.back().get()));
+        Loaded loaded;
+        loaded.hosts.push_back(host ? std::move(host) : now.back());
+        return loaded;
+    };
+}
+
 Status ModelRepository::add(const std::string& name, Load load) {
     if (has(name)) {
         return already_exists("two models have the name '{}'; rename the file of one", name);

@@ -56,6 +56,11 @@ public:
     // `now`: what answers. An error: nothing could be loaded. Called by one thread at a time.
     using Load = std::function<Result<Loaded>(const Hosts& now)>;
 
+    // The load of a model that has one version at a time. Null: that is what `now` has been made
+    // from; `now` is null where nothing is loaded.
+    using Make = std::function<Result<std::shared_ptr<ModelHost>>(const ModelHost* now)>;
+    static Load of_one(Make make);
+
     // How to load a model that is not in the repository, where there are files of it now. NOT_FOUND
     // where there are none.
     using Find = std::function<Result<Load>(std::string_view name)>;

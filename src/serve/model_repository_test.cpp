@@ -41,11 +41,9 @@ struct Service {
     }
 
     ModelRepository::Load loader(std::string name, FakeFile& file) {
-        return [this, name = std::move(name),
-                &file](const Hosts& now) -> Result<ModelRepository::Loaded> {
-            auto host = HF_TRY(load(name, file, now.empty() ? nullptr : now[0].get()));
-            return ModelRepository::Loaded{{host ? std::move(host) : now[0]}, {}};
-        };
+        return ModelRepository::of_one([this, name = std::move(name), &file](const ModelHost* now) {
+            return load(name, file, now);
+        });
     }
 
     Result<std::shared_ptr<ModelHost>> load(const std::string& name, FakeFile& file,
