@@ -86,6 +86,9 @@ mkdir "$folder/inner" && ln -s 1 "$folder/inner/1"
 mkdir -p "$work/elsewhere" && put "$work/elsewhere/7" "$sigmoid" && ln -s "$work/elsewhere" "$folder/linked"
 mkdir "$folder/$(printf 'bell\a')"
 echo 'not a model' >"$folder/README.md"
+# Thousands of versions, of which the latest is served; and too many.
+mkdir "$folder/many" && (cd "$folder/many" && seq 4999 | xargs mkdir) && put "$folder/many/5000" "$relu"
+mkdir "$folder/more" && (cd "$folder/more" && seq 10001 | xargs mkdir)
 start --repository "$folder" --versions pair=latest:2 --versions named=1,3 --receipts "$work/receipts"
 says "serving $folder/unit/10/model.onnx on .*/v2/models/unit/versions/10 "
 says "$folder/unit/config.pbtxt: is not read; --versions and --instances"
@@ -94,8 +97,9 @@ says "warning: model 'bad' is not loaded: version 1: $folder/bad/1/model.onnx"
 says "warning: model 'two' is not loaded: version 1: $folder/two/1: holds 2 model files, 'a.onnx' and 'b.onnx'"
 says "warning: model 'loop' is not loaded: .*$folder/loop"
 says "warning: model 'inner' is not loaded: version 1: .*$folder/inner/1"
+says "warning: model 'more' is not loaded: $folder/more: has 10001 versions, over the limit of 10000"
 says "warning: $folder: 'bell\?' cannot be a model's name"
-want_index 'bad,1,UNAVAILABLE empty,,UNAVAILABLE inner,1,UNAVAILABLE kws,1,READY linked,7,READY loop,,UNAVAILABLE named,1,READY named,3,READY pair,4,READY pair,5,READY two,1,UNAVAILABLE unit,10,READY'
+want_index 'bad,1,UNAVAILABLE empty,,UNAVAILABLE inner,1,UNAVAILABLE kws,1,READY linked,7,READY loop,,UNAVAILABLE many,5000,READY more,,UNAVAILABLE named,1,READY named,3,READY pair,4,READY pair,5,READY two,1,UNAVAILABLE unit,10,READY'
 expect '"versions":\["10"\]' "$url/v2/models/unit"
 expect '"versions":\["4","5"\]' "$url/v2/models/pair"
 expect '"versions":\["4","5"\]' "$url/v2/models/pair/versions/4"

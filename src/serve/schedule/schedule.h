@@ -64,14 +64,20 @@ public:
         std::vector<JobId> jobs;  // at least one; of one lane and of one kind
         std::uint64_t rows = 0;
         Duration expected{};
+
+        // So many rows would be tried, if prepared() had been called for them; 0: none.
+        std::uint64_t unprepared = 0;
     };
 
     explicit Schedule(Options options) : options_(options) {}
 
     static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
+    // `prepared`: batches of its jobs may have any size; else those of one row, until prepared().
     // `most`: of its runs that are under way at a time.
-    LaneId add_lane(std::size_t most = kNoLimit);
+    LaneId add_lane(bool prepared = true, std::size_t most = kNoLimit);
+    void prepared(LaneId lane, std::uint64_t rows);
+    void unprepared(LaneId lane);  // what was, is not any more
 
     // From now on; what runs goes on. REQUIRES: most > 0.
     void limit(LaneId lane, std::size_t most);

@@ -25,6 +25,7 @@ private:
 SleepingModel::SleepingModel(ModelPtr model, Make make, const env::Clock& clock)
     : signature_(model->signature()),
       device_(model->device()),
+      plans_by_shape_(model->plans_by_shape()),
       make_(std::move(make)),
       clock_(clock),
       model_(std::move(model)) {}
@@ -35,14 +36,22 @@ Result<std::unique_ptr<runtime::Session>> SleepingModel::new_session() const {
     return std::make_unique<KeepingSession>(std::move(model), std::move(session));
 }
 
-std::vector<runtime::StepInfo> SleepingModel::steps() const {
+SleepingModel::ModelPtr SleepingModel::if_awake() const {
     const MutexLock lock(mutex_);
-    return model_ ? model_->steps() : std::vector<runtime::StepInfo>();
+    return model_;
+}
+
+std::vector<runtime::StepInfo> SleepingModel::steps() const {
+    const ModelPtr model = if_awake();
+    return model ? model->steps() : std::vector<runtime::StepInfo>();
+}
+
+void SleepingModel::prepare(const std::vector<Shape>& shapes) const {
+    if (const ModelPtr model = if_awake()) model->prepare(shapes);
 }
 
 bool SleepingModel::asleep() const {
-    const MutexLock lock(mutex_);
-    return model_ == nullptr;
+    return if_awake() == nullptr;
 }
 
 SleepingModel::ModelPtr SleepingModel::let_go() {

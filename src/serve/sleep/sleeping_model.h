@@ -30,6 +30,8 @@ public:
     std::string_view device() const override { return device_; }
     Result<std::unique_ptr<runtime::Session>> new_session() const override;
     std::vector<runtime::StepInfo> steps() const override;  // none while it sleeps
+    bool plans_by_shape() const override { return plans_by_shape_; }
+    void prepare(const std::vector<Shape>& shapes) const override;  // nothing, while it sleeps
 
     bool asleep() const override;
     ModelPtr let_go() override;
@@ -40,9 +42,11 @@ public:
 private:
     class Try;
     Result<ModelPtr> awake() const;
+    ModelPtr if_awake() const;
 
     const runtime::Signature signature_;
     const std::string device_;
+    const bool plans_by_shape_;
     const Make make_;
     const env::Clock& clock_;
     mutable Mutex mutex_;
