@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import onnx_file
+import tasks_audio
 
 # name -> (file of shared/data/models, declaration)
 MODELS = {
@@ -58,6 +59,7 @@ def declare(models, folder):
         shutil.copy(models / source, folder / name)
         (folder / name).chmod(0o644)
         (folder / f'{name}.task.json').write_text(json.dumps(declaration))
+    tasks_audio.declare(models, folder)
     for name in 'stretch', 'crop', 'pad':
         same(name, folder, {'fit': name} if name != 'pad' else {'fit': 'pad', 'pad': 114, 'color': 'bgr'})
     tokenizer = {
@@ -103,6 +105,10 @@ class Checks:
 
     def task(self, model, body, media_type='application/octet-stream'):
         return ask(f'{self.url}/v1/tasks/{model}', body, media_type)
+
+    def shape_of(self, model):
+        _, about = ask(f'{self.url}/v2/models/{model}')
+        return about['inputs'][0]['shape']
 
     def infer(self, model, *tensors):
         """The outputs of an inference by the protocol, by name; tensors in the order of the model's inputs."""
@@ -302,6 +308,7 @@ def check(url, folder, data):
     check_rows(checks)
     check_texts(checks)
     check_boxes(checks)
+    tasks_audio.check(checks)
     check_refusals(checks)
     return 1 if checks.failures else 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tasks: pictures and rows sent to models of shared/data by POST /v1/tasks/M are answered as when a client that others
+# Tasks: pictures, sounds, texts and rows sent to models of shared/data by POST /v1/tasks/M are answered as when a client that others
 # wrote the parts of (Pillow, NumPy) prepares the tensors and asks the Open Inference Protocol; refusals; receipts.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

@@ -5,7 +5,7 @@ HF_BUILD_PACKAGES=(
     g++ cmake ninja-build pkg-config ccache git ca-certificates python3
     libboost1.81-dev libboost-json1.81-dev libssl-dev libcli11-dev libfmt-dev libprotozero-dev
     libsqlite3-dev libhwy-dev libdnnl-dev zlib1g-dev libzstd-dev libyaml-cpp-dev libnghttp2-dev
-    libjpeg62-turbo-dev libpng-dev libutf8proc-dev
+    libjpeg62-turbo-dev libpng-dev libsndfile1-dev libutf8proc-dev
     libgtest-dev
 )
 
