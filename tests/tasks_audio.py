@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import pathlib
 import shutil
 import struct
 import wave
@@ -154,6 +156,38 @@ def check_models(checks):
     print(f'pitch: {answer["labels"]}')
 
 
+def words_of(path):
+    """The two words of a recording that says where a loudspeaker stands, each in the middle of one second."""
+    with wave.open(str(path)) as file:
+        rate, samples = file.getframerate(), np.frombuffer(file.readframes(file.getnframes()), '<i2') / 32768
+    loudness = np.convolve(np.abs(samples), np.ones(rate // 50), 'same')
+    loud = np.flatnonzero(loudness > 0.02 * loudness.max())
+    gap = np.diff(loud).argmax()
+    for first, last in (loud[0], loud[gap]), (loud[gap + 1], loud[-1]):
+        word = samples[max(0, first - rate // 20):last + rate // 20]
+        room = rate - word.size
+        yield wav(np.pad(word, (room // 2, room - room // 2)), rate)
+
+
+def check_words(checks):
+    """What people say, at 48 kHz, who have nothing to do with the data that the network was trained on."""
+    folder = pathlib.Path(os.environ.get('HF_SPOKEN_WORDS', '/usr/share/sounds/alsa'))
+    files = [path for path in sorted(folder.glob('*_*.wav'))]
+    if not files:
+        print(f'words: nobody speaks in {folder}: alsa-utils is not installed')
+        return
+    for model in 'kws', 'kws8':
+        right = 0
+        for path in files:
+            spoken = path.stem.lower().split('_')
+            for word, file in zip(spoken, words_of(path)):
+                status, answer = checks.task(model, file, 'audio/wav')
+                checks.expect(status == 200, model, path, answer)
+                right += answer['labels'][0]['label'] == (word if word in WORDS else 'unknown')
+        checks.expect(right >= 2 * len(files) - 1, model, right)
+        print(f'{model}: {right} of {2 * len(files)} words that alsa-utils speaks are told right')
+
+
 def check_refusals(checks):
     file = wav(sweep(0.1))
     data = file.index(b'data')
@@ -176,4 +210,5 @@ def check_refusals(checks):
 def check(checks):
     check_features(checks)
     check_models(checks)
+    check_words(checks)
     check_refusals(checks)

@@ -12,7 +12,7 @@ HF_BUILD_PACKAGES=(
 # What tests and checks need besides.
 HF_TEST_PACKAGES=(
     clang-14 clang-format-14 curl jq openssl libonnx-testdata prometheus python3-venv
-    docker-registry skopeo etcd-server python3-numpy python3-pil slowhttptest
+    docker-registry skopeo etcd-server python3-numpy python3-pil slowhttptest alsa-utils
 )
 
 # What `./dev test arm` needs.

@@ -157,10 +157,7 @@ Result<AudioInput> AudioInput::read(const Fields& declaration,
     HF_TRY(input.read_axes(*audio, signature.inputs[0]));
     HF_TRY(input.read_lengths(*audio));
     HF_TRY(input.read_values(*audio));
-    if (std::max(input.samples_, input.frames_ * input.width()) > kMaxAudioValues) {
-        return invalid_argument("{}: a sound becomes more than {} numbers", audio->at(),
-                                kMaxAudioValues);
-    }
+    if (input.features_) HF_TRY(input.check_frames(input.frames_).context("{}", audio->at()));
     input.quantization_ = HF_TRY(read_quantization(*audio, "quantization", signature.inputs[0]));
     return input;
 }
@@ -206,6 +203,19 @@ std::vector<float> AudioInput::fill(std::vector<float> samples) const {
     return filled;
 }
 
+// That its features take neither too long nor too much memory. REQUIRES: features.
+Status AudioInput::check_frames(std::size_t frames) const {
+    const std::size_t length = features_->framing().fft_length;
+    if (frames <= kMaxAudioFrames && frames * width() <= kMaxAudioValues &&
+        frames * length <= kMaxAudioTransformed) {
+        return {};
+    }
+    return resource_exhausted(
+        "{} frames with a transform of {} samples and {} numbers each; at most {} frames, {} "
+        "samples and {} numbers in all",
+        frames, length, width(), kMaxAudioFrames, kMaxAudioTransformed, kMaxAudioValues);
+}
+
 Result<std::vector<float>> AudioInput::features_of(const std::vector<float>& samples) const {
     const std::size_t made = features_->framing().frames(samples.size());
     const std::size_t frames = frames_ > 0 ? frames_ : made;
@@ -213,11 +223,7 @@ Result<std::vector<float>> AudioInput::features_of(const std::vector<float>& sam
         return invalid_argument("the sound has {} samples at {} Hz, too few for one frame of {}",
                                 samples.size(), rate_, features_->framing().span());
     }
-    if (frames > kMaxAudioFrames || frames * width() > kMaxAudioValues) {
-        return resource_exhausted(
-            "the sound has {} frames of {} numbers; at most {} frames, {} in all", frames, width(),
-            kMaxAudioFrames, kMaxAudioValues);
-    }
+    HF_TRY(check_frames(frames));
     std::vector<float> values = features_->of(samples);
     values.resize(frames * width());  // one frame more than the model takes may have been made
     return values;

@@ -18,7 +18,8 @@
 namespace hf::serve::tasks {
 
 inline constexpr std::size_t kMaxAudioFrames = std::size_t{1} << 17;
-inline constexpr std::size_t kMaxAudioValues = std::size_t{16} << 20;  // what a model is given
+inline constexpr std::size_t kMaxAudioTransformed = std::size_t{1} << 28;  // frames * FFT length
+inline constexpr std::size_t kMaxAudioValues = std::size_t{16} << 20;      // what a model is given
 
 class AudioInput final {
 public:
@@ -39,6 +40,7 @@ private:
     Status read_lengths(const Fields& audio);
     Status read_frames(const Fields& audio);
     Status read_values(const Fields& audio);
+    Status check_frames(std::size_t frames) const;
     std::size_t width() const { return features_ ? features_->width() : 1; }
     std::int64_t extent(std::size_t axis) const { return shape_[wide_[axis]]; }
     bool is_flat() const { return wide_.size() == 1; }

@@ -159,6 +159,14 @@ TEST(AudioInput, FeaturesLieAsTheModelHasThem) {
     EXPECT_EQ(given(longer, model({1, 5, 3}), file), rows);
 }
 
+TEST(AudioInput, FeaturesHaveBounds) {
+    const std::string large = R"({"rate":8000,"samples":16777216,"features":{"kind":"spectrogram",
+                                 "window_length":32768,"hop":1000}})";
+    EXPECT_EQ(refusal(large, model({1, kOpen, kOpen})),
+              "/audio: 16745 frames with a transform of 32768 samples and 16385 numbers each; at "
+              "most 131072 frames, 268435456 samples and 16777216 numbers in all");
+}
+
 TEST(AudioInput, ASoundMayBeTooShortForAFrame) {
     const auto task = Task::make({declared(kMel)}, model({1, kOpen, 3}));
     const Bytes file = wav({1, 2, 3});
