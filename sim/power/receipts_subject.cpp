@@ -19,6 +19,10 @@ std::string leaf_of(std::uint64_t index) {
     return fmt::format("leaf {} {}", index, std::string(index * 37 % 300, 'x'));
 }
 
+void add_leaf_of(std::uint64_t index, std::string& leaf) {
+    leaf += leaf_of(index);
+}
+
 std::string checkpoint_of(std::uint64_t size) {
     return fmt::format("checkpoint {}", size);
 }
@@ -38,13 +42,13 @@ public:
         HF_TRY(bear_full_disk(*disk, start, [] { return Status(); }));
         HF_TRY(check(*log, history));
         while (log->size() < kLeaves) {
-            Status added = log->add(leaf_of).status();
+            Status added = log->add(add_leaf_of).status();
             if (added.code() == Code::kResourceExhausted && disk->is_full()) {
                 HF_TRY(Status(check(*log, history)).context("while the disk was full"));
                 // A sync that failed stops a log until it is opened again.
                 if (!log->health().ok()) return added;
                 disk->make_room();
-                added = log->add(leaf_of).status();
+                added = log->add(add_leaf_of).status();
             }
             HF_TRY(std::move(added));
             if (log->size() % kEvery != 0) continue;

@@ -44,7 +44,7 @@ Result<std::unique_ptr<MerkleLog>> open_log(env::Files& files) {
 std::string write_log(env::Files& files, const Leaves& leaves) {
     const auto log = open_log(files).value();
     for (const std::string& leaf : leaves)
-        EXPECT_TRUE(log->add([&](std::uint64_t) { return leaf; }).ok());
+        EXPECT_TRUE(log->add([&](std::uint64_t, std::string& text) { text += leaf; }).ok());
     EXPECT_TRUE(log->checkpoint().ok());
     return log->signed_note().value();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -17,14 +18,12 @@ std::uint32_t check_of(const Digest& leaf_hash) {
     return load_le<std::uint32_t>(leaf_hash.bytes().data());
 }
 
-Bytes record_of(std::string_view leaf, const Digest& hash) {
-    Bytes record;
-    record.reserve(kHeadBytes + leaf.size());
-    append_le(record, static_cast<std::uint32_t>(leaf.size()));
-    append_le(record, check_of(hash));
-    const ByteView bytes = as_bytes(leaf);
-    record.insert(record.end(), bytes.begin(), bytes.end());
-    return record;
+// Writes the head into the place that was left for it. REQUIRES: kHeadBytes, then the leaf.
+void set_head(std::string& record, const Digest& leaf_hash) {
+    const auto size = static_cast<std::uint32_t>(record.size() - kHeadBytes);
+    const std::uint32_t check = check_of(leaf_hash);
+    std::memcpy(record.data(), &size, sizeof size);
+    std::memcpy(record.data() + sizeof size, &check, sizeof check);
 }
 
 std::string segment_name(std::uint64_t start) {
@@ -242,16 +241,18 @@ Result<std::uint64_t> MerkleLog::add(const Make& make) {
                                   kMaxUnsigned);
     }
     const std::uint64_t index = tree_.size();
-    const std::string leaf = make(index);
-    if (leaf.empty() || leaf.size() > kMaxLeafBytes) {
-        return invalid_argument("a leaf of {} bytes; want 1 to {}", leaf.size(), kMaxLeafBytes);
+    record_.assign(kHeadBytes, '\0');
+    make(index, record_);
+    const std::size_t size = record_.size() - kHeadBytes;
+    if (size == 0 || size > kMaxLeafBytes) {
+        return invalid_argument("a leaf of {} bytes; want 1 to {}", size, kMaxLeafBytes);
     }
-    const Digest hash = crypto::merkle_leaf(as_bytes(leaf));
-    const Bytes record = record_of(leaf, hash);
-    const File segment = HF_TRY(segment_for(record.size()));
-    HF_TRY(segment->append(record));
+    const Digest hash = crypto::merkle_leaf(as_bytes(record_).subspan(kHeadBytes));
+    set_head(record_, hash);
+    const File segment = HF_TRY(segment_for(record_.size()));
+    HF_TRY(segment->append(as_bytes(record_)));
     note_leaf(hash, end_);
-    end_ += record.size();
+    end_ += record_.size();
     return index;
 }
 

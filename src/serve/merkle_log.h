@@ -58,9 +58,10 @@ public:
     MerkleLog(Private, env::Files& files, Options options)
         : files_(files), options_(std::move(options)) {}
 
-    // Appends the leaf that `make` writes for its index; the index. RESOURCE_EXHAUSTED when the
-    // disk, kMaxSegments or kMaxUnsigned is full: nothing was added.
-    using Make = std::function<std::string(std::uint64_t index)>;
+    // Appends the leaf that `make` appends to the text for its index; the index. RESOURCE_EXHAUSTED
+    // when the disk, kMaxSegments or kMaxUnsigned is full: nothing was added. What `make` refers to
+    // fits best into one pointer: then it needs no memory.
+    using Make = std::function<void(std::uint64_t index, std::string& leaf)>;
     Result<std::uint64_t> add(const Make& make);
 
     // Makes durable and signs what was added so far; nothing to do when nothing was.
@@ -127,6 +128,7 @@ private:
     // By the offset of their beginning.
     std::map<std::uint64_t, File> segments_ HF_GUARDED_BY(mutex_);
     std::uint64_t end_ HF_GUARDED_BY(mutex_) = 0;  // of the stream of records
+    std::string record_ HF_GUARDED_BY(mutex_);     // that is being added
     crypto::MerkleFrontier tree_ HF_GUARDED_BY(mutex_);
     Unsigned unsigned_ HF_GUARDED_BY(mutex_);
     Signed signed_ HF_GUARDED_BY(mutex_);

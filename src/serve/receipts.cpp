@@ -2,6 +2,9 @@
 
 #include <pthread.h>
 
+#include <array>
+#include <cstring>
+
 #include "base/json.h"
 #include "base/text.h"
 #include "crypto/hash.h"
@@ -13,7 +16,6 @@ namespace hf::serve {
 namespace {
 
 constexpr std::uint64_t kMaxKeyBytes = 64u << 10;
-constexpr std::size_t kNonceBytes = 8;
 constexpr std::size_t kEntropyBytes = 4096;  // asked for at a time
 
 std::string quoted(std::string_view text) {
@@ -22,47 +24,64 @@ std::string quoted(std::string_view text) {
     return quoted;
 }
 
-// The parts of a receipt around its identifier, which is known only when its place is. Together
-// canonical JSON: keys in order, no spaces.
-struct Draft {
-    std::string before;
-    std::string after;
-};
+template <std::size_t kSize>
+void add_hex(std::span<const std::uint8_t, kSize> bytes, std::string& text) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    std::array<char, 2 * kSize> hex{};
+    for (std::size_t i = 0; i < kSize; ++i) {
+        hex[2 * i] = kDigits[bytes[i] >> 4];
+        hex[2 * i + 1] = kDigits[bytes[i] & 15];
+    }
+    text.append(hex.data(), hex.size());
+}
 
 void add_field(std::string& text, std::string_view key, std::string_view quoted_value) {
     text.append(",\"").append(key).append("\":").append(quoted_value);
 }
 
 void add_digest(std::string& text, std::string_view key, const Digest& digest) {
-    text.append(",\"").append(key).append("\":\"sha256:").append(digest.hex()).append("\"");
+    text.append(",\"").append(key).append("\":\"sha256:");
+    add_hex(digest.bytes().first<Digest::kSize>(), text);
+    text += '"';
 }
 
-// Appends instead of formatting: this runs for every prediction.
-Draft draft_of(const Prediction& prediction, std::string_view quoted_node, Instant time) {
-    constexpr std::size_t kUsualBytes = 640;
+// A receipt before its place in the log, and so its identifier, is known.
+struct Draft {
+    const Prediction& prediction;
+    std::string_view quoted_node;
+    Instant time;
+    std::array<std::uint8_t, 8> nonce;
+    std::string id = {};  // once it is written
+};
+
+// Canonical JSON: keys in order, no spaces. Appends instead of formatting: this runs for every
+// prediction.
+void write_receipt(Draft& draft, std::uint64_t place, std::string& text) {
+    const Prediction& prediction = draft.prediction;
     const ModelHost& host = prediction.host;
-    Draft draft;
-    draft.before.append("{");
-    if (prediction.cached) draft.before.append("\"cached\":true,");
+    draft.id.append(std::to_string(place)).append("-");
+    add_hex(std::span<const std::uint8_t, 8>(draft.nonce), draft.id);
+    text += '{';
+    if (prediction.cached) text.append("\"cached\":true,");
     if (!prediction.cascade.empty()) {
-        draft.before.append("\"cascade\":").append(prediction.cascade).append(",");
+        text.append("\"cascade\":").append(prediction.cascade).append(",");
     }
-    draft.before.append("\"device\":").append(quoted(host.device()));
-    add_field(draft.before, "duration_ns", std::to_string(prediction.duration.count()));
-    if (!prediction.guard.empty()) add_field(draft.before, "guard", prediction.guard);
-    draft.before.append(",\"id\":\"");
-    std::string& text = draft.after;
-    text.reserve(kUsualBytes);
-    text.append("\"");
+    text.append("\"device\":");
+    write_json_string(host.device(), text);
+    add_field(text, "duration_ns", std::to_string(prediction.duration.count()));
+    if (!prediction.guard.empty()) add_field(text, "guard", prediction.guard);
+    text.append(",\"id\":\"").append(draft.id).append("\"");
     add_field(text, "model", prediction.model.empty() ? host.receipt_json() : prediction.model);
-    add_field(text, "node", quoted_node);
+    add_field(text, "node", draft.quoted_node);
     add_digest(text, "request", prediction.request);
     add_digest(text, "response", prediction.response);
     const std::string& service = host.identity().service;
-    if (!service.empty()) add_field(text, "service", quoted(service));
-    text.append(",\"time\":\"").append(format_rfc3339_micros(time)).append("\"");
+    if (!service.empty()) {
+        text.append(",\"service\":");
+        write_json_string(service, text);
+    }
+    text.append(",\"time\":\"").append(format_rfc3339_micros(draft.time)).append("\"");
     text.append(",\"type\":\"holdfast.dev/receipt/v1\"}");
-    return draft;
 }
 
 Result<crypto::Ed25519PrivateKey> open_key(const Receipts::World& world,
@@ -153,31 +172,30 @@ void Receipts::sign_until_stopped() {
     }
 }
 
-std::string Receipts::nonce() {
+std::array<std::uint8_t, 8> Receipts::nonce() {
+    std::array<std::uint8_t, 8> nonce{};
     const MutexLock lock(entropy_mutex_);
-    if (entropy_used_ + kNonceBytes > entropy_.size()) {
+    if (entropy_used_ + nonce.size() > entropy_.size()) {
         entropy_.resize(kEntropyBytes);
         world_.entropy.fill(entropy_);
         entropy_used_ = 0;
     }
-    const ByteView bytes = ByteView(entropy_).subspan(entropy_used_, kNonceBytes);
-    entropy_used_ += kNonceBytes;
-    return to_hex(bytes);
+    std::memcpy(nonce.data(), entropy_.data() + entropy_used_, nonce.size());
+    entropy_used_ += nonce.size();
+    return nonce;
 }
 
 Result<std::string> Receipts::add(const Prediction& prediction) {
-    const Draft draft = draft_of(prediction, quoted_node_, world_.clock.now());
-    const std::string nonce = this->nonce();
-    std::string id;
-    const Result<std::uint64_t> index = log_->add([&](std::uint64_t place) {
-        id = std::to_string(place).append("-").append(nonce);
-        return draft.before + id + draft.after;
-    });
+    Draft draft{prediction, quoted_node_, world_.clock.now(), nonce()};
+    const Result<std::uint64_t> index =
+        log_->add([&draft](std::uint64_t place, std::string& text) {
+            write_receipt(draft, place, text);
+        });
     if (!index.ok()) {
         return unavailable("no receipt can be written, so nothing is answered: {}",
                            index.status().message());
     }
-    return id;
+    return std::move(draft.id);
 }
 
 Result<std::string> Receipts::file(std::string_view id) {

@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -89,7 +90,7 @@ public:
 
 private:
     void sign_until_stopped();
-    std::string nonce();
+    std::array<std::uint8_t, 8> nonce();
 
     World world_;
     const Options options_;
