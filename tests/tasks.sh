@@ -37,6 +37,13 @@ echo '{"kind": "image-classification", "image": {"skale": 2}}' >"$work/wrong.onn
 timeout 10 "$holdfast" serve "$work/wrong.onnx" --listen 127.0.0.1:0 >"$work/wrong" 2>&1
 grep -q "wrong.onnx.task.json: /image/skale: there is no such field, did you mean 'scale'" "$work/wrong" ||
     { echo "FAILED: $(cat "$work/wrong")"; status=1; }
+
+# Without the library that decodes sounds, a model that hears is refused at the start.
+mkdir "$work/none"
+echo 'no library' >"$work/none/libsndfile.so.1"
+LD_LIBRARY_PATH=$work/none timeout 10 "$holdfast" serve "$work/kws.tflite" --listen 127.0.0.1:0 >"$work/wrong" 2>&1
+grep -q "kws.tflite.task.json: /audio: sounds want libsndfile.so.1, which this machine does not have: apt-get install libsndfile1" "$work/wrong" ||
+    { echo "FAILED: $(cat "$work/wrong")"; status=1; }
 kill -TERM $server
 wait $server || status=1
 [ $status -eq 0 ] && echo "tasks as promised"

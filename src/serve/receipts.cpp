@@ -187,10 +187,8 @@ std::array<std::uint8_t, 8> Receipts::nonce() {
 
 Result<std::string> Receipts::add(const Prediction& prediction) {
     Draft draft{prediction, quoted_node_, world_.clock.now(), nonce()};
-    const Result<std::uint64_t> index =
-        log_->add([&draft](std::uint64_t place, std::string& text) {
-            write_receipt(draft, place, text);
-        });
+    const Result<std::uint64_t> index = log_->add(
+        [&draft](std::uint64_t place, std::string& text) { write_receipt(draft, place, text); });
     if (!index.ok()) {
         return unavailable("no receipt can be written, so nothing is answered: {}",
                            index.status().message());

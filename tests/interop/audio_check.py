@@ -6,6 +6,7 @@ import pathlib
 import struct
 import subprocess
 import sys
+import warnings
 
 import librosa
 import numpy as np
@@ -206,4 +207,5 @@ def main(folder, program):
 
 
 if __name__ == '__main__':
+    warnings.filterwarnings('ignore', message='n_fft=.* is too large')  # of sounds that are padded
     sys.exit(main(sys.argv[1], sys.argv[2]))
