@@ -42,23 +42,36 @@ std::vector<double> filter_half(std::size_t up, std::size_t down) {
 
 }  // namespace
 
-Result<Sound> resample(Sound sound, std::int64_t rate) {
+std::size_t resampled_length(std::size_t samples, std::int64_t from, std::int64_t to) {
+    const auto up = static_cast<std::size_t>(to / std::gcd(from, to));
+    const auto down = static_cast<std::size_t>(from / std::gcd(from, to));
+    return (samples * up + down - 1) / down;
+}
+
+Result<Sound> resample(Sound sound, std::int64_t rate, Stretch wanted) {
     HF_CHECK(std::min(rate, sound.rate) >= kMinRate && std::max(rate, sound.rate) <= kMaxRate,
              "resampling of {} Hz to {}", sound.rate, rate);
-    if (sound.rate == rate) return sound;
-    const std::int64_t common = std::gcd(sound.rate, rate);
-    const auto up = static_cast<std::size_t>(rate / common);
-    const auto down = static_cast<std::size_t>(sound.rate / common);
-    const std::size_t count = (sound.samples.size() * up + down - 1) / down;
+    const std::size_t whole = resampled_length(sound.samples.size(), sound.rate, rate);
+    HF_CHECK(wanted.first <= whole, "samples from {} on, of {}", wanted.first, whole);
+    const std::size_t count = std::min(wanted.count, whole - wanted.first);
     if (count > kMaxSoundSamples) {
         return resource_exhausted("the sound would have {} samples at {} Hz, above {}", count, rate,
                                   kMaxSoundSamples);
     }
+    if (sound.rate == rate) {
+        if (count == whole) return sound;
+        const auto begin = sound.samples.begin() + static_cast<std::ptrdiff_t>(wanted.first);
+        return Sound{rate, {begin, begin + static_cast<std::ptrdiff_t>(count)}};
+    }
+    const std::int64_t common = std::gcd(sound.rate, rate);
+    const auto up = static_cast<std::size_t>(rate / common);
+    const auto down = static_cast<std::size_t>(sound.rate / common);
     const std::vector<double> taps = filter_half(up, down);
     const std::size_t half = taps.size() - 1;
     Sound out{rate, std::vector<float>(count)};
     for (std::size_t i = 0; i < count; ++i) {
-        const std::size_t middle = i * down;  // where every sample lies at a multiple of `up`
+        // Where every sample lies at a multiple of `up`.
+        const std::size_t middle = (wanted.first + i) * down;
         const std::size_t first = middle > half ? (middle - half + up - 1) / up : 0;
         const std::size_t last = std::min((middle + half) / up + 1, sound.samples.size());
         double sum = 0;

@@ -7,11 +7,23 @@
 
 #pragma once
 
+#include <limits>
+
 #include "media/audio/sound.h"
 
 namespace hf::media::audio {
 
-// REQUIRES: both rates from kMinRate to kMaxRate.
-Result<Sound> resample(Sound sound, std::int64_t rate);
+// How many samples there are of so many. REQUIRES: as of resample().
+std::size_t resampled_length(std::size_t samples, std::int64_t from, std::int64_t to);
+
+// Some of the samples of a result: those from `first` on, at most `count`.
+struct Stretch {
+    std::size_t first = 0;
+    std::size_t count = std::numeric_limits<std::size_t>::max();
+};
+
+// The wanted samples, as if all had been made; the others cost nothing. REQUIRES: both rates from
+// kMinRate to kMaxRate, and wanted.first not beyond the end.
+Result<Sound> resample(Sound sound, std::int64_t rate, Stretch wanted = {});
 
 }  // namespace hf::media::audio

@@ -56,6 +56,22 @@ TEST(Resample, CountsAreRoundedUp) {
     }
 }
 
+TEST(Resample, AStretchIsAPartOfTheWhole) {
+    for (const std::int64_t rate : {16000, 44100, 48000, 8000}) {
+        const Sound in{44100, tone(700, 44100, 900)};
+        const Sound whole = *resample(in, rate);
+        const std::size_t length = resampled_length(in.samples.size(), in.rate, rate);
+        ASSERT_EQ(whole.samples.size(), length);
+        for (const std::size_t first : {std::size_t{0}, std::size_t{7}, length - 50, length}) {
+            const Sound part = *resample(in, rate, {first, 50});
+            const auto begin = whole.samples.begin() + static_cast<std::ptrdiff_t>(first);
+            const std::size_t count = std::min<std::size_t>(50, length - first);
+            EXPECT_EQ(part.samples,
+                      std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(count)));
+        }
+    }
+}
+
 TEST(Resample, HasABound) {
     EXPECT_EQ(resample({1000, std::vector<float>(1 << 20)}, 192000).status().code(),
               Code::kResourceExhausted);

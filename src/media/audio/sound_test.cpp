@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include "testing/disk_files.h"
+#include "testing/script.h"
+
 namespace hf::media::audio {
 namespace {
 
@@ -92,13 +95,31 @@ TEST(Sound, LogarithmicSamplesOfTelephonesAreRead) {
     EXPECT_EQ(a.samples, (std::vector<float>{8.0F / 32768, 32256.0F / 32768}));
 }
 
-TEST(Sound, AnyPartOfAFileIsRefused) {
-    const Bytes whole = some();
-    ASSERT_TRUE(decode_sound(whole).ok());
-    for (std::size_t size = 0; size < whole.size(); ++size) {
-        const Result<Sound> sound = decode_sound(ByteView(whole).first(size));
-        EXPECT_EQ(sound.status().code(), Code::kInvalidArgument) << size;
+// Of testdata/make_sounds.py.
+Bytes steps() {
+    testing::DiskFiles files;
+    return *files.read(testing::source_dir() + "/src/media/testdata/steps.flac", 1u << 20);
+}
+
+TEST(Sound, FlacIsExact) {
+    const Sound sound = *decode_sound(steps());
+    EXPECT_EQ(sound.rate, 22050);
+    ASSERT_EQ(sound.samples.size(), 24U);
+    for (int i = 0; i < 24; ++i) {
+        const auto sum = static_cast<float>(1000 * i - 12000 + 3000 - 250 * i);
+        EXPECT_EQ(sound.samples[static_cast<std::size_t>(i)], sum / 2 / 32768);
     }
+}
+
+TEST(Sound, AnyPartOfAFileIsRefused) {
+    for (const Bytes& whole : {some(), steps()}) {
+        ASSERT_TRUE(decode_sound(whole).ok());
+        for (std::size_t size = 0; size < whole.size(); ++size) {
+            const Result<Sound> sound = decode_sound(ByteView(whole).first(size));
+            EXPECT_EQ(sound.status().code(), Code::kInvalidArgument) << size;
+        }
+    }
+    const Bytes whole = some();
     EXPECT_EQ(refusal(ByteView(whole).first(whole.size() - 2)),
               "INVALID_ARGUMENT: the WAV file is cut off: 6 of 8 bytes of its samples are there");
     EXPECT_EQ(refusal(as_bytes("OggS and so on")),
@@ -106,6 +127,19 @@ TEST(Sound, AnyPartOfAFileIsRefused) {
     EXPECT_EQ(refusal(as_bytes("fLaC and so on")),
               "INVALID_ARGUMENT: the sound file is damaged: its header cannot be read");
     EXPECT_EQ(refusal(wav({}, {})), "INVALID_ARGUMENT: the sound file has no samples");
+}
+
+// Each frame ends with a checksum of its bytes.
+TEST(Sound, AFrameOfFlacWithOneBitChangedIsRefused) {
+    const Bytes whole = steps();
+    const std::string_view text = as_text(whole);
+    const std::size_t frame = text.find("\xFF\xF8");
+    ASSERT_NE(frame, std::string_view::npos);
+    for (std::size_t bit = 8 * frame; bit < 8 * whole.size(); ++bit) {
+        Bytes changed = whole;
+        changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ 1u << bit % 8);
+        EXPECT_FALSE(decode_sound(changed).ok()) << bit;
+    }
 }
 
 TEST(Sound, ALengthThatNobodyKnewIsWhatIsThere) {

@@ -162,13 +162,6 @@ Result<AudioInput> AudioInput::read(const Fields& declaration,
     return input;
 }
 
-std::vector<float> AudioInput::cut(std::vector<float> samples) const {
-    if (samples_ == 0 || samples.size() <= samples_) return samples;
-    const std::size_t first = before(samples.size() - samples_, static_cast<std::size_t>(keep_));
-    const auto begin = samples.begin() + static_cast<std::ptrdiff_t>(first);
-    return {begin, begin + static_cast<std::ptrdiff_t>(samples_)};
-}
-
 void AudioInput::set_level(std::vector<float>& samples) const {
     double mean = 0;
     double divisor = 1;
@@ -256,8 +249,14 @@ Tensor AudioInput::to_tensor(const std::vector<float>& values) const {
 
 Result<Tensor> AudioInput::place(ByteView file) const {
     media::audio::Sound sound = HF_TRY(media::audio::decode_sound(file));
-    sound = HF_TRY(media::audio::resample(std::move(sound), rate_));
-    std::vector<float> samples = cut(std::move(sound.samples));
+    const std::size_t whole =
+        media::audio::resampled_length(sound.samples.size(), sound.rate, rate_);
+    media::audio::Stretch kept;
+    if (samples_ > 0 && whole > samples_) {
+        kept = {before(whole - samples_, static_cast<std::size_t>(keep_)), samples_};
+    }
+    sound = HF_TRY(media::audio::resample(std::move(sound), rate_, kept));
+    std::vector<float> samples = std::move(sound.samples);
     set_level(samples);
     samples = fill(std::move(samples));
     if (features_) samples = HF_TRY(features_of(samples));

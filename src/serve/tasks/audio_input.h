@@ -45,7 +45,6 @@ private:
     std::int64_t extent(std::size_t axis) const { return shape_[wide_[axis]]; }
     bool is_flat() const { return wide_.size() == 1; }
 
-    std::vector<float> cut(std::vector<float> samples) const;
     void set_level(std::vector<float>& samples) const;
     std::vector<float> fill(std::vector<float> samples) const;
     Result<std::vector<float>> features_of(const std::vector<float>& samples) const;
