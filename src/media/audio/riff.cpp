@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 namespace hf::media::audio {
 namespace {
@@ -12,10 +13,14 @@ constexpr std::uint32_t kUnknownLength = 0xFFFFFFFF;
 constexpr std::uint16_t kExtensible = 0xFFFE;  // the kind then stands where a GUID begins
 constexpr std::size_t kShortFormat = 16;
 constexpr std::size_t kLongFormat = 40;
+constexpr std::size_t kLongestFormat = 64;
 constexpr std::size_t kGuidAt = 24;
 
 Status check_format(ByteView format) {
-    if (format.size() < kShortFormat) return invalid_argument("the WAV file is damaged: 'fmt '");
+    if (format.size() < kShortFormat || format.size() > kLongestFormat) {
+        return invalid_argument("the WAV file is damaged: its chunk 'fmt ' has {} bytes",
+                                format.size());
+    }
     auto kind = load_le<std::uint16_t>(format.data());
     if (kind == kExtensible && format.size() >= kLongFormat) {
         kind = load_le<std::uint16_t>(format.data() + kGuidAt);
@@ -27,6 +32,24 @@ Status check_format(ByteView format) {
         kind);
 }
 
+void append_chunk(std::string_view name, ByteView content, Bytes& to) {
+    to.insert(to.end(), name.begin(), name.end());
+    append_le(to, static_cast<std::uint32_t>(content.size()));
+    to.insert(to.end(), content.begin(), content.end());
+    if (content.size() % 2 != 0) to.push_back(0);  // chunks begin at even places
+}
+
+Bytes file_of(ByteView format, ByteView samples) {
+    Bytes file;
+    file.reserve(kRiffHead + 2 * kChunkHead + format.size() + samples.size() + 2);
+    append_chunk("RIFF", as_bytes("WAVE"), file);
+    append_chunk("fmt ", format, file);
+    append_chunk("data", samples, file);
+    const auto length = static_cast<std::uint32_t>(file.size() - kChunkHead);
+    std::memcpy(file.data() + 4, &length, sizeof length);
+    return file;
+}
+
 }  // namespace
 
 bool is_wav(ByteView bytes) {
@@ -34,30 +57,31 @@ bool is_wav(ByteView bytes) {
            as_text(bytes).substr(8, 4) == "WAVE";
 }
 
-Status check_wav(ByteView bytes) {
-    bool has_format = false;
+Result<Bytes> plain_wav(ByteView bytes) {
+    ByteView format;
     std::size_t at = kRiffHead;
     while (bytes.size() - at >= kChunkHead) {
         const std::string_view name = as_text(bytes).substr(at, 4);
-        const std::size_t length = load_le<std::uint32_t>(bytes.data() + at + 4);
+        std::size_t length = load_le<std::uint32_t>(bytes.data() + at + 4);
         at += kChunkHead;
         const std::size_t left = bytes.size() - at;
         const bool is_data = name == "data";
-        if (is_data && !has_format) break;
-        if (is_data && length == kUnknownLength) return {};
+        if (is_data && format.empty()) break;
+        if (is_data && length == kUnknownLength) length = left;
         if (length > left) {
             return invalid_argument("the WAV file is cut off: {} of {} bytes of {} are there", left,
                                     length, is_data ? "its samples" : "a chunk");
         }
-        if (is_data) return {};
+        const ByteView content = bytes.subspan(at, length);
+        if (is_data) return file_of(format, content);
         if (name == "fmt ") {
-            HF_TRY(check_format(bytes.subspan(at, length)));
-            has_format = true;
+            HF_TRY(check_format(content));
+            format = content;
         }
-        at += std::min(left, length + length % 2);  // chunks begin at even places
+        at += std::min(left, length + length % 2);
     }
     return invalid_argument("the WAV file is damaged: it has no chunk '{}'",
-                            has_format ? "data" : "fmt ");
+                            format.empty() ? "fmt " : "data");
 }
 
 }  // namespace hf::media::audio

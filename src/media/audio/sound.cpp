@@ -6,12 +6,12 @@
 namespace hf::media::audio {
 
 Result<Sound> decode_sound(ByteView bytes) {
-    const bool flac = as_text(bytes).starts_with("fLaC");
-    if (!flac && !is_wav(bytes)) {
+    if (as_text(bytes).starts_with("fLaC")) return read_sound_file(bytes);
+    if (!is_wav(bytes)) {
         return invalid_argument("this is neither a WAV nor a FLAC file, by its first bytes");
     }
-    if (!flac) HF_TRY(check_wav(bytes));
-    return read_sound_file(bytes);
+    const Bytes plain = HF_TRY(plain_wav(bytes));
+    return read_sound_file(plain);
 }
 
 }  // namespace hf::media::audio

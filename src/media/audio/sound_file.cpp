@@ -1,6 +1,7 @@
 #include "media/audio/sound_file.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <memory>
@@ -86,9 +87,18 @@ struct Close {
 };
 
 Status check_kind(const SF_INFO& info) {
-    const int kind = info.format & SF_FORMAT_TYPEMASK;
-    if (kind == SF_FORMAT_WAV || kind == SF_FORMAT_WAVEX || kind == SF_FORMAT_FLAC) return {};
-    return unimplemented("this kind of sound file is not read here; send WAV or FLAC");
+    constexpr std::array<int, 3> kFiles{SF_FORMAT_WAV, SF_FORMAT_WAVEX, SF_FORMAT_FLAC};
+    constexpr std::array<int, 9> kSamples{SF_FORMAT_PCM_S8, SF_FORMAT_PCM_U8, SF_FORMAT_PCM_16,
+                                          SF_FORMAT_PCM_24, SF_FORMAT_PCM_32, SF_FORMAT_FLOAT,
+                                          SF_FORMAT_DOUBLE, SF_FORMAT_ALAW,   SF_FORMAT_ULAW};
+    const auto has = [](std::span<const int> all, int one) {
+        return std::find(all.begin(), all.end(), one) != all.end();
+    };
+    const bool read = has(kFiles, info.format & SF_FORMAT_TYPEMASK) &&
+                      has(kSamples, info.format & SF_FORMAT_SUBMASK);
+    if (read) return {};
+    return unimplemented("this kind of sound file ({:#x}) is not read here; send WAV or FLAC",
+                         info.format);
 }
 
 Status check_bounds(const SF_INFO& info) {

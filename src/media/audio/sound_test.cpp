@@ -142,6 +142,14 @@ TEST(Sound, AFrameOfFlacWithOneBitChangedIsRefused) {
     }
 }
 
+TEST(Sound, ChunksThatNobodyNeedsChangeNothing) {
+    const Bytes whole = some();
+    Bytes more = whole;
+    more.insert(more.begin() + 12, {'J', 'U', 'N', 'K', 3, 0, 0, 0, 1, 2, 3, 0});
+    more.insert(more.end(), {'L', 'I', 'S', 'T', 255, 0, 0, 0});  // after the samples, and cut off
+    EXPECT_EQ(decode_sound(more)->samples, decode_sound(whole)->samples);
+}
+
 TEST(Sound, ALengthThatNobodyKnewIsWhatIsThere) {
     Bytes file = some();
     for (const std::size_t at : {4, 5, 6, 7, 40, 41, 42, 43}) file[at] = 0xFF;
