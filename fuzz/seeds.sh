@@ -125,7 +125,7 @@ case $target in
         printf '{"kind":"image-classification","image":{"width":4,"height":4,"fit":"crop","short_side":5,"mean":[1],"std":[2]},"labels":["a","b","c"],"scores":"softmax","threshold":0.5}' \
             >"$folder/image"
         printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
-        printf '{"kind":"audio-classification","audio":{"rate":8000,"samples":12,"keep":"middle","level":"peak","mean":[1],"std":[2]},"labels":["a","b","c"]}' >"$folder/samples"
+        printf '{"kind":"audio-classification","audio":{"rate":8000,"samples":12,"step":3,"level":"peak","mean":[1],"std":[2]},"labels":["a","b","c"]}' >"$folder/samples"
         printf '{"kind":"audio-classification","audio":{"rate":16000,"quantization":{"scale":1},"features":{"kind":"mfcc","window_length":4,"hop":2,"fft_length":6,"align":"start","padding":"zeros","bands":5,"low_hz":20,"high_hz":4000,"mel_scale":"htk","triangles":"mels","mel_norm":"slaney","log":"e","log_offset":1e-6,"coefficients":4,"dct":"htk","lifter":22}}}' >"$folder/mfcc"
         printf '{"kind":"audio-classification","audio":{"rate":8000,"layout":"bands-first","features":{"kind":"spectrogram","window":"hamming","symmetric":true,"window_length":4,"hop":2,"padding":"reflect","power":1,"log":"db","log_range":80,"log_reference":"loudest"}}}' >"$folder/spectrogram"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;

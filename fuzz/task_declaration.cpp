@@ -16,7 +16,7 @@ const Signature kSignatures[] = {
     {{Port{"x", DType::kF32, {kOpen, kOpen}}}, {Port{"y", DType::kF32, {kOpen, 2}}}},
     {{Port{"x", DType::kF32, {1, kOpen, kOpen}}}, {Port{"y", DType::kF32, {1, 3}}}},
     {{Port{"x", DType::kI8, {1, 6, 4, 1}}}, {Port{"y", DType::kF32, {1, kOpen}}}},
-    {{Port{"x", DType::kF32, {1, 12}}}, {Port{"y", DType::kF32, {1, kOpen}}}},
+    {{Port{"x", DType::kF32, {kOpen, 12}}}, {Port{"y", DType::kF32, {kOpen, kOpen}}}},
     {{Port{"a", DType::kI64, {kOpen, 1}}, Port{"b", DType::kString, {kOpen}}},
      {Port{"y", DType::kF32, {kOpen}}, Port{"z", DType::kI64, {kOpen}}}}};
 

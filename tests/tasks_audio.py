@@ -37,13 +37,13 @@ def same(*extents):
     return onnx_file.model([onnx_file.node('Identity', ['x'], ['y'])], [], ports[:1], ports[1:])
 
 
-def pitch_model():
+def pitch_model(rows=1):
     """Of a waveform, the power of what neighbours have in common, and of what they do not: a low and a high pitch."""
     filters = np.array([[[0.5, 0.5]], [[0.5, -0.5]]], np.float32)
     nodes = [onnx_file.node('Conv', ['x', 'w'], ['c']), onnx_file.node('Mul', ['c', 'c'], ['p']),
              onnx_file.node('GlobalAveragePool', ['p'], ['m']), onnx_file.node('Flatten', ['m'], ['y'])]
     return onnx_file.model(nodes, [onnx_file.weights('w', onnx_file.FLOAT, [2, 1, 2], filters.tobytes())],
-                           [onnx_file.port('x', onnx_file.FLOAT, 1, 1, 8000)], [onnx_file.port('y', onnx_file.FLOAT, 1, 2)])
+                           [onnx_file.port('x', onnx_file.FLOAT, rows, 1, 8000)], [onnx_file.port('y', onnx_file.FLOAT, rows, 2)])
 
 
 def declare(models, folder):
@@ -57,6 +57,8 @@ def declare(models, folder):
     files_of(folder, 'samples.onnx', same(1, 'samples'), {'kind': 'audio-classification', 'top_k': 1000, 'audio': {'rate': 8000}})
     files_of(folder, 'pitch.onnx', pitch_model(), {'kind': 'audio-classification', 'labels': ['low', 'high'],
                                                    'audio': {'rate': 8000, 'level': 'peak', 'keep': 'middle'}})
+    files_of(folder, 'pitches.onnx', pitch_model('n'), {'kind': 'audio-classification', 'labels': ['low', 'high'], 'top_k': 1,
+                                                        'audio': {'rate': 8000, 'step': 4000}})
 
 
 def wav(samples, rate=RATE, width=2, channels=1):
@@ -154,6 +156,11 @@ def check_models(checks):
         want = [np.cos(np.pi * hertz / 8000) ** 2 / 2, np.sin(np.pi * hertz / 8000) ** 2 / 2]
         checks.expect(np.allclose([each['score'] for each in answer['labels']], sorted(want, reverse=True), atol=0.01), 'pitch', answer, want)
     print(f'pitch: {answer["labels"]}')
+    seconds = np.arange(5 * 16000) / 16000
+    status, answer = checks.task('pitches', wav(0.5 * np.sin(2 * np.pi * np.where(seconds < 2.25, 300, 3300) * seconds)))
+    told = [(each['start'], each['labels'][0]['label']) for each in answer['outputs']] if status == 200 else answer
+    checks.expect(told == [(i / 2, 'low' if i < 4 else 'high') for i in range(9)], 'pitches', told)
+    print(f'pitches: {len(told)} windows of a second, one each half second')
 
 
 def words_of(path):

@@ -19,15 +19,24 @@ public:
     }
 
     Result<Prepared> read(const Body& body) const override {
+        AudioInput::Placed placed = HF_TRY(input_.place(body.bytes));
         Prepared prepared;
-        prepared.inputs.push_back(HF_TRY(input_.place(body.bytes)));
+        prepared.inputs.push_back(std::move(placed.tensor));
+        prepared.rows = placed.rows;
         return prepared;
     }
 
     Result<json::Object> write(const std::vector<Tensor>& outputs,
                                const Prepared& prepared) const override {
         const std::vector<float> scores = HF_TRY(scores_.all(outputs, prepared.rows));
-        return json::Object{{"labels", scores_.best(scores)}};
+        if (!input_.has_windows()) return json::Object{{"labels", scores_.best(scores)}};
+        const std::size_t width = scores.size() / prepared.rows;
+        json::Array all;
+        for (std::size_t row = 0; row < prepared.rows; ++row) {
+            const auto part = std::span<const float>(scores).subspan(row * width, width);
+            all.push_back({{"start", input_.start_of(row)}, {"labels", scores_.best(part)}});
+        }
+        return json::Object{{"outputs", std::move(all)}};
     }
 
 private:

@@ -127,9 +127,25 @@ Status AudioInput::read_values(const Fields& audio) {
     for (const double one : std_) {
         if (!(one > 0)) return invalid_argument("{}: want numbers above 0", audio.place("std"));
     }
-    if (audio.has("keep") && samples_ == 0) {
+    if (audio.has("keep") && (samples_ == 0 || step_ > 0)) {
+        return invalid_argument(
+            "{}: goes with \"samples\", or a model that leaves none open, and without \"step\"",
+            audio.place("keep"));
+    }
+    return {};
+}
+
+Status AudioInput::read_step(const Fields& audio) {
+    if (!audio.has("step")) return {};
+    constexpr auto kMost = static_cast<std::int64_t>(media::audio::kMaxSoundSamples);
+    step_ = static_cast<std::size_t>(HF_TRY(audio.integer("step", 1, {1, kMost})));
+    if (samples_ == 0) {
         return invalid_argument("{}: goes with \"samples\", or a model that leaves none open",
-                                audio.place("keep"));
+                                audio.place("step"));
+    }
+    if (shape_.rank() < 2 || !is_open(shape_[0])) {
+        return invalid_argument("{}: the input '{}' of shape {} takes one window at a time",
+                                audio.place("step"), name_, shape_.to_string());
     }
     return {};
 }
@@ -138,8 +154,8 @@ Result<AudioInput> AudioInput::read(const Fields& declaration,
                                     const runtime::Signature& signature) {
     const std::optional<Fields> audio = HF_TRY(declaration.child("audio"));
     if (!audio) return invalid_argument("{}: is missing", declaration.place("audio"));
-    HF_TRY(audio->only({"rate", "samples", "keep", "level", "scale", "features", "layout", "mean",
-                        "std", "quantization"}));
+    HF_TRY(audio->only({"rate", "samples", "keep", "step", "level", "scale", "features", "layout",
+                        "mean", "std", "quantization"}));
     if (signature.inputs.size() != 1) {
         return invalid_argument("{}: the model has {} inputs, and a sound is one", audio->at(),
                                 signature.inputs.size());
@@ -156,6 +172,7 @@ Result<AudioInput> AudioInput::read(const Fields& declaration,
     }
     HF_TRY(input.read_axes(*audio, signature.inputs[0]));
     HF_TRY(input.read_lengths(*audio));
+    HF_TRY(input.read_step(*audio));
     HF_TRY(input.read_values(*audio));
     if (input.features_) HF_TRY(input.check_frames(input.frames_).context("{}", audio->at()));
     input.quantization_ = HF_TRY(read_quantization(*audio, "quantization", signature.inputs[0]));
@@ -222,8 +239,11 @@ Result<std::vector<float>> AudioInput::features_of(const std::vector<float>& sam
     return values;
 }
 
-// REQUIRES: whole frames, one after the other.
-Tensor AudioInput::to_tensor(const std::vector<float>& values) const {
+// What the model is given of a window's samples.
+Result<std::vector<float>> AudioInput::row_of(std::vector<float> samples) const {
+    set_level(samples);
+    std::vector<float> values = fill(std::move(samples));
+    if (features_) values = HF_TRY(features_of(values));
     const std::size_t frames = values.size() / width();
     const bool turned = layout_ == Layout::kBandsFirst;
     std::vector<float> ordered(values.size());
@@ -235,37 +255,75 @@ Tensor AudioInput::to_tensor(const std::vector<float>& values) const {
             ordered[turned ? i * frames + f : f * width() + i] = static_cast<float>(value);
         }
     }
+    return ordered;
+}
+
+Tensor AudioInput::to_tensor(std::span<const float> values, std::size_t rows) const {
+    const bool turned = layout_ == Layout::kBandsFirst;
     std::vector<std::int64_t> extents(shape_.rank(), 1);
+    const std::size_t row = values.size() / rows;
+    if (extents.size() > 1) extents[0] = static_cast<std::int64_t>(rows);
     if (is_flat()) {
-        extents[wide_[0]] = static_cast<std::int64_t>(values.size());
+        extents[wide_[0]] = static_cast<std::int64_t>(row);
     } else {
-        extents[wide_[turned ? 1 : 0]] = static_cast<std::int64_t>(frames);
+        extents[wide_[turned ? 1 : 0]] = static_cast<std::int64_t>(row / width());
         extents[wide_[turned ? 0 : 1]] = static_cast<std::int64_t>(width());
     }
     Tensor tensor(dtype_, Shape(extents));
-    write_numbers(ordered, quantization_, tensor);
+    write_numbers(values, quantization_, tensor);
     return tensor;
 }
 
-Result<Tensor> AudioInput::place(ByteView file) const {
+std::size_t AudioInput::windows_of(std::size_t samples) const {
+    if (step_ == 0 || samples <= samples_) return 1;
+    return 1 + (samples - samples_ + step_ - 1) / step_;
+}
+
+// Of several, each has samples_.
+Status AudioInput::check_windows(std::size_t windows) const {
+    if (windows > kMaxAudioWindows || (windows > 1 && windows * samples_ > kMaxAudioValues)) {
+        return resource_exhausted(
+            "the sound has {} windows of {} samples; at most {}, and {} samples in all: send a "
+            "shorter one",
+            windows, samples_, kMaxAudioWindows, kMaxAudioValues);
+    }
+    return features_ ? check_frames(windows * frames_) : Status();
+}
+
+double AudioInput::start_of(std::size_t window) const {
+    return static_cast<double>(window * step_) / static_cast<double>(rate_);
+}
+
+Result<AudioInput::Placed> AudioInput::place(ByteView file) const {
     media::audio::Sound sound = HF_TRY(media::audio::decode_sound(file));
     const std::size_t whole =
         media::audio::resampled_length(sound.samples.size(), sound.rate, rate_);
+    const std::size_t windows = windows_of(whole);
+    HF_TRY(check_windows(windows));
     media::audio::Stretch kept;
-    if (samples_ > 0 && whole > samples_) {
+    if (step_ == 0 && samples_ > 0 && whole > samples_) {
         kept = {before(whole - samples_, static_cast<std::size_t>(keep_)), samples_};
     }
     sound = HF_TRY(media::audio::resample(std::move(sound), rate_, kept));
-    std::vector<float> samples = std::move(sound.samples);
-    set_level(samples);
-    samples = fill(std::move(samples));
-    if (features_) samples = HF_TRY(features_of(samples));
-    return to_tensor(samples);
+    if (windows == 1) {
+        const std::vector<float> row = HF_TRY(row_of(std::move(sound.samples)));
+        return Placed{to_tensor(row, 1), 1};
+    }
+    std::vector<float> rows;
+    for (std::size_t i = 0; i < windows; ++i) {
+        const auto all = std::span<const float>(sound.samples).subspan(i * step_);
+        const auto window = all.first(std::min(samples_, all.size()));
+        const std::vector<float> row =
+            HF_TRY(row_of(std::vector<float>(window.begin(), window.end())));
+        rows.insert(rows.end(), row.begin(), row.end());
+    }
+    return Placed{to_tensor(rows, windows), windows};
 }
 
 json::Object AudioInput::describe() const {
     json::Object about{{"media_types", json::Array{"audio/wav", "audio/flac"}}, {"rate", rate_}};
     if (samples_ > 0) about["samples"] = samples_;
+    if (step_ > 0) about["step"] = step_;
     if (frames_ > 0) about["frames"] = frames_;
     if (features_) about["bands"] = width();
     return about;

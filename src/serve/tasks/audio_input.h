@@ -1,6 +1,7 @@
 // AudioInput: how a sound becomes the one input of a model: decoded to one channel
 // (media/audio/sound.h), resampled to the model's rate, cut or filled up to its length, its level
-// set, and then the samples as they are or their features.
+// set, and then the samples as they are or their features. A longer sound may become several rows,
+// a window every so many samples.
 //
 //     value = (x - mean) / std, x being a sample * scale, or what features make of these
 //
@@ -19,7 +20,8 @@ namespace hf::serve::tasks {
 
 inline constexpr std::size_t kMaxAudioFrames = std::size_t{1} << 17;
 inline constexpr std::size_t kMaxAudioTransformed = std::size_t{1} << 28;  // frames * FFT length
-inline constexpr std::size_t kMaxAudioValues = std::size_t{16} << 20;      // what a model is given
+inline constexpr std::size_t kMaxAudioWindows = 1024;
+inline constexpr std::size_t kMaxAudioValues = std::size_t{16} << 20;  // what a model is given
 
 class AudioInput final {
 public:
@@ -27,7 +29,15 @@ public:
     // not one sound.
     static Result<AudioInput> read(const Fields& declaration, const runtime::Signature& signature);
 
-    Result<Tensor> place(ByteView file) const;
+    struct Placed {
+        Tensor tensor;
+        std::size_t rows = 1;
+    };
+    Result<Placed> place(ByteView file) const;
+
+    // Whether a sound becomes windows, and where one begins, in seconds.
+    bool has_windows() const { return step_ > 0; }
+    double start_of(std::size_t window) const;
 
     json::Object describe() const;
 
@@ -40,7 +50,10 @@ private:
     Status read_lengths(const Fields& audio);
     Status read_frames(const Fields& audio);
     Status read_values(const Fields& audio);
+    Status read_step(const Fields& audio);
     Status check_frames(std::size_t frames) const;
+    Status check_windows(std::size_t windows) const;
+    std::size_t windows_of(std::size_t samples) const;
     std::size_t width() const { return features_ ? features_->width() : 1; }
     std::int64_t extent(std::size_t axis) const { return shape_[wide_[axis]]; }
     bool is_flat() const { return wide_.size() == 1; }
@@ -48,7 +61,8 @@ private:
     void set_level(std::vector<float>& samples) const;
     std::vector<float> fill(std::vector<float> samples) const;
     Result<std::vector<float>> features_of(const std::vector<float>& samples) const;
-    Tensor to_tensor(const std::vector<float>& values) const;
+    Result<std::vector<float>> row_of(std::vector<float> samples) const;
+    Tensor to_tensor(std::span<const float> values, std::size_t rows) const;
 
     std::string name_;  // of the input
     DType dtype_ = DType::kF32;
@@ -59,6 +73,7 @@ private:
     std::int64_t rate_ = 0;
     std::size_t samples_ = 0;  // 0: as many as there are
     std::size_t frames_ = 0;   // likewise
+    std::size_t step_ = 0;     // from a window to the next one; 0: there is one
     Keep keep_ = Keep::kStart;
     Level level_ = Level::kAsIs;
     double scale_ = 1;

@@ -68,7 +68,8 @@ TEST(AudioInput, RefusesADeclarationWithItsPlace) {
     EXPECT_EQ(refusal(R"({"rate":8000})", model({2, 8})),
               "/audio: the input 'x' has shape 2x8, and one sound wants 1xN, and ones");
     EXPECT_EQ(refusal(R"({"rate":8000,"keep":"end"})", model({1, kOpen})),
-              "/audio/keep: goes with \"samples\", or a model that leaves none open");
+              "/audio/keep: goes with \"samples\", or a model that leaves none open, and without "
+              "\"step\"");
     EXPECT_EQ(refusal(R"({"rate":8000,"mean":[1,2]})", raw),
               "/audio/mean: has 2 numbers; want 1 or 1");
     EXPECT_EQ(refusal(R"({"rate":8000})", model({1, 8}, DType::kI8)),
@@ -125,6 +126,35 @@ TEST(AudioInput, SamplesAreCutOrFilledUp) {
     EXPECT_EQ(given(whole + "end\"}", five, file), (std::vector<float>{0, 0, 0.25F, -0.5F, 0.75F}));
     EXPECT_EQ(given(R"({"rate":8000})", model({kOpen}), file),
               (std::vector<float>{0.25F, -0.5F, 0.75F}));
+}
+
+TEST(AudioInput, ALongSoundBecomesWindows) {
+    const Bytes file = wav({8192, -16384, 24576, 4096, 16384, -8192});
+    const Signature many = model({kOpen, 3});
+    const std::string every_two = R"({"rate":8000,"step":2})";
+    EXPECT_EQ(given(every_two, many, file),
+              (std::vector<float>{0.25F, -0.5F, 0.75F, 0.75F, 0.125F, 0.5F, 0.5F, -0.25F, 0}));
+    EXPECT_EQ(given(every_two, many, wav({8192})), (std::vector<float>{0.25F, 0, 0}));
+    EXPECT_EQ(given(R"({"rate":8000,"step":3,"level":"peak"})", many, file),
+              (std::vector<float>{1.0F / 3, -2.0F / 3, 1, 0.25F, 1, -0.5F}));
+    EXPECT_EQ(refusal(every_two, model({1, 3})),
+              "/audio/step: the input 'x' of shape 1x3 takes one window at a time");
+    EXPECT_EQ(refusal(every_two, model({kOpen, kOpen})),
+              "/audio/step: goes with \"samples\", or a model that leaves none open");
+    const auto task = Task::make({declared(every_two)}, many);
+    const Prepared prepared = *(*task)->read({file});
+    EXPECT_EQ(prepared.rows, 3U);
+    const float scores[] = {0, 1, 1, 0, 0, 1};
+    const auto answer = *(*task)->write({Tensor::of<float>(DType::kF32, {3, 2}, scores)}, prepared);
+    const json::Array& outputs = answer.at("outputs").get_array();
+    ASSERT_EQ(outputs.size(), 3U);
+    const auto each = Task::make({declared(R"({"rate":192000,"step":1})")}, many);
+    const Bytes slow = wav({1, 2, 3, 4, 5, 6}, 1000);
+    EXPECT_EQ((*each)->read({slow}).status().to_string(),
+              "RESOURCE_EXHAUSTED: the sound has 1150 windows of 3 samples; at most 1024, and "
+              "16777216 samples in all: send a shorter one");
+    EXPECT_EQ(outputs[1].at("start").to_number<double>(), 2.0 / 8000);
+    EXPECT_EQ(json::get_int(outputs[1].at("labels").get_array()[0], "index"), 0);
 }
 
 TEST(AudioInput, TheLevelIsSetBeforeSilenceIsAdded) {
