@@ -3,29 +3,15 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "base/text.h"
 #include "crypto/hash.h"
 #include "serve/oip_client.h"
 #include "serve/sequence/sequences.h"
+#include "serve/unknown_model.h"
 
 namespace hf::serve {
 namespace {
 
 using Host = std::shared_ptr<ModelHost>;
-
-// The names that a stranger may try instead, bounded for the error message.
-std::string names_of(const Models& models) {
-    constexpr std::size_t kNamesShown = 10;
-    std::vector<std::string> names;
-    for (const Host& host : models.all()) {
-        if (names.size() == kNamesShown) {
-            names.emplace_back("...");
-            break;
-        }
-        names.push_back(host->identity().name);
-    }
-    return names.empty() ? "no model is" : "these are: " + join(names, ", ");
-}
 
 // The model whose answer all of it is, where that is not the host's own.
 const json::Object* upstream_of(const Answering& answering) {
@@ -37,23 +23,9 @@ const json::Object* upstream_of(const Answering& answering) {
 
 Result<Host> find_model(const Services& services, std::string_view name, std::string_view version) {
     Models& models = services.models;
-    Host host = models.find(name);
-    if (!host) {
-        models.count_unknown();
-        const ModelRepository* const repository = services.with.repository;
-        if (const auto reason = repository ? repository->why_not(name) : std::nullopt) {
-            return not_found(
-                "model '{}' is not ready: {}; it can be loaded "
-                "(POST /v2/repository/models/NAME/load)",
-                name, *reason);
-        }
-        return not_found("model '{}' is not served here; {}", name, names_of(models));
-    }
-    if (!version.empty() && version != host->identity().version) {
-        return not_found("model '{}' has no version '{}'; it has '{}'", name, version,
-                         host->identity().version);
-    }
-    return host;
+    Host host = version.empty() ? models.find(name) : models.find(name, version);
+    if (host) return host;
+    return unknown_model(services, name, version);
 }
 
 bool is_ready(const Services& services) {

@@ -53,8 +53,8 @@ inline constexpr std::string_view kCacheHeader =
 // Of an answer, and of a refusal: what the model's guard says of the request.
 inline constexpr std::string_view kGuardHeader = "holdfast-guard";
 
-// The model of that name, in the version that is named where one is. NOT_FOUND names others, and
-// says of one that is not loaded why.
+// The model of that name, in the version that is named where one is, else in its highest. NOT_FOUND
+// names others, and says of one that is not loaded why.
 Result<std::shared_ptr<ModelHost>> find_model(const Services& services, std::string_view name,
                                               std::string_view version);
 

@@ -1,45 +1,6 @@
 #include "serve/models.h"
 
-#include "base/text.h"
-
 namespace hf::serve {
-
-Status Models::activate(std::shared_ptr<ModelHost> host) {
-    HF_CHECK(host != nullptr);
-    const std::string& name = host->identity().name;
-    if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
-        return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'", name);
-    }
-    const MutexLock one_change(change_);
-    Table table = *this->table();
-    std::shared_ptr<ModelHost>& place = table[name];
-    if (!place && table.size() > kMaxModels) {
-        return resource_exhausted("{} models are served here, the limit; remove one first",
-                                  kMaxModels);
-    }
-    std::swap(place, host);
-    replace(std::move(table), std::move(host));
-    return {};
-}
-
-bool Models::remove(std::string_view name) {
-    const MutexLock one_change(change_);
-    Table table = *this->table();
-    const auto found = table.find(name);
-    if (found == table.end()) return false;
-    std::shared_ptr<ModelHost> retired = std::move(found->second);
-    table.erase(found);
-    replace(std::move(table), std::move(retired));
-    return true;
-}
-
-void Models::replace(Table table, std::shared_ptr<ModelHost> retired) {
-    auto next = std::make_shared<const Table>(std::move(table));
-    const MutexLock lock(mutex_);
-    table_.swap(next);
-    std::erase_if(retired_, [](const auto& host) { return host.expired(); });
-    if (retired) retired_.push_back(retired);
-}
 
 std::shared_ptr<const Models::Table> Models::table() const {
     const MutexLock lock(mutex_);
@@ -49,19 +10,24 @@ std::shared_ptr<const Models::Table> Models::table() const {
 std::shared_ptr<ModelHost> Models::find(std::string_view name) const {
     const std::shared_ptr<const Table> table = this->table();
     const auto found = table->find(name);
-    return found == table->end() ? nullptr : found->second;
+    return found == table->end() ? nullptr : found->second.back();
 }
 
-std::vector<std::shared_ptr<ModelHost>> Models::all() const {
-    std::vector<std::shared_ptr<ModelHost>> hosts;
-    for (const auto& [name, host] : *table()) hosts.push_back(host);
-    return hosts;
+std::shared_ptr<ModelHost> Models::find(std::string_view name, std::string_view version) const {
+    const std::shared_ptr<const Table> table = this->table();
+    const auto found = table->find(name);
+    if (found == table->end()) return nullptr;
+    for (const std::shared_ptr<ModelHost>& host : found->second) {
+        if (host->identity().version == version) return host;
+    }
+    return nullptr;
 }
 
-std::size_t Models::draining() const {
-    const MutexLock lock(mutex_);
-    std::erase_if(retired_, [](const auto& host) { return host.expired(); });
-    return retired_.size();
+std::shared_ptr<ModelHost> Models::find_only(std::string_view name) const {
+    const std::shared_ptr<const Table> table = this->table();
+    const auto found = table->find(name);
+    const bool only = found != table->end() && found->second.size() == 1;
+    return only ? found->second.front() : nullptr;
 }
 
 }  // namespace hf::serve
