@@ -106,6 +106,11 @@ case $target in
             >"$folder/image"
         printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
+    ensemble_declaration)
+        printf '{"inputs":["i"],"steps":[{"model":"a","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"b","inputs":{"x":"i","z":"p"},"outputs":{"y":"q","n":"n"},"when":{"value":"p","measure":"margin","confidence_below":2}}],"outputs":{"y":["q","p"]}}' \
+            >"$folder/rows"
+        printf '{"inputs":[{"name":"i","datatype":"FP32","shape":[-1,4]},"j"],"steps":[{"model":"c","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"c","inputs":{"x":"i"},"outputs":{"y":"q"},"when":{"value":"p","confidence_at_least":0.5,"by":"request"}},{"model":"d","inputs":{"x":"j"},"outputs":{"y":"t"}}],"outputs":{"y":["q","p"],"t":"t","i":"i"}}' \
+            >"$folder/request" ;;
     guard_file)
         printf '{"type":"holdfast.dev/guard/v1","mode":"flag","inputs":[{"name":"x","least":[0,0,0,0],"most":[1,1,1,1]}],"energy":{"output":"y","threshold":1},"mahalanobis":{"layer":"z","width":2,"classes":1,"mean":"AAAAAAAAAAA=","whitening":"AACAPwAAAAAAAIA/","centres":"AACAPwAAgD8=","threshold":9}}' >"$folder/all"
         printf '{"type":"holdfast.dev/guard/v1","mode":"refuse","model":"sha256:%064d","squeezing":{"input":"x","output":"y","threshold":0.5,"squeezers":[{"kind":"bit-depth","bits":3,"least":-1},{"kind":"median","size":3,"layout":"NHWC"}]},"fitted":{"a":1}}' 0 >"$folder/squeezing" ;;

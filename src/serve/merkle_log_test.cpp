@@ -72,7 +72,8 @@ TEST(MerkleLog, ProvesEveryLeafAcrossSegmentsTilesAndStarts) {
         EXPECT_EQ(head_of(*(*log)->signed_note()).root, root_of_first(next));
         for (std::uint64_t i = 0; i < next; i += 13) expect_proved(**log, i);
         expect_proved(**log, next - 1);
-        ASSERT_TRUE((*log)->add(add_leaf_text).ok());  // read again from the records at the next start
+        ASSERT_TRUE(
+            (*log)->add(add_leaf_text).ok());  // read again from the records at the next start
         ++next;
     }
 }
@@ -106,7 +107,9 @@ TEST(MerkleLog, LeavesHaveBounds) {
     testing::MemoryFiles files;
     const auto log = open_log(files);
     const auto add = [&](std::size_t size) {
-        return (*log)->add([size](std::uint64_t, std::string& leaf) { leaf.append(size, 'x'); }).status();
+        return (*log)
+            ->add([size](std::uint64_t, std::string& leaf) { leaf.append(size, 'x'); })
+            .status();
     };
     EXPECT_EQ(add(0).code(), Code::kInvalidArgument);
     EXPECT_EQ(add(MerkleLog::kMaxLeafBytes + 1).code(), Code::kInvalidArgument);

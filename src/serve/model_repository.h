@@ -33,6 +33,33 @@ struct IndexRow {
     std::string reason;  // why, where it is not ready
 };
 
+// Models that are made of others in the repository (ensemble/). Asked by one change at a time.
+class Dependents {
+public:
+    using Host = std::shared_ptr<ModelHost>;
+
+    virtual ~Dependents() = default;
+
+    // What must be loaded before a load of that model: its members and theirs, those first that
+    // others need. Empty of a model that stands alone. The model is wanted from now on.
+    virtual Result<std::vector<std::string>> needs(std::string_view name) = 0;
+
+    // That load has ended well, with this host or with the one that is there: the hosts of what is
+    // made of it, made anew, which must answer as soon as it does. FAILED_PRECONDITION where one
+    // that answers could not any more.
+    virtual Result<std::vector<Host>> follow(const Host& next) = 0;
+
+    // What of those that answer is made of the model, and goes when it is unloaded. The model is
+    // not wanted from now on.
+    virtual std::vector<std::string> goes_with(std::string_view name) = 0;
+
+    // The members of it, and theirs, that answer for no other.
+    virtual std::vector<std::string> alone_for(std::string_view name) const = 0;
+
+    // Why it does not answer though it is wanted; empty: for no reason of its members'.
+    virtual std::string why_not(std::string_view name) const = 0;
+};
+
 class ModelRepository final {
 public:
     // A host of the model as its file is now. Null: that is what `now` has been made from; `now` is
@@ -42,16 +69,24 @@ public:
     // REQUIRES: models outlives the repository.
     explicit ModelRepository(Models& models) : models_(models) {}
 
+    // REQUIRES: before others know the repository; `dependents` outlives it.
+    void set_dependents(Dependents* dependents) { dependents_ = dependents; }
+
     // Names a model and loads it. An error of the load is the answer, and the model is not added;
     // ALREADY_EXISTS for a name that is taken. REQUIRES: what is loaded has this name.
     Status add(const std::string& name, Load load);
 
-    // Loads the model, or again when its file has changed. After an error, what answered before
-    // still does. NOT_FOUND for a model that is not in the repository.
+    // Loads the model, or again when its file has changed; what it is made of before it, where that
+    // is not loaded. After an error, what answered before still does. NOT_FOUND for a model that is
+    // not in the repository.
     Status load(std::string_view name);
 
-    // OK also when it was not loaded.
-    Status unload(std::string_view name);
+    // OK also when it was not loaded. What is made of it does not answer then. `with_members`: what
+    // it is made of goes, too, but for what others are made of.
+    Status unload(std::string_view name, bool with_members = false);
+
+    // What would go so.
+    std::vector<std::string> members_alone_for(std::string_view name) const;
 
     // Why the model does not answer, though it is in the repository: "unloaded"; nullopt when it
     // does, or is not there.
@@ -70,8 +105,12 @@ private:
     Result<Entry*> find_free(std::string_view name) HF_REQUIRES(mutex_);
     Status not_here(std::string_view name) const HF_REQUIRES(mutex_);
     Result<std::string> activate(const Load& load, std::string_view name);
+    Status load_needs(std::string_view name);
+    Status load_one(Entry& entry, std::string_view name);
+    std::string reason_of(const std::string& name, const Entry& entry) const HF_REQUIRES(mutex_);
 
     Models& models_;
+    Dependents* dependents_ = nullptr;
     mutable Mutex mutex_;
     std::map<std::string, Entry, std::less<>> entries_ HF_GUARDED_BY(mutex_);  // only added to
     const Entry* loading_ HF_GUARDED_BY(mutex_) = nullptr;

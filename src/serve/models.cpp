@@ -5,40 +5,54 @@
 namespace hf::serve {
 
 Status Models::activate(std::shared_ptr<ModelHost> host) {
-    HF_CHECK(host != nullptr);
-    const std::string& name = host->identity().name;
-    if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
-        return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'", name);
-    }
+    std::vector<std::shared_ptr<ModelHost>> hosts;
+    hosts.push_back(std::move(host));
+    return activate_all(std::move(hosts));
+}
+
+Status Models::activate_all(std::vector<std::shared_ptr<ModelHost>> hosts) {
     const MutexLock one_change(change_);
     Table table = *this->table();
-    std::shared_ptr<ModelHost>& place = table[name];
-    if (!place && table.size() > kMaxModels) {
-        return resource_exhausted("{} models are served here, the limit; remove one first",
-                                  kMaxModels);
+    for (std::shared_ptr<ModelHost>& host : hosts) {
+        HF_CHECK(host != nullptr);
+        const std::string& name = host->identity().name;
+        if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
+            return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'",
+                                    name);
+        }
+        std::shared_ptr<ModelHost>& place = table[name];
+        if (!place && table.size() > kMaxModels) {
+            return resource_exhausted("{} models are served here, the limit; remove one first",
+                                      kMaxModels);
+        }
+        std::swap(place, host);
     }
-    std::swap(place, host);
-    replace(std::move(table), std::move(host));
+    replace(std::move(table), hosts);
     return {};
 }
 
-bool Models::remove(std::string_view name) {
+std::size_t Models::remove_all(const std::vector<std::string>& names) {
     const MutexLock one_change(change_);
     Table table = *this->table();
-    const auto found = table.find(name);
-    if (found == table.end()) return false;
-    std::shared_ptr<ModelHost> retired = std::move(found->second);
-    table.erase(found);
-    replace(std::move(table), std::move(retired));
-    return true;
+    std::vector<std::shared_ptr<ModelHost>> retired;
+    for (const std::string& name : names) {
+        const auto found = table.find(name);
+        if (found == table.end()) continue;
+        retired.push_back(std::move(found->second));
+        table.erase(found);
+    }
+    if (!retired.empty()) replace(std::move(table), retired);
+    return retired.size();
 }
 
-void Models::replace(Table table, std::shared_ptr<ModelHost> retired) {
+void Models::replace(Table table, const std::vector<std::shared_ptr<ModelHost>>& retired) {
     auto next = std::make_shared<const Table>(std::move(table));
     const MutexLock lock(mutex_);
     table_.swap(next);
     std::erase_if(retired_, [](const auto& host) { return host.expired(); });
-    if (retired) retired_.push_back(retired);
+    for (const std::shared_ptr<ModelHost>& host : retired) {
+        if (host) retired_.push_back(host);
+    }
 }
 
 std::shared_ptr<const Models::Table> Models::table() const {

@@ -33,8 +33,14 @@ public:
     // not null.
     Status activate(std::shared_ptr<ModelHost> host);
 
+    // The same for several at once: no request sees some of them and not the others. All or none.
+    Status activate_all(std::vector<std::shared_ptr<ModelHost>> hosts);
+
     // False when no model has that name.
-    bool remove(std::string_view name);
+    bool remove(std::string_view name) { return remove_all({std::string(name)}) > 0; }
+
+    // At once; how many of them there were.
+    std::size_t remove_all(const std::vector<std::string>& names);
 
     // Null when no model has that name.
     std::shared_ptr<ModelHost> find(std::string_view name) const;
@@ -56,7 +62,8 @@ private:
     using Table = std::map<std::string, std::shared_ptr<ModelHost>, std::less<>>;
 
     std::shared_ptr<const Table> table() const;
-    void replace(Table table, std::shared_ptr<ModelHost> retired) HF_REQUIRES(change_);
+    void replace(Table table, const std::vector<std::shared_ptr<ModelHost>>& retired)
+        HF_REQUIRES(change_);
 
     Mutex change_;  // one change at a time
     std::atomic<bool> ready_{true};

@@ -41,8 +41,8 @@ http::Quick quick_requests(const Services& services) {
         if (request.body.size() > kQuickBytesMax) return false;
         const std::string_view name = named_model(request);
         const std::shared_ptr<ModelHost> host = name.empty() ? nullptr : services.models.find(name);
-        if (!host || host->sequences() || host->guard() || host->usual() == Duration::zero() ||
-            host->usual() > kQuickMost)
+        if (!host || host->sequences() || host->composite() || host->guard() ||
+            host->usual() == Duration::zero() || host->usual() > kQuickMost)
             return false;
         return !services.with.cascades || !services.with.cascades->has(name);
     };

@@ -80,6 +80,7 @@ void write_receipt(Draft& draft, std::uint64_t place, std::string& text) {
         text.append(",\"service\":");
         write_json_string(service, text);
     }
+    if (!prediction.steps.empty()) add_field(text, "steps", prediction.steps);
     text.append(",\"time\":\"").append(format_rfc3339_micros(draft.time)).append("\"");
     text.append(",\"type\":\"holdfast.dev/receipt/v1\"}");
 }
@@ -187,10 +188,8 @@ std::array<std::uint8_t, 8> Receipts::nonce() {
 
 Result<std::string> Receipts::add(const Prediction& prediction) {
     Draft draft{prediction, quoted_node_, world_.clock.now(), nonce()};
-    const Result<std::uint64_t> index =
-        log_->add([&draft](std::uint64_t place, std::string& text) {
-            write_receipt(draft, place, text);
-        });
+    const Result<std::uint64_t> index = log_->add(
+        [&draft](std::uint64_t place, std::string& text) { write_receipt(draft, place, text); });
     if (!index.ok()) {
         return unavailable("no receipt can be written, so nothing is answered: {}",
                            index.status().message());

@@ -3,6 +3,7 @@
 #include "cli/byte_size.h"
 #include "cli/commands.h"
 #include "cli/companions.h"
+#include "cli/ensemble_file.h"
 #include "cli/listen.h"
 #include "cli/model_file.h"
 #include "cli/observing.h"
@@ -12,6 +13,7 @@
 #include "http/hand_over.h"
 #include "http/server.h"
 #include "runtime/plan_file.h"
+#include "serve/ensemble/helpers.h"
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
 #include "serve/platform.h"
@@ -36,9 +38,10 @@ constexpr std::size_t kWorkersBeside = 2;
 constexpr std::size_t kRequestsMax = 2048;
 constexpr std::size_t kMaxPemBytes = 256u << 10;
 
-// "pump" of "models/pump.onnx".
+// "pump" of "models/pump.onnx" and of "models/pump.ensemble.json".
 std::string stem_of(const std::string& path) {
     const std::string file = path.substr(path.rfind('/') + 1);
+    if (is_ensemble(file)) return file.substr(0, file.size() - kEnsembleEnding.size());
     return file.substr(0, file.rfind('.'));
 }
 
@@ -124,9 +127,32 @@ private:
 
 using AllServed = std::vector<std::unique_ptr<Served>>;
 
+// Where models are loaded to.
+struct Store {
+    serve::ModelRepository& repository;
+    serve::ensemble::Ensembles& ensembles;
+};
+
+// Once the models are there that they are made of.
+Status load_ensembles(World& world, const Arguments& arguments, const Store& store) {
+    for (const std::string& path : arguments.all("FILE")) {
+        if (!is_ensemble(path)) continue;
+        const std::string name = stem_of(path);
+        HF_TRY(
+            store.ensembles.declare(name, ensemble_reader(world, path, name)).context("{}", path));
+    }
+    store.repository.set_dependents(&store.ensembles);
+    for (const std::string& name : HF_TRY(store.ensembles.in_order())) {
+        const auto load = [&ensembles = store.ensembles, name](const serve::ModelHost* now) {
+            return ensembles.load(name, now);
+        };
+        HF_TRY(store.repository.add(name, load).context("{}{}", name, kEnsembleEnding));
+    }
+    return {};
+}
+
 // Loads all that the command names. REQUIRES: what is returned outlives the repository's last load.
-Result<AllServed> load_all(World& world, const Arguments& arguments,
-                           serve::ModelRepository& repository) {
+Result<AllServed> load_all(World& world, const Arguments& arguments, const Store& store) {
     const std::vector<std::string>& paths = arguments.all("FILE");
     if (paths.size() > 1 && arguments.has("name")) {
         return invalid_argument("--name: is for one model, and {} are given; rename the files",
@@ -135,13 +161,15 @@ Result<AllServed> load_all(World& world, const Arguments& arguments,
     const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
     AllServed all;
     for (const std::string& path : paths) {
+        if (is_ensemble(path)) continue;
         all.push_back(std::make_unique<Served>(world, arguments, path));
         Served& served = *all.back();
         served.use(crew);
-        HF_TRY(repository.add(served.name(), [&served](const serve::ModelHost* now) {
+        HF_TRY(store.repository.add(served.name(), [&served](const serve::ModelHost* now) {
             return served.make_host(now);
         }));
     }
+    HF_TRY(load_ensembles(world, arguments, store));
     return all;
 }
 
@@ -255,6 +283,35 @@ Result<std::unique_ptr<serve::ResponseCache>> make_cache(const Arguments& argume
     return std::make_unique<serve::ResponseCache>(bytes);
 }
 
+// What is told of each model once it answers.
+struct Told {
+    std::string what;
+    std::string name;
+    std::string how;
+};
+
+std::vector<Told> told_of(const serve::Models& models, const AllServed& all,
+                          const std::vector<std::string>& ensembles) {
+    std::vector<Told> told;
+    for (const std::unique_ptr<Served>& served : all) {
+        told.push_back({served->path(), served->name(),
+                        fmt::format("({} device, loaded in {:.1f} ms)",
+                                    models.find(served->name())->device(), served->load_ms())});
+    }
+    for (const std::string& name : ensembles) {
+        told.push_back({name + std::string(kEnsembleEnding), name, "(an ensemble)"});
+    }
+    return told;
+}
+
+// Null where no ensemble has steps to divide, or no two inferences run at a time.
+std::unique_ptr<serve::ensemble::Helpers> make_helpers(serve::Scheduler& scheduler,
+                                                       std::size_t ensembles, std::size_t workers) {
+    const std::size_t places = workers - kWorkersBeside;
+    if (ensembles == 0 || places == 1) return nullptr;
+    return std::make_unique<serve::ensemble::Helpers>(scheduler, places - 1);
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
     serve::RateLimits limits(world.clock);
@@ -264,13 +321,11 @@ Status run(World& world, const Arguments& arguments) {
     options.limits.queued_requests = kRequestsMax;
     serve::Models models;
     serve::ModelRepository repository(models);
-    const AllServed all = HF_TRY(load_all(world, arguments, repository));
+    serve::ensemble::Ensembles ensembles(models);
+    const AllServed all = HF_TRY(load_all(world, arguments, {repository, ensembles}));
     // Told of below, when clients may be loading already.
-    std::vector<std::string> how;
-    for (const std::unique_ptr<Served>& served : all) {
-        how.push_back(fmt::format("({} device, loaded in {:.1f} ms)",
-                                  models.find(served->name())->device(), served->load_ms()));
-    }
+    const std::vector<std::string> graphs = HF_TRY(ensembles.in_order());
+    const std::vector<Told> told = told_of(models, all, graphs);
     // Ends last: who replaces this server hears then that all is free.
     std::unique_ptr<http::Heirs> heirs;
     std::atomic<bool> replaced{false};
@@ -281,6 +336,7 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
+    const auto helpers = make_helpers(scheduler, graphs.size(), options.workers);
     serve::Regions regions(world.open_shared_block);
     serve::OipExtras extras{receipts.get(),
                             nullptr,
@@ -290,6 +346,7 @@ Status run(World& world, const Arguments& arguments) {
                             &scheduler,
                             access ? &limits : nullptr};
     if (arguments.has("shared-memory")) extras.regions = &regions;
+    extras.helpers = helpers.get();
     const std::unique_ptr<serve::ResponseCache> cache = HF_TRY(make_cache(arguments));
     extras.cache = cache.get();
     serve::add_oip_routes(router, models, extras);
@@ -301,9 +358,9 @@ Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
     heirs = HF_TRY(succession.take_over(*server, replaced));
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", all[i]->path(), origin,
-                              server->port(), all[i]->name(), how[i]));
+    for (const Told& of : told) {
+        world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", of.what, origin,
+                              server->port(), of.name, of.how));
     }
     if (receipts) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
@@ -370,7 +427,9 @@ Command serve_command() {
         "serve",
         "Serves models over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
         "drains",
-        {{"FILE", "ONNX or TFLite models, or plans", true, true}},
+        {{"FILE",
+          "ONNX or TFLite models, or plans; NAME.ensemble.json declares a graph of the others",
+          true, true}},
         std::move(options),
         {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
          "curl localhost:8080/v2/models/model",
