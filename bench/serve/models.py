@@ -36,10 +36,21 @@ def kws(path):
     net.save('output', ['N', 12], path)
 
 
+def dense(path):
+    """An MLP as rankers and recommenders end in: 80 MiB of weights, each read once for a run, however many rows it has."""
+    net = networks.Network('dense', SEED)
+    x = net.input('x', TensorProto.FLOAT, ['N', 784])
+    x = net.node('Relu', net.linear(x, 784, 4096))
+    x = net.node('Relu', net.linear(x, 4096, 4096))
+    net.linear(x, 4096, 64)
+    net.save('output', ['N', 64], path)
+
+
 def resnet50(path, topology):
     """As bench peers has it, with the batch left open."""
     networks.resnet50(path, SEED, topology)
     model = onnx.load(path)
+    del model.graph.value_info[:]  # it is of a batch of one
     for value in [*model.graph.input, *model.graph.output]:
         value.type.tensor_type.shape.dim[0].dim_param = 'N'
     reshapes = {node.input[1] for node in model.graph.node if node.op_type == 'Reshape'}

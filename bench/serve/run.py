@@ -221,7 +221,8 @@ def receipts(arguments, files):
 def batching(arguments, files):
     """64 connections, requests together and one by one."""
     rows = {}
-    for name, shape, requests in (('kws', [1, 1, 49, 10], 6000), ('resnet50', [1, 3, 224, 224], 256)):
+    for name, shape, requests in (('kws', [1, 1, 49, 10], 6000), ('resnet50', [1, 3, 224, 224], 256),
+                                  ('dense', [1, 784], 2000)):
         count = 1
         for extent in shape:
             count *= extent
@@ -302,12 +303,13 @@ def main():
     parser.add_argument('--only', choices=PARTS)
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    files = {name: arguments.folder / f'{name}.onnx' for name in ('tiny', 'kws', 'resnet50')}
+    files = {name: arguments.folder / f'{name}.onnx' for name in ('tiny', 'kws', 'resnet50', 'dense')}
     made.tiny(files['tiny'])
     made.kws(files['kws'])
     topology = arguments.models / 'onnx-light/light_resnet50.onnx'
     parts = [arguments.only] if arguments.only else list(PARTS)
     if 'batching' in parts:
+        made.dense(files['dense'])
         made.resnet50(files['resnet50'], topology)
     result = {'machine': describe_machine(arguments)}
     for part in parts:

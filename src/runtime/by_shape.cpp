@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "runtime/cpu/build.h"
 #include "runtime/cpu/model.h"
 #include "runtime/optimize.h"
 #include "runtime/ref/interpreter.h"
@@ -12,14 +13,22 @@
 namespace hf::runtime {
 namespace {
 
+const Shape& shape_of(const Shape& shape) {
+    return shape;
+}
+const Shape& shape_of(const Tensor& tensor) {
+    return tensor.shape();
+}
+
 // The latest few of something, by the shapes of a run's inputs. Owned by its user.
 template <typename T, std::size_t kMost>
 class Latest {
 public:
     // Null when there is none; else it becomes the latest.
-    T* find(std::span<const Tensor> inputs) {
-        const auto same = [](const Shape& shape, const Tensor& input) {
-            return shape == input.shape();
+    template <typename Inputs>  // shapes, or tensors
+    T* find(const Inputs& inputs) {
+        const auto same = [](const Shape& shape, const auto& input) {
+            return shape == shape_of(input);
         };
         for (std::size_t i = entries_.size(); i-- > 0;) {
             const std::vector<Shape>& shapes = entries_[i].shapes;
@@ -63,49 +72,79 @@ using ModelPtr = std::shared_ptr<const CompiledModel>;
 
 class ByShapeModel final : public CompiledModel, public std::enable_shared_from_this<ByShapeModel> {
 public:
-    // `first` is for the shapes of its own signature.
-    ByShapeModel(graph::Graph graph, CompileOptions options, ModelPtr reference, ModelPtr first)
-        : graph_(std::move(graph)), options_(std::move(options)), reference_(std::move(reference)) {
-        std::vector<Shape> shapes;
-        for (const Port& port : first->signature().inputs) shapes.push_back(port.shape);
-        const MutexLock lock(mutex_);
-        models_.add(std::move(shapes), std::move(first));
-    }
+    ByShapeModel(graph::Graph graph, CompileOptions options, ModelPtr reference)
+        : graph_(std::move(graph)),
+          options_(std::move(options)),
+          reference_(std::move(reference)),
+          weights_(std::make_shared<cpu::WeightPool>(weight_room(graph_))) {}
 
     const Signature& signature() const override { return reference_->signature(); }
     std::string_view device() const override { return "cpu"; }
     Result<std::unique_ptr<Session>> new_session() const override;
 
-    // REQUIRES: inputs that fit the signature.
-    ModelPtr model_for(std::span<const Tensor> inputs) const {
+    // For the shapes that are open ends' first: extents of 1. As compile_by_shape() says.
+    Status compile_first(const env::Clock* clock, CompileReport& report) {
+        CompileOptions options = options_;
+        options.clock = clock;
+        ModelPtr model = HF_TRY(compile_with(options, report));
+        std::vector<Shape> shapes;
+        for (const Port& port : model->signature().inputs) shapes.push_back(port.shape);
+        const MutexLock lock(mutex_);
+        models_.add(std::move(shapes), std::move(model));
+        return {};
+    }
+
+    // REQUIRES: shapes that fit the signature.
+    ModelPtr model_for(const std::vector<Shape>& shapes) const {
         {
             const MutexLock lock(mutex_);
-            if (const ModelPtr* known = models_.find(inputs)) return *known;
+            if (const ModelPtr* known = models_.find(shapes)) return *known;
         }
         // Others may compile the same meanwhile; the first to end is kept.
-        ModelPtr model = compile_for(inputs);
+        ModelPtr model = compile_for(shapes);
         const MutexLock lock(mutex_);
-        if (const ModelPtr* known = models_.find(inputs)) return *known;
-        return models_.add(shapes_of(inputs), std::move(model));
+        if (const ModelPtr* known = models_.find(shapes)) return *known;
+        return models_.add(shapes, std::move(model));
+    }
+
+    bool plans_by_shape() const override { return true; }
+    void prepare(const std::vector<Shape>& shapes) const override {
+        static_cast<void>(model_for(shapes));
     }
 
 private:
-    // The reference device answers for what cpu refuses, errors of the inputs among it.
-    ModelPtr compile_for(std::span<const Tensor> inputs) const {
-        CompileOptions options = options_;
-        for (std::size_t i = 0; i < inputs.size(); ++i) {
-            options.input_shapes.emplace_back(signature().inputs[i].name, inputs[i].shape());
+    // Plans of few rows and of many pack most weights alike.
+    static std::uint64_t weight_room(const graph::Graph& graph) {
+        constexpr std::uint64_t kLeast = 64 << 10;
+        constexpr std::uint64_t kTimes = 3;
+        std::uint64_t bytes = 0;
+        for (const graph::Value& value : graph.values) {
+            if (value.constant) bytes += cpu::WeightPool::room_for(value.constant->bytes().size());
         }
+        return std::min(kTimes * bytes + kLeast, cpu::kMaxWeightBytes);
+    }
+
+    Result<ModelPtr> compile_with(const CompileOptions& options, CompileReport& report) const {
         graph::Graph graph = graph_;
+        HF_TRY(optimize(graph, options, report));
+        return cpu::CpuDevice::compile_into(weights_, graph, options, report);
+    }
+
+    // The reference device answers for what cpu refuses, errors of the inputs among it.
+    ModelPtr compile_for(const std::vector<Shape>& shapes) const {
+        CompileOptions options = options_;
+        for (std::size_t i = 0; i < shapes.size(); ++i) {
+            options.input_shapes.emplace_back(signature().inputs[i].name, shapes[i]);
+        }
         CompileReport report;
-        if (!optimize(graph, options, report).ok()) return reference_;
-        Result<ModelPtr> model = cpu::CpuDevice().compile(graph, options, report);
+        Result<ModelPtr> model = compile_with(options, report);
         return model.ok() ? std::move(model).value() : reference_;
     }
 
-    const graph::Graph graph_;
+    const graph::Graph graph_;  // after the passes, its ends open
     const CompileOptions options_;
     const ModelPtr reference_;
+    const std::shared_ptr<cpu::WeightPool> weights_;
     mutable Mutex mutex_;
     mutable Latest<ModelPtr, kMostShapes> models_ HF_GUARDED_BY(mutex_);
 };
@@ -119,7 +158,7 @@ public:
         Running* running = sessions_.find(inputs);
         if (!running) {
             Running started;
-            started.model = model_->model_for(inputs);
+            started.model = model_->model_for(shapes_of(inputs));
             started.session = HF_TRY(started.model->new_session());
             started.session->use(crew_);
             running = &sessions_.add(shapes_of(inputs), std::move(started));
@@ -148,6 +187,16 @@ Result<std::unique_ptr<Session>> ByShapeModel::new_session() const {
     return std::make_unique<ByShapeSession>(shared_from_this());
 }
 
+// Times of passes that ran twice add up.
+void add_passes(std::vector<CompileReport::PassRow>& to,
+                const std::vector<CompileReport::PassRow>& first) {
+    for (std::size_t i = 0; i < to.size() && i < first.size(); ++i) {
+        to[i].milliseconds += first[i].milliseconds;
+        to[i].changed |= first[i].changed;
+        to[i].nodes_before = first[i].nodes_before;
+    }
+}
+
 }  // namespace
 
 bool has_open_inputs(const graph::Graph& graph) {
@@ -164,23 +213,24 @@ Result<std::shared_ptr<const CompiledModel>> compile_by_shape(graph::Graph graph
         if (graph.value(id).shape) continue;
         return unimplemented("the rank of '{}' is not known before it runs", graph.value(id).name);
     }
+    // Passes change weights most, and those of a batch are those of a row. What they can only do
+    // once shapes are known is left to each shape.
+    graph::Graph open = std::move(graph);
+    CompileReport opened;
+    HF_TRY(optimize(open, options, opened));
+    ModelPtr reference = HF_TRY(ref::compile_reference(open));
     CompileOptions on_cpu = options;
     on_cpu.device = "cpu";
-    graph::Graph closed = graph;
-    CompileReport trial;
-    HF_TRY(optimize(closed, on_cpu, trial));
-    ModelPtr model = HF_TRY(cpu::CpuDevice().compile(closed, on_cpu, trial));
-
-    graph::Graph open = graph;
-    CompileReport unread;
-    HF_TRY(optimize(open, options, unread));
-    ModelPtr reference = HF_TRY(ref::compile_reference(std::move(open)));
     on_cpu.clock = nullptr;  // it may not live as long
-    report = std::move(trial);
+    const auto model = std::make_shared<ByShapeModel>(std::move(open), std::move(on_cpu),
+                                                      std::move(reference));
+    CompileReport closed;
+    HF_TRY(model->compile_first(options.clock, closed));
+    add_passes(closed.passes, opened.passes);
+    report = std::move(closed);
     report.device = "cpu";
     report.by_shape = true;
-    return std::make_shared<const ByShapeModel>(std::move(graph), std::move(on_cpu),
-                                                std::move(reference), std::move(model));
+    return model;
 }
 
 }  // namespace hf::runtime

@@ -2,8 +2,10 @@
 // each shape of inputs that comes, and the latest kMostShapes are kept. What the device does not
 // take in some shape runs on the reference device in that shape.
 //
-// The first run in a shape takes as long as compiling does (milliseconds to a second); later ones
-// what the device takes. Each shape has packed weights and, in each session, an arena of its own.
+// The first run in a shape takes as long as compiling does (milliseconds to a second), where
+// nobody has asked for it ahead; later ones what the device takes. What the graph's passes make of
+// weights is made once, and weights that are packed alike in several shapes are kept once. Each
+// shape has, in each session, an arena of its own.
 //
 // Thread-safety: the model may be used by many threads; a session by one at a time.
 
@@ -21,7 +23,7 @@ namespace hf::runtime {
 
 // Compiled models that one model keeps, and sessions of them that one session keeps.
 inline constexpr std::size_t kMostShapes = 8;
-inline constexpr std::size_t kMostShapedSessions = 4;
+inline constexpr std::size_t kMostShapedSessions = 8;
 
 // Whether an input of known rank has an open extent.
 bool has_open_inputs(const graph::Graph& graph);

@@ -76,6 +76,12 @@ public:
 
     // Empty for devices that run a graph as it is.
     virtual std::vector<StepInfo> steps() const { return {}; }
+
+    // Whether a first run with inputs of other shapes takes much longer than later ones: then
+    // prepare() does what it would have to do before, on its caller's time. REQUIRES of prepare():
+    // shapes that fit the signature.
+    virtual bool plans_by_shape() const { return false; }
+    virtual void prepare(const std::vector<Shape>& shapes) const { static_cast<void>(shapes); }
 };
 
 }  // namespace hf::runtime

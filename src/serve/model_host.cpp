@@ -109,7 +109,9 @@ void ModelHost::end_composed(Ended ended, Duration duration) {
 
 ModelHost::Outcome ModelHost::run(runtime::Session& session, std::span<const Tensor> inputs) const {
     const Duration start = clock_.monotonic();
-    Result<std::vector<Tensor>> outputs = session.run(inputs);
+    const bool padded = runs_together_ && plans_by_shape();
+    Result<std::vector<Tensor>> outputs =
+        padded ? run_padded(session, inputs) : session.run(inputs);
     return {std::move(outputs), clock_.monotonic() - start};
 }
 

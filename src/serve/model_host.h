@@ -120,6 +120,10 @@ public:
         Duration duration{};          // in the model
     };
 
+    // Whether a first run of some size takes much longer than later ones, unless it was prepared.
+    bool plans_by_shape() const { return model_->plans_by_shape(); }
+    void prepare(const std::vector<Shape>& shapes) const { model_->prepare(shapes); }
+
     // Runs one inference on a free session and counts it. INVALID_ARGUMENT when the inputs do not
     // fit the signature.
     Result<Inference> infer(std::span<const Tensor> inputs);

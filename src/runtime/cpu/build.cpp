@@ -10,7 +10,6 @@
 namespace hf::runtime::cpu {
 namespace {
 
-constexpr std::uint64_t kWeightAlignment = 64;
 constexpr std::uint32_t kNone = 0xFFFFFFFFu;
 
 std::uint64_t size_of(const graph::Value& value) {
@@ -79,12 +78,24 @@ public:
         for (std::uint32_t i = 0; i < roots_.size(); ++i) roots_[i] = i;
     }
 
-    Result<Plan> build() {
+    // The weights go into the pool, as far as it has room; else, and where there is none, into one
+    // of the plan's own.
+    Result<Plan> build(std::shared_ptr<WeightPool> shared) {
         HF_TRY(lower());
         place_ends();
         find_lives();
         place_arena();
-        HF_TRY(write_operations());
+        const std::uint64_t room = weight_bytes_most();
+        if (room > kMaxWeightBytes) {
+            return resource_exhausted("more than {} bytes of weights", kMaxWeightBytes);
+        }
+        pool_ = std::move(shared);
+        if (!pool_ || !HF_TRY(write_operations())) {
+            pool_ = std::make_shared<WeightPool>(room);
+            HF_CHECK(HF_TRY(write_operations()), "a pool is too small");
+        }
+        plan_.weights = pool_->bytes();
+        plan_.weights_owner = pool_;
         return std::move(plan_);
     }
 
@@ -250,37 +261,47 @@ private:
                          });
     }
 
-    std::uint64_t add_weights(const Tensor& tensor) {
-        weights_.resize((weights_.size() + kWeightAlignment - 1) / kWeightAlignment *
-                        kWeightAlignment);
-        const std::uint64_t offset = weights_.size();
-        weights_.insert(weights_.end(), tensor.bytes().begin(), tensor.bytes().end());
-        return offset;
+    std::uint64_t weight_bytes_most() const {
+        std::uint64_t bytes = 0;
+        const auto count = [&](ByteView piece) { bytes += WeightPool::room_for(piece.size()); };
+        for (const graph::Value& value : graph_.values) {
+            if (value.constant) count(value.constant->bytes());
+        }
+        for (const Item& item : items_) {
+            for (const DraftInput& input : item.draft.inputs) {
+                if (!input.weights.is_null()) count(input.weights.bytes());
+            }
+        }
+        return bytes;
+    }
+
+    Operand weights(const Tensor& tensor) {
+        const std::optional<std::uint64_t> offset = pool_->add(tensor.bytes());
+        if (!offset) pool_is_full_ = true;
+        return {Place::kWeights, tensor.dtype(), tensor.shape(), offset.value_or(0)};
     }
 
     Result<Operand> operand_of(graph::ValueId id) {
         if (id == graph::kNoValue) return Operand();
         const graph::Value& value = graph_.value(id);
-        Operand& known = places_[id.value()];
+        const Operand& known = places_[id.value()];
         if (known.place != Place::kNone) return known;
-        if (value.constant) {
-            known = {Place::kWeights, *value.dtype, *value.shape, add_weights(*value.constant)};
-            return known;
-        }
+        if (value.constant) return weights(*value.constant);
         const std::uint32_t block = blocks_of_[root(id)];
         if (block == kNone) return invalid_argument("'{}' is never computed", value.name);
         return Operand{Place::kArena, *value.dtype, *value.shape, offsets_[block]};
     }
 
     Result<Operand> input_of(const DraftInput& input) {
-        if (input.weights.is_null()) return operand_of(input.value);
-        return Operand{Place::kWeights, input.weights.dtype(), input.weights.shape(),
-                       add_weights(input.weights)};
+        return input.weights.is_null() ? operand_of(input.value) : weights(input.weights);
     }
 
-    Status write_operations() {
-        for (Item& item : items_) {
-            Draft& draft = item.draft;
+    // False when the pool has no room for the weights.
+    Result<bool> write_operations() {
+        plan_.operations.clear();
+        pool_is_full_ = false;
+        for (const Item& item : items_) {
+            const Draft& draft = item.draft;
             Operation operation;
             operation.name = item.node;
             operation.kernel = find_kernel(draft.kernel);
@@ -290,47 +311,41 @@ private:
             for (graph::ValueId id : draft.outputs) {
                 operation.outputs.push_back(HF_TRY(operand_of(id).context("{}", item.node)));
             }
+            if (pool_is_full_) return false;
             if (item.scratch_block != kNone) {
                 operation.scratch = {Place::kArena, DType::kU8,
                                      Shape{static_cast<std::int64_t>(draft.scratch_bytes)},
                                      offsets_[item.scratch_block]};
             }
-            operation.ints = std::move(draft.ints);
-            operation.floats = std::move(draft.floats);
-            operation.reference = std::move(draft.reference);
+            operation.ints = draft.ints;
+            operation.floats = draft.floats;
+            operation.reference = draft.reference;
             plan_.operations.push_back(std::move(operation));
-            draft.inputs.clear();
-            if (weights_.size() > kMaxWeightBytes) {
-                return resource_exhausted("more than {} bytes of weights", kMaxWeightBytes);
-            }
         }
-        const auto owner = std::make_shared<const Tensor>(Tensor::of<std::uint8_t>(
-            DType::kU8, Shape{static_cast<std::int64_t>(weights_.size())}, weights_));
-        plan_.weights = owner->bytes();
-        plan_.weights_owner = owner;
-        return {};
+        return true;
     }
 
     const graph::Graph& graph_;
     const Lowering lowering_;
     CompileReport& report_;
     std::vector<Item> items_;
-    std::vector<Operand> places_;  // of inputs, outputs and constants already placed
+    std::vector<Operand> places_;  // of inputs and outputs
     std::vector<std::uint32_t> roots_;
     std::vector<std::uint32_t> last_use_;   // by root: the last step that reads it
     std::vector<std::uint32_t> blocks_of_;  // by root
     std::vector<MemoryBlock> blocks_;
     std::vector<std::uint64_t> offsets_;
-    Bytes weights_;
+    std::shared_ptr<WeightPool> pool_;
+    bool pool_is_full_ = false;
     Plan plan_;
 };
 
 }  // namespace
 
 Result<Plan> build_plan(const graph::Graph& graph, const CompileOptions& options,
-                        CompileReport& report) {
+                        CompileReport& report, std::shared_ptr<WeightPool> pool) {
     HF_TRY(check_ends(graph));
-    Plan plan = HF_TRY(Builder(graph, options, report).build());
+    Plan plan = HF_TRY(Builder(graph, options, report).build(std::move(pool)));
     report.arena_bytes = plan.arena_bytes;
     report.weight_bytes = plan.weights.size();
     report.macs = plan.macs;

@@ -10,6 +10,7 @@
 #include "graph/graph.h"
 #include "runtime/compile.h"
 #include "runtime/cpu/plan.h"
+#include "runtime/cpu/weight_pool.h"
 
 namespace hf::runtime::cpu {
 
@@ -18,8 +19,8 @@ inline constexpr std::uint64_t kMaxWeightBytes = std::uint64_t{16} << 30;
 
 // UNIMPLEMENTED when the graph is not for this device: subgraphs, sequences, strings, types or
 // shapes that are not known, operators that not even the reference device has. Fills the report's
-// nodes and sizes.
+// nodes and sizes. Weights go into the pool while it has room; null: the plan has its own.
 Result<Plan> build_plan(const graph::Graph& graph, const CompileOptions& options,
-                        CompileReport& report);
+                        CompileReport& report, std::shared_ptr<WeightPool> pool = nullptr);
 
 }  // namespace hf::runtime::cpu

@@ -6,7 +6,13 @@ namespace hf::runtime::cpu {
 Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile(const graph::Graph& graph,
                                                                 const CompileOptions& options,
                                                                 CompileReport& report) const {
-    Plan plan = HF_TRY(build_plan(graph, options, report));
+    return compile_into(nullptr, graph, options, report);
+}
+
+Result<std::shared_ptr<const CompiledModel>> CpuDevice::compile_into(
+    std::shared_ptr<WeightPool> pool, const graph::Graph& graph, const CompileOptions& options,
+    CompileReport& report) {
+    Plan plan = HF_TRY(build_plan(graph, options, report, std::move(pool)));
     std::shared_ptr<const CpuModel> model = HF_TRY(CpuModel::create(std::move(plan)));
     model->report_fallbacks(report);
     return model;

@@ -20,6 +20,8 @@
 
 namespace hf::runtime::cpu {
 
+class WeightPool;  // weight_pool.h
+
 class CpuModel final : public CompiledModel, public std::enable_shared_from_this<CpuModel> {
 public:
     // Checks the plan as make_steps does.
@@ -86,6 +88,11 @@ public:
     Result<std::shared_ptr<const CompiledModel>> compile(const graph::Graph& graph,
                                                          const CompileOptions& options,
                                                          CompileReport& report) const override;
+
+    // The same, with what the model has in common with others of the pool kept once.
+    static Result<std::shared_ptr<const CompiledModel>> compile_into(
+        std::shared_ptr<WeightPool> pool, const graph::Graph& graph,
+        const CompileOptions& options, CompileReport& report);
 };
 
 }  // namespace hf::runtime::cpu

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "base/rng.h"
@@ -96,6 +97,45 @@ Size size_of(std::span<const Tensor> inputs) {
     const auto count = static_cast<std::uint64_t>(rows);
     const std::uint64_t row_bytes = std::max<std::uint64_t>(bytes / count, 1);
     return {count, std::move(kind), std::max<std::uint64_t>(kBatchInputBytes / row_bytes, 1)};
+}
+
+namespace {
+
+// 0: inputs that do not agree.
+std::uint64_t rows_of(std::span<const Tensor> inputs) {
+    std::int64_t rows = 0;
+    for (const Tensor& input : inputs) {
+        if (input.shape().rank() == 0) return 0;
+        if (rows != 0 && input.shape()[0] != rows) return 0;
+        rows = input.shape()[0];
+    }
+    return static_cast<std::uint64_t>(rows);
+}
+
+std::vector<Tensor> zero_rows(std::span<const Tensor> like, std::uint64_t rows) {
+    std::vector<Tensor> zeros;
+    for (const Tensor& tensor : like) {
+        Shape shape = tensor.shape();
+        shape[0] = static_cast<std::int64_t>(rows);
+        zeros.emplace_back(tensor.dtype(), shape);
+    }
+    return zeros;
+}
+
+}  // namespace
+
+Result<std::vector<Tensor>> run_padded(runtime::Session& session, std::span<const Tensor> inputs) {
+    const std::uint64_t rows = rows_of(inputs);
+    if (rows == 0 || rows >= kBatchRowsMax || std::has_single_bit(rows)) return session.run(inputs);
+    const std::uint64_t filling = std::bit_ceil(rows) - rows;
+    const std::vector<Tensor> zeros = zero_rows(inputs, filling);
+    const std::array<std::span<const Tensor>, 2> parts{inputs, zeros};
+    const Result<std::vector<Tensor>> outputs = session.run(join_rows(parts));
+    // Its own run says what is wrong with the inputs.
+    if (!outputs.ok()) return session.run(inputs);
+    const std::array<std::uint64_t, 2> counts{rows, filling};
+    std::vector<std::vector<Tensor>> split = HF_TRY(split_rows(*outputs, counts));
+    return std::move(split.front());
 }
 
 std::vector<Tensor> join_rows(std::span<const std::span<const Tensor>> requests) {

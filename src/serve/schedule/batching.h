@@ -29,6 +29,11 @@ bool rows_are_apart(runtime::Session& session, const runtime::Signature& signatu
 // inputs fit it.
 Size size_of(std::span<const Tensor> inputs);
 
+// Runs up to kBatchRowsMax rows as the next power of two, filled up with zeros, which come out of
+// nothing that is answered: of a model that is planned for each shape anew, so that it is planned
+// for few. REQUIRES: the signature's rows are apart.
+Result<std::vector<Tensor>> run_padded(runtime::Session& session, std::span<const Tensor> inputs);
+
 // The rows of all, in order. REQUIRES: at least one, all of one kind.
 std::vector<Tensor> join_rows(std::span<const std::span<const Tensor>> requests);
 

@@ -1,6 +1,8 @@
 #include "serve/schedule/batching.h"
 
+#include <algorithm>
 #include <functional>
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -41,6 +43,32 @@ void sum_down(std::span<const float> in, std::size_t columns, std::span<float> o
     for (std::size_t i = 0; i < in.size(); ++i) {
         out[i] = in[i] + (i < columns ? 0 : out[i - columns]);
     }
+}
+
+TEST(Batching, RunsInFewSizesAndAnswersWhatWasAsked) {
+    std::set<std::size_t> sizes;
+    Session session(2, [&](std::span<const float> in, std::size_t columns, std::span<float> out) {
+        sizes.insert(in.size() / columns);
+        square(in, columns, out);
+    });
+    for (std::int64_t rows = 1; rows <= 66; ++rows) {
+        Tensor x(DType::kF32, Shape{rows, 2});
+        for (std::size_t i = 0; float& value : x.mutable_values<float>()) {
+            value = static_cast<float>(++i);
+        }
+        const auto padded = run_padded(session, {&x, 1});
+        const std::set<std::size_t> in_few = sizes;
+        const auto plain = session.run({&x, 1});
+        sizes = in_few;
+        ASSERT_TRUE(padded.ok()) << padded.status().to_string();
+        EXPECT_EQ((*padded)[0].shape(), (Shape{rows, 2}));
+        EXPECT_TRUE(std::ranges::equal((*padded)[0].bytes(), (*plain)[0].bytes()));
+    }
+    EXPECT_EQ(sizes, (std::set<std::size_t>{1, 2, 4, 8, 16, 32, 64, 65, 66}));
+    const Tensor none(DType::kF32, Shape{0, 2});
+    EXPECT_TRUE(run_padded(session, {&none, 1}).ok());
+    const Tensor other(DType::kF32, Shape{3, 5});
+    EXPECT_EQ(run_padded(session, {&other, 1}).status().code(), Code::kInvalidArgument);
 }
 
 TEST(Batching, RowsAreApartWhereABatchAnswersTheSameBits) {

@@ -40,20 +40,37 @@ bool LatencyProfile::allows(std::size_t size, std::uint64_t waiting, Duration mo
            expect(std::uint64_t{1} << size) <= most;
 }
 
-std::uint64_t LatencyProfile::best_rows(std::uint64_t waiting, Duration most, int look) const {
-    if (row_seconds_[0] == 0) return 1;
+void LatencyProfile::prepared(std::uint64_t rows) {
+    const std::uint64_t counted = std::clamp<std::uint64_t>(rows, 1, kBatchRowsMax);
+    prepared_ |= 1u << (std::bit_width(counted) - 1);
+}
+
+LatencyProfile::Best LatencyProfile::best(std::uint64_t waiting, Duration most, int look) const {
+    if (row_seconds_[0] == 0) return {};
     std::size_t best = 0;
+    std::uint64_t unprepared = 0;
     for (std::size_t size = 1; allows(size, waiting, most); ++size) {
+        const bool next = best == size - 1;  // the one below has paid
+        if (!is_prepared(size)) {
+            if (next) unprepared = std::uint64_t{1} << size;
+            break;
+        }
         if (row_seconds_[size] == 0) {
-            if (best == size - 1) return std::uint64_t{1} << size;
+            if (next) return {std::uint64_t{1} << size};
             break;
         }
         if (row_seconds_[size] < row_seconds_[best] * (1 - kGainLeast)) best = size;
     }
     if (row_seconds_[best] > row_seconds_[0] * (1 - kWorthLeast)) best = 0;
-    if (look > 0 && allows(best + 1, waiting, most)) ++best;
+    if (look > 0 && allows(best + 1, waiting, most)) {
+        if (is_prepared(best + 1)) {
+            ++best;
+        } else {
+            unprepared = std::uint64_t{2} << best;
+        }
+    }
     if (look < 0 && best > 0) --best;
-    return std::uint64_t{1} << best;
+    return {std::uint64_t{1} << best, unprepared};
 }
 
 }  // namespace hf::serve

@@ -12,15 +12,15 @@ template <typename Take>
 std::uint64_t settle(LatencyProfile& profile, std::uint64_t waiting, Duration most, Take take) {
     std::uint64_t rows = 0;
     for (int i = 0; i < 200; ++i) {
-        rows = profile.best_rows(waiting, most, i % 16 == 0 ? 1 : i % 16 == 8 ? -1 : 0);
+        rows = profile.best(waiting, most, i % 16 == 0 ? 1 : i % 16 == 8 ? -1 : 0).rows;
         profile.note(rows, take(rows));
     }
-    return profile.best_rows(waiting, most, 0);
+    return profile.best(waiting, most, 0).rows;
 }
 
 TEST(LatencyProfile, RowsThatGetNoCheaperRunAlone) {
     LatencyProfile profile;
-    EXPECT_EQ(profile.best_rows(64, 1s, 0), 1u);
+    EXPECT_EQ(profile.best(64, 1s, 0).rows, 1u);
     EXPECT_EQ(profile.expect(4), Duration::zero());
     EXPECT_EQ(settle(profile, 64, 1s, [](std::uint64_t rows) { return rows * 1ms; }), 1u);
     EXPECT_EQ(profile.expect(4), Duration(4ms));
@@ -53,6 +53,29 @@ TEST(LatencyProfile, LearnsAnew) {
     LatencyProfile profile;
     settle(profile, 64, 1s, [](std::uint64_t rows) { return 1ms + rows * 100us; });
     EXPECT_EQ(settle(profile, 64, 1s, [](std::uint64_t rows) { return rows * 1ms; }), 1u);
+}
+
+TEST(LatencyProfile, WhatIsNotPreparedIsAskedForAndNotRun) {
+    LatencyProfile profile(false);
+    const auto take = [](std::uint64_t rows) { return 1ms + rows * 100us; };
+    EXPECT_EQ(settle(profile, 64, 1s, take), 1u);
+    EXPECT_EQ(profile.best(64, 1s, 0).unprepared, 2u);
+    profile.prepared(2);
+    EXPECT_EQ(profile.best(64, 1s, 0).unprepared, 0u) << "before it is known whether 2 pay";
+    EXPECT_EQ(settle(profile, 64, 1s, take), 2u);
+    EXPECT_EQ(profile.best(64, 1s, 0).unprepared, 4u);
+    EXPECT_EQ(profile.best(3, 1s, 0).unprepared, 0u) << "nobody waits for more";
+    EXPECT_EQ(profile.best(64, 2500us, 0).unprepared, 4u);
+    EXPECT_EQ(profile.best(64, 2300us, 0).unprepared, 0u) << "it would take longer than it may";
+}
+
+TEST(LatencyProfile, WhatDoesNotPayIsLookedAtAgainOnceItIsPrepared) {
+    LatencyProfile profile(false);
+    const auto take = [](std::uint64_t rows) { return rows * 1ms; };
+    profile.prepared(2);
+    EXPECT_EQ(settle(profile, 64, 1s, take), 1u);
+    EXPECT_EQ(profile.best(64, 1s, 0).unprepared, 0u);
+    EXPECT_EQ(profile.best(64, 1s, 1).rows, 2u);
 }
 
 }  // namespace

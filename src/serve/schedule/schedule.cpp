@@ -19,10 +19,16 @@ double seconds(Duration duration) {
 
 }  // namespace
 
-LaneId Schedule::add_lane() {
+LaneId Schedule::add_lane(bool prepared) {
     last_lane_ = LaneId{last_lane_.value() + 1};
-    lanes_[last_lane_].used = turn_;
+    Lane& lane = lanes_[last_lane_];
+    lane.profile = LatencyProfile(prepared);
+    lane.used = turn_;
     return last_lane_;
+}
+
+void Schedule::prepared(LaneId lane, std::uint64_t rows) {
+    lanes_.at(lane).profile.prepared(rows);
 }
 
 void Schedule::remove_lane(LaneId lane) {
@@ -116,6 +122,7 @@ std::optional<Schedule::Pick> Schedule::next() {
 // The first, and those behind it that may run with it.
 Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
     const Size first = lane.waiting.front().size;
+    Pick pick{id, {}, 0, {}};
     std::uint64_t wanted = first.rows;
     if (!first.kind.empty()) {
         std::uint64_t like = 0;
@@ -125,9 +132,10 @@ Schedule::Pick Schedule::pick_from(LaneId id, Lane& lane) const {
         }
         const int look = look_of(++lane.picks);
         const std::uint64_t most = std::min(like, first.rows_most);
-        wanted = std::max(wanted, lane.profile.best_rows(most, options_.batch_most, look));
+        const LatencyProfile::Best best = lane.profile.best(most, options_.batch_most, look);
+        wanted = std::max(wanted, best.rows);
+        pick.unprepared = best.unprepared;
     }
-    Pick pick{id, {}, 0, {}};
     for (auto at = lane.waiting.begin(); at != lane.waiting.end();) {
         const bool alike = !first.kind.empty() && at->size.kind == first.kind;
         if (pick.jobs.empty() || (alike && pick.rows + at->size.rows <= wanted)) {

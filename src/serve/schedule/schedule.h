@@ -61,11 +61,16 @@ public:
         std::vector<JobId> jobs;  // at least one; of one lane and of one kind
         std::uint64_t rows = 0;
         Duration expected{};
+
+        // So many rows would be tried, if prepared() had been called for them; 0: none.
+        std::uint64_t unprepared = 0;
     };
 
     explicit Schedule(Options options) : options_(options) {}
 
-    LaneId add_lane();
+    // `prepared`: batches of its jobs may have any size; else those of one row, until prepared().
+    LaneId add_lane(bool prepared = true);
+    void prepared(LaneId lane, std::uint64_t rows);
 
     // REQUIRES: none of its jobs waits or runs.
     void remove_lane(LaneId lane);

@@ -1,5 +1,7 @@
 #include "serve/schedule/scheduler.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "serve/schedule/batching.h"
@@ -56,7 +58,8 @@ LaneId Scheduler::lane_of(const std::shared_ptr<ModelHost>& host) {
         schedule_.remove_lane(entry.second.id);
         return true;
     });
-    return lanes_.emplace(host.get(), Lane{host, schedule_.add_lane()}).first->second.id;
+    const LaneId id = schedule_.add_lane(!host->plans_by_shape());
+    return lanes_.emplace(host.get(), Lane{host, id}).first->second.id;
 }
 
 std::vector<Scheduler::Queued> Scheduler::take(const std::vector<JobId>& ids) {
@@ -75,7 +78,60 @@ std::optional<Scheduler::Turn> Scheduler::take_turn(std::vector<Queued>& late) {
     if (!pick) return std::nullopt;
     Turn turn{*pick, take(pick->jobs)};
     turn.jobs.front().job.host->note_waiting(schedule_.waiting(pick->lane));
+    if (pick->unprepared > 0) order_preparation(turn);
     return turn;
+}
+
+void Scheduler::order_preparation(const Turn& turn) {
+    const Job& first = turn.jobs.front().job;
+    Lane& lane = lanes_.at(first.host.get());
+    if (lane.preparing > 0 || stopping_) return;
+    lane.preparing = turn.pick.unprepared;
+    Preparation order{first.host, {}, lane.preparing};
+    for (const Tensor& input : first.inputs) {
+        Shape shape = input.shape();
+        shape[0] = static_cast<std::int64_t>(order.rows);
+        order.shapes.push_back(shape);
+    }
+    preparations_.push_back(std::move(order));
+    if (!preparer_.joinable()) preparer_ = std::thread([this] { prepare_until_stopped(); });
+    wake_.notify_one();
+}
+
+void Scheduler::prepare_until_stopped() {
+    pthread_setname_np(pthread_self(), "hf-prepare");
+    MutexLock lock(mutex_);
+    for (;;) {
+        wake_.wait(lock, [this]() HF_REQUIRES(mutex_) {
+            return stopping_ || !preparations_.empty();
+        });
+        if (stopping_) return;
+        const Preparation order = std::move(preparations_.front());
+        preparations_.pop_front();
+        lock.unlock();
+        {
+            const std::shared_ptr<ModelHost> host = order.host.lock();
+            if (host) host->prepare(order.shapes);
+        }
+        lock.lock();
+        // The host may be gone by now, and its lane with it.
+        for (auto& [known, lane] : lanes_) {
+            if (lane.host.owner_before(order.host) || order.host.owner_before(lane.host)) continue;
+            lane.preparing = 0;
+            schedule_.prepared(lane.id, order.rows);
+        }
+    }
+}
+
+Scheduler::~Scheduler() {
+    std::thread preparer;
+    {
+        const MutexLock lock(mutex_);
+        stopping_ = true;
+        preparer = std::move(preparer_);
+    }
+    wake_.notify_all();
+    if (preparer.joinable()) preparer.join();
 }
 
 // Nobody is told before the place is free again: who is told may take his time.

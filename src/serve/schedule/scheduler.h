@@ -3,6 +3,9 @@
 // who run. So a request that comes alone changes no thread, and there are no threads beside the
 // server's, of which there should be more than places.
 //
+// A model that is planned for each size of batch anew is planned ahead of its first batch of that
+// size, by a thread of its own ("hf-prepare"); until then requests run in sizes that are known.
+//
 // A batch of which the model refuses something is run again one by one: nobody's bad input is
 // another's error.
 //
@@ -10,11 +13,13 @@
 
 #pragma once
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <thread>
 #include <vector>
 
 #include "base/mutex.h"
@@ -31,6 +36,9 @@ public:
     // `clock` outlives it.
     Scheduler(const env::Clock& clock, Schedule::Options options)
         : clock_(clock), schedule_(options) {}
+    ~Scheduler();  // waits for what is being prepared
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
 
     struct Ran {
         std::vector<Tensor> outputs;                    // in signature order
@@ -73,6 +81,12 @@ private:
     struct Lane {
         std::weak_ptr<ModelHost> host;
         LaneId id;
+        std::uint64_t preparing = 0;  // rows; 0: nothing
+    };
+    struct Preparation {
+        std::weak_ptr<ModelHost> host;
+        std::vector<Shape> shapes;
+        std::uint64_t rows = 0;
     };
     struct Turn {
         Schedule::Pick pick;
@@ -85,6 +99,8 @@ private:
     std::vector<Queued> take(const std::vector<JobId>& ids) HF_REQUIRES(mutex_);
     std::optional<Turn> take_turn(std::vector<Queued>& late);
     void carry_out(Turn turn);
+    void order_preparation(const Turn& turn) HF_REQUIRES(mutex_);
+    void prepare_until_stopped();
     static std::vector<Result<Ran>> run_all(const std::vector<Queued>& jobs);
     static Result<std::vector<Ran>> run_together(const std::vector<Queued>& jobs);
 
@@ -93,6 +109,10 @@ private:
     Schedule schedule_ HF_GUARDED_BY(mutex_);
     std::map<const ModelHost*, Lane> lanes_ HF_GUARDED_BY(mutex_);
     std::map<JobId, Queued> queued_ HF_GUARDED_BY(mutex_);
+    std::deque<Preparation> preparations_ HF_GUARDED_BY(mutex_);
+    ConditionVariable wake_;
+    bool stopping_ HF_GUARDED_BY(mutex_) = false;
+    std::thread preparer_ HF_GUARDED_BY(mutex_);  // from the first preparation on
 };
 
 }  // namespace hf::serve

@@ -223,6 +223,87 @@ TEST(Scheduler, ABatchThatFailsIsRunOneByOne) {
     EXPECT_EQ(door.host->counts().failed, 1u);
 }
 
+// A model that is planned for each size anew, and notes what runs in one that nobody prepared. The
+// sizes that warming up tries are known.
+class Planned final : public runtime::CompiledModel {
+public:
+    explicit Planned(testing::ManualClock& clock) : picky_(clock) {}
+
+    const runtime::Signature& signature() const override { return picky_.signature(); }
+    std::string_view device() const override { return "cpu"; }
+    bool plans_by_shape() const override { return true; }
+    void prepare(const std::vector<Shape>& shapes) const override {
+        const MutexLock lock(mutex_);
+        ready_ |= static_cast<std::uint64_t>(shapes[0][0]);
+    }
+    Result<std::unique_ptr<runtime::Session>> new_session() const override {
+        return std::make_unique<Run>(*this, HF_TRY(picky_.new_session()));
+    }
+
+    std::uint64_t largest() const {
+        const MutexLock lock(mutex_);
+        return largest_;
+    }
+    bool surprised() const {
+        const MutexLock lock(mutex_);
+        return surprised_;
+    }
+
+private:
+    class Run final : public runtime::Session {
+    public:
+        Run(const Planned& model, std::unique_ptr<runtime::Session> session)
+            : model_(model), session_(std::move(session)) {}
+        Result<std::vector<Tensor>> run(std::span<const Tensor> inputs) override {
+            const auto rows = static_cast<std::uint64_t>(inputs[0].shape()[0]);
+            {
+                const MutexLock lock(model_.mutex_);
+                model_.largest_ = std::max(model_.largest_, rows);
+                model_.surprised_ |= (model_.ready_ & rows) == 0;
+            }
+            return session_->run(inputs);
+        }
+
+    private:
+        const Planned& model_;
+        const std::unique_ptr<runtime::Session> session_;
+    };
+
+    const Picky picky_;
+    mutable Mutex mutex_;
+    mutable std::uint64_t ready_ HF_GUARDED_BY(mutex_) = 1 | 2;  // sizes, powers of two
+    mutable std::uint64_t largest_ HF_GUARDED_BY(mutex_) = 0;
+    mutable bool surprised_ HF_GUARDED_BY(mutex_) = false;
+};
+
+TEST(Scheduler, NoBatchRunsInASizeThatWasNotPrepared) {
+    Door door;
+    const auto model = std::make_shared<const Planned>(door.clock);
+    door.host = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m"}, model, door.clock);
+    ASSERT_TRUE(door.host->warm().ok());
+    ASSERT_TRUE(door.host->runs_together());
+    constexpr int kRounds = 10'000;  // what is prepared meanwhile takes its time
+    for (int round = 0; round < kRounds && model->largest() < 8; ++round) {
+        Gate gate;
+        std::thread runner([&] {
+            door.ask(
+                {0}, [](const Result<Scheduler::Ran>&) {}, {}, [&] { return gate.pass(), false; });
+        });
+        gate.wait_for(1);
+        int right = 0;
+        for (int i = 0; i < 40; ++i) {
+            door.ask({1}, [&](const Result<Scheduler::Ran>& ran) {
+                right += ran.ok() && ran->outputs[0].values<float>()[0] == 2.0F;
+            });
+        }
+        gate.open();
+        runner.join();
+        ASSERT_EQ(right, 40);
+    }
+    EXPECT_GE(model->largest(), 8u) << "it goes on with what has been prepared";
+    EXPECT_FALSE(model->surprised());
+}
+
 // Hosts that are replaced while many threads ask: each request is answered once, by its own host.
 TEST(Scheduler, HostsComeAndGo) {
     Door door({.places = 2});
