@@ -222,8 +222,8 @@ Result<std::shared_ptr<const CompiledModel>> compile_by_shape(graph::Graph graph
     CompileOptions on_cpu = options;
     on_cpu.device = "cpu";
     on_cpu.clock = nullptr;  // it may not live as long
-    const auto model = std::make_shared<ByShapeModel>(std::move(open), std::move(on_cpu),
-                                                      std::move(reference));
+    const auto model =
+        std::make_shared<ByShapeModel>(std::move(open), std::move(on_cpu), std::move(reference));
     CompileReport closed;
     HF_TRY(model->compile_first(options.clock, closed));
     add_passes(closed.passes, opened.passes);

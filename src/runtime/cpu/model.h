@@ -91,8 +91,8 @@ public:
 
     // The same, with what the model has in common with others of the pool kept once.
     static Result<std::shared_ptr<const CompiledModel>> compile_into(
-        std::shared_ptr<WeightPool> pool, const graph::Graph& graph,
-        const CompileOptions& options, CompileReport& report);
+        std::shared_ptr<WeightPool> pool, const graph::Graph& graph, const CompileOptions& options,
+        CompileReport& report);
 };
 
 }  // namespace hf::runtime::cpu

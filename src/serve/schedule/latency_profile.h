@@ -46,7 +46,7 @@ private:
     bool is_prepared(std::size_t size) const { return (prepared_ >> size & 1) != 0; }
     bool allows(std::size_t size, std::uint64_t waiting, Duration most) const;
 
-    std::uint32_t prepared_;  // a bit a size
+    std::uint32_t prepared_;                    // a bit a size
     std::array<double, kSizes> row_seconds_{};  // moving averages; 0: never ran
 };
 

@@ -102,9 +102,8 @@ void Scheduler::prepare_until_stopped() {
     pthread_setname_np(pthread_self(), "hf-prepare");
     MutexLock lock(mutex_);
     for (;;) {
-        wake_.wait(lock, [this]() HF_REQUIRES(mutex_) {
-            return stopping_ || !preparations_.empty();
-        });
+        wake_.wait(lock,
+                   [this]() HF_REQUIRES(mutex_) { return stopping_ || !preparations_.empty(); });
         if (stopping_) return;
         const Preparation order = std::move(preparations_.front());
         preparations_.pop_front();
