@@ -111,6 +111,20 @@ cp other.onnx small.onnx && post small/load >loaded
 stop
 cp first.onnx small.onnx
 
+# Of a folder of versions the highest is the member; one that sleeps is woken.
+mkdir -p folder/small/1 folder/large/1
+cp small.onnx folder/small/1/model.onnx && cp large.onnx folder/large/1/model.onnx
+start cascade.ensemble.json --repository folder --sleep-after 1
+scores() { sed 's/.*"data"//' answer; }
+ask >hits; first=$(scores)
+mkdir folder/small/2 && cp other.onnx folder/small/2/model.onnx && post small/load >loaded
+ask >hits; second=$(scores)
+[ -n "$first" ] && [ "$first" != "$second" ] || fail "the highest version is not the member: $first, $second"
+for _ in $(seq 100); do grep sleeps <<<"$(state small)" >asleep && break; read -rt 0.1 <> <(:) || true; done
+[ -s asleep ] || fail "the member does not sleep: $(state small)"
+ask >hits; [ "$(scores)" = "$second" ] || fail "the member that sleeps: $(cat answer)"
+stop
+
 # What is declared wrong is refused at the start, with its place.
 refused() { # WHAT DECLARATION
     echo "$2" >wrong.ensemble.json

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "base/text.h"
+#include "env/mapped_pages.h"
 #include "posix/errors.h"
 
 namespace hf::posix {
@@ -106,13 +107,18 @@ Status read_all(const Descriptor& file, std::uint64_t offset, std::span<std::uin
     return {};
 }
 
-class Map final : public env::MappedFile {
+class Map final : public env::MappedFile, public env::MappedPages {
 public:
     Map(void* start, std::size_t size) : start_(start), size_(size) {}
     ~Map() override {
         if (size_ > 0) ::munmap(start_, size_);
     }
     ByteView bytes() const override { return {static_cast<const std::uint8_t*>(start_), size_}; }
+
+    // The mapping is private and never written to, so that the file has all that goes.
+    void drop() const override {
+        if (size_ > 0) ::madvise(start_, size_, MADV_DONTNEED);
+    }
 
 private:
     void* start_;

@@ -4,10 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include <gtest/gtest.h>
 
+#include "base/text.h"
+#include "env/mapped_pages.h"
+#include "posix/process.h"
 #include "testing/temp_dir.h"
 
 namespace hf::posix {
@@ -75,6 +79,33 @@ TEST(RealFiles, AMappingOutlivesItsPath) {
     ASSERT_EQ(::unlink((dir / "a").c_str()), 0);
     ASSERT_TRUE(files.write(dir / "a", as_bytes("swapped!")).ok());
     EXPECT_EQ(as_text(mapping->bytes()), "verified");
+}
+
+// In KiB.
+std::int64_t resident() {
+    const std::string status = *process_status();
+    const std::string_view row = std::string_view(status).substr(status.find("VmRSS:") + 6);
+    return *parse_int(trim(row.substr(0, row.find("kB"))));
+}
+
+TEST(RealFiles, PagesOfAMappingGoAndComeBack) {
+    testing::TempDir dir;
+    RealFiles files;
+    const std::size_t size = 64u << 20;
+    ASSERT_TRUE(files.write(dir / "a", Bytes(size, 7)).ok());
+    ASSERT_TRUE(files.write(dir / "empty", {}).ok());
+    const auto map = *files.map(dir / "a", true);
+    const auto all_sevens = [&] {
+        const ByteView bytes = map->bytes();
+        return std::all_of(bytes.begin(), bytes.end(), [](std::uint8_t b) { return b == 7; });
+    };
+    EXPECT_TRUE(all_sevens());
+    const std::int64_t before = resident();
+    env::drop_pages(*map);
+    EXPECT_GT(before - resident(), std::int64_t{48} << 10);
+    ASSERT_TRUE(files.write(dir / "a", as_bytes("another")).ok());
+    EXPECT_TRUE(all_sevens()) << "of the file that was mapped";
+    env::drop_pages(**files.map(dir / "empty", true));
 }
 
 TEST(RealFiles, PrivateFilesAreForTheOwnerOnly) {

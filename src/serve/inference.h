@@ -58,10 +58,13 @@ inline constexpr std::string_view kGuardHeader = "holdfast-guard";
 // Of an ensemble's answer: the members that ran, and for how many rows each.
 inline constexpr std::string_view kStepsHeader = "holdfast-steps";
 
-// The model of that name, in the version that is named where one is. NOT_FOUND names others, and
-// says of one that is not loaded why.
+// The model of that name, in the version that is named where one is, else in its highest. NOT_FOUND
+// names others, and says of one that is not loaded why.
 Result<std::shared_ptr<ModelHost>> find_model(const Services& services, std::string_view name,
                                               std::string_view version);
+
+// The versions of the host's model that answer, the lowest first; the host's own at least.
+std::vector<std::string> versions_beside(const Models& models, const ModelHost& host);
 
 // Whether balancers should send requests here.
 bool is_ready(const Services& services);

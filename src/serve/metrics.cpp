@@ -1,6 +1,7 @@
 #include "serve/metrics.h"
 
 #include "serve/sequence/sequences.h"
+#include "serve/sleep/resting.h"
 
 namespace hf::serve {
 namespace {
@@ -14,6 +15,9 @@ struct Row {
     std::size_t sequences = 0;
     bool keeps_state = false;
     bool guarded = false;
+    bool may_sleep = false;
+    bool asleep = false;
+    sleep::Wakes wakes = {};
 };
 
 void family(std::string& text, std::string_view name, std::string_view type,
@@ -62,6 +66,31 @@ void guards(std::string& text, const std::vector<Row>& rows) {
     }
 }
 
+// Of the models that may fall asleep.
+void sleeping(std::string& text, const std::vector<Row>& rows) {
+    family(text, "holdfast_model_sleeping", "gauge",
+           "Whether a model's memory has gone until the next request.");
+    for (const Row& row : rows) {
+        if (!row.may_sleep) continue;
+        text += fmt::format("holdfast_model_sleeping{{{}}} {}\n", row.labels, row.asleep ? 1 : 0);
+    }
+    family(text, "holdfast_model_wakes_total", "counter", "Models woken by a request.");
+    for (const Row& row : rows) {
+        if (!row.may_sleep) continue;
+        text += fmt::format("holdfast_model_wakes_total{{{},outcome=\"succeeded\"}} {}\n",
+                            row.labels, row.wakes.count);
+        text += fmt::format("holdfast_model_wakes_total{{{},outcome=\"failed\"}} {}\n", row.labels,
+                            row.wakes.failed);
+    }
+    family(text, "holdfast_model_wake_seconds_total", "counter",
+           "Time that waking took, where it succeeded.");
+    for (const Row& row : rows) {
+        if (!row.may_sleep) continue;
+        text += fmt::format("holdfast_model_wake_seconds_total{{{}}} {}\n", row.labels,
+                            row.wakes.seconds);
+    }
+}
+
 std::vector<Row> rows_of(const Models& models) {
     std::vector<Row> rows;
     for (const std::shared_ptr<ModelHost>& host : models.all()) {
@@ -70,6 +99,11 @@ std::vector<Row> rows_of(const Models& models) {
                                     metric_label(identity.version)),
                         host->counts(), host->statistics().executions, host->waiting()});
         rows.back().guarded = host->guard() != nullptr;
+        if (const sleep::Resting* const resting = host->resting()) {
+            rows.back().may_sleep = true;
+            rows.back().asleep = resting->asleep();
+            rows.back().wakes = resting->wakes();
+        }
         if (const sequence::Sequences* const sequences = host->sequences()) {
             rows.back().keeps_state = true;
             rows.back().sequences = sequences->size();
@@ -140,7 +174,8 @@ std::string models_metrics(const Models& models) {
         if (!row.keeps_state) continue;
         text += fmt::format("holdfast_sequences{{{}}} {}\n", row.labels, row.sequences);
     }
-    family(text, "holdfast_models", "gauge", "Models that are served.");
+    sleeping(text, rows);
+    family(text, "holdfast_models", "gauge", "Versions of models that are served.");
     text += fmt::format("holdfast_models {}\n", rows.size());
     family(text, "holdfast_models_draining", "gauge",
            "Replaced or removed models that still answer requests they began.");

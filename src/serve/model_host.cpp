@@ -6,6 +6,8 @@
 #include "serve/account.h"
 #include "serve/composite.h"
 #include "serve/schedule/batching.h"
+#include "serve/sequence/sequences.h"
+#include "serve/sleep/resting.h"
 
 namespace hf::serve {
 namespace {
@@ -34,14 +36,52 @@ ModelHost::ModelHost(Identity identity, std::shared_ptr<const runtime::CompiledM
       model_(std::move(model)),
       signature_(model_->signature()),
       clock_(clock),
-      crew_(std::move(crew)) {}
+      crew_(std::move(crew)) {
+    note_asked(clock_.monotonic());
+}
 
 void ModelHost::set_guard(std::shared_ptr<const guard::Guard> guard) {
     guard_ = std::move(guard);
     if (guard_ && guard_->hidden) signature_.outputs.pop_back();
 }
 
+bool ModelHost::asleep() const {
+    return resting_ && resting_->asleep();
+}
+
+bool ModelHost::ready() const {
+    return ready_ && (!resting_ || resting_->trouble().empty());
+}
+
+std::string ModelHost::trouble() const {
+    return resting_ ? resting_->trouble() : std::string();
+}
+
+Status ModelHost::wake() {
+    return resting_ ? resting_->wake() : Status();
+}
+
+bool ModelHost::fall_asleep(Duration after) {
+    if (!resting_) return false;
+    sleep::Idleness idleness;
+    idleness.since_asked = clock_.monotonic() - Duration(asked_.load(std::memory_order_relaxed));
+    idleness.waiting = waiting_;
+    idleness.sequences = sequences_ ? sequences_->live() : 0;
+    idleness.asleep = resting_->asleep();
+    if (!sleep::may_fall_asleep(idleness, after)) return false;
+    // What goes, goes after the lock: the sessions first.
+    std::shared_ptr<const runtime::CompiledModel> last;
+    std::vector<std::unique_ptr<runtime::Session>> sessions;
+    const MutexLock lock(mutex_);
+    idleness.running = counts_.in_flight;
+    if (!sleep::may_fall_asleep(idleness, after)) return false;
+    sessions.swap(free_sessions_);
+    last = resting_->let_go();
+    return true;
+}
+
 std::uint64_t ModelHost::memory_bytes() const {
+    if (asleep()) return 0;
     if (memory_.weight_bytes == 0 && memory_.session_bytes == 0) return 0;
     const MutexLock lock(mutex_);
     const std::uint64_t sessions = free_sessions_.size() + counts_.in_flight;
@@ -231,6 +271,7 @@ Visit::~Visit() {
     times_.input = read_ - start_;
     times_.output = end - written_from_;
     times_.all = before_ + (end - start_);
+    host_.note_asked(end);
     const Instant came = host_.clock_.now() - times_.all;
     if (account_) account_->visited(host_, {times_, succeeded_, came});
     const MutexLock lock(host_.mutex_);

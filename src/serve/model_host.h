@@ -7,6 +7,7 @@
 
 #include <array>
 #include <atomic>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,6 +31,9 @@ class Task;  // tasks/task.h
 }
 namespace sequence {
 class Sequences;  // sequence/sequences.h
+}
+namespace sleep {
+class Resting;  // sleep/resting.h
 }
 
 // Upper bounds of the latency histogram, in seconds; a last bucket holds the rest.
@@ -105,7 +109,29 @@ public:
     const std::shared_ptr<const guard::Guard>& guard() const { return guard_; }
     void set_guard(std::shared_ptr<const guard::Guard> guard);  // REQUIRES: bound; as set_memory()
 
-    // With the sessions that there are now; 0: not known.
+    // Of a model whose memory may go while nobody asks for it; null: it stays.
+    const sleep::Resting* resting() const { return resting_.get(); }
+    void set_resting(std::shared_ptr<sleep::Resting> resting) {  // REQUIRES: as set_memory()
+        resting_ = std::move(resting);
+    }
+    bool asleep() const;
+
+    // Lets the memory go, and says so, where nobody has asked for so long, and no request and no
+    // sequence is under way.
+    bool fall_asleep(Duration after);
+
+    // OK at once where it does not sleep. An error: inferences fail by it, and the host is not
+    // ready until one wakes it.
+    Status wake();
+
+    // Why it is not ready; empty where that is not known, and where it is.
+    std::string trouble() const;
+
+    // How many inferences of it run at a time where whose turn it is is decided (schedule/).
+    std::size_t instances() const { return instances_; }
+    void set_instances(std::size_t most) { instances_ = most; }  // REQUIRES: as set_memory()
+
+    // With the sessions that there are now; 0: not known, or asleep.
     std::uint64_t memory_bytes() const;
 
     // Makes a first session, so that the first request need not, and tries whether requests may run
@@ -162,7 +188,7 @@ public:
     std::size_t waiting() const { return waiting_; }
 
     // A host that is not ready still answers; readiness tells balancers to look elsewhere.
-    bool ready() const { return ready_; }
+    bool ready() const;
     void set_ready(bool ready) { ready_ = ready; }
 
     // What an inference takes, as a moving average; zero before the first.
@@ -196,6 +222,7 @@ public:
 private:
     friend class Visit;
 
+    void note_asked(Duration at) { asked_.store(at.count(), std::memory_order_relaxed); }
     struct Outcome {
         Result<std::vector<Tensor>> outputs;
         Duration duration{};
@@ -219,12 +246,15 @@ private:
     std::atomic<bool> runs_together_{false};
     std::atomic<Duration::rep> usual_{0};
     std::atomic<std::size_t> waiting_{0};
+    std::atomic<Duration::rep> asked_{0};  // when a request began or ended last
     Memory memory_;
     std::shared_ptr<const tasks::Task> task_;
     std::shared_ptr<sequence::Sequences> sequences_;
     std::shared_ptr<const Composite> composite_;
     bool may_be_cached_ = false;
     std::shared_ptr<const guard::Guard> guard_;
+    std::shared_ptr<sleep::Resting> resting_;
+    std::size_t instances_ = std::numeric_limits<std::size_t>::max();
 
     mutable Mutex mutex_;
     std::vector<std::unique_ptr<runtime::Session>> free_sessions_ HF_GUARDED_BY(mutex_);
@@ -247,6 +277,7 @@ public:
           read_(start_),
           written_from_(start_) {
         times_.queue = waited;
+        host_.note_asked(start_);
     }
     ~Visit();
     Visit(const Visit&) = delete;

@@ -1,15 +1,20 @@
-// ModelRepository: the models that a server was started with, loaded or not: what the model
-// repository extension of the Open Inference Protocol lists, loads and unloads.
+// ModelRepository: the models that a server has files of, loaded or not: what the model repository
+// extension of the Open Inference Protocol lists, loads and unloads.
 //
-// The idea: a model is a name and a function that makes a host from its file. The same function
-// makes it at the start and at every load after it, so that nothing gets in by one way that would
-// be refused by the other. What answers requests is the table of models.h, which a load swaps as
-// every change does: requests under way keep the host that they began with, and the memory of an
-// unloaded model goes with its last request.
+// The idea: a model is a name and a function that makes hosts from its files, one for each version
+// that is to be served. The same function makes them at the start and at every load after it, so
+// that nothing gets in by one way that would be refused by the other. What answers requests is the
+// table of models.h, which a load swaps as every change does: versions come and go in one step,
+// requests under way keep the host that they began with, and the memory of what was unloaded goes
+// with its last request.
 //
-// Thread-safety: add() before others know the repository; the rest from any thread. A load runs on
-// the thread that asks for it, and holds no lock meanwhile. There is one change at a time: a second
-// is UNAVAILABLE, so that loads cannot take all threads of a server, nor twice the memory.
+// A version that cannot be loaded is the load's error, and keeps none of the others from being
+// loaded; but then no version that answered before leaves.
+//
+// Thread-safety: set_find(), set_dependents() and add() before others know the repository; the rest
+// from any thread. A load runs on the thread that asks for it, and holds no lock meanwhile. There
+// is one change at a time: a second is UNAVAILABLE, so that loads cannot take all threads of a
+// server, nor twice the memory.
 
 #pragma once
 
@@ -25,12 +30,12 @@
 
 namespace hf::serve {
 
-// A row of the extension's index.
+// A row of the extension's index: a version of a model.
 struct IndexRow {
     std::string name;
-    std::string version;
-    std::string state;   // "READY", "UNAVAILABLE", "LOADING"
-    std::string reason;  // why, where it is not ready
+    std::string version;  // empty where none is known
+    std::string state;    // "READY", "UNAVAILABLE", "LOADING"
+    std::string reason;   // why, where it is not ready; or that it sleeps
 };
 
 // Models that are made of others in the repository (ensemble/). Asked by one change at a time.
@@ -62,57 +67,97 @@ public:
 
 class ModelRepository final {
 public:
-    // A host of the model as its file is now. Null: that is what `now` has been made from; `now` is
-    // null where nothing is loaded. Called by one thread at a time.
-    using Load = std::function<Result<std::shared_ptr<ModelHost>>(const ModelHost* now)>;
+    // A version that is not served, and why.
+    struct Failed {
+        std::string version;
+        Status why;
+    };
+
+    // What a load makes of a model's files as they are now: hosts, the lowest version first, those
+    // that answer already and have not changed among them.
+    struct Loaded {
+        Hosts hosts = {};
+        std::vector<Failed> failed = {};
+    };
+
+    // `now`: what answers. An error: nothing could be loaded. Called by one thread at a time.
+    using Load = std::function<Result<Loaded>(const Hosts& now)>;
+
+    // The load of a model that has one version at a time. Null: that is what `now` has been made
+    // from; `now` is null where nothing is loaded.
+    using Make = std::function<Result<std::shared_ptr<ModelHost>>(const ModelHost* now)>;
+    static Load of_one(Make make);
+
+    // How to load a model that is not in the repository, where there are files of it now. NOT_FOUND
+    // where there are none.
+    using Find = std::function<Result<Load>(std::string_view name)>;
 
     // REQUIRES: models outlives the repository.
     explicit ModelRepository(Models& models) : models_(models) {}
 
-    // REQUIRES: before others know the repository; `dependents` outlives it.
+    // For models that come while the server runs.
+    void set_find(Find find) { find_ = std::move(find); }
+
+    // REQUIRES: `dependents` outlives it.
     void set_dependents(Dependents* dependents) { dependents_ = dependents; }
 
     // Names a model and loads it. An error of the load is the answer, and the model is not added;
     // ALREADY_EXISTS for a name that is taken. REQUIRES: what is loaded has this name.
     Status add(const std::string& name, Load load);
 
-    // Loads the model, or again when its file has changed; what it is made of before it, where that
-    // is not loaded. After an error, what answered before still does. NOT_FOUND for a model that is
-    // not in the repository.
+    bool has(std::string_view name) const;
+
+    // Loads the model, or again what of it has changed; what it is made of before it, where that is
+    // not loaded. After an error, what answered before still does. NOT_FOUND for a model that is
+    // not in the repository and cannot be found.
     Status load(std::string_view name);
 
-    // OK also when it was not loaded. What is made of it does not answer then. `with_members`: what
-    // it is made of goes, too, but for what others are made of.
+    // All its versions. OK also when it was not loaded. What is made of it does not answer then.
+    // `with_members`: what it is made of goes, too, but for what others are made of.
     Status unload(std::string_view name, bool with_members = false);
 
     // What would go so.
     std::vector<std::string> members_alone_for(std::string_view name) const;
 
-    // Why the model does not answer, though it is in the repository: "unloaded"; nullopt when it
-    // does, or is not there.
-    std::optional<std::string> why_not(std::string_view name) const;
+    // Why the model, or that version of it where one is named, does not answer, though it is in the
+    // repository: "unloaded"; nullopt when it does, or is not there.
+    std::optional<std::string> why_not(std::string_view name, std::string_view version = "") const;
 
-    std::vector<IndexRow> index() const;  // by name
+    std::vector<IndexRow> index() const;  // by name and version
 
 private:
     class Ending;  // of a load
+    struct Version {
+        std::string name;
+        std::string reason = {};  // where it could not be loaded
+    };
     struct Entry {
         Load load;
-        std::string version = {};  // of what was loaded last
-        std::string reason = {};   // while nothing is loaded
+        std::vector<Version> versions = {};  // of what was loaded last, or tried; the lowest first
+        std::string reason = {};             // while nothing is loaded
     };
-    // The entry of that name, where no model is being loaded.
-    Result<Entry*> find_free(std::string_view name) HF_REQUIRES(mutex_);
+    struct Outcome {
+        Status status = {};
+        std::vector<Version> versions = {};  // none: as before
+    };
+    Status check_free() const HF_REQUIRES(mutex_);
     Status not_here(std::string_view name) const HF_REQUIRES(mutex_);
-    Result<std::string> activate(const Load& load, std::string_view name);
+    Result<Entry*> find_entry(std::string_view name);
+    Status load_alone(std::string_view name);
     Status load_needs(std::string_view name);
-    Status load_one(Entry& entry, std::string_view name);
+    Status activate_with_followers(Hosts hosts, const Hosts& now);
     std::string reason_of(const std::string& name, const Entry& entry) const HF_REQUIRES(mutex_);
+    Outcome activate(const Load& load, std::string_view name);
+    void warm_new(Loaded& loaded, const Hosts& now, std::string_view name) const;
+    std::vector<IndexRow> rows_of(const std::string& name, const Entry& entry) const
+        HF_REQUIRES(mutex_);
 
     Models& models_;
+    Find find_;
     Dependents* dependents_ = nullptr;
     mutable Mutex mutex_;
     std::map<std::string, Entry, std::less<>> entries_ HF_GUARDED_BY(mutex_);  // only added to
+    bool busy_ HF_GUARDED_BY(mutex_) = false;                                  // with a load
     const Entry* loading_ HF_GUARDED_BY(mutex_) = nullptr;
 };
 

@@ -41,9 +41,9 @@ struct Service {
     }
 
     ModelRepository::Load loader(std::string name, FakeFile& file) {
-        return [this, name = std::move(name), &file](const ModelHost* now) {
+        return ModelRepository::of_one([this, name = std::move(name), &file](const ModelHost* now) {
             return load(name, file, now);
-        };
+        });
     }
 
     Result<std::shared_ptr<ModelHost>> load(const std::string& name, FakeFile& file,

@@ -1,4 +1,5 @@
-// Models: which model answers under which name, changed while requests are answered.
+// Models: which versions of which model answer under which name, changed while requests are
+// answered. A request that names no version is the highest one's.
 //
 // The idea: the table is immutable and replaced as a whole. A request takes its host once and holds
 // it until it is answered, so activating, replacing and removing models never waits for a request
@@ -22,19 +23,26 @@
 
 namespace hf::serve {
 
-// Also the bound of the series that /metrics shows.
+// Of all versions together. Also the bound of the series that /metrics shows.
 inline constexpr std::size_t kMaxModels = 1024;
+
+using Hosts = std::vector<std::shared_ptr<ModelHost>>;
 
 class Models final {
 public:
-    // From the return on, requests for the host's name get this host; what answered under that name
-    // before drains. Load, compile and warm it first: this only swaps. RESOURCE_EXHAUSTED beyond
-    // kMaxModels names; INVALID_ARGUMENT for a name that cannot stand in a path. REQUIRES: host is
-    // not null.
+    // From the return on, requests for the host's name get this host, whatever versions answered
+    // under that name before: they drain. Load, compile and warm it first: this only swaps.
+    // RESOURCE_EXHAUSTED beyond kMaxModels; INVALID_ARGUMENT for a name that cannot stand in a
+    // path. REQUIRES: host is not null.
     Status activate(std::shared_ptr<ModelHost> host);
 
-    // The same for several at once: no request sees some of them and not the others. All or none.
-    Status activate_all(std::vector<std::shared_ptr<ModelHost>> hosts);
+    // The same of several versions of one model, which come and go in one step. REQUIRES: the
+    // lowest version first, at least one, none null.
+    Status activate(Hosts versions);
+
+    // The same of several models at once: no request sees some of them and not the others. All or
+    // none.
+    Status activate_all(std::vector<Hosts> models);
 
     // False when no model has that name.
     bool remove(std::string_view name) { return remove_all({std::string(name)}) > 0; }
@@ -42,10 +50,15 @@ public:
     // At once; how many of them there were.
     std::size_t remove_all(const std::vector<std::string>& names);
 
-    // Null when no model has that name.
+    // The highest version; null when no model has that name.
     std::shared_ptr<ModelHost> find(std::string_view name) const;
+    std::shared_ptr<ModelHost> find(std::string_view name, std::string_view version) const;
 
-    std::vector<std::shared_ptr<ModelHost>> all() const;  // by name
+    // The model's only version; null also where it has several.
+    std::shared_ptr<ModelHost> find_only(std::string_view name) const;
+
+    Hosts versions(std::string_view name) const;  // the lowest first; none when it is not there
+    Hosts all() const;                            // by name, then as versions()
 
     // How many replaced or removed hosts still answer requests.
     std::size_t draining() const;
@@ -59,11 +72,11 @@ public:
     std::uint64_t unknown() const { return unknown_; }
 
 private:
-    using Table = std::map<std::string, std::shared_ptr<ModelHost>, std::less<>>;
+    using Table = std::map<std::string, Hosts, std::less<>>;
 
     std::shared_ptr<const Table> table() const;
-    void replace(Table table, const std::vector<std::shared_ptr<ModelHost>>& retired)
-        HF_REQUIRES(change_);
+    static Status put(Hosts versions, Table& table, Hosts& retired);
+    void replace(Table table, const Hosts& retired) HF_REQUIRES(change_);
 
     Mutex change_;  // one change at a time
     std::atomic<bool> ready_{true};

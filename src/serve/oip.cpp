@@ -48,8 +48,12 @@ http::Response model_metadata(const Services& services, const http::Request& req
     const Result<Host> host = find_model(services, request);
     if (!host.ok()) return http::Response::error(host.status());
     const ModelHost::Identity& identity = (*host)->identity();
+    json::Array versions;
+    for (std::string& version : versions_beside(services.models, **host)) {
+        versions.emplace_back(std::move(version));
+    }
     return answer(json::Object{{"name", identity.name},
-                               {"versions", json::Array{json::Value(identity.version)}},
+                               {"versions", std::move(versions)},
                                {"platform", identity.platform},
                                {"inputs", describe((*host)->signature().inputs)},
                                {"outputs", describe((*host)->signature().outputs)},

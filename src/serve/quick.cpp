@@ -23,6 +23,11 @@ std::string_view name_in_message(std::string_view body) {
     return body.substr(kPrefixBytes + 2, length);
 }
 
+// Who may run at a time is decided by the schedule, which quick requests do not ask.
+bool is_limited(const ModelHost& host) {
+    return host.instances() != std::numeric_limits<std::size_t>::max();
+}
+
 }  // namespace
 
 std::string_view named_model(const http::Request& request) {
@@ -40,9 +45,13 @@ http::Quick quick_requests(const Services& services) {
         if (request.target == kLive || request.target == kGrpcLive) return true;
         if (request.body.size() > kQuickBytesMax) return false;
         const std::string_view name = named_model(request);
-        const std::shared_ptr<ModelHost> host = name.empty() ? nullptr : services.models.find(name);
-        if (!host || host->sequences() || host->composite() || host->guard() ||
-            host->usual() == Duration::zero() || host->usual() > kQuickMost)
+        if (name.empty()) return false;
+        // A message of gRPC may name any version, behind the name.
+        const std::shared_ptr<ModelHost> host = request.target == kGrpcInfer
+                                                    ? services.models.find_only(name)
+                                                    : services.models.find(name);
+        if (!host || host->sequences() || host->composite() || host->guard() || is_limited(*host) ||
+            host->asleep() || host->usual() == Duration::zero() || host->usual() > kQuickMost)
             return false;
         return !services.with.cascades || !services.with.cascades->has(name);
     };

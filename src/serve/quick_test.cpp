@@ -88,5 +88,32 @@ TEST(Quick, IsWhatHasBeenQuick) {
     EXPECT_FALSE(quick(asking("/v2/models/m/infer")));
 }
 
+// A message of gRPC may name a version behind all else, and who is limited needs a turn.
+TEST(Quick, IsNotWhatMayBeAnotherVersionOrMustWait) {
+    testing::ManualClock clock;
+    Models models;
+    const auto host_of = [&](std::string version) {
+        const auto host =
+            std::make_shared<ModelHost>(ModelHost::Identity{.name = "m", .version = version},
+                                        std::make_shared<Slow>(clock), clock);
+        const std::vector<Tensor> inputs{Tensor(DType::kF32, Shape{1})};
+        EXPECT_TRUE(host->infer(inputs).ok());
+        return host;
+    };
+    const http::Quick quick = quick_requests({models, {}});
+    const http::Request grpc = asking(kGrpc, "\0\0\0\0\x03\x0a\x01m"s);
+    const http::Request rest = asking("/v2/models/m/infer");
+    const auto first = host_of("1");
+    ASSERT_TRUE(models.activate(first).ok());
+    EXPECT_TRUE(quick(grpc));
+    ASSERT_TRUE(models.activate(Hosts{first, host_of("2")}).ok());
+    EXPECT_FALSE(quick(grpc));
+    EXPECT_TRUE(quick(rest));
+    const auto limited = host_of("3");
+    limited->set_instances(1);
+    ASSERT_TRUE(models.activate(limited).ok());
+    EXPECT_FALSE(quick(rest));
+}
+
 }  // namespace
 }  // namespace hf::serve

@@ -63,7 +63,9 @@ Result<std::vector<Host>> find_models(const Services& services, std::string_view
                                       std::string_view version) {
     if (name.empty() && version.empty()) return services.models.all();
     if (name.empty()) return invalid_argument("name: must be given where a version is");
-    return std::vector<Host>{HF_TRY(find_model(services, name, version))};
+    Host one = HF_TRY(find_model(services, name, version));
+    if (version.empty()) return services.models.versions(name);
+    return std::vector<Host>{std::move(one)};
 }
 
 std::uint64_t last_inference_ms(const Statistics& statistics) {

@@ -14,7 +14,8 @@
 
 namespace hf::serve {
 
-// One model where it is named, else all. NOT_FOUND as find_model() says.
+// One model where it is named, in all its versions unless one is; else all. NOT_FOUND as
+// find_model() says.
 Result<std::vector<std::shared_ptr<ModelHost>>> find_models(const Services& services,
                                                             std::string_view name,
                                                             std::string_view version);

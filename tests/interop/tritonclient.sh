@@ -12,7 +12,8 @@ need_packages tritonclient "${HF_TRITONCLIENT_VENV:-$HF_BUILD_DIR/venv-tritoncli
 work=$(mktemp -d)
 server=
 extras=
-trap 'kill $server $extras 2>/dev/null; rm -rf "$work"' EXIT
+versions=
+trap 'kill $server $extras $versions 2>/dev/null; rm -rf "$work"' EXIT
 "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_relu/model.onnx \
     --name relu --listen 127.0.0.1:0 --receipts "$work/receipts" >"$work/log" 2>&1 &
 server=$!
@@ -39,6 +40,17 @@ extras=$!
 for _ in $(seq 50); do grep -q serving "$work/extras" && break; read -rt 0.1 <> <(:) || true; done
 more=$(grep -oE 'http://[0-9.:]+' "$work/extras" | head -1)
 "$venv/bin/python" "$here/tritonclient_extras_check.py" "${more#http://}" || exit 1
+
+# A folder with versions.
+nodes=/usr/include/onnx/backend/test/data/node
+mkdir -p "$work/models/m/1" "$work/models/m/2"
+cp $nodes/test_relu/model.onnx "$work/models/m/1"
+cp $nodes/test_sigmoid/model.onnx "$work/models/m/2"
+"$holdfast" serve --repository "$work/models" --versions all --listen 127.0.0.1:0 >"$work/versions" 2>&1 &
+versions=$!
+for _ in $(seq 50); do grep -q serving "$work/versions" && break; read -rt 0.1 <> <(:) || true; done
+of=$(grep -oE 'http://[0-9.:]+' "$work/versions" | head -1)
+"$venv/bin/python" "$here/tritonclient_versions_check.py" "${of#http://}" "$work/models/m" $nodes/test_relu/model.onnx || exit 1
 
 # A drain answers the calls under way, and a stream that rests is told to ask again.
 "$venv/bin/python" "$here/tritonclient_grpc_check.py" "${address#http://}" drain $server || exit 1

@@ -2,21 +2,15 @@
 
 #include "cli/byte_size.h"
 #include "cli/commands.h"
-#include "cli/companions.h"
-#include "cli/ensemble_file.h"
 #include "cli/listen.h"
-#include "cli/model_file.h"
 #include "cli/observing.h"
+#include "cli/served_models.h"
 #include "cli/trust_roots.h"
-#include "crypto/hash.h"
-#include "graph/load.h"
 #include "http/hand_over.h"
 #include "http/server.h"
-#include "runtime/plan_file.h"
 #include "serve/ensemble/helpers.h"
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
-#include "serve/platform.h"
 #include "serve/quick.h"
 #include "serve/shared_memory/regions.h"
 #include "serve/tasks/routes.h"
@@ -37,141 +31,6 @@ constexpr std::size_t kWorkersBeside = 2;
 // At a time, of all models; what waits for its turn counts.
 constexpr std::size_t kRequestsMax = 2048;
 constexpr std::size_t kMaxPemBytes = 256u << 10;
-
-// "pump" of "models/pump.onnx" and of "models/pump.ensemble.json".
-std::string stem_of(const std::string& path) {
-    const std::string file = path.substr(path.rfind('/') + 1);
-    if (is_ensemble(file)) return file.substr(0, file.size() - kEnsembleEnding.size());
-    return file.substr(0, file.rfind('.'));
-}
-
-// One of the models that are served, and how a host is made of its file: at the start, and whenever
-// a request has it loaded. One thread at a time; the world's own thread waits for a signal then.
-class Served final {
-public:
-    // REQUIRES: world and arguments outlive it.
-    Served(World& world, const Arguments& arguments, std::string path)
-        : world_(world),
-          arguments_(arguments),
-          path_(std::move(path)),
-          name_(arguments.has("name") ? arguments.get("name") : stem_of(path_)) {}
-
-    const std::string& path() const { return path_; }
-    const std::string& name() const { return name_; }
-    double load_ms() const { return load_ms_; }
-    void use(std::shared_ptr<runtime::Crew> crew) { crew_ = std::move(crew); }
-
-    // As serve::ModelRepository::Load. Data beside the model's file may change without it, so that
-    // a model that has some is always loaded anew.
-    Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now) {
-        ModelFile file = HF_TRY(map_model(world_, path_));
-        serve::ModelHost::Identity identity = HF_TRY(identify(file));
-        const Companions companions = HF_TRY(companions_beside(world_, path_));
-        companions.describe_in(identity);
-        const bool same = now && now->identity().model_digest == identity.model_digest &&
-                          now->identity().task_digest == identity.task_digest &&
-                          now->identity().sequence_digest == identity.sequence_digest &&
-                          now->identity().guard_digest == identity.guard_digest;
-        if (same && alone_ == identity.model_digest) {
-            return std::shared_ptr<serve::ModelHost>();
-        }
-        file.layer = companions.hidden_layer();
-        const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
-        HF_TRY(check_unchanged(file, identity));
-        const CompiledParts parts{loaded.model, loaded.own_outputs, identity.model_digest, crew_};
-        alone_ = loaded.alone ? identity.model_digest : "";
-        load_ms_ = loaded.load_ms;
-        std::shared_ptr<serve::ModelHost> host =
-            HF_TRY(cli::make_host(std::move(identity), parts, companions, world_.clock));
-        host->set_may_be_cached(loaded.alone);
-        if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
-            host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
-        }
-        return host;
-    }
-
-private:
-    // What receipts and metadata say of the file. A plan's weights are compared with their digest
-    // here, once, before anybody is answered.
-    Result<serve::ModelHost::Identity> identify(const ModelFile& file) const {
-        const ByteView bytes = file.file->bytes();
-        const bool is_plan = runtime::is_plan(bytes);
-        if (is_plan) HF_TRY(runtime::verify_plan(bytes).context("{}", path_));
-        serve::ModelHost::Identity identity;
-        identity.name = name_;
-        identity.platform = serve::platform_name(
-            is_plan ? "plan" : graph::format_name(graph::detect_format(bytes)));
-        identity.model_digest = crypto::sha256(bytes).to_string();
-        return identity;
-    }
-
-    // Whoever writes into a file meanwhile, instead of putting another in its place, must not have
-    // half of it served under the digest of what was there. A plan is used where it lies, and goes
-    // on being what is written there.
-    Status check_unchanged(const ModelFile& file,
-                           const serve::ModelHost::Identity& identity) const {
-        const ByteView bytes = file.file->bytes();
-        if (runtime::is_plan(bytes)) return {};
-        if (crypto::sha256(bytes).to_string() == identity.model_digest) return {};
-        return aborted("{}: the file changed while it was read; load it again", path_);
-    }
-
-    World& world_;
-    const Arguments& arguments_;
-    const std::string path_;
-    const std::string name_;
-    std::shared_ptr<runtime::Crew> crew_;
-    double load_ms_ = 0;  // of the last load
-    std::string alone_;   // the digest of the last file that was read and had nothing beside it
-};
-
-using AllServed = std::vector<std::unique_ptr<Served>>;
-
-// Where models are loaded to.
-struct Store {
-    serve::ModelRepository& repository;
-    serve::ensemble::Ensembles& ensembles;
-};
-
-// Once the models are there that they are made of.
-Status load_ensembles(World& world, const Arguments& arguments, const Store& store) {
-    for (const std::string& path : arguments.all("FILE")) {
-        if (!is_ensemble(path)) continue;
-        const std::string name = stem_of(path);
-        HF_TRY(
-            store.ensembles.declare(name, ensemble_reader(world, path, name)).context("{}", path));
-    }
-    store.repository.set_dependents(&store.ensembles);
-    for (const std::string& name : HF_TRY(store.ensembles.in_order())) {
-        const auto load = [&ensembles = store.ensembles, name](const serve::ModelHost* now) {
-            return ensembles.load(name, now);
-        };
-        HF_TRY(store.repository.add(name, load).context("{}{}", name, kEnsembleEnding));
-    }
-    return {};
-}
-
-// Loads all that the command names. REQUIRES: what is returned outlives the repository's last load.
-Result<AllServed> load_all(World& world, const Arguments& arguments, const Store& store) {
-    const std::vector<std::string>& paths = arguments.all("FILE");
-    if (paths.size() > 1 && arguments.has("name")) {
-        return invalid_argument("--name: is for one model, and {} are given; rename the files",
-                                paths.size());
-    }
-    const std::shared_ptr<runtime::Crew> crew = HF_TRY(make_crew(world, arguments));
-    AllServed all;
-    for (const std::string& path : paths) {
-        if (is_ensemble(path)) continue;
-        all.push_back(std::make_unique<Served>(world, arguments, path));
-        Served& served = *all.back();
-        served.use(crew);
-        HF_TRY(store.repository.add(served.name(), [&served](const serve::ModelHost* now) {
-            return served.make_host(now);
-        }));
-    }
-    HF_TRY(load_ensembles(world, arguments, store));
-    return all;
-}
 
 // Null without --receipts.
 Result<std::unique_ptr<serve::Receipts>> open_receipts(World& world, const Arguments& arguments) {
@@ -283,27 +142,6 @@ Result<std::unique_ptr<serve::ResponseCache>> make_cache(const Arguments& argume
     return std::make_unique<serve::ResponseCache>(bytes);
 }
 
-// What is told of each model once it answers.
-struct Told {
-    std::string what;
-    std::string name;
-    std::string how;
-};
-
-std::vector<Told> told_of(const serve::Models& models, const AllServed& all,
-                          const std::vector<std::string>& ensembles) {
-    std::vector<Told> told;
-    for (const std::unique_ptr<Served>& served : all) {
-        told.push_back({served->path(), served->name(),
-                        fmt::format("({} device, loaded in {:.1f} ms)",
-                                    models.find(served->name())->device(), served->load_ms())});
-    }
-    for (const std::string& name : ensembles) {
-        told.push_back({name + std::string(kEnsembleEnding), name, "(an ensemble)"});
-    }
-    return told;
-}
-
 // Null where no ensemble has steps to divide, or no two inferences run at a time.
 std::unique_ptr<serve::ensemble::Helpers> make_helpers(serve::Scheduler& scheduler,
                                                        std::size_t ensembles, std::size_t workers) {
@@ -321,11 +159,10 @@ Status run(World& world, const Arguments& arguments) {
     options.limits.queued_requests = kRequestsMax;
     serve::Models models;
     serve::ModelRepository repository(models);
-    serve::ensemble::Ensembles ensembles(models);
-    const AllServed all = HF_TRY(load_all(world, arguments, {repository, ensembles}));
+    ServedModels served(world, arguments, models, repository);
+    HF_TRY(served.load());
     // Told of below, when clients may be loading already.
-    const std::vector<std::string> graphs = HF_TRY(ensembles.in_order());
-    const std::vector<Told> told = told_of(models, all, graphs);
+    const std::vector<ServedModels::Line> lines = served.lines();
     // Ends last: who replaces this server hears then that all is free.
     std::unique_ptr<http::Heirs> heirs;
     std::atomic<bool> replaced{false};
@@ -336,7 +173,7 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
-    const auto helpers = make_helpers(scheduler, graphs.size(), options.workers);
+    const auto helpers = make_helpers(scheduler, served.ensembles(), options.workers);
     serve::Regions regions(world.open_shared_block);
     serve::OipExtras extras{receipts.get(),
                             nullptr,
@@ -358,17 +195,20 @@ Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<http::Server> server =
         HF_TRY(http::Server::start(std::move(options), std::move(router)));
     heirs = HF_TRY(succession.take_over(*server, replaced));
-    for (const Told& of : told) {
-        world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", of.what, origin,
-                              server->port(), of.name, of.how));
+    for (const ServedModels::Line& line : lines) {
+        world.out(fmt::format("serving {} on {}:{}/v2/models/{} {}\n", line.path, origin,
+                              server->port(), line.model, line.how));
+    }
+    if (lines.empty()) {
+        world.out(fmt::format("serving no model yet on {}:{}\n", origin, server->port()));
     }
     if (receipts) {
         world.out(fmt::format("receipts are verified with {}/log.pub: {}\n",
                               arguments.get("receipts"), receipts->log().verifier().text()));
     }
-    while (!replaced &&
-           !world.wait_for_signal(heirs ? std::optional(kLookForHeirs) : std::nullopt)) {
-    }
+    std::optional<Duration> pause = served.pause();
+    if (heirs) pause = std::min(pause.value_or(kLookForHeirs), kLookForHeirs);
+    while (!replaced && !world.wait_for_signal(pause)) served.look_after();
     if (!replaced) {  // else somebody else is ready at the same address
         heirs.reset();
         models.set_ready(false);
@@ -421,6 +261,7 @@ Command serve_command() {
          "clients may pass tensors through this machine's shared memory (POSIX); on loopback only",
          ""},
         threads_option()};
+    for (Option& option : served_models_options()) options.push_back(std::move(option));
     for (Option& option : observing_options()) options.push_back(std::move(option));
     for (Option& option : device_options()) options.push_back(std::move(option));
     return {
@@ -429,11 +270,12 @@ Command serve_command() {
         "drains",
         {{"FILE",
           "ONNX or TFLite models, or plans; NAME.ensemble.json declares a graph of the others",
-          true, true}},
+          false, true}},
         std::move(options),
         {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
          "curl localhost:8080/v2/models/model",
          "curl -X POST localhost:8080/v2/repository/models/model/load",
+         "holdfast serve --repository models --versions resnet=latest:2 --poll 5 --sleep-after 600",
          "holdfast serve model.onnx --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem "
          "--callers callers"},
         run};

@@ -28,12 +28,13 @@ struct Service {
     std::unique_ptr<http::Server> server;
 
     void put(const std::string& name, const std::vector<DType>& dtypes, const Shape& shape) {
-        const Status status = repository.add(name, [=, this](const ModelHost*) {
+        const auto make = [=, this](const ModelHost*) {
             ModelHost::Identity identity{.name = name, .platform = "onnx_onnxv1"};
             identity.version = "1";
             auto model = std::make_shared<const EchoModel>(dtypes, shape);
             return std::make_shared<ModelHost>(std::move(identity), std::move(model), clock);
-        });
+        };
+        const Status status = repository.add(name, ModelRepository::of_one(make));
         HF_CHECK(status.ok(), "{}", status.to_string());
     }
 

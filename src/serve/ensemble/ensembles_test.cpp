@@ -33,7 +33,8 @@ struct Service {
     Service() {
         for (const auto& [name, added] : files) {
             const Status loaded = repository.add(
-                name, [this, name = name](const ModelHost* now) { return load(name, now); });
+                name, ModelRepository::of_one(
+                          [this, name = name](const ModelHost* now) { return load(name, now); }));
             EXPECT_TRUE(loaded.ok()) << loaded.to_string();
         }
         for (const auto& [name, text] : declarations) {
@@ -45,8 +46,10 @@ struct Service {
         const auto names = ensembles.in_order();
         EXPECT_TRUE(names.ok());
         for (const std::string& name : *names) {
-            const Status loaded = repository.add(
-                name, [this, name](const ModelHost* now) { return ensembles.load(name, now); });
+            const Status loaded =
+                repository.add(name, ModelRepository::of_one([this, name](const ModelHost* now) {
+                                   return ensembles.load(name, now);
+                               }));
             EXPECT_TRUE(loaded.ok()) << loaded.to_string();
         }
     }

@@ -116,7 +116,7 @@ Bytes write_model_metadata(const ModelMetadata& metadata) {
     std::string message;
     Writer writer(message);
     writer.add_string(1, metadata.name.data(), metadata.name.size());
-    writer.add_string(2, metadata.version.data(), metadata.version.size());
+    for (const std::string& version : metadata.versions) writer.add_string(2, version);
     writer.add_string(3, metadata.platform.data(), metadata.platform.size());
     for (const runtime::Port& port : metadata.signature.inputs) add_port(writer, 4, port);
     for (const runtime::Port& port : metadata.signature.outputs) add_port(writer, 5, port);

@@ -59,7 +59,7 @@ Bytes write_server_metadata(const ServerMetadata& metadata);
 
 struct ModelMetadata {
     std::string_view name;
-    std::string_view version;
+    std::vector<std::string> versions;
     std::string_view platform;
     const runtime::Signature& signature;
     std::vector<std::pair<std::string, std::string>> properties;

@@ -45,7 +45,9 @@ Result<Reply> model_ready(const Services& services, const Call& call) {
     const ModelName model = HF_TRY(read_model_name(call.message));
     HF_TRY(check_access(services, call, Right::kInfer, model.name));
     const ModelRepository* const repository = services.with.repository;
-    if (repository && repository->why_not(model.name)) return Reply{write_truth(false)};
+    if (repository && repository->why_not(model.name, model.version)) {
+        return Reply{write_truth(false)};
+    }
     const Host host = HF_TRY(find_model(services, model.name, model.version));
     return Reply{write_truth(services.models.ready() && host->ready())};
 }
@@ -55,8 +57,11 @@ Result<Reply> model_metadata(const Services& services, const Call& call) {
     HF_TRY(check_access(services, call, Right::kInfer, model.name));
     const Host host = HF_TRY(find_model(services, model.name, model.version));
     const ModelHost::Identity& identity = host->identity();
-    ModelMetadata metadata{
-        identity.name, identity.version, identity.platform, host->signature(), {}};
+    ModelMetadata metadata{identity.name,
+                           versions_beside(services.models, *host),
+                           identity.platform,
+                           host->signature(),
+                           {}};
     for (const auto& [key, value] : properties_of(*host)) {
         metadata.properties.emplace_back(std::string_view(key.data(), key.size()),
                                          json::as_view(value.get_string()));

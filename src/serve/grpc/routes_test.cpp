@@ -35,7 +35,8 @@ protected:
             *Receipts::open({files_, clock_, entropy_}, {"data", "node-a", Duration::zero()}));
         const OipExtras extras{receipts_.get(), nullptr, &repository_};
         add_grpc(router_, door_, {models_, extras}, clock_);
-        EXPECT_TRUE(repository_.add("m", [this](const ModelHost*) { return load(); }).ok());
+        const auto make = [this](const ModelHost*) { return load(); };
+        EXPECT_TRUE(repository_.add("m", ModelRepository::of_one(make)).ok());
     }
 
     Result<std::shared_ptr<ModelHost>> load() {
@@ -143,6 +144,26 @@ TEST_F(GrpcRoutes, Metadata) {
                   .status,
               "5");
     EXPECT_NE(call("RepositoryIndex").message.find("READY"), std::string::npos);
+}
+
+TEST_F(GrpcRoutes, EachVersionAnswersForItself) {
+    const auto next = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m", .version = "4"},
+                                                  std::make_shared<const FakeModel>(7.0f), clock_);
+    ASSERT_TRUE(models_.activate(Hosts{models_.find("m"), next}).ok());
+    const std::string third =
+        "\x0a\x01m\x12\x01"
+        "3";
+    for (const std::string& asked : {std::string("\x0a\x01m"), third}) {
+        EXPECT_NE(call("ModelMetadata", asked)
+                      .message.find("\x0a\x01m\x12\x01"
+                                    "3\x12\x01"
+                                    "4"),
+                  std::string::npos);
+    }
+    EXPECT_EQ(output_of(call("ModelInfer", infer_message(1)).message), 8.0f);
+    // The version comes behind all else, as proto3 allows.
+    EXPECT_EQ(output_of(call("ModelInfer", infer_message(1) + third.substr(3)).message), 4.0f);
+    EXPECT_EQ(call("ModelReady", third).message, std::string("\x08\x01", 2));
 }
 
 TEST_F(GrpcRoutes, InferencesAreAnsweredAndAccountedFor) {

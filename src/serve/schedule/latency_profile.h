@@ -26,6 +26,7 @@ public:
     // From now on batches of so many rows may run; as it begins, all may where `all`, else 1 alone.
     explicit LatencyProfile(bool all = true) : prepared_(all ? kAllSizes : 1) {}
     void prepared(std::uint64_t rows);
+    void unprepared() { prepared_ = 1; }  // but for 1 row
 
     struct Best {
         std::uint64_t rows = 1;

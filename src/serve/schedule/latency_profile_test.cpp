@@ -78,5 +78,15 @@ TEST(LatencyProfile, WhatDoesNotPayIsLookedAtAgainOnceItIsPrepared) {
     EXPECT_EQ(profile.best(64, 1s, 1).rows, 2u);
 }
 
+TEST(LatencyProfile, WhatWasPreparedCanBeLost) {
+    LatencyProfile profile(false);
+    const auto take = [](std::uint64_t rows) { return 1ms + rows * 100us; };
+    for (const std::uint64_t rows : {2u, 4u, 8u}) profile.prepared(rows);
+    EXPECT_EQ(settle(profile, 8, 1s, take), 8u);
+    profile.unprepared();
+    EXPECT_EQ(settle(profile, 8, 1s, take), 1u);
+    EXPECT_EQ(profile.best(8, 1s, 0).unprepared, 2u);
+}
+
 }  // namespace
 }  // namespace hf::serve

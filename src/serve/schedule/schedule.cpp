@@ -19,16 +19,35 @@ double seconds(Duration duration) {
 
 }  // namespace
 
-LaneId Schedule::add_lane(bool prepared) {
+LaneId Schedule::add_lane(bool prepared, std::size_t most) {
     last_lane_ = LaneId{last_lane_.value() + 1};
     Lane& lane = lanes_[last_lane_];
     lane.profile = LatencyProfile(prepared);
     lane.used = turn_;
+    limit(last_lane_, most);
     return last_lane_;
 }
 
 void Schedule::prepared(LaneId lane, std::uint64_t rows) {
     lanes_.at(lane).profile.prepared(rows);
+}
+
+void Schedule::unprepared(LaneId lane) {
+    lanes_.at(lane).profile.unprepared();
+}
+
+void Schedule::limit(LaneId lane, std::size_t most) {
+    HF_CHECK(most > 0);
+    lanes_.at(lane).most = most;
+}
+
+bool Schedule::may_run(const Lane& lane) const {
+    return running_ < options_.places && lane.running < lane.most;
+}
+
+bool Schedule::is_someone_next() const {
+    return std::any_of(busy_.begin(), busy_.end(),
+                       [this](LaneId id) { return may_run(lanes_.at(id)); });
 }
 
 void Schedule::remove_lane(LaneId lane) {
@@ -48,7 +67,7 @@ Result<JobId> Schedule::admit(LaneId id, Terms terms, Size size, Duration now) {
         terms.start_by = std::min(terms.start_by, now + terms.patience);
     }
     HF_TRY(check_start(lane, terms, now));
-    const bool at_once = running_ < options_.places && busy_.empty();
+    const bool at_once = may_run(lane) && !is_someone_next();
     // Who has not asked for a while has not saved up for it.
     if (lane.waiting.empty() && lane.running == 0) lane.used = std::max(lane.used, turn_);
     last_job_ = JobId{last_job_.value() + 1};
@@ -67,7 +86,7 @@ Status Schedule::check_start(const Lane& lane, const Terms& terms, Duration now)
     if (terms.start_by <= now) {
         return deadline_exceeded("the time that the request allows was over when it came");
     }
-    if (running_ < options_.places) return {};
+    if (may_run(lane)) return {};
     const Duration ahead = backlog(lane);
     if (now + ahead <= terms.start_by) return {};
     return resource_exhausted(
@@ -106,9 +125,13 @@ void Schedule::note_idle(LaneId id) {
 std::optional<Schedule::Pick> Schedule::next() {
     if (running_ >= options_.places || busy_.empty()) return std::nullopt;
     const LaneId chosen = *std::min_element(busy_.begin(), busy_.end(), [this](LaneId a, LaneId b) {
-        return lanes_.at(a).used < lanes_.at(b).used;
+        const Lane& first = lanes_.at(a);
+        const Lane& second = lanes_.at(b);
+        if (may_run(first) != may_run(second)) return may_run(first);
+        return first.used < second.used;
     });
     Lane& lane = lanes_.at(chosen);
+    if (!may_run(lane)) return std::nullopt;
     Pick pick = pick_from(chosen, lane);
     note_idle(chosen);
     turn_ = lane.used;
@@ -170,7 +193,7 @@ Duration Schedule::backlog(LaneId lane) const {
 Duration Schedule::backlog(const Lane& lane) const {
     const Duration one = lane.profile.expect(1);
     return one * static_cast<std::int64_t>(lane.rows + lane.running) /
-           static_cast<std::int64_t>(options_.places);
+           static_cast<std::int64_t>(std::min(options_.places, lane.most));
 }
 
 }  // namespace hf::serve

@@ -1,7 +1,9 @@
 // Schedule: which of the waiting inferences run next, together or alone, and which are turned away.
 //
-// - Places: so many runs are under way at a time, of all models.
-// - Work-conserving: nothing waits while there is a place. What has come while all were taken runs
+// - Places: so many runs are under way at a time, of all models; of one model no more than its lane
+//   allows.
+// - Work-conserving: nothing that may run waits while there is a place. What has come while all
+// were taken runs
 //   as one batch, where that is cheaper (latency_profile.h): the window is as long as what ran
 //   before, and none when the server is idle.
 // - Within a model, by priority (1 first), then in order of arrival. Between models, whoever has
@@ -15,6 +17,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <list>
 #include <map>
 #include <optional>
@@ -68,9 +71,16 @@ public:
 
     explicit Schedule(Options options) : options_(options) {}
 
+    static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
     // `prepared`: batches of its jobs may have any size; else those of one row, until prepared().
-    LaneId add_lane(bool prepared = true);
+    // `most`: of its runs that are under way at a time.
+    LaneId add_lane(bool prepared = true, std::size_t most = kNoLimit);
     void prepared(LaneId lane, std::uint64_t rows);
+    void unprepared(LaneId lane);  // what was, is not any more
+
+    // From now on; what runs goes on. REQUIRES: most > 0.
+    void limit(LaneId lane, std::size_t most);
 
     // REQUIRES: none of its jobs waits or runs.
     void remove_lane(LaneId lane);
@@ -81,7 +91,7 @@ public:
     // The jobs whose start_by came before a place was free. They are out.
     std::vector<JobId> take_late(Duration now);
 
-    // Takes a place, when there is one and something waits.
+    // Takes a place, when there is one and something waits that may run.
     std::optional<Pick> next();
 
     // Gives the place back. `rows`: that ran, in `took`; none when all were given up.
@@ -104,10 +114,13 @@ private:
         std::size_t hurried = 0;     // those of them that have a start_by
         LatencyProfile profile;
         std::size_t running = 0;
-        double used = 0;  // seconds of places, as far as fairness counts them
+        std::size_t most = kNoLimit;  // that run at a time
+        double used = 0;              // seconds of places, as far as fairness counts them
         std::uint64_t picks = 0;
     };
 
+    bool may_run(const Lane& lane) const;
+    bool is_someone_next() const;
     Status check_start(const Lane& lane, const Terms& terms, Duration now) const;
     Duration backlog(const Lane& lane) const;
     Pick pick_from(LaneId id, Lane& lane) const;

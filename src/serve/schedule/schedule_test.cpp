@@ -37,6 +37,46 @@ TEST(Schedule, NothingWaitsWhileThereIsAPlace) {
     EXPECT_TRUE(schedule.next());
 }
 
+TEST(Schedule, ALaneRunsNoMoreAtATimeThanItsLimit) {
+    Schedule schedule({.places = 3});
+    const LaneId limited = schedule.add_lane(1);
+    const LaneId other = schedule.add_lane();
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(schedule.admit(limited, {}, {}, 0s).ok());
+    const auto first = schedule.next();
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(schedule.next()) << "there are places, and none for this lane";
+    // It holds nobody else up, whatever waits in it.
+    ASSERT_TRUE(schedule.admit(other, {.start_by = 1ms}, {}, 0s).ok());
+    EXPECT_TRUE(schedule.take_late(1s).empty()) << "it could begin when it came";
+    const auto second = schedule.next();
+    ASSERT_TRUE(second);
+    EXPECT_EQ(second->lane, other);
+    schedule.done(*second, 1, 1ms);
+    EXPECT_FALSE(schedule.next());
+    schedule.done(*first, 1, 1ms);
+    const auto third = schedule.next();
+    ASSERT_TRUE(third);
+    EXPECT_EQ(third->lane, limited);
+    EXPECT_FALSE(schedule.next());
+    schedule.limit(limited, 2);
+    EXPECT_TRUE(schedule.next());
+}
+
+// What waits for a lane of one at a time is told so, however many places there are.
+TEST(Schedule, ALimitCountsInWhatIsAhead) {
+    Schedule schedule({.places = 4});
+    const LaneId lane = schedule.add_lane(1);
+    ASSERT_TRUE(schedule.admit(lane, {}, {}, 0s).ok());
+    ASSERT_TRUE(run_next(schedule, 100ms));
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(schedule.admit(lane, {}, {}, 0s).ok());
+    ASSERT_TRUE(schedule.next());
+    EXPECT_EQ(schedule.backlog(lane), 400ms);
+    EXPECT_EQ(schedule.admit(lane, {.start_by = 300ms}, {}, 0s).status().code(),
+              Code::kResourceExhausted);
+    schedule.limit(lane, Schedule::kNoLimit);
+    EXPECT_EQ(schedule.backlog(lane), 100ms);
+}
+
 TEST(Schedule, ByPriorityThenByArrival) {
     Schedule schedule({.places = 1});
     const LaneId lane = schedule.add_lane();

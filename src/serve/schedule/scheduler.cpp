@@ -12,6 +12,10 @@ namespace {
 constexpr Duration kRetryLeast = std::chrono::seconds(1);
 constexpr Duration kRetryMost = std::chrono::seconds(60);
 
+Status too_late() {
+    return deadline_exceeded("its turn did not come in the time that it allows");
+}
+
 }  // namespace
 
 void Scheduler::run(Job job) {
@@ -28,9 +32,7 @@ void Scheduler::work() {
     for (;;) {
         std::vector<Queued> late;
         std::optional<Turn> turn = take_turn(late);
-        for (Queued& each : late) {
-            each.job.done(deadline_exceeded("its turn did not come in the time that it allows"));
-        }
+        for (Queued& each : late) each.job.done(too_late());
         if (!turn) return;
         carry_out(std::move(*turn));
     }
@@ -43,6 +45,8 @@ Status Scheduler::enqueue(Queued& queued) {
     queued.since = clock_.monotonic();
     const MutexLock lock(mutex_);
     const LaneId lane = lane_of(queued.job.host);
+    // One wakes it, and the others wait their turn without holding a place.
+    if (host.asleep()) schedule_.limit(lane, 1);
     const JobId id = HF_TRY(schedule_.admit(lane, queued.job.terms, std::move(size), queued.since));
     queued.job.host->note_waiting(schedule_.waiting(lane));
     queued_.emplace(id, std::move(queued));
@@ -58,7 +62,7 @@ LaneId Scheduler::lane_of(const std::shared_ptr<ModelHost>& host) {
         schedule_.remove_lane(entry.second.id);
         return true;
     });
-    const LaneId id = schedule_.add_lane(!host->plans_by_shape());
+    const LaneId id = schedule_.add_lane(!host->plans_by_shape(), host->instances());
     return lanes_.emplace(host.get(), Lane{host, id}).first->second.id;
 }
 
@@ -133,15 +137,38 @@ Scheduler::~Scheduler() {
     if (preparer.joinable()) preparer.join();
 }
 
+template <typename Stays>
+std::vector<Scheduler::Queued> Scheduler::take_out(std::vector<Queued>& jobs, Stays stays) {
+    const auto from = std::stable_partition(jobs.begin(), jobs.end(), stays);
+    std::vector<Queued> out(std::make_move_iterator(from), std::make_move_iterator(jobs.end()));
+    jobs.erase(from, jobs.end());
+    return out;
+}
+
+// Before its first inference; if that fails, so do the inferences. For some it may take too long.
+std::vector<Scheduler::Queued> Scheduler::wake_model(Turn& turn) {
+    ModelHost& host = *turn.jobs.front().job.host;
+    if (!host.asleep()) return {};
+    static_cast<void>(host.wake());
+    if (host.plans_by_shape()) {
+        const MutexLock lock(mutex_);
+        schedule_.unprepared(turn.pick.lane);
+    }
+    const Duration now = clock_.monotonic();
+    return take_out(turn.jobs, [now](const Queued& each) {
+        const Terms& terms = each.job.terms;
+        const bool patient = terms.patience == Duration::max() || now - each.since < terms.patience;
+        return patient && now < terms.start_by;
+    });
+}
+
 // Nobody is told before the place is free again: who is told may take his time.
 void Scheduler::carry_out(Turn turn) {
+    const std::shared_ptr<ModelHost> host = turn.jobs.front().job.host;
+    std::vector<Queued> late = wake_model(turn);
     const Duration start = clock_.monotonic();
-    const auto dead = std::stable_partition(
-        turn.jobs.begin(), turn.jobs.end(),
-        [](const Queued& each) { return !each.job.given_up || !each.job.given_up(); });
-    std::vector<Queued> given_up(std::make_move_iterator(dead),
-                                 std::make_move_iterator(turn.jobs.end()));
-    turn.jobs.erase(dead, turn.jobs.end());
+    std::vector<Queued> given_up = take_out(
+        turn.jobs, [](const Queued& each) { return !each.job.given_up || !each.job.given_up(); });
     std::vector<Result<Ran>> results = run_all(turn.jobs);
     for (std::size_t i = 0; i < results.size(); ++i) {
         if (results[i].ok()) results[i]->waited = start - turn.jobs[i].since;
@@ -149,8 +176,11 @@ void Scheduler::carry_out(Turn turn) {
     const Duration took = clock_.monotonic() - start;
     {
         const MutexLock lock(mutex_);
-        schedule_.done(turn.pick, given_up.empty() ? turn.pick.rows : 0, took);
+        const bool all = given_up.empty() && late.empty();
+        schedule_.done(turn.pick, all ? turn.pick.rows : 0, took);
+        if (host->resting() && !host->asleep()) schedule_.limit(turn.pick.lane, host->instances());
     }
+    for (Queued& each : late) each.job.done(too_late());
     for (std::size_t i = 0; i < results.size(); ++i) turn.jobs[i].job.done(std::move(results[i]));
     for (Queued& each : given_up) {
         each.job.done(cancelled("the client has gone before its turn came"));

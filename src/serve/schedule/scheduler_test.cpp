@@ -1,5 +1,6 @@
 #include "serve/schedule/scheduler.h"
 
+#include <algorithm>
 #include <atomic>
 #include <thread>
 
@@ -7,6 +8,7 @@
 
 #include "base/mutex.h"
 #include "serve/fake_model_test.h"
+#include "serve/sleep/sleeping_model.h"
 #include "testing/manual_clock.h"
 
 namespace hf::serve {
@@ -223,8 +225,81 @@ TEST(Scheduler, ABatchThatFailsIsRunOneByOne) {
     EXPECT_EQ(door.host->counts().failed, 1u);
 }
 
-// A model that is planned for each size anew, and notes what runs in one that nobody prepared. The
-// sizes that warming up tries are known.
+// A model that has fallen asleep, made again when the gate opens, in a second of the clock.
+struct Dormitory {
+    explicit Dormitory(Door& at) {
+        auto model = std::make_shared<sleep::SleepingModel>(
+            std::make_shared<const FakeModel>(1.0F),
+            [this, &at]() -> Result<sleep::SleepingModel::ModelPtr> {
+                gate.pass();
+                at.clock.advance(1s);
+                return std::make_shared<const FakeModel>(1.0F);
+            },
+            at.clock);
+        at.host = std::make_shared<ModelHost>(ModelHost::Identity{.name = "m"}, model, at.clock);
+        at.host->set_resting(model);
+        HF_CHECK(at.host->warm().ok() && at.host->fall_asleep(0s), "it is awake");
+    }
+    Gate gate;
+};
+
+TEST(Scheduler, AModelThatWakesHoldsOnePlace) {
+    Door door({.places = 2});
+    Dormitory dormitory(door);
+    std::vector<Code> codes;
+    const auto note = [&](const Result<Scheduler::Ran>& ran) {
+        codes.push_back(ran.status().code());
+    };
+    std::thread waker([&] { door.ask({0}, note); });
+    dormitory.gate.wait_for(1);
+    for (int i = 0; i < 3; ++i) door.ask({1}, note);
+    door.ask({1}, note, {.patience = 500ms});
+    EXPECT_TRUE(codes.empty()) << "they wait, and this thread does not";
+    // Another model has the other place.
+    const auto sleeper = std::exchange(
+        door.host,
+        std::make_shared<ModelHost>(ModelHost::Identity{.name = "other"},
+                                    std::make_shared<const FakeModel>(1.0F), door.clock));
+    door.ask({1}, note);
+    EXPECT_EQ(codes, std::vector{Code::kOk});
+    dormitory.gate.open();
+    waker.join();
+    EXPECT_EQ(std::count(codes.begin(), codes.end(), Code::kOk), 5);
+    EXPECT_EQ(std::count(codes.begin(), codes.end(), Code::kDeadlineExceeded), 1);
+    EXPECT_EQ(sleeper->resting()->wakes().count, 1u);
+}
+
+TEST(Scheduler, WhoseTimeIsOverWhenTheModelIsAwakeIsTold) {
+    Door door;
+    Dormitory dormitory(door);
+    dormitory.gate.open();
+    Code code = Code::kOk;
+    door.ask({0}, [&](const Result<Scheduler::Ran>& ran) { code = ran.status().code(); },
+             {.start_by = door.clock.monotonic() + 500ms});
+    EXPECT_EQ(code, Code::kDeadlineExceeded);
+    EXPECT_FALSE(door.host->asleep());
+    EXPECT_EQ(door.host->counts().succeeded, 0u);
+}
+
+TEST(Scheduler, OfALimitedModelNoMoreRunAtATime) {
+    Door door({.places = 4});
+    door.host->set_instances(1);
+    Gate gate;
+    std::thread runner([&] {
+        door.ask(
+            {0}, [](const Result<Scheduler::Ran>&) {}, {}, [&] { return gate.pass(), false; });
+    });
+    gate.wait_for(1);
+    int done = 0;
+    for (int i = 0; i < 3; ++i) door.ask({1}, [&](const Result<Scheduler::Ran>&) { ++done; });
+    EXPECT_EQ(done, 0);
+    gate.open();
+    runner.join();
+    EXPECT_EQ(done, 3);
+}
+
+// A model that is planned for each size anew, and notes what runs in one that nobody prepared.
+// The sizes that warming up tries are known.
 class Planned final : public runtime::CompiledModel {
 public:
     explicit Planned(testing::ManualClock& clock) : picky_(clock) {}
@@ -304,7 +379,8 @@ TEST(Scheduler, NoBatchRunsInASizeThatWasNotPrepared) {
     EXPECT_FALSE(model->surprised());
 }
 
-// Hosts that are replaced while many threads ask: each request is answered once, by its own host.
+// Hosts that are replaced while many threads ask: each request is answered once, by its own
+// host.
 TEST(Scheduler, HostsComeAndGo) {
     Door door({.places = 2});
     std::atomic<int> answered{0};

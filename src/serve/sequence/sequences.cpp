@@ -104,4 +104,11 @@ std::size_t Sequences::size() const {
     return table_.size();
 }
 
+std::size_t Sequences::live() {
+    const Duration now = clock_.monotonic();
+    const MutexLock lock(mutex_);
+    table_.expire(now);
+    return table_.size();
+}
+
 }  // namespace hf::serve::sequence

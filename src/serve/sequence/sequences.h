@@ -49,6 +49,9 @@ public:
 
     std::size_t size() const;
 
+    // Those that have not rested for too long.
+    std::size_t live();
+
 private:
     struct Waiting {
         SequenceMark mark;

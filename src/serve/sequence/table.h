@@ -61,6 +61,9 @@ public:
 
     std::size_t size() const { return sequences_.size(); }
 
+    // Sequences that have rested for too long go; every admit() sees to that.
+    void expire(Duration now);
+
     // What the caller is told of a sequence that is not there.
     Status not_here(std::string_view id) const;
 
@@ -78,7 +81,6 @@ private:
     };
     using Sequences = std::map<std::string, Sequence>;
 
-    void expire(Duration now);
     Result<Sequences::iterator> find(const SequenceMark& mark, Duration now);
     static void begin(Sequence& sequence, bool start);
 

@@ -1,0 +1,126 @@
+#include "cli/served_file.h"
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include "cli/companions.h"
+#include "crypto/hash.h"
+#include "env/mapped_pages.h"
+#include "graph/load.h"
+#include "runtime/plan_file.h"
+#include "serve/platform.h"
+#include "serve/sleep/sleeping_model.h"
+
+namespace hf::cli {
+namespace {
+
+using ModelPtr = std::shared_ptr<const runtime::CompiledModel>;
+
+// Whoever writes into a file meanwhile, instead of putting another in its place, must not have half
+// of it served under the digest of what was there. A plan is used where it lies, and goes on being
+// what is written there.
+Status check_unchanged(const ModelFile& file, const std::string& digest) {
+    const ByteView bytes = file.file->bytes();
+    if (runtime::is_plan(bytes)) return {};
+    if (crypto::sha256(bytes).to_string() == digest) return {};
+    return aborted("{}: the file changed while it was read; load it again", file.path);
+}
+
+// To the system: the pieces that the allocator would keep, and the pages of the file.
+void return_memory(const env::MappedFile& file) {
+#ifdef __GLIBC__
+    ::malloc_trim(0);
+#endif
+    env::drop_pages(file);
+}
+
+// The model, whose memory goes back when the last who has it goes; its file stays mapped. What it
+// took to make it goes at once.
+ModelPtr returning_memory(ModelPtr model, std::shared_ptr<env::MappedFile> file) {
+    if (!runtime::is_plan(file->bytes())) return_memory(*file);
+    const runtime::CompiledModel* const it = model.get();
+    return {it, [model = std::move(model), file = std::move(file)](const auto*) mutable {
+                model.reset();
+                return_memory(*file);
+            }};
+}
+
+// The same model again, of the file that stayed mapped: what has come in its place meanwhile is for
+// a load to take.
+Result<ModelPtr> make_again(World& world, const Arguments& arguments, const ModelFile& file,
+                            const std::string& digest) {
+    const Status same = check_unchanged(file, digest);
+    if (!same.ok()) {
+        return unavailable(
+            "the model slept, and its file {} has been written to meanwhile; load it "
+            "(POST /v2/repository/models/NAME/load)",
+            file.path);
+    }
+    LoadedModel loaded = HF_TRY(load_model(world, file, arguments));
+    HF_TRY(check_unchanged(file, digest));
+    return returning_memory(std::move(loaded.model), file.file);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<serve::ModelHost>> ServedFile::make_host(const serve::ModelHost* now) {
+    ModelFile file = HF_TRY(map_model(world_, path_));
+    serve::ModelHost::Identity identity = HF_TRY(identify(file));
+    const Companions companions = HF_TRY(companions_beside(world_, path_));
+    companions.describe_in(identity);
+    const bool same = now && now->identity().model_digest == identity.model_digest &&
+                      now->identity().task_digest == identity.task_digest &&
+                      now->identity().sequence_digest == identity.sequence_digest &&
+                      now->identity().guard_digest == identity.guard_digest;
+    if (same && now->trouble().empty() && alone_ == identity.model_digest) {
+        return std::shared_ptr<serve::ModelHost>();
+    }
+    file.layer = companions.hidden_layer();
+    const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
+    const std::string digest = identity.model_digest;
+    HF_TRY(check_unchanged(file, digest));
+    CompiledParts parts{loaded.model, loaded.own_outputs, digest, options_.crew};
+    std::shared_ptr<serve::sleep::SleepingModel> sleeping;
+    if (options_.may_sleep && loaded.alone) {
+        sleeping = std::make_shared<serve::sleep::SleepingModel>(
+            returning_memory(std::move(parts.model), file.file),
+            [&world = world_, &arguments = arguments_, file, digest] {
+                return make_again(world, arguments, file, digest);
+            },
+            world_.clock);
+        parts.model = sleeping;
+    } else if (options_.may_sleep) {
+        world_.note(fmt::format(
+            "{}: does not fall asleep: it has data beside it, which could change meanwhile\n",
+            path_));
+    }
+    alone_ = loaded.alone ? digest : "";
+    load_ms_ = loaded.load_ms;
+    std::shared_ptr<serve::ModelHost> host =
+        HF_TRY(cli::make_host(std::move(identity), parts, companions, world_.clock));
+    host->set_may_be_cached(loaded.alone);
+    host->set_resting(std::move(sleeping));
+    if (options_.instances) host->set_instances(*options_.instances);
+    if (loaded.model->device() == "cpu" && !loaded.report.by_shape) {
+        host->set_memory({loaded.report.weight_bytes, loaded.report.arena_bytes});
+    }
+    return host;
+}
+
+// What receipts and metadata say of the file. A plan's weights are compared with their digest here,
+// once, before anybody is answered.
+Result<serve::ModelHost::Identity> ServedFile::identify(const ModelFile& file) const {
+    const ByteView bytes = file.file->bytes();
+    const bool is_plan = runtime::is_plan(bytes);
+    if (is_plan) HF_TRY(runtime::verify_plan(bytes).context("{}", path_));
+    serve::ModelHost::Identity identity;
+    identity.name = options_.name;
+    identity.version = options_.version;
+    identity.platform =
+        serve::platform_name(is_plan ? "plan" : graph::format_name(graph::detect_format(bytes)));
+    identity.model_digest = crypto::sha256(bytes).to_string();
+    return identity;
+}
+
+}  // namespace hf::cli
