@@ -3,44 +3,15 @@
 #include <algorithm>
 
 #include "base/json.h"
-#include "base/text.h"
 #include "crypto/hash.h"
 #include "serve/oip_client.h"
 #include "serve/sequence/sequences.h"
+#include "serve/unknown_model.h"
 
 namespace hf::serve {
 namespace {
 
 using Host = std::shared_ptr<ModelHost>;
-
-// Of what a stranger may try instead, in an error's message.
-constexpr std::size_t kNamesShown = 10;
-
-std::string names_of(const Models& models) {
-    std::vector<std::string> names;
-    for (const Host& host : models.all()) {
-        if (!names.empty() && names.back() == host->identity().name) continue;
-        if (names.size() == kNamesShown) {
-            names.emplace_back("...");
-            break;
-        }
-        names.push_back(host->identity().name);
-    }
-    return names.empty() ? "no model is" : "these are: " + join(names, ", ");
-}
-
-// The same of a model's versions, the highest first.
-std::string versions_of(const Hosts& versions) {
-    std::vector<std::string> names;
-    for (auto host = versions.rbegin(); host != versions.rend(); ++host) {
-        if (names.size() == kNamesShown) {
-            names.emplace_back("...");
-            break;
-        }
-        names.push_back(fmt::format("'{}'", (*host)->identity().version));
-    }
-    return join(names, ", ");
-}
 
 // The model whose answer all of it is, where that is not the host's own.
 const json::Object* upstream_of(const Answering& answering) {
@@ -54,32 +25,7 @@ Result<Host> find_model(const Services& services, std::string_view name, std::st
     Models& models = services.models;
     Host host = version.empty() ? models.find(name) : models.find(name, version);
     if (host) return host;
-    const ModelRepository* const repository = services.with.repository;
-    const Hosts versions = models.versions(name);
-    if (versions.empty()) {
-        models.count_unknown();
-        if (const auto reason = repository ? repository->why_not(name) : std::nullopt) {
-            return not_found(
-                "model '{}' is not ready: {}; it can be loaded "
-                "(POST /v2/repository/models/NAME/load)",
-                name, *reason);
-        }
-        return not_found("model '{}' is not served here; {}", name, names_of(models));
-    }
-    if (const auto reason = repository ? repository->why_not(name, version) : std::nullopt) {
-        return not_found("version '{}' of model '{}' is not ready: {}", version, name, *reason);
-    }
-    return not_found("model '{}' has no version '{}'; it has {}", name, version,
-                     versions_of(versions));
-}
-
-std::vector<std::string> versions_beside(const Models& models, const ModelHost& host) {
-    std::vector<std::string> names;
-    for (const Host& each : models.versions(host.identity().name)) {
-        names.push_back(each->identity().version);
-    }
-    if (names.empty()) names.push_back(host.identity().version);  // it has just been removed
-    return names;
+    return unknown_model(services, name, version);
 }
 
 bool is_ready(const Services& services) {

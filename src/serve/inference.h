@@ -63,9 +63,6 @@ inline constexpr std::string_view kStepsHeader = "holdfast-steps";
 Result<std::shared_ptr<ModelHost>> find_model(const Services& services, std::string_view name,
                                               std::string_view version);
 
-// The versions of the host's model that answer, the lowest first; the host's own at least.
-std::vector<std::string> versions_beside(const Models& models, const ModelHost& host);
-
 // Whether balancers should send requests here.
 bool is_ready(const Services& services);
 

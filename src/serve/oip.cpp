@@ -9,6 +9,7 @@
 #include "serve/repository_calls.h"
 #include "serve/shared_memory/regions.h"
 #include "serve/statistics_route.h"
+#include "serve/unknown_model.h"
 
 namespace hf::serve {
 namespace {

@@ -19,12 +19,12 @@ double seconds(Duration duration) {
 
 }  // namespace
 
-LaneId Schedule::add_lane(bool prepared, std::size_t most) {
+LaneId Schedule::add_lane(LaneOptions options) {
     last_lane_ = LaneId{last_lane_.value() + 1};
     Lane& lane = lanes_[last_lane_];
-    lane.profile = LatencyProfile(prepared);
+    lane.profile = LatencyProfile(options.prepared);
     lane.used = turn_;
-    limit(last_lane_, most);
+    limit(last_lane_, options.most);
     return last_lane_;
 }
 

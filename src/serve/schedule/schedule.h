@@ -52,6 +52,14 @@ struct Terms {
     Duration patience = Duration::max();  // or how long after it has been admitted
 };
 
+inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
+
+struct LaneOptions {
+    // Batches of its jobs may have any size; else those of one row, until they are prepared.
+    bool prepared = true;
+    std::size_t most = kNoLimit;  // runs under way at a time
+};
+
 class Schedule final {
 public:
     struct Options {
@@ -71,11 +79,7 @@ public:
 
     explicit Schedule(Options options) : options_(options) {}
 
-    static constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
-
-    // `prepared`: batches of its jobs may have any size; else those of one row, until prepared().
-    // `most`: of its runs that are under way at a time.
-    LaneId add_lane(bool prepared = true, std::size_t most = kNoLimit);
+    LaneId add_lane(LaneOptions options = {});
     void prepared(LaneId lane, std::uint64_t rows);
     void unprepared(LaneId lane);  // what was, is not any more
 

@@ -39,7 +39,7 @@ TEST(Schedule, NothingWaitsWhileThereIsAPlace) {
 
 TEST(Schedule, ALaneRunsNoMoreAtATimeThanItsLimit) {
     Schedule schedule({.places = 3});
-    const LaneId limited = schedule.add_lane(1);
+    const LaneId limited = schedule.add_lane({.most = 1});
     const LaneId other = schedule.add_lane();
     for (int i = 0; i < 3; ++i) ASSERT_TRUE(schedule.admit(limited, {}, {}, 0s).ok());
     const auto first = schedule.next();
@@ -65,7 +65,7 @@ TEST(Schedule, ALaneRunsNoMoreAtATimeThanItsLimit) {
 // What waits for a lane of one at a time is told so, however many places there are.
 TEST(Schedule, ALimitCountsInWhatIsAhead) {
     Schedule schedule({.places = 4});
-    const LaneId lane = schedule.add_lane(1);
+    const LaneId lane = schedule.add_lane({.most = 1});
     ASSERT_TRUE(schedule.admit(lane, {}, {}, 0s).ok());
     ASSERT_TRUE(run_next(schedule, 100ms));
     for (int i = 0; i < 4; ++i) ASSERT_TRUE(schedule.admit(lane, {}, {}, 0s).ok());
@@ -73,7 +73,7 @@ TEST(Schedule, ALimitCountsInWhatIsAhead) {
     EXPECT_EQ(schedule.backlog(lane), 400ms);
     EXPECT_EQ(schedule.admit(lane, {.start_by = 300ms}, {}, 0s).status().code(),
               Code::kResourceExhausted);
-    schedule.limit(lane, Schedule::kNoLimit);
+    schedule.limit(lane, kNoLimit);
     EXPECT_EQ(schedule.backlog(lane), 100ms);
 }
 

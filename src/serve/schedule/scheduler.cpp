@@ -62,7 +62,7 @@ LaneId Scheduler::lane_of(const std::shared_ptr<ModelHost>& host) {
         schedule_.remove_lane(entry.second.id);
         return true;
     });
-    const LaneId id = schedule_.add_lane(!host->plans_by_shape(), host->instances());
+    const LaneId id = schedule_.add_lane({!host->plans_by_shape(), host->instances()});
     return lanes_.emplace(host.get(), Lane{host, id}).first->second.id;
 }
 
@@ -137,11 +137,13 @@ Scheduler::~Scheduler() {
     if (preparer.joinable()) preparer.join();
 }
 
-template <typename Stays>
-std::vector<Scheduler::Queued> Scheduler::take_out(std::vector<Queued>& jobs, Stays stays) {
-    const auto from = std::stable_partition(jobs.begin(), jobs.end(), stays);
-    std::vector<Queued> out(std::make_move_iterator(from), std::make_move_iterator(jobs.end()));
-    jobs.erase(from, jobs.end());
+std::vector<Scheduler::Queued> Scheduler::take_out(
+    std::vector<Queued>& jobs, const std::function<bool(const Queued&)>& stays) {
+    std::vector<Queued> out;
+    if (std::all_of(jobs.begin(), jobs.end(), stays)) return out;
+    std::vector<Queued> left;
+    for (Queued& each : jobs) (stays(each) ? left : out).push_back(std::move(each));
+    jobs = std::move(left);
     return out;
 }
 

@@ -98,8 +98,8 @@ private:
     LaneId lane_of(const std::shared_ptr<ModelHost>& host) HF_REQUIRES(mutex_);
     std::vector<Queued> take(const std::vector<JobId>& ids) HF_REQUIRES(mutex_);
     std::optional<Turn> take_turn(std::vector<Queued>& late);
-    template <typename Stays>
-    static std::vector<Queued> take_out(std::vector<Queued>& jobs, Stays stays);
+    static std::vector<Queued> take_out(std::vector<Queued>& jobs,
+                                        const std::function<bool(const Queued&)>& stays);
     std::vector<Queued> wake_model(Turn& turn);
     void carry_out(Turn turn);
     void order_preparation(const Turn& turn) HF_REQUIRES(mutex_);
