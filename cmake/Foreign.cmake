@@ -27,6 +27,7 @@ find_package(SQLite3 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_path(HF_HWY_INCLUDE hwy/highway.h REQUIRED)
+find_path(HF_SNDFILE_INCLUDE sndfile.h REQUIRED)
 if(NOT HF_STATIC_LIBRARIES)
     pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-cpp)
     find_library(HF_ZSTD_LIBRARY NAMES zstd REQUIRED)
@@ -75,3 +76,4 @@ else()
     hf_foreign(yaml PkgConfig::YAML)
 endif()
 hf_foreign(onednn ${CMAKE_DL_LIBS})       # headers only: the library is opened when it is wanted
+hf_foreign(sndfile ${CMAKE_DL_LIBS})      # likewise

@@ -82,6 +82,26 @@ for name, message in {'raw': raw, 'typed': typed + field(6, field(1, b'y'))}.ite
 CALLS
 }
 
+# WAV files of every kind of samples, and FLAC where a program that writes it is there.
+make_sounds() {
+    python3 - "$folder" <<'SOUNDS'
+import struct, sys
+def wav(kind, bits, channels, samples, extra=b''):
+    head = struct.pack('<HHIIHH', kind, channels, 16000, 16000 * channels * bits // 8, channels * bits // 8, bits) + extra
+    chunks = b'WAVEfmt ' + struct.pack('<I', len(head)) + head + b'data' + struct.pack('<I', len(samples)) + samples
+    return b'RIFF' + struct.pack('<I', len(chunks)) + chunks
+noise = bytes(i * 73 % 256 for i in range(192))
+guid = bytes.fromhex('00001000800000aa00389b71')
+for name, kind, bits, channels, extra in (('pcm8', 1, 8, 1, b''), ('pcm16', 1, 16, 2, b''), ('pcm24', 1, 24, 1, b''), ('pcm32', 1, 32, 3, b''),
+                                          ('alaw', 6, 8, 1, b''), ('mulaw', 7, 8, 1, b''), ('wide', 0xFFFE, 16, 2, struct.pack('<HHIHH', 22, 16, 3, 1, 0) + guid)):
+    open(f'{sys.argv[1]}/{name}', 'wb').write(wav(kind, bits, channels, noise, extra))
+open(f'{sys.argv[1]}/float', 'wb').write(wav(3, 32, 1, struct.pack('<48f', *(i / 48 for i in range(48)))))
+SOUNDS
+    if command -v flac >/dev/null; then
+        flac --silent --force --output-name="$folder/flac" "$folder/pcm16" || true
+    fi
+}
+
 case $target in
     onnx)
         while read -r file; do take "$file"; done < <(find "$cases" "$data/models/with-outputs" \
@@ -105,17 +125,23 @@ case $target in
         printf '{"kind":"image-classification","image":{"width":4,"height":4,"fit":"crop","short_side":5,"mean":[1],"std":[2]},"labels":["a","b","c"],"scores":"softmax","threshold":0.5}' \
             >"$folder/image"
         printf '{"kind":"image-classification","image":{"layout":"NHWC","fit":"pad","quantization":{"scale":1,"zero_point":-1}},"output_quantization":{"scale":1}}' >"$folder/integers"
+        printf '{"kind":"audio-classification","audio":{"rate":8000,"samples":12,"step":3,"level":"peak","mean":[1],"std":[2]},"labels":["a","b","c"]}' >"$folder/samples"
+        printf '{"kind":"audio-classification","audio":{"rate":16000,"quantization":{"scale":1},"features":{"kind":"mfcc","window_length":4,"hop":2,"fft_length":6,"align":"start","padding":"zeros","bands":5,"low_hz":20,"high_hz":4000,"mel_scale":"htk","triangles":"mels","mel_norm":"slaney","log":"e","log_offset":1e-6,"coefficients":4,"dct":"htk","lifter":22}}}' >"$folder/mfcc"
+        printf '{"kind":"audio-classification","audio":{"rate":8000,"layout":"bands-first","features":{"kind":"spectrogram","window":"hamming","symmetric":true,"window_length":4,"hop":2,"padding":"reflect","power":1,"log":"db","log_range":80,"log_reference":"loudest"}}}' >"$folder/spectrogram"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
     ensemble_declaration)
         printf '{"inputs":["i"],"steps":[{"model":"a","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"b","inputs":{"x":"i","z":"p"},"outputs":{"y":"q","n":"n"},"when":{"value":"p","measure":"margin","confidence_below":2}}],"outputs":{"y":["q","p"]}}' \
             >"$folder/rows"
         printf '{"inputs":[{"name":"i","datatype":"FP32","shape":[-1,4]},"j"],"steps":[{"model":"c","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"c","inputs":{"x":"i"},"outputs":{"y":"q"},"when":{"value":"p","confidence_at_least":0.5,"by":"request"}},{"model":"d","inputs":{"x":"j"},"outputs":{"y":"t"}}],"outputs":{"y":["q","p"],"t":"t","i":"i"}}' \
             >"$folder/request" ;;
+    sound) make_sounds ;;
     guard_file)
         printf '{"type":"holdfast.dev/guard/v1","mode":"flag","inputs":[{"name":"x","least":[0,0,0,0],"most":[1,1,1,1]}],"energy":{"output":"y","threshold":1},"mahalanobis":{"layer":"z","width":2,"classes":1,"mean":"AAAAAAAAAAA=","whitening":"AACAPwAAAAAAAIA/","centres":"AACAPwAAgD8=","threshold":9}}' >"$folder/all"
         printf '{"type":"holdfast.dev/guard/v1","mode":"refuse","model":"sha256:%064d","squeezing":{"input":"x","output":"y","threshold":0.5,"squeezers":[{"kind":"bit-depth","bits":3,"least":-1},{"kind":"median","size":3,"layout":"NHWC"}]},"fitted":{"a":1}}' 0 >"$folder/squeezing" ;;
     tokenizer)
         printf '{"normalizer":{"type":"BertNormalizer"},"pre_tokenizer":{"type":"BertPreTokenizer"},"added_tokens":[{"id":3,"content":"<m>","lstrip":true}],"post_processor":{"type":"BertProcessing","cls":["c",1],"sep":["s",2]},"model":{"type":"WordPiece","unk_token":"u","vocab":{"u":0,"a":4,"##b":5}}}\0ab <m> \xc3\x89' >"$folder/wordpiece"
+        printf '{"normalizer":{"type":"Sequence","normalizers":[{"type":"Nmt"},{"type":"Prepend","prepend":"_"},{"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "},{"type":"Strip"}]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},{"type":"Metaspace","replacement":"_","prepend_scheme":"first"}]},"model":{"type":"Unigram","unk_id":0,"byte_fallback":true,"vocab":[["u",0],["_a",-1.5],["a",-2],["<0x62>",-9]]}}\0a  ab c' >"$folder/unigram"
+        printf '{"normalizer":{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAgBhAA=="},"pre_tokenizer":null,"model":{"type":"BPE","byte_fallback":true,"fuse_unk":true,"unk_token":"u","vocab":{"a":0,"u":1,"<0x62>":2},"merges":[]}}\0aab ab' >"$folder/llama"
         printf '{"normalizer":{"type":"NFKC"},"pre_tokenizer":{"type":"ByteLevel"},"post_processor":{"type":"TemplateProcessing","single":[{"Sequence":{"id":"A"}},{"SpecialToken":{"id":"e"}}],"special_tokens":{"e":{"ids":[9]}}},"model":{"type":"BPE","vocab":{"a":0,"b":1,"ab":2},"merges":["a b"]}}\0aab ab' >"$folder/bpe" ;;
     task_rows) printf '\1b,a,c\r\nyes,1,"x, ""y"""\r\n,2,\n' >"$folder/csv"
         printf '\3{"rows":[[1,"yes","x"],{"a":2,"b":null,"c":"y"}]}' >"$folder/json" ;;

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include "sim/demand.h"
 #include "sim/models.h"
 #include "sim/plant.h"
 #include "sim/trace.h"
@@ -13,9 +14,10 @@ struct Context {
     Trace trace{time};
     Dice dice;
     Models models{dice};
+    Demand demand;
     Plant plant = Plant::kNone;
 
-    Context(std::uint64_t seed, Plant planted) : dice(seed), plant(planted) {}
+    Context(std::uint64_t seed, Plant planted) : dice(seed), demand(seed), plant(planted) {}
 };
 
 }  // namespace hf::sim

@@ -16,6 +16,7 @@ constexpr Duration kSettleTime = 60s;  // after a start
 // Callers come for a while after a version begins to answer.
 constexpr Duration kCalledFor = 12s;
 constexpr Duration kMeasureEvery = 1s;
+constexpr Duration kMeasureLoadEvery = 3s;
 constexpr std::uint64_t kRequests = 20;  // in that time
 constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
 
@@ -66,6 +67,7 @@ void Machine::boot() {
                                           {},
                                           {},
                                           {},
+                                          {},
                                           false,
                                           false,
                                           false,
@@ -104,6 +106,7 @@ void Machine::kill(bool power) {
     process_.reset();
     ++life_;
     server_.unfollow(place_.name);
+    context_.demand.ends(place_.name);
     checks_.dies();
     if (!power) return;
     Rng rng(context_.dice.next());
@@ -214,6 +217,7 @@ void Machine::work() {
         if (action.kind == node::Action::Kind::kRetire) {
             process_->candidates.erase(action.service);
             process_->loads.erase(action.service);
+            context_.demand.ends(action.service, place_.name);
             if (process_->answers.erase(action.service) > 0) {
                 context_.trace.note("{} retires {}", place_.name, action.service);
             }
@@ -286,9 +290,9 @@ void Machine::measure_within(Duration delay) {
         any = any || (load != process_->loads.end() &&
                       context_.time.monotonic() - load->second.begun < kCalledFor);
     }
-    if (!any) return;
+    if (!any && process_->brain.measured().empty()) return;
     process_->measuring = true;
-    later(delay, [this] {
+    later(any ? delay : kMeasureLoadEvery, [this] {
         process_->measuring = false;
         measure();
     });
@@ -309,7 +313,22 @@ void Machine::measure() {
         answers.p99_ms = model->latency_ms;
         process_->input.answers[service] = answers;
     }
+    measure_load();
     think_within(Duration::zero());
+}
+
+void Machine::measure_load() {
+    const Duration now_mono = context_.time.monotonic();
+    for (const std::string& service : process_->brain.measured()) {
+        const auto [at, news] = process_->asked.try_emplace(service, Asked{now_mono, {}});
+        Asked& asked = at->second;
+        const Duration span = now_mono - asked.until;
+        const std::int64_t share = context_.demand.share_milli(service, place_.name, now_mono);
+        asked.until = now_mono;
+        asked.traffic.there += span / 1000 * share;
+        asked.traffic.requests += static_cast<std::uint64_t>(share);
+        process_->input.traffic[service] = asked.traffic;
+    }
 }
 
 Status Machine::perform(const node::Action& action, std::string& digest) {
@@ -365,6 +384,8 @@ Status Machine::activate(const node::Action& action) {
     server_.rollout_checks().activates(place_.name, action.wish, action.digest);
     process_->answers[action.service] = action.digest;
     process_->loads[action.service] = {context_.time.monotonic()};
+    process_->asked.erase(action.service);
+    context_.demand.begins(action.service, place_.name);
     context_.trace.note("{} answers {} for {}", place_.name, action.digest.substr(7, 8),
                         action.service);
     return {};

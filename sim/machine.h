@@ -66,6 +66,11 @@ private:
         Duration begun{};
         std::uint64_t requests = 0;
     };
+    // What a service is asked here, since its version answers.
+    struct Asked {
+        Duration until{};
+        node::Traffic traffic;
+    };
     struct Process {
         std::unique_ptr<node::Outbox> outbox;
         node::Mail mail;
@@ -75,6 +80,7 @@ private:
         std::map<std::string, Candidate> candidates;  // by service
         std::map<std::string, std::string> answers;   // service -> digest
         std::map<std::string, Load> loads;            // by service
+        std::map<std::string, Asked> asked = {};      // by service
         bool measuring = false;
         bool busy = false;
         bool sending = false;
@@ -98,6 +104,7 @@ private:
     void crash(const node::Action& action);
     void measure_within(Duration delay);
     void measure();
+    void measure_load();
 
     void post_within(Duration delay);
     void post(bool due);

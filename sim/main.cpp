@@ -24,7 +24,7 @@ struct Arguments {
 
 constexpr std::string_view kUsage =
     "Usage: holdfast-sim [--seconds N] [--seed S] [--from S] [--seeds N] [--nodes N] [--twice]\n"
-    "                    [--plant epoch|residency|verify|outbox|budget|abort|forget]\n"
+    "                    [--plant epoch|residency|verify|outbox|scale|budget|abort|forget]\n"
     "  --seconds N  how long seeds are run, one after the other (60)\n"
     "  --seed S     only this one, with its last events\n"
     "  --from S     the first of them (1)\n"

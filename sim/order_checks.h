@@ -1,12 +1,15 @@
 // What must be true of the orders that a server writes: epochs only grow, each time that a replica
-// moves, and no machine is ordered to run what may not lie there. Every write of a Node is looked
-// at; the residency of all orders after every whole round.
+// moves, and no machine is ordered to run what may not lie there; and of the numbers of replicas
+// that it decides: they stay within their limits, and do not go down while a machine is silent.
+// Every write of a Node and Service is looked at; the residency of all orders after every whole
+// round.
 //
 // Owned by one thread.
 
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "api/object.h"
@@ -51,13 +54,16 @@ private:
 
     void check_seat(const std::string& node, const json::Value& order);
     void write_service(const api::Object& service);
+    void check_scale(const api::Object& service);
 
     Context& context_;
-    std::map<std::string, std::string> jurisdictions_;  // by node
-    std::map<std::string, Granted> granted_;            // by service's identity: the highest
-    std::map<std::string, Seats> seats_;                // by node
-    std::map<std::string, Law> laws_;                   // by service's identity
-    std::map<std::string, std::string> uids_;           // of services, by their key in the store
+    std::map<std::string, std::string> jurisdictions_;     // by node
+    std::map<std::string, Granted> granted_;               // by service's identity: the highest
+    std::map<std::string, Seats> seats_;                   // by node
+    std::map<std::string, Law> laws_;                      // by service's identity
+    std::map<std::string, std::int64_t> wanted_;           // of services that scale, by identity
+    std::map<std::string, std::set<std::string>> silent_;  // identities of services, by node
+    std::map<std::string, std::string> uids_;              // of services, by their key in the store
     std::uint64_t round_ = 0;
     bool restoring_ = false;
 };

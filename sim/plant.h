@@ -14,12 +14,13 @@ enum class Plant : unsigned char {
     kResidency,
     kVerify,
     kOutbox,
+    kScale,
     kBudget,
     kAbort,
     kForget
 };
 
-inline constexpr std::array<std::string_view, 8> kPlantNames{
-    "none", "epoch", "residency", "verify", "outbox", "budget", "abort", "forget"};
+inline constexpr std::array<std::string_view, 9> kPlantNames{
+    "none", "epoch", "residency", "verify", "outbox", "scale", "budget", "abort", "forget"};
 
 }  // namespace hf::sim

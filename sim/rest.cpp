@@ -3,6 +3,7 @@
 
 #include "api/conditions.h"
 #include "control/reconcile/service_status.h"
+#include "control/scale/decide.h"
 #include "node/residency.h"
 #include "sim/world.h"
 
@@ -139,6 +140,8 @@ std::string World::unrest_of_services() {
         const api::Object should =
             control::with_status(service->second, plan, nodes, context_.time.now());
         if (!(should == service->second)) return plan.service + ": its status is not true";
+        std::string scale = unrest_of_scale(service->second, plan);
+        if (!scale.empty()) return scale;
         std::int64_t answering = 0;
         for (const auto& machine : machines_) {
             const auto& wishes = machine->brain().followed()->wishes;
@@ -150,6 +153,38 @@ std::string World::unrest_of_services() {
             return fmt::format("{}: {} replicas answer, its status says {}", plan.service,
                                answering, said);
         }
+    }
+    return "";
+}
+
+// As many replicas as what is asked of them takes, by the rules of scale/decide.h.
+std::string World::unrest_of_scale(const api::Object& service,
+                                   const control::place::ServicePlan& plan) {
+    const auto spec = control::scale::scale_spec_of(service);
+    if (!spec) return "";
+    std::int64_t asked = 0;
+    bool any = false;
+    for (const json::Value& replica : items_of(service.status(), "replicas")) {
+        if (!json::get_bool(replica, "ready")) continue;
+        any = true;
+        asked += context_.demand.share_milli(plan.service,
+                                             std::string(json::get_string(replica, "node")),
+                                             context_.time.monotonic());
+    }
+    if (!any) return "";
+    const auto scaled = api::find_condition(service, "Scaled");
+    if (!scaled || scaled->status != api::Truth::kTrue) {
+        return fmt::format("{} does not scale: {}", plan.service, scaled ? scaled->message : "");
+    }
+    const std::int64_t target = 1000 * spec->concurrency;
+    const std::int64_t enough = (asked + target - 1) / target;
+    constexpr std::int64_t kTolerance = control::scale::kTolerancePercent + 1;
+    const bool few = asked * 100 > plan.wanted * target * (100 + kTolerance);
+    const bool many = asked * 100 < plan.wanted * target * (100 - kTolerance);
+    const bool may_rise = plan.wanted < spec->max && plan.missing() == 0;
+    if ((few && may_rise) || (many && plan.wanted > std::max(enough, spec->min))) {
+        return fmt::format("{} shall have {} replicas, and {} would do", plan.service, plan.wanted,
+                           enough);
     }
     return "";
 }

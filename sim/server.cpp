@@ -146,10 +146,16 @@ void Server::before_commit(store::Transaction& transaction) {
 
 void Server::plant(store::Put& put) const {
     const bool node = context_.plant == Plant::kEpoch && put.key.starts_with(kNodesPrefix);
+    const bool scale = context_.plant == Plant::kScale && put.key.starts_with(kServicesPrefix);
     const bool limits = context_.plant == Plant::kBudget || context_.plant == Plant::kAbort;
-    if (!node && !(limits && put.key.starts_with(kRolloutsPrefix))) return;
+    if (!node && !scale && !(limits && put.key.starts_with(kRolloutsPrefix))) return;
     api::Object object = api::Object::from_json(json::parse(put.value).value()).value();
-    if (!node) {
+    if (scale) {
+        const auto scaled = api::find_condition(object, "Scaled");
+        if (!scaled || scaled->reason != "SignalsMissing") return;
+        const json::Value* range = json::find(object.spec(), "scale");
+        if (range) object.edit_status()["wantedReplicas"] = json::get_int(*range, "min", 1);
+    } else if (!node) {
         const bool budget = context_.plant == Plant::kBudget;
         object.edit_spec().erase(budget ? "disruptionBudget" : "abort");
     } else {

@@ -68,6 +68,7 @@ void World::storm_site() {
 void World::heal() {
     context_.trace.note("the world heals");
     context_.dice.heal();
+    context_.demand.heal(context_.time.monotonic());
     network_.mend_all();
     server_.start();
     for (const auto& machine : machines_) machine->boot();

@@ -43,6 +43,19 @@ json::Object any_policy(Dice& dice) {
             {"allowedFormats", std::move(formats)}};
 }
 
+// So many replicas, or up to so many and one more, by what they are asked.
+void want_replicas(json::Object& spec, std::int64_t most, bool scales) {
+    spec.erase(scales ? "replicas" : "scale");
+    if (!scales) {
+        spec["replicas"] = most;
+        return;
+    }
+    spec["scale"] = {{"min", 1 + most / 3},
+                     {"max", 1 + most},
+                     {"targetConcurrency", 2},
+                     {"downAfterSeconds", 20}};
+}
+
 }  // namespace
 
 // People try; what a server refuses or cannot take, they leave.
@@ -135,7 +148,7 @@ void World::create_service() {
     api::Object service = api::Object::make("Service", kNamespace, name);
     json::Object& spec = service.edit_spec();
     spec["model"] = context_.models.any_reference(dice);
-    spec["replicas"] = static_cast<std::int64_t>(dice.below(4));
+    want_replicas(spec, static_cast<std::int64_t>(dice.below(4)), last_service_ % 3 == 2);
     spec["trustPolicy"] = kPolicies[dice.below(kPolicies.size())];
     spec["placement"] = any_placement();
     if (dice.chance(1, 4)) draw_windows(spec);
@@ -165,7 +178,10 @@ void World::change_service(const std::string& name) {
         json::Object& spec = service.edit_spec();
         edited_[name] = context_.time.monotonic();
         if (what <= 2) spec["model"] = context_.models.any_reference(dice);
-        if (what == 3) spec["replicas"] = static_cast<std::int64_t>(dice.below(4));
+        if (what == 3) {
+            const auto most = static_cast<std::int64_t>(dice.below(4));
+            want_replicas(spec, most, spec.contains("scale") == (most > 0));
+        }
         if (what == 4) spec["trustPolicy"] = kPolicies[dice.below(kPolicies.size())];
         if (what == 5) spec["placement"] = any_placement();
         if (what == 6) spec["device"] = dice.chance(1, 2) ? "auto" : "cpu";
@@ -187,6 +203,7 @@ void World::change_machine() {
         context_.trace.note("wish: {} is revoked", key.name);
         server_.revoke(key.name);
         machine.disconnect();
+        context_.demand.leaves(key.name);
         revoked_.insert(key.name);
         write([&](resources::Resources& to) { return to.remove(key, to_remove()).status(); });
         return;

@@ -85,6 +85,8 @@ private:
     std::string unrest_of(const Machine& machine, const api::Object& node);
     std::string unrest_of(const Machine& machine, const json::Value& order);
     std::string unrest_of_services();
+    std::string unrest_of_scale(const api::Object& service,
+                                const control::place::ServicePlan& plan);
     // rest_rollouts.cpp
     std::string unrest_of_rollouts(const control::Objects& nodes);
     std::string unrest_of(const api::Object& rollout, const control::rollout::State& state,

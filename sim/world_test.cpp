@@ -42,10 +42,10 @@ struct Planted {
 
 // Each is found within a few seeds, by the invariant that it is about.
 TEST(World, PlantedBugsAreCaught) {
-    const Planted bugs[] = {{Plant::kEpoch, "epoch"},       {Plant::kResidency, "residency"},
-                            {Plant::kVerify, "verified"},   {Plant::kOutbox, "outbox"},
-                            {Plant::kBudget, "disruption"}, {Plant::kAbort, "radius"},
-                            {Plant::kForget, "refused"}};
+    const Planted bugs[] = {{Plant::kEpoch, "epoch"},     {Plant::kResidency, "residency"},
+                            {Plant::kVerify, "verified"}, {Plant::kOutbox, "outbox"},
+                            {Plant::kScale, "scale"},     {Plant::kBudget, "disruption"},
+                            {Plant::kAbort, "radius"},    {Plant::kForget, "refused"}};
     for (const Planted& bug : bugs) {
         std::string caught;
         for (std::uint64_t seed = 1; seed <= 20 && caught.empty(); ++seed) {
@@ -65,7 +65,7 @@ TEST(World, RollOutsEndInEveryWay) {
     }
     EXPECT_GT(totals.succeeded, 0u);
     EXPECT_GT(totals.turned_back, 0u);
-    EXPECT_GT(totals.orders, totals.begun);
+    EXPECT_GT(2 * totals.orders, totals.begun) << "some find nothing to do, or are taken back";
 }
 
 TEST(World, AFleetOfManyMachinesComesToRest) {

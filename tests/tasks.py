@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 import onnx_file
+import tasks_audio
 
 # name -> (file of shared/data/models, declaration)
 MODELS = {
@@ -41,6 +42,16 @@ TEXTS = {  # bert_toy_optimized.onnx has 99 tokens
 TOKENS = ['[PAD]', '[UNK]', '[CLS]', '[SEP]', 'the', 'pump', "'", 's', 'bear', '##ing', 'is', 'worn', ',', 'cafe', '##s']
 SENTENCES = {"The pump's  bearing IS worn": [2, 4, 5, 6, 7, 8, 9, 10, 11, 3], 'Caf\u00e9s, unheard': [2, 13, 14, 12, 1, 3],
              'pump ' * 20: [2] + [5] * 10 + [3]}
+# As files of SentencePiece models are: a word begins with a visible blank, and of all ways to split it the likeliest is taken.
+PIECES = {
+    'version': '1.0', 'added_tokens': [], 'normalizer': {'type': 'Sequence', 'normalizers': [
+        {'type': 'NFKC'}, {'type': 'Replace', 'pattern': {'Regex': ' {2,}'}, 'content': ' '}]},
+    'pre_tokenizer': {'type': 'Metaspace', 'replacement': '\u2581', 'prepend_scheme': 'always'},
+    'post_processor': {'type': 'TemplateProcessing', 'single': [{'Sequence': {'id': 'A', 'type_id': 0}}, {'SpecialToken': {'id': '</s>', 'type_id': 0}}],
+                       'special_tokens': {'</s>': {'ids': [3]}}},
+    'model': {'type': 'Unigram', 'unk_id': 0, 'byte_fallback': False, 'vocab': [
+        ['<unk>', 0], ['\u2581', -3], ['\u2581pump', -4], ['</s>', 0], ['s', -3], ['\u2581p', -5], ['ump', -1], ['\u2581bear', -4], ['ing', -3], ['\u2581bearing', -8]]}}
+PIECED = {'pump  bearings': [2, 7, 8, 4, 3], '\uff50ump!': [2, 0, 3], 'sings': [1, 4, 8, 4, 3]}
 ALL = 16 * 20 * 3  # pixels of the model that answers what it is given
 
 
@@ -58,6 +69,7 @@ def declare(models, folder):
         shutil.copy(models / source, folder / name)
         (folder / name).chmod(0o644)
         (folder / f'{name}.task.json').write_text(json.dumps(declaration))
+    tasks_audio.declare(models, folder)
     for name in 'stretch', 'crop', 'pad':
         same(name, folder, {'fit': name} if name != 'pad' else {'fit': 'pad', 'pad': 114, 'color': 'bgr'})
     tokenizer = {
@@ -69,6 +81,9 @@ def declare(models, folder):
         shutil.copy(models / 'trained/bert_toy_optimized.onnx', folder / f'{name}.onnx')
         (folder / f'{name}.onnx.task.json').write_text(json.dumps(declaration))
         (folder / f'{name}.onnx.tokenizer.json').write_text(json.dumps(tokenizer))
+    shutil.copy(models / 'trained/bert_toy_optimized.onnx', folder / 'pieces.onnx')
+    (folder / 'pieces.onnx.task.json').write_text(json.dumps(TEXTS['vectors']))
+    (folder / 'pieces.onnx.tokenizer.json').write_text(json.dumps(PIECES))
     random = np.random.default_rng(5)
     rows, columns = np.mgrid[0:150, 0:211]
     smooth = np.stack([rows * 1.6, columns * 1.1, (rows + columns) * 0.7], -1)
@@ -103,6 +118,10 @@ class Checks:
 
     def task(self, model, body, media_type='application/octet-stream'):
         return ask(f'{self.url}/v1/tasks/{model}', body, media_type)
+
+    def shape_of(self, model):
+        _, about = ask(f'{self.url}/v2/models/{model}')
+        return about['inputs'][0]['shape']
 
     def infer(self, model, *tensors):
         """The outputs of an inference by the protocol, by name; tensors in the order of the model's inputs."""
@@ -263,6 +282,13 @@ def check_texts(checks):
     status, answer = checks.task('vectors', body, 'application/json')
     checks.expect(status == 200 and np.allclose(answer['embeddings'], means, atol=1e-5), 'vectors', answer)
 
+    for text, row in PIECED.items():
+        ids = np.array([row])
+        outputs = checks.infer('pieces', ids, np.zeros_like(ids), np.ones_like(ids))
+        want = outputs['prediction_scores'].reshape(len(row), 99).mean(0)
+        status, answer = checks.task('pieces', text.encode(), 'text/plain')
+        checks.expect(status == 200 and np.allclose(answer['embeddings'][0], want / np.linalg.norm(want), atol=1e-5), 'pieces', text, answer)
+
     url = f'{checks.url}/v1/embeddings'
     asked = {'model': 'vectors', 'input': texts}
     status, answer = ask(url, json.dumps(asked).encode())
@@ -302,6 +328,7 @@ def check(url, folder, data):
     check_rows(checks)
     check_texts(checks)
     check_boxes(checks)
+    tasks_audio.check(checks)
     check_refusals(checks)
     return 1 if checks.failures else 0
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Tasks: pictures and rows sent to models of shared/data by POST /v1/tasks/M are answered as when a client that others
+# Tasks: pictures, sounds, texts and rows sent to models of shared/data by POST /v1/tasks/M are answered as when a client that others
 # wrote the parts of (Pillow, NumPy) prepares the tensors and asks the Open Inference Protocol; refusals; receipts.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -36,6 +36,13 @@ cp "$work/mnist.onnx" "$work/wrong.onnx"
 echo '{"kind": "image-classification", "image": {"skale": 2}}' >"$work/wrong.onnx.task.json"
 timeout 10 "$holdfast" serve "$work/wrong.onnx" --listen 127.0.0.1:0 >"$work/wrong" 2>&1
 grep -q "wrong.onnx.task.json: /image/skale: there is no such field, did you mean 'scale'" "$work/wrong" ||
+    { echo "FAILED: $(cat "$work/wrong")"; status=1; }
+
+# Without the library that decodes sounds, a model that hears is refused at the start.
+mkdir "$work/none"
+echo 'no library' >"$work/none/libsndfile.so.1"
+LD_LIBRARY_PATH=$work/none timeout 10 "$holdfast" serve "$work/kws.tflite" --listen 127.0.0.1:0 >"$work/wrong" 2>&1
+grep -q "kws.tflite.task.json: /audio: sounds want libsndfile.so.1, which this machine does not have: apt-get install libsndfile1" "$work/wrong" ||
     { echo "FAILED: $(cat "$work/wrong")"; status=1; }
 kill -TERM $server
 wait $server || status=1

@@ -18,7 +18,7 @@ FOREIGN = {
     'fmt/': 'fmt', 'boost/json': 'boost_json', 'boost/': 'boost', 'openssl/': 'openssl',
     'spdlog/': 'spdlog', 'sqlite3.h': 'sqlite', 'yaml-cpp/': 'yaml', 'CLI/': 'cli11',
     'protozero/': 'protozero', 'hwy/': 'hwy', 'nghttp2/': 'nghttp2',
-    'jpeglib.h': 'jpeg', 'jerror.h': 'jpeg', 'png.h': 'png', 'utf8proc.h': 'utf8proc',
+    'jpeglib.h': 'jpeg', 'jerror.h': 'jpeg', 'png.h': 'png', 'sndfile.h': 'sndfile', 'utf8proc.h': 'utf8proc',
     'zlib.h': 'zlib', 'zstd.h': 'zstd', 'zstd_errors.h': 'zstd', 'oneapi/': 'onednn', 'simdjson': 'simdjson',
 }
 EVERYWHERE = {'fmt', 'boost_json'}  # base's own, seen through its headers

@@ -173,16 +173,17 @@ TEST(Table, ConditionsListsAndAbsentFieldsBecomeCells) {
         "{conditions: [{type: Pulled, status: \"True\"}, {type: Ready, status: \"False\", reason: "
         "Verifying}]}}");
     const Instant now = *parse_rfc3339("2026-11-24T10:00:09Z");
+    EXPECT_EQ(column_names(service_kind(), false),
+              (std::vector<std::string>{"NAME", "MODEL", "READY", "REASON", "REPLICAS", "WANTED",
+                                        "URL", "AGE"}));
     EXPECT_EQ(
-        column_names(service_kind(), false),
-        (std::vector<std::string>{"NAME", "MODEL", "READY", "REASON", "REPLICAS", "URL", "AGE"}));
-    EXPECT_EQ(cells(service_kind(), service, now, false),
-              (std::vector<std::string>{"pump", "pump:v1", "False", "Verifying", "", "", "9s"}));
+        cells(service_kind(), service, now, false),
+        (std::vector<std::string>{"pump", "pump:v1", "False", "Verifying", "", "", "", "9s"}));
     TableOptions options;
     options.now = now;
     options.resource_version = "7";
     const json::Value table = to_table(service_kind(), {service}, options);
-    EXPECT_EQ(json::find_array(table, "columnDefinitions")->size(), 9u);
+    EXPECT_EQ(json::find_array(table, "columnDefinitions")->size(), 10u);
     EXPECT_EQ(json::get_string(*json::find(table, "metadata"), "resourceVersion"), "7");
 }
 

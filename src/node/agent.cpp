@@ -15,7 +15,7 @@
 namespace hf::node {
 namespace {
 
-// How often versions that are watched are asked how they answer.
+// How often versions that are watched are asked how they answer, and others what they are asked.
 constexpr Duration kWatchEvery = std::chrono::milliseconds(500);
 
 Running describe(const Steps::Candidate& candidate) {
@@ -151,6 +151,10 @@ private:
             for (const std::string& service : brain_.watched()) {
                 if (const auto answers = host_.answers(service)) input.answers[service] = *answers;
             }
+            for (const std::string& service : brain_.measured()) {
+                if (const auto traffic = host_.traffic(service)) input.traffic[service] = *traffic;
+            }
+            input.pace = link_->pace();
             carry_out(brain_.step(std::move(input), clock_.now()));
             if (TimeZones zones = find_time_zones(); !zones.empty()) {
                 Brain::Input found;
@@ -159,7 +163,8 @@ private:
             }
             const Instant now = clock_.now();
             Duration patience = brain_.next(now) - now;
-            if (!brain_.watched().empty()) patience = std::min(patience, kWatchEvery);
+            if (!brain_.watched().empty() || !brain_.measured().empty())
+                patience = std::min(patience, kWatchEvery);
             lock.lock();
             changed_.wait_for(lock, patience, [&]() HF_REQUIRES(mutex_) {
                 return stopping_ || news_ || profile_ || !finished_.empty();

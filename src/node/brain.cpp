@@ -82,6 +82,14 @@ std::vector<std::string> Brain::watched() const {
     return services;
 }
 
+std::vector<std::string> Brain::measured() const {
+    std::vector<std::string> services;
+    for (const auto& [service, slot] : state_.slots) {
+        if (slot.wish.report_load && !slot.active_digest.empty()) services.push_back(service);
+    }
+    return services;
+}
+
 std::set<std::string> Brain::unknown_time_zones() const {
     std::set<std::string> names;
     for (const auto& [service, slot] : state_.slots) {
@@ -101,9 +109,23 @@ void Brain::take_answers(const std::map<std::string, Answers>& answers, Instant 
     if (changed_status_) answers_reported_ = now;
 }
 
+void Brain::take_traffic(const Input& input, Instant now) {
+    std::erase_if(meters_, [&](const auto& entry) {
+        const auto slot = state_.slots.find(entry.first);
+        return slot == state_.slots.end() || !slot->second.wish.report_load ||
+               slot->second.active_digest.empty();
+    });
+    for (const auto& [service, traffic] : input.traffic) {
+        LoadMeter& meter = meters_[service];
+        meter.add(traffic, now);
+        if (meter.is_news(input.pace, now)) changed_status_ = true;
+    }
+}
+
 Effects Brain::step(Input input, Instant now) {
     for (Finished& each : input.finished) take(std::move(each), now);
     take_answers(input.answers, now);
+    take_traffic(input, now);
     if (input.profile) {
         profile_ = std::move(input.profile);
         changed_status_ = true;
@@ -118,6 +140,7 @@ Effects Brain::step(Input input, Instant now) {
         changed_status_ = false;
         next_report_ = now + options_.report_every;
         effects_.status = true;
+        for (auto& [service, meter] : meters_) meter.told(now);
     }
     const bool again = keep_again_ && (now >= *keep_again_ || *keep_again_ - now > kKeepAgainAfter);
     if (unsaved_ || again) {
@@ -148,7 +171,7 @@ void Brain::note_memory_not_kept(Instant now) {
 json::Object Brain::status(const MailAccount& account, Instant now) const {
     const std::int64_t generation = followed_ ? followed_->generation : 0;
     return node_status({options_.facts, state_, running_, answers_, account, generation,
-                        profile_ ? &*profile_ : nullptr},
+                        profile_ ? &*profile_ : nullptr, &meters_},
                        now);
 }
 
@@ -160,6 +183,7 @@ void Brain::take(Finished finished, Instant now) {
     if (is_current && finished.running && done.status.ok() && done.step == Step::kActivate) {
         running_[done.service] = std::move(*finished.running);
         answers_.erase(done.service);
+        meters_.erase(done.service);
     }
     carry_out(on_done(state_, done, now));
     if (slot == state_.slots.end() || slot->second.settled || slot->second.retry_at) {

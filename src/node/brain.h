@@ -57,10 +57,12 @@ public:
 
     struct Input {
         std::vector<Finished> finished;
-        std::optional<api::Object> node;         // the latest that came
-        std::map<std::string, Answers> answers;  // by service, as far as watched() wants them
-        TimeZones time_zones = {};               // of unknown_time_zones(), those found
-        std::optional<Profile> profile = {};     // what the machine was measured to do
+        std::optional<api::Object> node;              // the latest that came
+        std::map<std::string, Answers> answers;       // by service, as far as watched() wants them
+        TimeZones time_zones = {};                    // of unknown_time_zones(), those found
+        std::optional<Profile> profile = {};          // what the machine was measured to do
+        std::map<std::string, Traffic> traffic = {};  // by service, as far as measured() wants it
+        Duration pace = {};  // how often the control plane wants to hear of this machine
     };
     Effects step(Input input, Instant now);
 
@@ -73,6 +75,9 @@ public:
 
     // Services whose answers are of interest, about once a second: on trial, or in a roll-out.
     std::vector<std::string> watched() const;
+
+    // Services whose traffic is of interest, about twice a second: the orders ask for their load.
+    std::vector<std::string> measured() const;
 
     // Those that maintenance windows name and that no input has brought yet.
     std::set<std::string> unknown_time_zones() const;
@@ -88,6 +93,7 @@ private:
     void remember_refusals(const std::string& service, const Slot& slot);
     void judge_trials();
     void take_answers(const std::map<std::string, Answers>& answers, Instant now);
+    void take_traffic(const Input& input, Instant now);
     void follow(const api::Object& node);
     Wish in_its_place(const Wish& wish) const;
     void heed(Instant now);
@@ -105,6 +111,7 @@ private:
     std::map<std::string, Running> running_;
     std::map<std::string, Answers> answers_;  // by service, as they were reported last
     Instant answers_reported_;
+    std::map<std::string, LoadMeter> meters_;  // by service, of measured()
     std::optional<Profile> profile_;
     std::set<std::string> recalled_;  // services that come up as they were before the restart
     bool changed_status_ = true;

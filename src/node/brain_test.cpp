@@ -456,5 +456,44 @@ TEST(Brain, AProfileIsReportedAsSoonAsItIsKnown) {
     EXPECT_EQ(json::get_int(status.at("profile"), "float32MegaopsPerSecond"), 7);
 }
 
+TEST(Brain, TheLoadIsToldWhereTheOrderWantsItAndOnlyWhenItChanges) {
+    Machine machine;
+    machine.news(machine.node(1, {}));
+    machine.work();
+    EXPECT_EQ(machine.brain().measured(), std::vector<std::string>());
+    api::Object node = machine.node(2, {});
+    json::Array orders = *json::find_array(node.spec(), "services");
+    orders[0].as_object()["reportLoad"] = true;
+    node.edit_spec()["services"] = std::move(orders);
+    machine.news(node);
+    EXPECT_EQ(machine.brain().measured(), std::vector<std::string>{"default/pump"});
+    EXPECT_TRUE(machine.asked.empty()) << "it is the same version";
+    machine.reports = 0;
+    const auto services = [&] {
+        return json::write(machine.brain().status({}, machine.now).at("services"));
+    };
+    EXPECT_EQ(services().find("load"), std::string::npos) << "nobody knows yet";
+    Traffic traffic;
+    const auto live = [&](int seconds, std::uint64_t requests) {
+        for (int i = 0; i < 2 * seconds; ++i) {
+            machine.now += 500ms;
+            traffic.requests += requests;
+            traffic.there += requests * 100ms;
+            Brain::Input input;
+            input.traffic["default/pump"] = traffic;
+            machine.step(std::move(input));
+        }
+    };
+    live(20, 0);
+    EXPECT_EQ(machine.reports, 1) << "idle, it is told once";
+    live(20, 10);
+    EXPECT_NE(services().find(R"("concurrencyMilli":2000)"), std::string::npos) << services();
+    EXPECT_GE(machine.reports, 3);
+    EXPECT_LE(machine.reports, 6) << "every five seconds at the most, and once of old";
+    machine.news(machine.node(3, {}));
+    machine.step({});
+    EXPECT_EQ(services().find("load"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace hf::node

@@ -50,6 +50,7 @@ Result<Wish> read_wish(const json::Value& order, const json::Value& spec) {
     HF_TRY(api::check(wish.windows));
     wish.download_ahead = json::get_bool(order, "downloadAhead");
     wish.data_limit = read_limit(spec);
+    wish.report_load = json::get_bool(order, "reportLoad");
     if (const json::Value* cascade = json::find(order, "cascade")) {
         HF_TRY(read_cascade(*cascade, ns).status().context("cascade"));
         wish.cascade = json::write_canonical(*cascade);

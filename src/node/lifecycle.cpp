@@ -373,6 +373,7 @@ bool Wish::asks_the_same(const Wish& other) const {
     same.download_ahead = download_ahead;
     same.data_limit = data_limit;
     same.cascade = cascade;
+    same.report_load = report_load;
     return *this == same;
 }
 
@@ -382,6 +383,7 @@ Wish Wish::in_place_of(const Wish& newest) const {
     wish.forbidden = newest.forbidden;
     wish.cascade = newest.cascade;
     wish.data_limit = newest.data_limit;
+    wish.report_load = newest.report_load;
     return wish;
 }
 

@@ -59,7 +59,8 @@ struct Wish {
     api::Windows windows;                    // in which its version may change; none: always
     bool download_ahead = false;             // it may be fetched and verified before
     std::optional<DataLimit> data_limit;     // of this machine's link
-    std::string cascade;  // whom it asks when unsure, as ordered (cascade.h); empty: nobody
+    std::string cascade;       // whom it asks when unsure, as ordered (cascade.h); empty: nobody
+    bool report_load = false;  // how much it is asked is of interest (load.h)
 
     // Whether nothing has to be done for this one that was not done for the other.
     bool asks_the_same(const Wish& other) const;

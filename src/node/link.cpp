@@ -53,6 +53,11 @@ Link::Account Link::account() const {
     return mail_.account();
 }
 
+Duration Link::pace() const {
+    const MutexLock lock(mutex_);
+    return mail_.pace();
+}
+
 // Tells of each new trouble once; OK ends the last one.
 void Link::note(const Status& trouble) {
     {

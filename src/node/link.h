@@ -41,6 +41,9 @@ public:
     void publish(json::Object status);
     void tell(const ServiceEvent& event);
 
+    // How often the control plane wants to hear of this node.
+    Duration pace() const;
+
     using Account = MailAccount;
     Account account() const;
 

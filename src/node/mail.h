@@ -55,6 +55,7 @@ public:
 
     // How often heartbeats go; zero: as in the options.
     void pace(Duration every) { every_ = every; }
+    Duration pace() const { return every(); }
 
     // Whether something shall go now. When not: after patience(), whatever there is.
     bool ready() const;

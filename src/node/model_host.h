@@ -13,6 +13,7 @@
 #include "env/files.h"
 #include "node/cascade.h"
 #include "node/lifecycle.h"
+#include "node/load.h"
 #include "runtime/model.h"
 
 namespace hf::node {
@@ -42,6 +43,9 @@ public:
 
     // How the service's present version has answered since activate(); nothing when none does.
     virtual std::optional<Answers> answers(const std::string& service) = 0;
+
+    // What its present version has been asked since activate(); nothing when none answers.
+    virtual std::optional<Traffic> traffic(const std::string& service) = 0;
 
     // What becomes of the service's unsure answers from now on, whichever version answers, until
     // it is retired; null: they stand. As cascade_of() says it: whom it names may be asked.

@@ -30,6 +30,11 @@ public:
         if (at == active_.end()) return std::nullopt;
         return answers_[at->second.digest.to_string()];
     }
+    std::optional<Traffic> traffic(const std::string& service) override {
+        const MutexLock lock(mutex_);
+        if (!active_.contains(service)) return std::nullopt;
+        return Traffic();
+    }
     void set_cascade(const std::string& service, const Cascade* cascade) override {
         {
             const MutexLock lock(mutex_);

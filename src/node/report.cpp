@@ -12,8 +12,20 @@ json::Value condition(const Condition& of, std::int64_t generation) {
             {"lastTransitionTime", format_rfc3339(of.changed)}};
 }
 
-json::Value service_status(const std::string& service, const Slot& slot, const Running* running,
-                           const Answers* answers) {
+template <typename T>
+const T* find(const std::map<std::string, T>& map, const std::string& service) {
+    const auto at = map.find(service);
+    return at == map.end() ? nullptr : &at->second;
+}
+
+json::Value load_status(const Load& load) {
+    const auto queue = std::chrono::duration_cast<std::chrono::microseconds>(load.queue);
+    return {{"concurrencyMilli", load.concurrency_milli},
+            {"queueMicroseconds", queue.count()},
+            {"requestsPerMinute", load.requests_per_minute}};
+}
+
+json::Value service_status(const std::string& service, const Slot& slot, const Report& report) {
     const std::size_t slash = service.find('/');
     json::Object status{{"namespace", service.substr(0, slash)},
                         {"name", service.substr(slash + 1)},
@@ -22,6 +34,7 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
                         {"settled", slot.settled}};
     if (!slot.wish.rollout.empty()) status["rollout"] = slot.wish.rollout;
     if (!slot.active_digest.empty()) status["digest"] = slot.active_digest;
+    const Running* running = find(report.running, service);
     if (running && running->digest == slot.active_digest) {
         status["url"] = running->url;
         status["device"] = running->device;
@@ -29,7 +42,7 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
         status["signer"] = running->signer;
         status["sizeBytes"] = static_cast<std::int64_t>(running->size_bytes);
     }
-    if (answers) {
+    if (const Answers* answers = find(report.answers, service)) {
         status["requests"] = static_cast<std::int64_t>(answers->succeeded + answers->failed);
         status["errors"] = static_cast<std::int64_t>(answers->failed);
         status["latencyP99Milliseconds"] = answers->p99_ms;
@@ -37,6 +50,10 @@ json::Value service_status(const std::string& service, const Slot& slot, const R
             status["compared"] = static_cast<std::int64_t>(answers->compared);
             status["agreed"] = static_cast<std::int64_t>(answers->agreed);
         }
+    }
+    const LoadMeter* meter = report.meters ? find(*report.meters, service) : nullptr;
+    if (const std::optional<Load> load = meter ? meter->load() : std::nullopt) {
+        status["load"] = load_status(*load);
     }
     json::Array conditions;
     for (const Condition& each : slot.conditions) {
@@ -63,11 +80,7 @@ json::Object node_status(const Report& report, Instant now) {
     if (report.profile) status["profile"] = profile_status(*report.profile);
     json::Array services;
     for (const auto& [service, slot] : report.state.slots) {
-        const auto running = report.running.find(service);
-        const auto answers = report.answers.find(service);
-        services.push_back(service_status(
-            service, slot, running == report.running.end() ? nullptr : &running->second,
-            answers == report.answers.end() ? nullptr : &answers->second));
+        services.push_back(service_status(service, slot, report));
     }
     status["services"] = std::move(services);
     const OutboxAccount& outbox = report.account.outbox;

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "node/lifecycle.h"
+#include "node/load.h"
 #include "node/mail.h"
 #include "node/profile.h"
 
@@ -40,8 +41,9 @@ struct Report {
     const std::map<std::string, Running>& running;  // by service
     const std::map<std::string, Answers>& answers;  // by service
     const MailAccount account;
-    std::int64_t generation = 0;       // of the orders that are followed
-    const Profile* profile = nullptr;  // null: not known yet
+    std::int64_t generation = 0;                               // of the orders that are followed
+    const Profile* profile = nullptr;                          // null: not known yet
+    const std::map<std::string, LoadMeter>* meters = nullptr;  // by service; null: none
 };
 
 // Everything but the conditions of the Node itself.

@@ -20,6 +20,7 @@ class NoHost final : public ModelHost {
 public:
     Result<std::string> activate(const Activation&) override { return unavailable("no host"); }
     std::optional<Answers> answers(const std::string&) override { return std::nullopt; }
+    std::optional<Traffic> traffic(const std::string&) override { return std::nullopt; }
     void set_cascade(const std::string&, const Cascade*) override {}
     void retire(const std::string&) override {}
 };

@@ -1,6 +1,7 @@
 """For tokenizers.sh: FOLDER PROGRAM. Makes tokenizers of every kind that is read, with the package tokenizers, and compares
 what they make of odd strings with what PROGRAM does."""
 
+import io
 import json
 import pathlib
 import random
@@ -8,7 +9,9 @@ import subprocess
 import sys
 import unicodedata
 
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Regex, Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
 
 CORPUS = ["The pump's bearing is worn; we'll replace it before 2027.", "It's 3.14159 units, isn't it? You've seen that they're late.",
           'naïve café – coöperate, façade Ünïcödé', 'Привет, мир! как дела', '你好，世界 机器学习 模型', 'こんにちは世界', 'مرحبا بالعالم',
@@ -76,7 +79,91 @@ def roberta():
     return Tokenizer.from_str(json.dumps(file))
 
 
+def sentence_piece(**options):
+    """A Unigram model as SentencePiece trains it: pieces with scores, and its rules of normalising."""
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(sentence_iterator=iter(CORPUS * 3), model_writer=model, model_type='unigram', vocab_size=options.pop('size', 330),
+                                             hard_vocab_limit=False, minloglevel=2, **options)
+    proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+    return [(piece.piece, piece.score) for piece in proto.pieces], proto
+
+
+def unigram(normalizer, pre_tokenizer, **options):
+    """As converters of Hugging Face's transformers make a tokenizer of a SentencePiece model. `normalizer` gets the rules."""
+    bytes_too = options.get('byte_fallback', False)
+    pieces, proto = sentence_piece(**options)
+    tokenizer = Tokenizer(models.Unigram(pieces, proto.trainer_spec.unk_id, bytes_too))
+    tokenizer.normalizer = normalizer(normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap))
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.add_special_tokens(['<s>', '</s>', '<mask>'])
+    return tokenizer
+
+
+def albert(rules):
+    return normalizers.Sequence([normalizers.Replace('``', '"'), normalizers.Replace("''", '"'), normalizers.NFKD(), normalizers.StripAccents(),
+                                 normalizers.Lowercase(), rules, normalizers.Replace(Regex(' {2,}'), ' ')])
+
+
+def t5(rules):
+    return normalizers.Sequence([rules, normalizers.Strip(left=False, right=True), normalizers.Replace(Regex(' {2,}'), '\u2581')])
+
+
+def xlm_roberta(rules):
+    return normalizers.Sequence([rules, normalizers.Replace(Regex(' {2,}'), ' ')])
+
+
+def ended(tokenizer):
+    tokenizer.post_processor = processors.TemplateProcessing(single='$A </s>', pair='$A </s> $B </s>', special_tokens=[('</s>', 2)])
+    return tokenizer
+
+
+def trained_unigram():
+    """With the package's own trainer and the steps that its SentencePieceUnigramTokenizer has."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Nmt(), normalizers.NFKC(), normalizers.Replace(Regex(' {2,}'), ' '), normalizers.Strip()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.train_from_iterator(CORPUS, trainers.UnigramTrainer(vocab_size=400, unk_token='<unk>', special_tokens=['<unk>', '<s>', '</s>', '<mask>']))
+    return tokenizer
+
+
+def llama(normalizer, pre_tokenizer, bytes_known=256, **model):
+    """BPE over characters, with tokens for bytes, as Llama 2 has it."""
+    tokenizer = Tokenizer(models.BPE(unk_token='<unk>'))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=500, limit_alphabet=90, special_tokens=['<unk>', '<s>', '</s>']))
+    file = json.loads(tokenizer.to_str())
+    vocab = file['model']['vocab']
+    for byte in range(bytes_known):
+        vocab[f'<0x{byte:02X}>'] = len(vocab)
+    file['model'].update(model)
+    tokenizer = Tokenizer.from_str(json.dumps(file))
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    tokenizer.pre_tokenizer = pre_tokenizer
+    return tokenizer
+
+
+def sentence_pieces():
+    always, plain = pre_tokenizers.Metaspace(), '\u2581'
+    yield 'XLM-R', ended(unigram(xlm_roberta, always))
+    yield 'XLM-R of older files', unigram(xlm_roberta, pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]))
+    yield 'T5', ended(unigram(t5, pre_tokenizers.Metaspace(prepend_scheme='first')))
+    yield 'ALBERT', unigram(albert, always, normalization_rule_name='nmt_nfkc_cf')
+    yield 'unigram over the whole text', unigram(lambda rules: rules, pre_tokenizers.Metaspace(split=False), split_by_whitespace=False)
+    yield 'unigram with bytes', unigram(xlm_roberta, always, byte_fallback=True, size=500, character_coverage=0.98)
+    yield 'unigram, never a blank in front', unigram(lambda rules: normalizers.Sequence([normalizers.Strip(), rules]), pre_tokenizers.Metaspace(prepend_scheme='never'))
+    yield "the package's own unigram", trained_unigram()
+    prepended = normalizers.Sequence([normalizers.Prepend(plain), normalizers.Replace(' ', plain)])
+    yield 'Llama 2', llama(prepended, None, byte_fallback=True, fuse_unk=True)
+    yield 'Llama 2 of newer files', llama(None, pre_tokenizers.Metaspace(prepend_scheme='first', split=False), byte_fallback=True, fuse_unk=True)
+    yield 'BPE, some bytes known', llama(None, always, bytes_known=0xD0, byte_fallback=True, fuse_unk=True)
+    yield 'BPE, unknowns fused', llama(None, always, fuse_unk=True)
+    yield 'BPE, unknowns single', llama(None, always)
+    yield 'BPE, words that are tokens', llama(None, always, ignore_merges=True, byte_fallback=True)
+
+
 def tokenizers():
+    yield from sentence_pieces()
     cased = bert(False)
     cased.post_processor = processors.BertProcessing(('[SEP]', 3), ('[CLS]', 2))
     yield 'bert uncased', bert_template(True)
@@ -95,6 +182,22 @@ def ask(program, path, strings):
     return run.stdout.split('\n')[:-1] if run.returncode == 0 else run.stderr
 
 
+def compare_with_sentence_piece(folder, program, strings):
+    """SentencePiece itself splits some strings otherwise than tokenizer.json does: rules for graphemes, ties, blanks at the ends. Few."""
+    pieces, proto = sentence_piece()
+    judge = sentencepiece.SentencePieceProcessor(model_proto=proto.SerializeToString())
+    tokenizer = Tokenizer(models.Unigram(pieces, proto.trainer_spec.unk_id, False))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap), normalizers.Strip(),
+                                                 normalizers.Replace(Regex(' {2,}'), ' ')])
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    path = pathlib.Path(folder) / 'tokenizer.json'
+    tokenizer.save(str(path))
+    got = ask(program, path, strings)
+    alike = sum(' '.join(map(str, judge.encode(each))) == have for each, have in zip(strings, got))
+    print(f'SentencePiece itself: {alike} of {len(strings)} strings alike')
+    return alike >= 0.99 * len(strings)
+
+
 def main(folder, program):
     strings, failures = odd_strings(), 0
     for name, tokenizer in tokenizers():
@@ -111,9 +214,13 @@ def main(folder, program):
         for each in wrong[:3]:
             print('FAILED:', *map(ascii, each))
         failures += len(wrong) > 0 or len(got) != len(strings)
-    for component, file in (('Metaspace', {'model': {'type': 'BPE', 'vocab': {}, 'merges': []}, 'pre_tokenizer': {'type': 'Metaspace'}}),
-                            ('Unigram', {'model': {'type': 'Unigram', 'vocab': []}}),
-                            ('byte_fallback', {'model': {'type': 'BPE', 'vocab': {}, 'merges': [], 'byte_fallback': True}})):
+    if not compare_with_sentence_piece(folder, program, strings):
+        print('FAILED: SentencePiece')
+        failures += 1
+    bpe = {'type': 'BPE', 'vocab': {}, 'merges': []}
+    for component, file in (('Punctuation', {'model': bpe, 'pre_tokenizer': {'type': 'Punctuation'}}), ('end_of_word_suffix', {'model': {**bpe, 'end_of_word_suffix': '</w>'}}),
+                            ("'a+'", {'model': bpe, 'normalizer': {'type': 'Replace', 'pattern': {'Regex': 'a+'}, 'content': ''}}),
+                            ('unk_id', {'model': {'type': 'Unigram', 'vocab': [['a', 0]]}}), ('dropout', {'model': {**bpe, 'dropout': 0.5}})):
         path.write_text(json.dumps(file))
         said = ask(program, path, [])
         if component not in said:

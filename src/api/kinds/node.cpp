@@ -45,7 +45,17 @@ Field ordered_service() {
          text("trustPolicy", "Which of the policies below it must satisfy.").as(Format::kName),
          list("jurisdictions", "Data may lie only there; none: anywhere.", text("", "")),
          list("forbiddenJurisdictions", "Data may not lie there.", text("", "")), windows(),
-         download_ahead(), ordered_cascade()});
+         download_ahead(), ordered_cascade(),
+         truth("reportLoad", "Whether the machine says how much it is asked for it.")});
+}
+
+Field reported_load() {
+    return object(
+        "load",
+        "How much the replica is asked, over the last ten seconds; where the order wants it.",
+        {integer("concurrencyMilli", "Requests under way and waiting, in thousandths."),
+         integer("queueMicroseconds", "How long a request waited."),
+         integer("requestsPerMinute", "How many came.")});
 }
 
 // A policy as it stood when the machine was told, so that it can judge without the server.
@@ -91,7 +101,7 @@ Field reported_service() {
          integer("errors", "Those of them that it failed."),
          integer("latencyP99Milliseconds", "The 99th percentile of what they took."),
          integer("compared", "Answers held against those of the previous version."),
-         integer("agreed", "Those of them that agree."), conditions()});
+         integer("agreed", "Those of them that agree."), reported_load(), conditions()});
 }
 
 Field capacity() {

@@ -45,6 +45,38 @@ Field replica() {
          text("url", "Where it answers.")});
 }
 
+Field scale() {
+    return object(
+        "scale", "How many shall run, by what they are asked; in place of replicas.",
+        {integer("min", "Never fewer; 1.").between(1, 1'000'000),
+         integer("max", "Never more.").needed().between(1, 1'000'000),
+         integer("targetConcurrency",
+                 "Requests under way and waiting, for each replica; 4. More replicas run where "
+                 "there are more.")
+             .between(1, 1'000'000),
+         integer("targetQueueMilliseconds",
+                 "How long a request may wait; more replicas run where it waits longer. If left "
+                 "out: any time.")
+             .between(1, 600'000),
+         integer("downAfterSeconds",
+                 "Fewer run only once no more were asked for in so many seconds; 300.")
+             .between(0, 86'400)});
+}
+
+Field scale_status() {
+    return object(
+        "scale", "What the number of replicas was decided by; of a service that scales.",
+        {integer("askedFor", "As many as the load asked for last, within the limits; 0: unknown."),
+         list("higher", "Numbers that were asked for before, the highest first.",
+              object("", "One of them.",
+                     {integer("replicas", "How many."),
+                      timestamp("until", "When they were asked for last.")})),
+         integer("raisedFrom",
+                 "How many there were before the latest quarter of a minute in which "
+                 "their number was raised."),
+         timestamp("raisedAt", "When that began.")});
+}
+
 Field cascade() {
     return object("cascade", "Which larger Service it asks when it is unsure, and how far.",
                   cascade_fields());
@@ -70,8 +102,8 @@ const Kind& service_kind() {
                  text("device", "What the model is compiled for.")
                      .choices({"auto", "cpu", "ref"})
                      .otherwise("auto"),
-                 integer("replicas", "How many shall run.").between(0, 1'000'000), resources(),
-                 placement(), windows(), download_ahead(), cascade()})
+                 integer("replicas", "How many shall run.").between(0, 1'000'000), scale(),
+                 resources(), placement(), windows(), download_ahead(), cascade()})
              .needed(),
          object("status", "What runs.",
                 {integer("observedGeneration", "The generation of the spec that this tells of."),
@@ -79,13 +111,14 @@ const Kind& service_kind() {
                  text("url", "Where it answers."), text("node", "The node of its first replica."),
                  integer("epoch", "Grows each time that its replicas move."),
                  integer("wantedReplicas", "How many shall run."),
-                 integer("readyReplicas", "How many answer."),
+                 integer("readyReplicas", "How many answer."), scale_status(),
                  list("replicas", "Where each replica runs; the first hundred.", replica()),
                  text("device", "What it was compiled for."), conditions()})},
         {{"Model", "spec.model", "Which model."},
          {"Ready", "status.conditions[type=Ready].status", "Whether the wanted version answers."},
          {"Reason", "status.conditions[type=Ready].reason", "Why, in a word."},
          {"Replicas", "status.readyReplicas", "How many answer.", "integer"},
+         {"Wanted", "status.wantedReplicas", "How many shall.", "integer"},
          {"URL", "status.url", "Where it answers."},
          {"Node", "status.node", "The node of its first replica.", "string", true},
          {"Digest", "status.digest", "The version that answers.", "string", true}},

@@ -88,6 +88,19 @@ std::optional<node::Answers> ServingHost::answers(const std::string& service) {
     return answers;
 }
 
+std::optional<node::Traffic> ServingHost::traffic(const std::string& service) {
+    const std::shared_ptr<serve::ModelHost> host = models_.find(served_name(service));
+    if (!host) return std::nullopt;
+    const serve::Statistics statistics = host->statistics();
+    node::Traffic traffic;
+    traffic.requests = statistics.succeeded.count + statistics.failed.count;
+    traffic.there = statistics.succeeded.time + statistics.failed.time;
+    traffic.queued = statistics.queue.count;
+    traffic.queue = statistics.queue.time;
+    traffic.present = host->counts().in_flight + host->waiting();
+    return traffic;
+}
+
 void ServingHost::set_cascade(const std::string& service, const node::Cascade* cascade) {
     if (!cascade) return cascades_.remove(served_name(service));
     serve::cascade::Settings settings;

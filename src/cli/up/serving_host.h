@@ -29,6 +29,7 @@ public:
 
     Result<std::string> activate(const node::Activation& activation) override;
     std::optional<node::Answers> answers(const std::string& service) override;
+    std::optional<node::Traffic> traffic(const std::string& service) override;
     void set_cascade(const std::string& service, const node::Cascade* cascade) override;
     void retire(const std::string& service) override;
 

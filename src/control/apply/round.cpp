@@ -60,6 +60,7 @@ Round::Round(resources::Resources& resources, RoundOptions options)
       removals_(resources.store()),
       versions_(resources, write_),
       rollouts_({resources, write_, resolve_, std::move(options.time_zone)}),
+      scaler_(resources, write_),
       node_term_(options.node_term),
       liveness_(options.node_term) {}
 
@@ -94,9 +95,12 @@ Status Round::read() {
 Status Round::reconcile(Duration now) {
     HF_TRY(read());
     if (HF_TRY(judge_liveness(now))) HF_TRY(read());
-    // A roll-out that cannot go on holds up nothing else.
+    // A roll-out that cannot go on holds up nothing else, nor does a number that cannot be written.
     const Status rolled =
         rollouts_.run({changes_.objects(), nodes_.objects(), services_.objects()});
+    HF_TRY(read());
+    const Status scaled =
+        scaler_.run({services_.objects(), nodes_.objects(), rollouts_.rolling()}, now);
     HF_TRY(read());
     const Orders orders =
         HF_TRY(decide_orders({sites_.objects(), nodes_.objects(), services_.objects(),
@@ -106,7 +110,7 @@ Status Round::reconcile(Duration now) {
     HF_TRY(read());
     HF_TRY(write_statuses(orders.plan));
     HF_TRY(versions_.record(nodes_.objects()));
-    return rolled;
+    return rolled.ok() ? scaled : rolled;
 }
 
 // Whether any machine was lost or found.

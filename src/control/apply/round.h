@@ -1,6 +1,6 @@
 // Round: one round of the reconciler, without a thread: mirrors what there is, asks the pure
-// functions of reconcile/ and rollout/ what should be, writes what differs, and keeps the store in
-// order. reconciler.h runs it on a thread; the simulator in sim/ runs it in virtual time.
+// functions of reconcile/, rollout/ and scale/ what should be, writes what differs, and keeps the
+// store in order. reconciler.h runs it on a thread; the simulator in sim/ runs it in virtual time.
 //
 // A crash between any two of its writes leaves what the next round, of this server or another,
 // completes. Errors are those of the first write that failed; the next round tries again.
@@ -16,6 +16,7 @@
 #include "control/apply/presence.h"
 #include "control/apply/removals.h"
 #include "control/apply/rollouts.h"
+#include "control/apply/scaler.h"
 #include "control/apply/versions.h"
 #include "control/reconcile/liveness.h"
 #include "control/reconcile/orders.h"
@@ -85,6 +86,7 @@ private:
     Removals removals_;
     VersionRecorder versions_;
     Rollouts rollouts_;
+    Scaler scaler_;
     const Duration node_term_;
     Duration every_{};
     Liveness liveness_;

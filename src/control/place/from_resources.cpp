@@ -7,6 +7,7 @@
 #include "api/conditions.h"
 #include "base/json_lists.h"
 #include "control/place/upstreams.h"
+#include "control/scale/spec.h"
 
 namespace hf::control::place {
 namespace {
@@ -66,7 +67,7 @@ Service service_from(const api::Object& object) {
     Service service;
     service.name = fmt::format("{}/{}", object.ns(), object.name());
     service.demand = demand_from(part(object.spec(), "resources"));
-    service.replicas = json::get_int(object.spec(), "replicas", 1);
+    service.replicas = wanted_replicas(object);
     service.priority = static_cast<int>(json::get_int(placement, "priority"));
     service.residency.allowed = json::strings_of(placement, "jurisdictions");
     service.residency.forbidden = json::strings_of(placement, "forbiddenJurisdictions");
@@ -97,6 +98,13 @@ void add_present(const api::Object& node, std::vector<Replica>& present) {
 }
 
 }  // namespace
+
+std::int64_t wanted_replicas(const api::Object& service) {
+    const std::optional<scale::ScaleSpec> spec = scale::scale_spec_of(service);
+    if (!spec) return json::get_int(service.spec(), "replicas", 1);
+    return std::clamp(json::get_int(service.status(), "wantedReplicas", spec->min), spec->min,
+                      spec->max);
+}
 
 Fleet fleet_from(const FleetResources& resources) {
     Fleet fleet;

@@ -1,4 +1,5 @@
-// A service among what a Node's spec orders or its status reports. Internal to reconcile/.
+// A service among what a Node's spec orders or its status reports. Internal to reconcile/ and
+// scale/.
 
 #pragma once
 

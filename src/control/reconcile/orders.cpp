@@ -175,6 +175,7 @@ json::Value order_for(const OrderParts& parts, const Resolve& resolve) {
         }
     }
     if (!parts.cascade.is_null()) order["cascade"] = parts.cascade;
+    if (json::find(spec, "scale")) order["reportLoad"] = true;
     return order;
 }
 

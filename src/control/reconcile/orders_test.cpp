@@ -219,6 +219,49 @@ TEST(Orders, EpochsNeverRepeatAndOneMachineHasEach) {
     }
 }
 
+TEST(Orders, AServiceThatScalesHasAsManyReplicasAsItsStatusSays) {
+    World world;
+    for (const char* name : {"a", "b", "c"}) world.node(name);
+    api::Object& service = world.service("pump");
+    service.edit_spec().erase("replicas");
+    service.edit_spec()["scale"] = {{"min", 1}, {"max", 2}};
+    world.round();
+    EXPECT_EQ(world.where("pump"), "a@1");
+    const json::Value& order = json::find_array(world.nodes["a"].spec(), "services")->at(0);
+    EXPECT_TRUE(json::get_bool(order, "reportLoad"));
+    world.services["default/pump"].edit_status()["wantedReplicas"] = 2;
+    world.round();
+    EXPECT_EQ(world.where("pump"), "a@1 b@2");
+    world.services["default/pump"].edit_status()["wantedReplicas"] = 3;
+    world.round();
+    EXPECT_EQ(world.where("pump"), "a@1 b@2") << "max is 2";
+    world.services["default/pump"].edit_status()["wantedReplicas"] = 1;
+    world.round();
+    EXPECT_EQ(world.where("pump"), "a@1");
+}
+
+TEST(ServiceStatus, KeepsWhatTheScalerSaysAsLongAsTheServiceScales) {
+    World world;
+    world.node("a");
+    api::Object& service = world.service("pump");
+    service.edit_spec().erase("replicas");
+    service.edit_spec()["scale"] = {{"max", 2}};
+    service.edit_status()["wantedReplicas"] = 1;
+    service.edit_status()["scale"] = {{"askedFor", 1}};
+    api::set_condition(service, {"Scaled", api::Truth::kTrue, "AsAsked", "m", 1, {}}, Instant());
+    world.round();
+    // Decided since the plan.
+    api::Object later = world.services["default/pump"];
+    later.edit_status()["wantedReplicas"] = 2;
+    const api::Object status = with_status(later, {"default/pump", 1, {}, {}, {}}, world.nodes, {});
+    EXPECT_EQ(json::get_int(status.status(), "wantedReplicas"), 2);
+    EXPECT_TRUE(api::is_true(status, "Scaled"));
+    world.services["default/pump"].edit_spec().erase("scale");
+    world.round();
+    EXPECT_FALSE(api::find_condition(world.services["default/pump"], "Scaled"));
+    EXPECT_FALSE(json::find(world.services["default/pump"].status(), "scale"));
+}
+
 TEST(ServiceStatus, CountsWhoAnswers) {
     World world;
     world.node("a");

@@ -6,6 +6,7 @@
 
 #include "api/conditions.h"
 #include "base/json_lists.h"
+#include "control/place/from_resources.h"
 #include "control/place/layout.h"
 #include "control/reconcile/node_parts.h"
 
@@ -136,6 +137,15 @@ Condition ready_of(const api::Object& service, const std::vector<Part>& parts) {
             {}};
 }
 
+bool scales(const api::Object& service) {
+    return json::find(service.spec(), "scale") != nullptr;
+}
+
+// Of apply/scaler.h.
+bool is_scalers(std::string_view type) {
+    return type == "Scaled" || type == "ScalingLimited";
+}
+
 Condition placed_of(const api::Object& service, const place::ServicePlan& plan) {
     const auto placed = static_cast<std::int64_t>(plan.placed.size());
     Condition condition{"Placed",
@@ -182,9 +192,10 @@ void set_conditions(api::Object& service, const std::vector<Part>& parts, Instan
     const json::Array* old = json::find_array(service.status(), "conditions");
     for (const json::Value& each : old ? *old : json::Array()) {
         const std::string_view type = json::get_string(each, "type");
+        const bool others = type == "Placed" || (scales(service) && is_scalers(type));
         const bool still =
-            type == "Placed" || std::any_of(wanted.begin(), wanted.end(),
-                                            [&](const Condition& c) { return c.type == type; });
+            others || std::any_of(wanted.begin(), wanted.end(),
+                                  [&](const Condition& c) { return c.type == type; });
         if (still) kept.push_back(each);
     }
     service.edit_status()["conditions"] = std::move(kept);
@@ -207,7 +218,10 @@ api::Object with_status(const api::Object& service, const place::ServicePlan& pl
         observed = &part == &parts.front() ? seen : std::min(observed, seen);
     }
     status["replicas"] = std::move(replicas);
-    status["wantedReplicas"] = plan.wanted;
+    // The plan may be older than what the scaler has decided since.
+    const bool decided = scales(service) && !service.being_removed();
+    status["wantedReplicas"] = decided ? place::wanted_replicas(service) : plan.wanted;
+    if (!scales(service)) status.erase("scale");
     status["readyReplicas"] =
         static_cast<std::int64_t>(std::count_if(parts.begin(), parts.end(), answers));
     if (observed > 0) status["observedGeneration"] = observed;

@@ -2,6 +2,7 @@
 
 #include "api/kinds.h"
 #include "api/window.h"
+#include "control/scale/spec.h"
 #include "control/server/cascade_admission.h"
 #include "control/server/reasons.h"
 #include "control/server/rollout_admission.h"
@@ -44,6 +45,7 @@ resources::Resources::Admit admission_of(resources::Resources& resources) {
             const api::Windows windows = HF_TRY(api::windows_from(now.spec()).context("spec"));
             HF_TRY(api::check(windows).context("spec"));
         }
+        HF_TRY(scale::admit_scale(now));
         if (changes_cascade(before, now)) {
             const resources::ObjectList others =
                 HF_TRY(resources.list(api::service_kind(), now.ns(), {}));

@@ -19,8 +19,8 @@ namespace hf::control {
 Status admit_policy(const api::Object* before, const api::Object& now, const api::Identity& who,
                     const api::AccessRules& rules);
 
-// All that is asked before an object is written: this, rollout_admission.h and
-// cascade_admission.h. REQUIRES: `resources` outlives it.
+// All that is asked before an object is written: this, rollout_admission.h, cascade_admission.h and
+// scale/spec.h. REQUIRES: `resources` outlives it.
 resources::Resources::Admit admission_of(resources::Resources& resources);
 
 }  // namespace hf::control

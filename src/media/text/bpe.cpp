@@ -94,25 +94,55 @@ private:
 
 class Bpe final : public Pieces {
 public:
-    Bpe(Vocabulary vocabulary, Merges merges, std::optional<TokenId> unknown)
-        : vocabulary_(std::move(vocabulary)), merges_(std::move(merges)), unknown_(unknown) {}
+    struct Options {
+        Vocabulary vocabulary;
+        Merges merges;
+        std::optional<TokenId> unknown;
+        ByteTokens bytes;            // none without byte_fallback
+        bool fuse_unknown = false;   // several in a row are one
+        bool ignore_merges = false;  // for a word that is a token
+    };
+    explicit Bpe(Options options) : options_(std::move(options)) {}
 
     void split(std::string_view word, std::vector<TokenId>& to) const override {
-        Chain chain(merges_);
-        while (!word.empty()) {
-            const std::size_t size = character_bytes(word);
-            const std::optional<TokenId> id = find_token(vocabulary_, word.substr(0, size));
-            if (id || unknown_) chain.add(id ? *id : *unknown_);
-            word.remove_prefix(size);
+        if (options_.ignore_merges) {
+            if (const std::optional<TokenId> id = find_token(options_.vocabulary, word)) {
+                to.push_back(*id);
+                return;
+            }
         }
+        Chain chain(options_.merges);
+        add_characters(word, chain);
         chain.merge();
         chain.append_to(to);
     }
 
 private:
-    const Vocabulary vocabulary_;
-    const Merges merges_;
-    const std::optional<TokenId> unknown_;
+    // An unknown token comes when it is known that no other follows it, and so after the bytes of
+    // what stands behind it, as in the package.
+    void add_characters(std::string_view word, Chain& chain) const {
+        std::size_t unknown = 0;  // how many are to be added
+        const auto add_unknown = [&] {
+            for (; unknown > 0; --unknown) chain.add(*options_.unknown);
+        };
+        std::vector<TokenId> bytes;
+        for (; !word.empty(); word.remove_prefix(character_bytes(word))) {
+            const std::string_view character = word.substr(0, character_bytes(word));
+            bytes.clear();
+            if (const std::optional<TokenId> id = find_token(options_.vocabulary, character)) {
+                add_unknown();
+                chain.add(*id);
+            } else if (add_bytes(options_.bytes, character, bytes)) {
+                for (const TokenId byte : bytes) chain.add(byte);
+            } else if (options_.unknown) {
+                if (!options_.fuse_unknown) add_unknown();
+                unknown = 1;
+            }
+        }
+        add_unknown();
+    }
+
+    const Options options_;
 };
 
 // ["a", "b"], or "a b" as older files have it.
@@ -148,8 +178,8 @@ Result<Merges> parse_merges(const json::Value& model, const Vocabulary& vocabula
 }
 
 Status refuse_others(const json::Value& model) {
-    for (const std::string_view key : {"dropout", "continuing_subword_prefix", "end_of_word_suffix",
-                                       "fuse_unk", "byte_fallback", "ignore_merges"}) {
+    for (const std::string_view key :
+         {"dropout", "continuing_subword_prefix", "end_of_word_suffix"}) {
         const json::Value* const value = json::find(model, key);
         const bool off = !value || value->is_null() || (value->is_bool() && !value->get_bool()) ||
                          (value->is_string() && value->get_string().empty());
@@ -162,12 +192,16 @@ Status refuse_others(const json::Value& model) {
 
 Result<std::unique_ptr<const Pieces>> parse_bpe(const json::Value& model) {
     HF_TRY(refuse_others(model));
-    Vocabulary vocabulary = HF_TRY(parse_vocabulary(model));
-    Merges merges = HF_TRY(parse_merges(model, vocabulary));
-    const std::optional<TokenId> unknown =
-        find_token(vocabulary, json::get_string(model, "unk_token"));
-    return std::unique_ptr<const Pieces>(
-        std::make_unique<const Bpe>(std::move(vocabulary), std::move(merges), unknown));
+    Bpe::Options options;
+    options.vocabulary = HF_TRY(parse_vocabulary(model));
+    options.merges = HF_TRY(parse_merges(model, options.vocabulary));
+    options.unknown = find_token(options.vocabulary, json::get_string(model, "unk_token"));
+    options.fuse_unknown = json::get_bool(model, "fuse_unk");
+    options.ignore_merges = json::get_bool(model, "ignore_merges");
+    if (json::get_bool(model, "byte_fallback")) {
+        options.bytes = find_byte_tokens(options.vocabulary);
+    }
+    return std::unique_ptr<const Pieces>(std::make_unique<const Bpe>(std::move(options)));
 }
 
 }  // namespace hf::media::text

@@ -1,6 +1,9 @@
 #include "media/text/normalizer.h"
 
+#include <algorithm>
 #include <array>
+
+#include "base/text.h"
 
 namespace hf::media::text {
 namespace {
@@ -50,22 +53,97 @@ std::u32string set_apart(const std::u32string& text) {
     return out;
 }
 
-std::u32string without_accents(std::u32string text) {
-    std::erase_if(text, is_accent);
+std::u32string without(bool (*one)(char32_t), std::u32string text) {
+    std::erase_if(text, one);
     return text;
+}
+
+std::u32string nmt(const std::u32string& text) {
+    std::u32string out;
+    for (const char32_t c : text) {
+        const bool control = (c >= 1 && c <= 8) || c == 0xB || (c >= 0xE && c <= 0x1F) ||
+                             c == 0x7F || c == 0x8F || c == 0x9F;
+        if (control) continue;
+        const bool blank = c == 9 || c == 0xA || c == 0xC || c == 0xD || c == 0x1680 ||
+                           (c >= 0x200B && c <= 0x200F) || c == 0x2028 || c == 0x2029 ||
+                           c == 0x2581 || c == 0xFEFF || c == 0xFFFD;
+        out.push_back(blank ? U' ' : c);
+    }
+    return out;
+}
+
+std::u32string with_replaced(std::u32string_view text, std::u32string_view from,
+                             std::u32string_view to) {
+    std::u32string out;
+    std::size_t start = 0;
+    for (;;) {
+        const std::size_t found = text.find(from, start);
+        out += text.substr(start, found - start);
+        if (found == std::u32string_view::npos) return out;
+        out += to;
+        start = found + from.size();
+    }
+}
+
+std::u32string with_blanks_replaced(std::u32string_view text, std::u32string_view to) {
+    std::u32string out;
+    for (std::size_t start = 0; start < text.size();) {
+        const std::size_t end = std::min(text.find_first_not_of(U' ', start), text.size());
+        if (end - start >= 2) out += to;
+        if (end - start == 1) out += U' ';
+        if (end == start) out += text[start];
+        start = std::max(end, start + 1);
+    }
+    return out;
+}
+
+std::u32string without_spaces(const std::u32string& text, bool left) {
+    std::size_t first = 0;
+    std::size_t last = text.size();
+    while (left && first < last && is_space(text[first])) ++first;
+    while (!left && last > first && is_space(text[last - 1])) --last;
+    return text.substr(first, last - first);
+}
+
+Result<std::u32string> parse_points(const json::Value& value, std::string_view key) {
+    const std::string text = HF_TRY(json::need_string(value, key));
+    if (!is_utf8(text) || text.size() > kMaxReplacementBytes) {
+        return invalid_argument("{}: want UTF-8 of at most {} bytes", key, kMaxReplacementBytes);
+    }
+    return to_points(text);
 }
 
 }  // namespace
 
 void Normalizer::add_bert(const json::Value& value) {
     const bool lowercase = json::get_bool(value, "lowercase", true);
-    if (json::get_bool(value, "clean_text", true)) steps_.push_back(Step::kClean);
-    if (json::get_bool(value, "handle_chinese_chars", true)) steps_.push_back(Step::kChinese);
+    if (json::get_bool(value, "clean_text", true)) steps_.push_back({Kind::kClean});
+    if (json::get_bool(value, "handle_chinese_chars", true)) steps_.push_back({Kind::kChinese});
     if (json::get_bool(value, "strip_accents", lowercase)) {
-        steps_.push_back(Step::kNfd);
-        steps_.push_back(Step::kStripAccents);
+        steps_.push_back({Kind::kNfd});
+        steps_.push_back({Kind::kStripAccents});
     }
-    if (lowercase) steps_.push_back(Step::kLowercase);
+    if (lowercase) steps_.push_back({Kind::kLowercase});
+}
+
+Status Normalizer::add_replace(const json::Value& value) {
+    const json::Value* const pattern = json::find(value, "pattern");
+    if (!pattern) return invalid_argument("Replace has no pattern");
+    Step step{Kind::kReplace};
+    step.to = HF_TRY(parse_points(value, "content").context("Replace"));
+    if (json::find(*pattern, "Regex")) {
+        const std::string_view regex = json::get_string(*pattern, "Regex");
+        if (regex != " {2,}") {
+            return unimplemented(
+                "the normalizer 'Replace' of the regular expression '{}' is not built", regex);
+        }
+        step.kind = Kind::kReplaceBlanks;
+    } else {
+        step.from = HF_TRY(parse_points(*pattern, "String").context("Replace"));
+        if (step.from.empty()) return invalid_argument("Replace has an empty pattern");
+    }
+    steps_.push_back(std::move(step));
+    return {};
 }
 
 Status Normalizer::add(const json::Value& value, int depth) {
@@ -79,16 +157,34 @@ Status Normalizer::add(const json::Value& value, int depth) {
         for (std::size_t i = 0; all && i < all->size(); ++i) HF_TRY(add((*all)[i], depth + 1));
         return {};
     }
-    constexpr std::array<std::pair<std::string_view, Step>, 6> kSimple{
-        {{"Lowercase", Step::kLowercase},
-         {"StripAccents", Step::kStripAccents},
-         {"NFC", Step::kNfc},
-         {"NFD", Step::kNfd},
-         {"NFKC", Step::kNfkc},
-         {"NFKD", Step::kNfkd}}};
-    for (const auto& [name, step] : kSimple) {
+    if (type == "Precompiled") {
+        CharsMap map = HF_TRY(CharsMap::parse(json::get_string(value, "precompiled_charsmap"))
+                                  .context("precompiled_charsmap"));
+        steps_.push_back({Kind::kPrecompiled, {}, {}, std::make_shared<CharsMap>(std::move(map))});
+        return {};
+    }
+    if (type == "Replace") return add_replace(value);
+    if (type == "Prepend") {
+        std::u32string prepended = HF_TRY(parse_points(value, "prepend"));
+        steps_.push_back({Kind::kPrepend, {}, std::move(prepended)});
+        return {};
+    }
+    if (type == "Strip") {
+        if (json::get_bool(value, "strip_left", true)) steps_.push_back({Kind::kStripLeft});
+        if (json::get_bool(value, "strip_right", true)) steps_.push_back({Kind::kStripRight});
+        return {};
+    }
+    constexpr std::array<std::pair<std::string_view, Kind>, 7> kSimple{
+        {{"Lowercase", Kind::kLowercase},
+         {"StripAccents", Kind::kStripMarks},
+         {"NFC", Kind::kNfc},
+         {"NFD", Kind::kNfd},
+         {"NFKC", Kind::kNfkc},
+         {"NFKD", Kind::kNfkd},
+         {"Nmt", Kind::kNmt}}};
+    for (const auto& [name, kind] : kSimple) {
         if (name != type) continue;
-        steps_.push_back(step);
+        steps_.push_back({kind});
         return {};
     }
     return unimplemented("the normalizer '{}' is not built", type);
@@ -100,17 +196,34 @@ Result<Normalizer> Normalizer::parse(const json::Value* value) {
     return normalizer;
 }
 
-std::u32string Normalizer::apply(std::u32string text) const {
-    for (const Step step : steps_) {
-        switch (step) {
-            case Step::kClean: text = clean(text); break;
-            case Step::kChinese: text = set_apart(text); break;
-            case Step::kStripAccents: text = without_accents(std::move(text)); break;
-            case Step::kLowercase: text = lower(text); break;
-            case Step::kNfc: text = normalized(text, Form::kNfc); break;
-            case Step::kNfd: text = normalized(text, Form::kNfd); break;
-            case Step::kNfkc: text = normalized(text, Form::kNfkc); break;
-            case Step::kNfkd: text = normalized(text, Form::kNfkd); break;
+std::u32string Normalizer::apply_step(const Step& step, std::u32string text) {
+    switch (step.kind) {
+        case Kind::kClean: return clean(text);
+        case Kind::kChinese: return set_apart(text);
+        case Kind::kStripAccents: return without(is_accent, std::move(text));
+        case Kind::kStripMarks: return without(is_mark, std::move(text));
+        case Kind::kLowercase: return lower(text);
+        case Kind::kNfc: return normalized(text, Form::kNfc);
+        case Kind::kNfd: return normalized(text, Form::kNfd);
+        case Kind::kNfkc: return normalized(text, Form::kNfkc);
+        case Kind::kNfkd: return normalized(text, Form::kNfkd);
+        case Kind::kNmt: return nmt(text);
+        case Kind::kPrecompiled: return step.map->apply(text);
+        case Kind::kPrepend: return text.empty() ? text : step.to + text;
+        case Kind::kReplace: return with_replaced(text, step.from, step.to);
+        case Kind::kReplaceBlanks: return with_blanks_replaced(text, step.to);
+        case Kind::kStripLeft: return without_spaces(text, true);
+        case Kind::kStripRight: return without_spaces(text, false);
+    }
+    return text;
+}
+
+Result<std::u32string> Normalizer::apply(std::u32string text) const {
+    for (const Step& step : steps_) {
+        text = apply_step(step, std::move(text));
+        if (text.size() > kMaxNormalPoints) {
+            return resource_exhausted("a text has {} characters once it is normalised; at most {}",
+                                      text.size(), kMaxNormalPoints);
         }
     }
     return text;

@@ -39,7 +39,7 @@ Status Tokenizer::add_tokens(const json::Value& file) {
         added.strip_right = json::get_bool(value, "rstrip");
         const bool special = json::get_bool(value, "special");
         if (json::get_bool(value, "normalized", !special)) {
-            added.content = normalizer_.apply(std::move(added.content));
+            added.content = HF_TRY(normalizer_.apply(std::move(added.content)));
             if (!added.content.empty()) normalized_.push_back(std::move(added));
         } else {
             raw_.push_back(std::move(added));
@@ -135,13 +135,13 @@ void Tokenizer::between(const AllAdded& added, std::u32string_view text, std::ve
         }
         std::size_t end = at;
         while (found->strip_left && end > start && is_space(text[end - 1])) --end;
-        rest(text.substr(start, end - start));
+        rest(text.substr(start, end - start), start == 0);
         to.push_back(found->id);
         start = at + found->content.size();
         while (found->strip_right && start < text.size() && is_space(text[start])) ++start;
         at = start;
     }
-    rest(text.substr(start));
+    rest(text.substr(start), start == 0);
 }
 
 Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text,
@@ -151,17 +151,21 @@ Result<std::vector<TokenId>> Tokenizer::encode(std::string_view text,
     }
     if (!is_utf8(text)) return invalid_argument("a text is not in UTF-8");
     std::vector<TokenId> ids;
-    const auto split_words = [&](std::u32string_view part) {
-        for (const std::string& word : words_.split(std::u32string(part))) {
-            pieces_->split(word, ids);
-        }
-    };
+    Status grown;
     const std::u32string points = to_points(text);
-    between(raw_, points, ids, [&](std::u32string_view part) {
-        if (part.empty()) return;
-        const std::u32string normal = normalizer_.apply(std::u32string(part));
-        between(normalized_, normal, ids, split_words);
+    between(raw_, points, ids, [&](std::u32string_view part, bool first) {
+        if (part.empty() || !grown.ok()) return;
+        const Result<std::u32string> normal = normalizer_.apply(std::u32string(part));
+        grown = normal.status();
+        if (!grown.ok()) return;
+        between(normalized_, *normal, ids, [&](std::u32string_view words, bool first_too) {
+            for (const std::string& word :
+                 words_.split(std::u32string(words), first && first_too)) {
+                pieces_->split(word, ids);
+            }
+        });
     });
+    HF_TRY(std::move(grown));
     const std::size_t room = tokens_max > around() ? tokens_max - around() : 0;
     if (ids.size() > room) ids.resize(room);
     ids.insert(ids.begin(), before_.begin(), before_.end());

@@ -52,7 +52,8 @@ private:
     Status read_template(const json::Value& value);
     static const Added* find_added(const AllAdded& added, std::u32string_view text);
 
-    // Calls `rest` for what lies between added tokens, and appends these.
+    // Calls `rest` for what lies between added tokens, with whether it is the beginning, and
+    // appends these.
     template <typename Rest>
     void between(const AllAdded& added, std::u32string_view text, std::vector<TokenId>& to,
                  Rest rest) const;

@@ -75,6 +75,11 @@ bool is_other(char32_t point) {
     return of == UTF8PROC_CATEGORY_CN || of >= UTF8PROC_CATEGORY_CC;
 }
 
+bool is_mark(char32_t point) {
+    const auto of = category(point);
+    return of >= UTF8PROC_CATEGORY_MN && of <= UTF8PROC_CATEGORY_ME;
+}
+
 bool is_accent(char32_t point) {
     return category(point) == UTF8PROC_CATEGORY_MN;
 }
@@ -91,6 +96,11 @@ std::u32string normalized(std::u32string_view points, Form form) {
     const auto count = utf8proc_normalize_utf32(buffer.data(), wanted, options);
     HF_CHECK(count >= 0, "normalized(): {}", utf8proc_errmsg(count));
     return {buffer.begin(), buffer.begin() + count};
+}
+
+bool GraphemeBreaks::between(char32_t before, char32_t after) {
+    return utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(before),
+                                            static_cast<utf8proc_int32_t>(after), &state_);
 }
 
 std::u32string lower(std::u32string_view points) {

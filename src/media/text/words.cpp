@@ -1,11 +1,17 @@
 #include "media/text/words.h"
 
+#include <algorithm>
 #include <array>
+
+#include "base/text.h"
 
 namespace hf::media::text {
 namespace {
 
 using Points = std::u32string_view;
+
+constexpr int kMaxNested = 8;
+constexpr std::size_t kMaxStages = 4;
 
 bool is_bert_punctuation(char32_t c) {
     const bool ascii =
@@ -13,21 +19,21 @@ bool is_bert_punctuation(char32_t c) {
     return ascii || is_punctuation(c);
 }
 
-std::vector<std::string> split_at_spaces(Points text, bool and_punctuation) {
-    std::vector<std::string> words;
-    std::string word;
-    const auto end_word = [&] {
-        if (!word.empty()) words.push_back(std::move(word));
-        word.clear();
+// Calls `take` with each word, and where it begins.
+template <typename Take>
+void split_at_spaces(Points text, bool and_punctuation, Take take) {
+    std::size_t start = 0;
+    const auto end_word = [&](std::size_t end) {
+        if (end > start) take(text.substr(start, end - start), start);
     };
-    for (const char32_t c : text) {
-        const bool apart = and_punctuation && is_bert_punctuation(c);
-        if (is_space(c) || apart) end_word();
-        if (!is_space(c)) append_utf8(word, c);
-        if (apart) end_word();
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool apart = and_punctuation && is_bert_punctuation(text[at]);
+        if (!is_space(text[at]) && !apart) continue;
+        end_word(at);
+        if (apart) take(text.substr(at, 1), at);
+        start = at + 1;
     }
-    end_word();
-    return words;
+    end_word(text.size());
 }
 
 enum class Sort : unsigned char { kLetter, kNumber, kSpace, kRest };
@@ -71,47 +77,113 @@ char32_t visible(unsigned char byte) {
     return kAll[byte];
 }
 
-std::string in_bytes(Points word) {
-    std::string out;
+std::u32string in_bytes(Points word) {
+    std::u32string out;
     for (const char byte : to_utf8(word)) {
-        append_utf8(out, visible(static_cast<unsigned char>(byte)));
+        out.push_back(visible(static_cast<unsigned char>(byte)));
     }
     return out;
 }
 
 }  // namespace
 
-Result<Words> Words::parse(const json::Value* value) {
-    Words words;
-    if (!value || value->is_null()) return words;
-    const std::string_view type = json::get_string(*value, "type");
+Result<Words::Stage> Words::parse_metaspace(const json::Value& value) {
+    Stage stage{Kind::kMetaspace};
+    const std::string replacement(json::get_string(value, "replacement", "\u2581"));
+    const std::u32string points = is_utf8(replacement) ? to_points(replacement) : U"";
+    if (points.size() != 1) {
+        return invalid_argument("Metaspace: replacement: want one character, in UTF-8");
+    }
+    stage.replacement = points[0];
+    const bool legacy = json::get_bool(value, "add_prefix_space", true);
+    const std::string_view scheme =
+        json::get_string(value, "prepend_scheme", legacy ? "always" : "never");
+    if (scheme != "always" && scheme != "first" && scheme != "never") {
+        return unimplemented("Metaspace with the prepend_scheme '{}' is not built", scheme);
+    }
+    stage.prepend = scheme == "always"  ? Prepend::kAlways
+                    : scheme == "first" ? Prepend::kFirst
+                                        : Prepend::kNever;
+    stage.split = json::get_bool(value, "split", true);
+    return stage;
+}
+
+Status Words::add(const json::Value& value, int depth) {
+    const std::string_view type = json::get_string(value, "type");
+    if (type == "Sequence" && depth < kMaxNested) {
+        const json::Array* const all = json::find_array(value, "pretokenizers");
+        for (std::size_t i = 0; all && i < all->size(); ++i) HF_TRY(add((*all)[i], depth + 1));
+        if (stages_.size() > kMaxStages) {
+            return resource_exhausted("more than {} pre-tokenizers", kMaxStages);
+        }
+        return {};
+    }
+    Stage stage;
     if (type == "BertPreTokenizer") {
-        words.kind_ = Kind::kBert;
+        stage.kind = Kind::kBert;
     } else if (type == "WhitespaceSplit") {
-        words.kind_ = Kind::kWhitespaceSplit;
+        stage.kind = Kind::kWhitespaceSplit;
     } else if (type == "ByteLevel") {
-        words.kind_ = Kind::kByteLevel;
-        words.add_prefix_space_ = json::get_bool(*value, "add_prefix_space", true);
-        words.use_regex_ = json::get_bool(*value, "use_regex", true);
+        stage.kind = Kind::kByteLevel;
+        stage.add_prefix_space = json::get_bool(value, "add_prefix_space", true);
+        stage.use_regex = json::get_bool(value, "use_regex", true);
+    } else if (type == "Metaspace") {
+        stage = HF_TRY(parse_metaspace(value));
     } else {
         return unimplemented("the pre-tokenizer '{}' is not built", type);
     }
+    stages_.push_back(stage);
+    return {};
+}
+
+Result<Words> Words::parse(const json::Value* value) {
+    Words words;
+    if (value && !value->is_null()) HF_TRY(words.add(*value, 0));
     return words;
 }
 
-std::vector<std::string> Words::split(const std::u32string& text) const {
-    if (text.empty()) return {};
-    if (kind_ == Kind::kNone) return {to_utf8(text)};
-    if (kind_ != Kind::kByteLevel) return split_at_spaces(text, kind_ == Kind::kBert);
-    const bool prefix = add_prefix_space_ && text[0] != U' ';
-    const std::u32string whole = prefix ? U' ' + text : text;
-    if (!use_regex_) return {in_bytes(whole)};
-    std::vector<std::string> words;
-    for (Points rest = whole; !rest.empty();) {
-        const std::size_t size = next_word(rest);
-        words.push_back(in_bytes(rest.substr(0, size)));
-        rest.remove_prefix(size);
+void Words::split_piece(const Stage& stage, const Piece& piece, std::vector<Piece>& to) {
+    const auto take = [&](Points word, std::size_t at) {
+        to.push_back({std::u32string(word), piece.first && at == 0});
+    };
+    if (stage.kind == Kind::kBert || stage.kind == Kind::kWhitespaceSplit) {
+        split_at_spaces(piece.text, stage.kind == Kind::kBert, take);
+        return;
     }
+    std::u32string whole = piece.text;
+    if (stage.kind == Kind::kByteLevel) {
+        if (stage.add_prefix_space && whole[0] != U' ') whole.insert(whole.begin(), U' ');
+        for (Points rest = whole; !rest.empty();) {
+            const std::size_t size = stage.use_regex ? next_word(rest) : rest.size();
+            const bool begins = rest.size() == whole.size();
+            to.push_back({in_bytes(rest.substr(0, size)), piece.first && begins});
+            rest.remove_prefix(size);
+        }
+        return;
+    }
+    std::replace(whole.begin(), whole.end(), U' ', stage.replacement);
+    const bool wanted =
+        stage.prepend == Prepend::kAlways || (stage.prepend == Prepend::kFirst && piece.first);
+    if (wanted && whole[0] != stage.replacement) whole.insert(whole.begin(), stage.replacement);
+    for (std::size_t start = 0; start < whole.size();) {
+        const std::size_t next =
+            stage.split ? whole.find(stage.replacement, start + 1) : whole.npos;
+        const std::size_t end = std::min(next, whole.size());
+        take(Points(whole).substr(start, end - start), start);
+        start = end;
+    }
+}
+
+std::vector<std::string> Words::split(const std::u32string& text, bool first) const {
+    std::vector<Piece> pieces;
+    if (!text.empty()) pieces.push_back({text, first});
+    for (const Stage& stage : stages_) {
+        std::vector<Piece> next;
+        for (const Piece& piece : pieces) split_piece(stage, piece, next);
+        pieces = std::move(next);
+    }
+    std::vector<std::string> words;
+    for (const Piece& piece : pieces) words.push_back(to_utf8(piece.text));
     return words;
 }
 

@@ -20,6 +20,7 @@ struct Making {
     const runtime::Signature& signature;
 };
 
+MadeTask make_audio_classification(const Making& making);
 MadeTask make_image_classification(const Making& making);
 MadeTask make_object_detection(const Making& making);
 MadeTask make_rows(const Making& making);

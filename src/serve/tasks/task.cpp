@@ -12,7 +12,8 @@ struct Kind {
     std::string_view name;
     MadeTask (*make)(const Making& making);
 };
-constexpr std::array<Kind, 5> kKinds{{{"image-classification", make_image_classification},
+constexpr std::array<Kind, 6> kKinds{{{"audio-classification", make_audio_classification},
+                                      {"image-classification", make_image_classification},
                                       {"object-detection", make_object_detection},
                                       {"rows", make_rows},
                                       {"text-classification", make_text_classification},
