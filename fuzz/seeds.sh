@@ -129,6 +129,11 @@ case $target in
         printf '{"kind":"audio-classification","audio":{"rate":16000,"quantization":{"scale":1},"features":{"kind":"mfcc","window_length":4,"hop":2,"fft_length":6,"align":"start","padding":"zeros","bands":5,"low_hz":20,"high_hz":4000,"mel_scale":"htk","triangles":"mels","mel_norm":"slaney","log":"e","log_offset":1e-6,"coefficients":4,"dct":"htk","lifter":22}}}' >"$folder/mfcc"
         printf '{"kind":"audio-classification","audio":{"rate":8000,"layout":"bands-first","features":{"kind":"spectrogram","window":"hamming","symmetric":true,"window_length":4,"hop":2,"padding":"reflect","power":1,"log":"db","log_range":80,"log_reference":"loudest"}}}' >"$folder/spectrogram"
         printf '{"kind":"rows","columns":["a",{"name":"b","values":{"yes":1},"missing":"nan"}],"missing_marks":["?"],"output":"y","labels":["c","d"],"top_k":2}' >"$folder/rows" ;;
+    ensemble_declaration)
+        printf '{"inputs":["i"],"steps":[{"model":"a","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"b","inputs":{"x":"i","z":"p"},"outputs":{"y":"q","n":"n"},"when":{"value":"p","measure":"margin","confidence_below":2}}],"outputs":{"y":["q","p"]}}' \
+            >"$folder/rows"
+        printf '{"inputs":[{"name":"i","datatype":"FP32","shape":[-1,4]},"j"],"steps":[{"model":"c","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"c","inputs":{"x":"i"},"outputs":{"y":"q"},"when":{"value":"p","confidence_at_least":0.5,"by":"request"}},{"model":"d","inputs":{"x":"j"},"outputs":{"y":"t"}}],"outputs":{"y":["q","p"],"t":"t","i":"i"}}' \
+            >"$folder/request" ;;
     sound) make_sounds ;;
     guard_file)
         printf '{"type":"holdfast.dev/guard/v1","mode":"flag","inputs":[{"name":"x","least":[0,0,0,0],"most":[1,1,1,1]}],"energy":{"output":"y","threshold":1},"mahalanobis":{"layer":"z","width":2,"classes":1,"mean":"AAAAAAAAAAA=","whitening":"AACAPwAAAAAAAIA/","centres":"AACAPwAAgD8=","threshold":9}}' >"$folder/all"

@@ -87,7 +87,8 @@ def ask(url, first, count, slowest=None):
     return failed == 0 and (slowest is None or 1000 * longest <= slowest)
 
 
-if sys.argv[1] == "small":
-    small(sys.argv[2])
-else:
-    sys.exit(0 if ask(sys.argv[2], *map(int, sys.argv[3:])) else 1)
+if __name__ == "__main__":
+    if sys.argv[1] == "small":
+        small(sys.argv[2])
+    else:
+        sys.exit(0 if ask(sys.argv[2], *map(int, sys.argv[3:])) else 1)

@@ -14,9 +14,10 @@ constexpr std::int64_t kInstancesMost = 256;             // as --workers
 // How late it may be noticed that a model sleeps.
 constexpr Duration kSleepLookMost = std::chrono::seconds(1);
 
-// "pump" of "models/pump.onnx".
+// "pump" of "models/pump.onnx" and of "models/pump.ensemble.json".
 std::string stem_of(const std::string& path) {
     const std::string file = path.substr(path.rfind('/') + 1);
+    if (is_ensemble(file)) return file.substr(0, file.size() - kEnsembleEnding.size());
     return file.substr(0, file.rfind('.'));
 }
 
@@ -71,8 +72,11 @@ Status ServedModels::load() {
                                 folder_ ? "a folder of them" : fmt::format("{}", paths.size()));
     }
     crew_ = HF_TRY(make_crew(world_, arguments_));
-    for (const std::string& path : paths) HF_TRY(load_file(path));
+    for (const std::string& path : paths) {
+        if (!is_ensemble(path)) HF_TRY(load_file(path));
+    }
     if (folder_) HF_TRY(load_folder());
+    HF_TRY(load_ensembles());
     return check_names();
 }
 
@@ -142,9 +146,33 @@ Status ServedModels::load_folder() {
     return {};
 }
 
+// Once the models are there that they are made of.
+Status ServedModels::load_ensembles() {
+    for (const std::string& path : arguments_.all("FILE")) {
+        if (!is_ensemble(path)) continue;
+        const std::string name = stem_of(path);
+        ensemble_paths_[name] = path;
+        HF_TRY(ensembles_.declare(name, ensemble_reader(world_, path, name)).context("{}", path));
+    }
+    if (ensemble_paths_.empty()) return {};
+    repository_.set_dependents(&ensembles_);
+    for (const std::string& name : HF_TRY(ensembles_.in_order())) {
+        const auto make = [this, name](const serve::ModelHost* now) {
+            return ensembles_.load(name, now);
+        };
+        HF_TRY(repository_.add(name, serve::ModelRepository::of_one(make))
+                   .context("{}", ensemble_paths_[name]));
+    }
+    return {};
+}
+
 // A name that is not there yet may come with its folder; without one it is a mistake.
 Status ServedModels::check_names() const {
     for (const std::string& name : instances_.names()) {
+        if (ensemble_paths_.contains(name)) {
+            return invalid_argument(
+                "--instances: '{}' is an ensemble; say it of the models that it is made of", name);
+        }
         if (folder_ || repository_.has(name)) continue;
         std::vector<std::string> known;
         for (const auto& [model, file] : files_) known.push_back(model);
@@ -162,6 +190,7 @@ std::vector<ServedModels::Line> ServedModels::lines() const {
     for (const auto& [name, file] : files_) {
         lines.push_back({file->path(), name, how(*models_.find(name), file->load_ms())});
     }
+    for (const auto& [name, path] : ensemble_paths_) lines.push_back({path, name, "(an ensemble)"});
     if (!folder_) return lines;
     for (const std::shared_ptr<serve::ModelHost>& host : models_.all()) {
         const serve::ModelHost::Identity& identity = host->identity();

@@ -7,10 +7,12 @@
 
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "cli/ensemble_file.h"
 #include "cli/repository_folder.h"
 #include "cli/repository_poll.h"
 #include "serve/model_repository.h"
@@ -24,7 +26,11 @@ class ServedModels final {
 public:
     ServedModels(World& world, const Arguments& arguments, serve::Models& models,
                  serve::ModelRepository& repository)
-        : world_(world), arguments_(arguments), models_(models), repository_(repository) {}
+        : world_(world),
+          arguments_(arguments),
+          models_(models),
+          repository_(repository),
+          ensembles_(models) {}
 
     // A FILE that cannot be loaded is an error; a model of the folder that cannot is noted, and the
     // others go on.
@@ -37,6 +43,9 @@ public:
     };
     std::vector<Line> lines() const;
 
+    // How many ensembles there are among them.
+    std::size_t ensembles() const { return ensemble_paths_.size(); }
+
     // How long the thread that waits for the end may wait before it looks after the models;
     // nullopt: there is nothing to do.
     std::optional<Duration> pause() const;
@@ -47,12 +56,15 @@ private:
     Status check_names() const;
     Status load_file(const std::string& path);
     Status load_folder();
+    Status load_ensembles();
     ServedFile::Options options_of(const std::string& name, const std::string& version) const;
 
     World& world_;
     const Arguments& arguments_;
     serve::Models& models_;
     serve::ModelRepository& repository_;
+    serve::ensemble::Ensembles ensembles_;
+    std::map<std::string, std::string> ensemble_paths_;  // by their names
     std::shared_ptr<runtime::Crew> crew_;
     PerModel<std::size_t> instances_;
     std::optional<Duration> sleep_after_;

@@ -46,6 +46,7 @@ json::Object properties_of(const ModelHost& host) {
     add("task_digest", identity.task_digest);
     add("sequence_digest", identity.sequence_digest);
     add("guard_digest", identity.guard_digest);
+    add("members_digest", identity.members_digest);
     add("signer", identity.signer);
     add("service", identity.service);
     return properties;
@@ -75,7 +76,12 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
               ran.waited, ran.duration);
     visit.outputs_chosen();
     Answering answering{host, inquiry.request, std::move(ran.outputs), ran.duration};
-    answering.guarded = guard::judge_answer(host, inquiry.request.inputs, answering.outputs);
+    answering.composed = std::move(ran.composed);
+    if (answering.composed && answering.composed->guarded) {
+        answering.guarded = answering.composed->guarded;  // an ensemble has no guard beside those
+    } else {
+        answering.guarded = guard::judge_answer(host, inquiry.request.inputs, answering.outputs);
+    }
     visit.outputs_chosen();
     if (answering.guarded && answering.guarded->refuses()) {
         answering.refused = guard::refusal(*answering.guarded->guard, answering.guarded->verdict);
@@ -120,9 +126,9 @@ std::optional<CachePlace> place_in_cache(const Services& services, const ModelHo
     if (cascades && cascades->has(identity.name)) return std::nullopt;
     CachePlace place;
     place.inputs = digest_inputs(host, request);
-    const std::string all =
-        fmt::format("holdfast.dev/response-cache/v1\n{}\n{}\n{}\n{}\n", identity.model_digest,
-                    identity.plan_digest, host.device(), place.inputs.hex());
+    const std::string all = fmt::format("holdfast.dev/response-cache/v1\n{}\n{}\n{}\n{}\n{}\n",
+                                        identity.model_digest, identity.plan_digest,
+                                        identity.members_digest, host.device(), place.inputs.hex());
     place.key = crypto::sha256(as_bytes(all));
     return place;
 }
@@ -142,6 +148,23 @@ Scheduler::Ran ran_alone(const Inquiry& inquiry, ModelHost::Inference inference)
     ran.duration = inference.duration;
     ran.batch = batch_of(inquiry.visit.host().signature(), inquiry.request.inputs);
     return ran;
+}
+
+// On the caller's thread, whatever else runs.
+Result<Scheduler::Ran> run_now(const Inquiry& inquiry) {
+    ModelHost& host = inquiry.visit.host();
+    const Composite* const composite = host.composite();
+    if (!composite) {
+        ModelHost::Inference inference = HF_TRY(host.infer(inquiry.request.inputs));
+        return ran_alone(inquiry, std::move(inference));
+    }
+    std::optional<Result<Scheduler::Ran>> ran;
+    Scheduler::Job job;
+    job.host = std::shared_ptr<ModelHost>(std::shared_ptr<void>(), &host);  // the caller has it
+    job.inputs = inquiry.request.inputs;
+    job.done = [&ran](Result<Scheduler::Ran> of) { ran.emplace(std::move(of)); };
+    composite->run(std::move(job), {});
+    return std::move(*ran);
 }
 
 Result<Answering> run_in_sequence(const Inquiry& inquiry, sequence::Sequences& sequences) {
@@ -193,12 +216,12 @@ Result<Answering> run_inference(const Services& services, Visit& visit, const In
         if (outputs) return answer_from_cache(inquiry, *place, outputs);
         visit.missed_cache();
     }
-    ModelHost::Inference inference = HF_TRY(visit.host().infer(request.inputs));
+    Scheduler::Ran ran = HF_TRY(run_now(inquiry));
     if (place) {
         services.with.cache->put(place->key,
-                                 std::make_shared<const std::vector<Tensor>>(inference.outputs));
+                                 std::make_shared<const std::vector<Tensor>>(ran.outputs));
     }
-    Answering answering = HF_TRY(conclude(inquiry, ran_alone(inquiry, std::move(inference))));
+    Answering answering = HF_TRY(conclude(inquiry, std::move(ran)));
     if (place) answering.inputs_digest = place->inputs;
     return answering;
 }
@@ -234,7 +257,11 @@ void schedule(const PendingPtr& pending, std::function<void(Result<Scheduler::Ra
     job.alone = has_state || (cascades && cascades->has(asked.host->identity().name));
     job.given_up = [by = asked.by] { return by->is_given_up(); };
     job.done = std::move(done);
-    pending->services.with.scheduler->run(std::move(job));
+    Scheduler* const scheduler = pending->services.with.scheduler;
+    if (const Composite* const composite = asked.host->composite()) {
+        return composite->run(std::move(job), {scheduler, pending->services.with.helpers});
+    }
+    scheduler->run(std::move(job));
 }
 
 void run_plainly(const PendingPtr& pending) {
@@ -344,6 +371,7 @@ Result<std::string> add_receipt(const Services& services, const Answering& answe
             prediction.model = json::write_canonical(*model);
         }
     }
+    if (answering.composed) prediction.steps = answering.composed->account;
     if (const auto& guarded = answering.guarded) {
         prediction.guard =
             json::write_canonical(guard::account(guarded->guard->mode, guarded->verdict));

@@ -15,6 +15,7 @@
 #include "serve/access.h"
 #include "serve/account.h"
 #include "serve/cascade/cascades.h"
+#include "serve/composite.h"
 #include "serve/guard/guarding.h"
 #include "serve/infer_request.h"
 #include "serve/model_repository.h"
@@ -32,11 +33,12 @@ struct OipExtras {
     cascade::Cascades* cascades = nullptr;
     ModelRepository* repository = nullptr;  // null: models are what Services declare
     const Access* access = nullptr;  // null: whoever reaches the server may; else it has its gate
-    RequestObserver* observer = nullptr;  // the server's, for its metrics and trace settings
-    Scheduler* scheduler = nullptr;       // null: every request runs as it comes
-    RateLimits* limits = nullptr;         // of the callers of `access`
-    ResponseCache* cache = nullptr;       // null: every answer is computed
-    Regions* regions = nullptr;           // null: no shared memory
+    RequestObserver* observer = nullptr;   // the server's, for its metrics and trace settings
+    Scheduler* scheduler = nullptr;        // null: every request runs as it comes
+    RateLimits* limits = nullptr;          // of the callers of `access`
+    ResponseCache* cache = nullptr;        // null: every answer is computed
+    Regions* regions = nullptr;            // null: no shared memory
+    ensemble::Helpers* helpers = nullptr;  // of ensembles' steps; null: none
 };
 
 struct Services {
@@ -52,6 +54,9 @@ inline constexpr std::string_view kCacheHeader =
 
 // Of an answer, and of a refusal: what the model's guard says of the request.
 inline constexpr std::string_view kGuardHeader = "holdfast-guard";
+
+// Of an ensemble's answer: the members that ran, and for how many rows each.
+inline constexpr std::string_view kStepsHeader = "holdfast-steps";
 
 // The model of that name, in the version that is named where one is, else in its highest. NOT_FOUND
 // names others, and says of one that is not loaded why.
@@ -76,7 +81,8 @@ struct Answering {
     Status refused = {};  // by the guard, or a cascade that rather answers nothing; the outputs do
                           // not count then
     bool cached = false;  // from the cache: no model ran
-    std::optional<Digest> inputs_digest = {};  // where it was computed already
+    std::shared_ptr<const Composed> composed = {};  // of a model that is made of others
+    std::optional<Digest> inputs_digest = {};       // where it was computed already
 };
 
 // `headers`: of the request, for the cascade. Of a model that keeps state, UNAVAILABLE while

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "serve/account.h"
+#include "serve/composite.h"
 #include "serve/schedule/batching.h"
 #include "serve/sequence/sequences.h"
 #include "serve/sleep/resting.h"
@@ -21,6 +22,7 @@ std::string describe(const ModelHost::Identity& identity) {
     add("task_digest", identity.task_digest);
     add("sequence_digest", identity.sequence_digest);
     add("guard_digest", identity.guard_digest);
+    add("members_digest", identity.members_digest);
     add("signer", identity.signer);
     return json::write_canonical(model);
 }
@@ -87,6 +89,10 @@ std::uint64_t ModelHost::memory_bytes() const {
 }
 
 Status ModelHost::warm() {
+    if (composite_) {
+        runs_together_ = composite_->rows_apart();
+        return {};
+    }
     std::unique_ptr<runtime::Session> session = HF_TRY(take_session());
     runs_together_ = rows_are_apart(*session, signature());
     give_back(std::move(session));
@@ -125,6 +131,20 @@ Result<ModelHost::Inference> ModelHost::infer_together(std::span<const Tensor> i
     }
     if (!outputs.ok()) return outputs.status();
     return Inference{std::move(*outputs), duration};
+}
+
+void ModelHost::begin_composed() {
+    const MutexLock lock(mutex_);
+    ++counts_.in_flight;
+}
+
+void ModelHost::end_composed(Ended ended, Duration duration) {
+    if (ended == Ended::kRefused) count_refused();
+    const MutexLock lock(mutex_);
+    --counts_.in_flight;
+    if (ended == Ended::kSucceeded || ended == Ended::kFailed) {
+        count(ended == Ended::kSucceeded, duration, 1);
+    }
 }
 
 ModelHost::Outcome ModelHost::run(runtime::Session& session, std::span<const Tensor> inputs) const {

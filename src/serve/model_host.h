@@ -24,7 +24,8 @@
 
 namespace hf::serve {
 
-class Account;  // account.h
+class Account;    // account.h
+class Composite;  // composite.h
 namespace tasks {
 class Task;  // tasks/task.h
 }
@@ -56,6 +57,7 @@ public:
         std::string task_digest = {};      // of the files that declare its task
         std::string sequence_digest = {};  // of the file that declares its state
         std::string guard_digest = {};     // of the file that is its guard
+        std::string members_digest = {};   // of an ensemble: of what its members are
         std::string signer = {};           // as trust::VerifiedModel::signer says
     };
 
@@ -95,6 +97,12 @@ public:
     // be kept (response_cache.h). Not where a model's weights lie in files of their own.
     bool may_be_cached() const { return may_be_cached_; }
     void set_may_be_cached(bool may) { may_be_cached_ = may; }  // REQUIRES: as set_memory()
+
+    // Of a model that is made of others, which run instead of sessions of its own; null: it is not.
+    const Composite* composite() const { return composite_.get(); }
+    void set_composite(std::shared_ptr<const Composite> composite) {  // REQUIRES: as set_memory()
+        composite_ = std::move(composite);
+    }
 
     // What is held against its requests; null where nothing is. With a layer that is hidden, all
     // inferences have one output more than the signature, behind the others.
@@ -149,6 +157,11 @@ public:
     // One run for so many requests, of which each counts. One that fails does not: run them again
     // one by one.
     Result<Inference> infer_together(std::span<const Tensor> inputs, std::uint64_t requests);
+
+    // An inference of a composite, which counts as those of infer() do.
+    enum class Ended : unsigned char { kSucceeded, kFailed, kRefused, kGivenUp };
+    void begin_composed();
+    void end_composed(Ended ended, Duration duration);
 
     // The same for a comparison of versions: not counted. RESOURCE_EXHAUSTED while kInShadowMax
     // others run: those who wait for an answer go first.
@@ -237,6 +250,7 @@ private:
     Memory memory_;
     std::shared_ptr<const tasks::Task> task_;
     std::shared_ptr<sequence::Sequences> sequences_;
+    std::shared_ptr<const Composite> composite_;
     bool may_be_cached_ = false;
     std::shared_ptr<const guard::Guard> guard_;
     std::shared_ptr<sleep::Resting> resting_;

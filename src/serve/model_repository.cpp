@@ -75,7 +75,8 @@ ModelRepository::Outcome ModelRepository::activate(const Load& load, std::string
         outcome.versions.push_back({host->identity().version});
     }
     if (!hosts.empty() && hosts != now) {
-        if (Status full = models_.activate(std::move(hosts)); !full.ok()) return {std::move(full)};
+        Status activated = activate_with_followers(std::move(hosts), now);
+        if (!activated.ok()) return {std::move(activated)};
     }
     for (const Failed& failed : loaded->failed) {
         std::erase_if(outcome.versions,
@@ -85,6 +86,18 @@ ModelRepository::Outcome ModelRepository::activate(const Load& load, std::string
     std::sort(outcome.versions.begin(), outcome.versions.end(),
               [](const Version& a, const Version& b) { return is_lower_version(a.name, b.name); });
     return outcome;
+}
+
+// What is made of the model is made of its highest version.
+Status ModelRepository::activate_with_followers(Hosts hosts, const Hosts& now) {
+    std::vector<Hosts> all;
+    if (dependents_ && (now.empty() || hosts.back() != now.back())) {
+        for (std::shared_ptr<ModelHost>& host : HF_TRY(dependents_->follow(hosts.back()))) {
+            all.emplace_back().push_back(std::move(host));
+        }
+    }
+    all.push_back(std::move(hosts));
+    return models_.activate_all(std::move(all));
 }
 
 // One that does not warm up is not served.
@@ -122,7 +135,22 @@ Status ModelRepository::load(std::string_view name) {
         busy_ = true;
     }
     const Ending ending(*this);  // also where a load leaves by an exception
-    return load_alone(name);
+    const Status needs = load_needs(name);
+    if (needs.ok()) return load_alone(name);
+    const MutexLock lock(mutex_);
+    const auto found = entries_.find(name);
+    if (found != entries_.end()) found->second.reason = needs.message();
+    return needs.context("model '{}' is not loaded", name);
+}
+
+// Of the members, those that do not answer. What is not here at all, the load itself tells.
+Status ModelRepository::load_needs(std::string_view name) {
+    if (!dependents_) return {};
+    for (const std::string& member : HF_TRY(dependents_->needs(name))) {
+        if (models_.find(member) || !(find_ || has(member))) continue;
+        HF_TRY(load_alone(member).context("its member '{}'", member));
+    }
+    return {};
 }
 
 Status ModelRepository::load_alone(std::string_view name) {
@@ -156,18 +184,43 @@ Result<ModelRepository::Entry*> ModelRepository::find_entry(std::string_view nam
     return &entry;
 }
 
-Status ModelRepository::unload(std::string_view name) {
-    // Its memory goes after the lock.
-    const Hosts last = models_.versions(name);
+Status ModelRepository::unload(std::string_view name, bool with_members) {
+    std::vector<Hosts> last;  // their memory goes after the lock
     const MutexLock lock(mutex_);
-    const auto found = entries_.find(name);
-    if (found == entries_.end()) return not_here(name);
+    if (!entries_.contains(name)) return not_here(name);
     HF_TRY(check_free());
-    Entry& entry = found->second;
-    entry.reason = kUnloaded;
-    for (Version& version : entry.versions) version.reason.clear();
-    models_.remove(name);
+    std::vector<std::string> unloaded{std::string(name)};
+    std::vector<std::string> names;
+    if (dependents_) {
+        if (with_members) {
+            const std::vector<std::string> members = dependents_->alone_for(name);
+            unloaded.insert(unloaded.end(), members.begin(), members.end());
+        }
+        for (const std::string& each : unloaded) {
+            const std::vector<std::string> above = dependents_->goes_with(each);
+            names.insert(names.end(), above.begin(), above.end());
+        }
+    }
+    for (const std::string& each : unloaded) {
+        const auto found = entries_.find(each);
+        if (found == entries_.end()) continue;
+        found->second.reason = kUnloaded;
+        for (Version& version : found->second.versions) version.reason.clear();
+        names.push_back(each);
+    }
+    for (const std::string& each : names) last.push_back(models_.versions(each));
+    models_.remove_all(names);
     return {};
+}
+
+std::vector<std::string> ModelRepository::members_alone_for(std::string_view name) const {
+    return dependents_ ? dependents_->alone_for(name) : std::vector<std::string>();
+}
+
+// Of one that does not answer and is not being loaded.
+std::string ModelRepository::reason_of(const std::string& name, const Entry& entry) const {
+    const std::string members = dependents_ ? dependents_->why_not(name) : std::string();
+    return members.empty() ? entry.reason : members;
 }
 
 Status ModelRepository::check_free() const {
@@ -195,7 +248,9 @@ std::optional<std::string> ModelRepository::why_not(std::string_view name,
     const auto found = entries_.find(name);
     if (found == entries_.end()) return std::nullopt;
     const Entry& entry = found->second;
-    if (!models_.find(name)) return loading_ == &entry ? std::string(kLoading) : entry.reason;
+    if (!models_.find(name)) {
+        return loading_ == &entry ? std::string(kLoading) : reason_of(found->first, entry);
+    }
     for (const Version& known : entry.versions) {
         const bool failed = known.name == version && !known.reason.empty();
         if (failed && !models_.find(name, version)) return known.reason;
@@ -221,10 +276,11 @@ std::vector<IndexRow> ModelRepository::rows_of(const std::string& name, const En
         rows.push_back({name, version, loading ? "LOADING" : "UNAVAILABLE",
                         loading ? std::string(kLoading) : reason});
     };
+    const std::string reason = reason_of(name, entry);
     for (const Version& version : entry.versions) {
-        add(version.name, version.reason.empty() ? entry.reason : version.reason);
+        add(version.name, version.reason.empty() ? reason : version.reason);
     }
-    if (rows.empty()) add("", entry.reason);
+    if (rows.empty()) add("", reason);
     std::sort(rows.begin(), rows.end(), [](const IndexRow& a, const IndexRow& b) {
         return is_lower_version(a.version, b.version);
     });

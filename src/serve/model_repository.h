@@ -11,10 +11,10 @@
 // A version that cannot be loaded is the load's error, and keeps none of the others from being
 // loaded; but then no version that answered before leaves.
 //
-// Thread-safety: set_find() and add() before others know the repository; the rest from any thread.
-// A load runs on the thread that asks for it, and holds no lock meanwhile. There is one change at a
-// time: a second is UNAVAILABLE, so that loads cannot take all threads of a server, nor twice the
-// memory.
+// Thread-safety: set_find(), set_dependents() and add() before others know the repository; the rest
+// from any thread. A load runs on the thread that asks for it, and holds no lock meanwhile. There
+// is one change at a time: a second is UNAVAILABLE, so that loads cannot take all threads of a
+// server, nor twice the memory.
 
 #pragma once
 
@@ -36,6 +36,33 @@ struct IndexRow {
     std::string version;  // empty where none is known
     std::string state;    // "READY", "UNAVAILABLE", "LOADING"
     std::string reason;   // why, where it is not ready; or that it sleeps
+};
+
+// Models that are made of others in the repository (ensemble/). Asked by one change at a time.
+class Dependents {
+public:
+    using Host = std::shared_ptr<ModelHost>;
+
+    virtual ~Dependents() = default;
+
+    // What must be loaded before a load of that model: its members and theirs, those first that
+    // others need. Empty of a model that stands alone. The model is wanted from now on.
+    virtual Result<std::vector<std::string>> needs(std::string_view name) = 0;
+
+    // That load has ended well, with this host or with the one that is there: the hosts of what is
+    // made of it, made anew, which must answer as soon as it does. FAILED_PRECONDITION where one
+    // that answers could not any more.
+    virtual Result<std::vector<Host>> follow(const Host& next) = 0;
+
+    // What of those that answer is made of the model, and goes when it is unloaded. The model is
+    // not wanted from now on.
+    virtual std::vector<std::string> goes_with(std::string_view name) = 0;
+
+    // The members of it, and theirs, that answer for no other.
+    virtual std::vector<std::string> alone_for(std::string_view name) const = 0;
+
+    // Why it does not answer though it is wanted; empty: for no reason of its members'.
+    virtual std::string why_not(std::string_view name) const = 0;
 };
 
 class ModelRepository final {
@@ -71,18 +98,26 @@ public:
     // For models that come while the server runs.
     void set_find(Find find) { find_ = std::move(find); }
 
+    // REQUIRES: `dependents` outlives it.
+    void set_dependents(Dependents* dependents) { dependents_ = dependents; }
+
     // Names a model and loads it. An error of the load is the answer, and the model is not added;
     // ALREADY_EXISTS for a name that is taken. REQUIRES: what is loaded has this name.
     Status add(const std::string& name, Load load);
 
     bool has(std::string_view name) const;
 
-    // Loads the model, or again what of it has changed. After an error, what answered before still
-    // does. NOT_FOUND for a model that is not in the repository and cannot be found.
+    // Loads the model, or again what of it has changed; what it is made of before it, where that is
+    // not loaded. After an error, what answered before still does. NOT_FOUND for a model that is
+    // not in the repository and cannot be found.
     Status load(std::string_view name);
 
-    // All its versions. OK also when it was not loaded.
-    Status unload(std::string_view name);
+    // All its versions. OK also when it was not loaded. What is made of it does not answer then.
+    // `with_members`: what it is made of goes, too, but for what others are made of.
+    Status unload(std::string_view name, bool with_members = false);
+
+    // What would go so.
+    std::vector<std::string> members_alone_for(std::string_view name) const;
 
     // Why the model, or that version of it where one is named, does not answer, though it is in the
     // repository: "unloaded"; nullopt when it does, or is not there.
@@ -109,6 +144,9 @@ private:
     Status not_here(std::string_view name) const HF_REQUIRES(mutex_);
     Result<Entry*> find_entry(std::string_view name);
     Status load_alone(std::string_view name);
+    Status load_needs(std::string_view name);
+    Status activate_with_followers(Hosts hosts, const Hosts& now);
+    std::string reason_of(const std::string& name, const Entry& entry) const HF_REQUIRES(mutex_);
     Outcome activate(const Load& load, std::string_view name);
     void warm_new(Loaded& loaded, const Hosts& now, std::string_view name) const;
     std::vector<IndexRow> rows_of(const std::string& name, const Entry& entry) const
@@ -116,6 +154,7 @@ private:
 
     Models& models_;
     Find find_;
+    Dependents* dependents_ = nullptr;
     mutable Mutex mutex_;
     std::map<std::string, Entry, std::less<>> entries_ HF_GUARDED_BY(mutex_);  // only added to
     bool busy_ HF_GUARDED_BY(mutex_) = false;                                  // with a load

@@ -197,9 +197,8 @@ TEST(ModelRepository, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(refusal("load", R"({"parameters":{"unload_dependents":false}})"),
               R"(400 {"error":"/parameters: there is no parameter 'unload_dependents' here; leave )"
               R"(it out"})");
-    EXPECT_EQ(refusal("unload", R"({"parameters":{"unload_dependents":true}})"),
-              R"(400 {"error":"/parameters/unload_dependents: no model here has dependents; leave )"
-              R"(it out"})");
+    EXPECT_EQ(refusal("unload", R"({"parameters":{"unload_dependents":1}})"),
+              R"(400 {"error":"/parameters/unload_dependents: must be true or false"})");
     for (std::string_view bad : {"{", "[]", "7", R"({"parameters":[]})"}) {
         EXPECT_TRUE(refusal("load", bad).starts_with("400 ")) << bad;
         EXPECT_TRUE(refusal("unload", bad).starts_with("400 ")) << bad;
@@ -215,6 +214,9 @@ TEST(ModelRepository, RefusesWhatItDoesNotKnow) {
     EXPECT_EQ(service.infer("a").status, 200) << "nothing of this unloads it";
     EXPECT_EQ(service.change("a", "unload", R"({"parameters":{"unload_dependents":false}})").status,
               200);
+    EXPECT_EQ(service.change("b", "unload", R"({"parameters":{"unload_dependents":true}})").status,
+              200)
+        << "it is made of nothing else";
 }
 
 TEST(ModelRepository, TwoModelsNeedTwoNames) {

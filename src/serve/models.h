@@ -40,8 +40,15 @@ public:
     // lowest version first, at least one, none null.
     Status activate(Hosts versions);
 
+    // The same of several models at once: no request sees some of them and not the others. All or
+    // none.
+    Status activate_all(std::vector<Hosts> models);
+
     // False when no model has that name.
-    bool remove(std::string_view name);
+    bool remove(std::string_view name) { return remove_all({std::string(name)}) > 0; }
+
+    // At once; how many of them there were.
+    std::size_t remove_all(const std::vector<std::string>& names);
 
     // The highest version; null when no model has that name.
     std::shared_ptr<ModelHost> find(std::string_view name) const;
@@ -68,6 +75,7 @@ private:
     using Table = std::map<std::string, Hosts, std::less<>>;
 
     std::shared_ptr<const Table> table() const;
+    static Status put(Hosts versions, Table& table, Hosts& retired);
     void replace(Table table, const Hosts& retired) HF_REQUIRES(change_);
 
     Mutex change_;  // one change at a time

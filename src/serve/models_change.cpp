@@ -14,13 +14,26 @@ Status Models::activate(std::shared_ptr<ModelHost> host) {
 }
 
 Status Models::activate(Hosts versions) {
+    std::vector<Hosts> one;
+    one.push_back(std::move(versions));
+    return activate_all(std::move(one));
+}
+
+Status Models::activate_all(std::vector<Hosts> models) {
+    const MutexLock one_change(change_);
+    Table table = *this->table();
+    Hosts retired;
+    for (Hosts& versions : models) HF_TRY(put(std::move(versions), table, retired));
+    replace(std::move(table), retired);
+    return {};
+}
+
+Status Models::put(Hosts versions, Table& table, Hosts& retired) {
     HF_CHECK(!versions.empty() && versions.back() != nullptr);
     const std::string& name = versions.back()->identity().name;
     if (name.empty() || name.find('/') != name.npos || !is_utf8(name)) {
         return invalid_argument("'{}' cannot be a model's name: want UTF-8 text without '/'", name);
     }
-    const MutexLock one_change(change_);
-    Table table = *this->table();
     Hosts& place = table[name];
     std::size_t others = 0;
     for (const auto& [other, hosts] : table) others += hosts.size();
@@ -31,25 +44,28 @@ Status Models::activate(Hosts versions) {
             "some first",
             others + place.size(), versions.size() - place.size(), kMaxModels);
     }
-    Hosts retired;
     for (std::shared_ptr<ModelHost>& host : place) {
         const bool stays = std::find(versions.begin(), versions.end(), host) != versions.end();
         if (!stays) retired.push_back(std::move(host));
     }
     place = std::move(versions);
-    replace(std::move(table), retired);
     return {};
 }
 
-bool Models::remove(std::string_view name) {
+std::size_t Models::remove_all(const std::vector<std::string>& names) {
     const MutexLock one_change(change_);
     Table table = *this->table();
-    const auto found = table.find(name);
-    if (found == table.end()) return false;
-    const Hosts retired = std::move(found->second);
-    table.erase(found);
-    replace(std::move(table), retired);
-    return true;
+    std::size_t removed = 0;
+    Hosts retired;
+    for (const std::string& name : names) {
+        const auto found = table.find(name);
+        if (found == table.end()) continue;
+        retired.insert(retired.end(), found->second.begin(), found->second.end());
+        table.erase(found);
+        ++removed;
+    }
+    if (removed > 0) replace(std::move(table), retired);
+    return removed;
 }
 
 void Models::replace(Table table, const Hosts& retired) {

@@ -129,6 +129,9 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
     }
     if (!guarded.empty()) response.headers.add(std::string(kGuardHeader), guarded);
     if (answering.cached) response.headers.add(std::string(kCacheHeader), "hit");
+    if (answering.composed) {
+        response.headers.add(std::string(kStepsHeader), answering.composed->summary);
+    }
     std::string receipt = HF_TRY(add_receipt(services, answering));
     if (!receipt.empty()) response.headers.add(std::string(kReceiptHeader), std::move(receipt));
     return response;

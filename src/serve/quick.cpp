@@ -50,8 +50,8 @@ http::Quick quick_requests(const Services& services) {
         const std::shared_ptr<ModelHost> host = request.target == kGrpcInfer
                                                     ? services.models.find_only(name)
                                                     : services.models.find(name);
-        if (!host || host->sequences() || host->guard() || is_limited(*host) || host->asleep() ||
-            host->usual() == Duration::zero() || host->usual() > kQuickMost)
+        if (!host || host->sequences() || host->composite() || host->guard() || is_limited(*host) ||
+            host->asleep() || host->usual() == Duration::zero() || host->usual() > kQuickMost)
             return false;
         return !services.with.cascades || !services.with.cascades->has(name);
     };

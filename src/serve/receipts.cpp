@@ -80,6 +80,7 @@ void write_receipt(Draft& draft, std::uint64_t place, std::string& text) {
         text.append(",\"service\":");
         write_json_string(service, text);
     }
+    if (!prediction.steps.empty()) add_field(text, "steps", prediction.steps);
     text.append(",\"time\":\"").append(format_rfc3339_micros(draft.time)).append("\"");
     text.append(",\"type\":\"holdfast.dev/receipt/v1\"}");
 }

@@ -50,6 +50,7 @@ struct Prediction {
     std::string model = {};    // whose answer all of it is; empty: the host's own
 
     std::string guard = {};  // what the model's guard says, as canonical JSON; empty: it has none
+    std::string steps = {};  // of an ensemble, who answered what, the same; empty: it is none
 };
 
 class Receipts final {

@@ -36,11 +36,23 @@ std::vector<IndexRow> index_of(const Services& services, bool only_ready) {
     return rows;
 }
 
-Status change_model(const Services& services, std::string_view name, Change change) {
-    if (ModelRepository* const repository = services.with.repository) {
-        return change == Change::kLoad ? repository->load(name) : repository->unload(name);
+Status check_members(const Services& services, const ChangeOf& change,
+                     const http::Headers& headers) {
+    const Access* const access = services.with.access;
+    const ModelRepository* const repository = services.with.repository;
+    if (!access || !repository || !change.terms.dependents) return {};
+    for (const std::string& member : repository->members_alone_for(change.model)) {
+        HF_TRY(access->check(headers, Right::kLoad, member));
     }
-    const std::shared_ptr<ModelHost> host = services.models.find(name);
+    return {};
+}
+
+Status change_model(const Services& services, const ChangeOf& change) {
+    if (ModelRepository* const repository = services.with.repository) {
+        if (change.change == Change::kLoad) return repository->load(change.model);
+        return repository->unload(change.model, change.terms.dependents);
+    }
+    const std::shared_ptr<ModelHost> host = services.models.find(change.model);
     const std::string service = host ? host->identity().service : "";
     return failed_precondition(
         "models are declared by Services here, and no call loads or unloads one; edit the "

@@ -21,8 +21,19 @@ std::vector<std::string_view> extensions_of(const Services& services);
 
 std::vector<IndexRow> index_of(const Services& services, bool only_ready);
 
-// A model's load or unload. FAILED_PRECONDITION where models are declared by Services; else as
-// ModelRepository says.
-Status change_model(const Services& services, std::string_view name, Change change);
+// A model's load or unload.
+struct ChangeOf {
+    std::string_view model;
+    Change change = Change::kLoad;
+    ChangeTerms terms = {};
+};
+
+// Whether who sends these headers may change what goes with the model; the model itself has been
+// looked at.
+Status check_members(const Services& services, const ChangeOf& change,
+                     const http::Headers& headers);
+
+// FAILED_PRECONDITION where models are declared by Services; else as ModelRepository says.
+Status change_model(const Services& services, const ChangeOf& change);
 
 }  // namespace hf::serve

@@ -2,12 +2,15 @@
 
 namespace hf::serve {
 
-Status check_parameter(std::string_view name, std::optional<bool> truth, Change change) {
+Status take_parameter(const ChangeParameter& parameter, Change change, ChangeTerms& terms) {
     constexpr std::size_t kNameShown = 64;
+    const std::string_view name = parameter.name;
     if (name == "unload_dependents" && change == Change::kUnload) {
-        if (truth == false) return {};
-        return invalid_argument(
-            "/parameters/unload_dependents: no model here has dependents; leave it out");
+        if (!parameter.truth) {
+            return invalid_argument("/parameters/unload_dependents: must be true or false");
+        }
+        terms.dependents = *parameter.truth;
+        return {};
     }
     if (change == Change::kLoad && name == "config") {
         return invalid_argument(

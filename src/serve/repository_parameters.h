@@ -11,8 +11,17 @@ namespace hf::serve {
 
 enum class Change : unsigned char { kLoad, kUnload };
 
-// Whether a request for this change may have the parameter; `truth` where its value is one.
-// INVALID_ARGUMENT says why not: models come from their own files, as they are.
-Status check_parameter(std::string_view name, std::optional<bool> truth, Change change);
+// What the parameters of a request for a change ask for.
+struct ChangeTerms {
+    bool dependents = false;  // "unload_dependents": what the model is made of goes, too
+};
+
+// Takes a parameter of a request for this change; `truth` where its value is one. INVALID_ARGUMENT
+// says why there is none such: models come from their own files, as they are.
+struct ChangeParameter {
+    std::string_view name;
+    std::optional<bool> truth;
+};
+Status take_parameter(const ChangeParameter& parameter, Change change, ChangeTerms& terms);
 
 }  // namespace hf::serve

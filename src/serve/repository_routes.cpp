@@ -36,25 +36,28 @@ http::Response repository_index(const Services& services, const http::Request& r
     return http::Response::json(200, json::write(rows) + "\n");
 }
 
-Status check_parameters(const http::Request& request, Change change) {
+Result<ChangeTerms> read_terms(const http::Request& request, Change change) {
+    ChangeTerms terms;
     const json::Object object = HF_TRY(read_object(request));
     const json::Value* parameters = object.if_contains("parameters");
-    if (!parameters) return {};
+    if (!parameters) return terms;
     if (!parameters->is_object()) return invalid_argument("/parameters: must be an object");
     for (const auto& [name, value] : parameters->get_object()) {
         const std::optional<bool> truth =
             value.is_bool() ? std::optional<bool>(value.get_bool()) : std::nullopt;
-        HF_TRY(check_parameter({name.data(), name.size()}, truth, change));
+        HF_TRY(take_parameter({{name.data(), name.size()}, truth}, change, terms));
     }
-    return {};
+    return terms;
 }
 
 Status change_as_asked(const Services& services, const http::Request& request, Change change) {
     if (request.headers.get("Origin")) {
         return permission_denied("no page in a browser loads or unloads models; use a client");
     }
-    HF_TRY(check_parameters(request, change));
-    return change_model(services, request.path_parameter("model"), change);
+    const ChangeTerms terms = HF_TRY(read_terms(request, change));
+    const ChangeOf of{request.path_parameter("model"), change, terms};
+    HF_TRY(check_members(services, of, request.headers));
+    return change_model(services, of);
 }
 
 http::Response answer_change(const Services& services, const http::Request& request,

@@ -47,6 +47,16 @@ std::string describe(const trust::VerifiedReceipt& verified) {
     if (const json::Value* guard = json::find(receipt, "guard")) {
         line("guard", json::get_string(*guard, "verdict"));
     }
+    if (const json::Array* steps = json::find_array(receipt, "steps")) {
+        for (const json::Value& step : *steps) {
+            const json::Value* member = json::find(step, "model");
+            if (!member) continue;
+            line("step", fmt::format("{}, {} rows: {} version {} {}", json::get_int(step, "step"),
+                                     json::get_int(step, "rows"), json::get_string(*member, "name"),
+                                     json::get_string(*member, "version"),
+                                     json::get_string(*member, "digest")));
+        }
+    }
     line("request", json::get_string(receipt, "request"));
     line("response", json::get_string(receipt, "response"));
     return text;

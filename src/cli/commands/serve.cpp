@@ -8,6 +8,7 @@
 #include "cli/trust_roots.h"
 #include "http/hand_over.h"
 #include "http/server.h"
+#include "serve/ensemble/helpers.h"
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
 #include "serve/quick.h"
@@ -141,6 +142,14 @@ Result<std::unique_ptr<serve::ResponseCache>> make_cache(const Arguments& argume
     return std::make_unique<serve::ResponseCache>(bytes);
 }
 
+// Null where no ensemble has steps to divide, or no two inferences run at a time.
+std::unique_ptr<serve::ensemble::Helpers> make_helpers(serve::Scheduler& scheduler,
+                                                       std::size_t ensembles, std::size_t workers) {
+    const std::size_t places = workers - kWorkersBeside;
+    if (ensembles == 0 || places == 1) return nullptr;
+    return std::make_unique<serve::ensemble::Helpers>(scheduler, places - 1);
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::unique_ptr<serve::Access> access = HF_TRY(read_access(world, arguments));
     serve::RateLimits limits(world.clock);
@@ -164,6 +173,7 @@ Status run(World& world, const Arguments& arguments) {
     options.observe = observing.observe();
     http::Router router;
     serve::Scheduler scheduler(world.clock, HF_TRY(schedule_of(arguments)));
+    const auto helpers = make_helpers(scheduler, served.ensembles(), options.workers);
     serve::Regions regions(world.open_shared_block);
     serve::OipExtras extras{receipts.get(),
                             nullptr,
@@ -173,6 +183,7 @@ Status run(World& world, const Arguments& arguments) {
                             &scheduler,
                             access ? &limits : nullptr};
     if (arguments.has("shared-memory")) extras.regions = &regions;
+    extras.helpers = helpers.get();
     const std::unique_ptr<serve::ResponseCache> cache = HF_TRY(make_cache(arguments));
     extras.cache = cache.get();
     serve::add_oip_routes(router, models, extras);
@@ -257,7 +268,9 @@ Command serve_command() {
         "serve",
         "Serves models over the Open Inference Protocol (REST and gRPC) until SIGTERM, then "
         "drains",
-        {{"FILE", "ONNX or TFLite models, or plans", false, true}},
+        {{"FILE",
+          "ONNX or TFLite models, or plans; NAME.ensemble.json declares a graph of the others",
+          false, true}},
         std::move(options),
         {"holdfast serve model.onnx --listen 127.0.0.1:8080 --receipts receipts",
          "curl localhost:8080/v2/models/model",

@@ -34,6 +34,7 @@ Result<ChangeRequest> read_change_request(ByteView message, Change change) {
     std::string first;
     std::string model;
     bool has_parameters = false;
+    ChangeTerms terms;
     HF_TRY(read_fields(message, [&](Reader& field) -> Status {
         switch (field.tag()) {
             case 1: first = HF_TRY(read_text(field)); break;
@@ -41,7 +42,7 @@ Result<ChangeRequest> read_change_request(ByteView message, Change change) {
             case 3: {
                 has_parameters = true;
                 const Parameter parameter = HF_TRY(read_parameter(view_of(field)));
-                return check_parameter(parameter.name, parameter.truth, change);
+                return take_parameter({parameter.name, parameter.truth}, change, terms);
             }
             default: field.skip();
         }
@@ -50,7 +51,7 @@ Result<ChangeRequest> read_change_request(ByteView message, Change change) {
     const bool kserve = !first.empty() && model.empty() && !has_parameters;
     if (kserve) return ChangeRequest{std::move(first), true};
     HF_TRY(check_repository(first));
-    return ChangeRequest{std::move(model), false};
+    return ChangeRequest{std::move(model), false, terms};
 }
 
 Bytes write_change_answer(const ChangeRequest& request) {

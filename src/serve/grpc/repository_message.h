@@ -26,6 +26,7 @@ Result<bool> read_index_request(ByteView message);
 struct ChangeRequest {
     std::string model;
     bool kserve = false;
+    ChangeTerms terms = {};
 };
 Result<ChangeRequest> read_change_request(ByteView message, Change change);
 

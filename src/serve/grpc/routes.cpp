@@ -85,7 +85,9 @@ Result<Reply> repository_index(const Services& services, const Call& call) {
 Result<Reply> change_repository(const Services& services, const Call& call, Change change) {
     const ChangeRequest request = HF_TRY(read_change_request(call.message, change));
     HF_TRY(check_access(services, call, Right::kLoad, request.model));
-    HF_TRY(change_model(services, request.model, change));
+    const ChangeOf of{request.model, change, request.terms};
+    HF_TRY(check_members(services, of, call.request.headers));
+    HF_TRY(change_model(services, of));
     return Reply{write_change_answer(request)};
 }
 
@@ -118,6 +120,7 @@ Result<Reply> reply_of(const Services& services, const Call& call, const InferCa
     add(kModelDigestHeader, digests_of(answering));
     if (answering.cached) add(std::string(kCacheHeader), "hit");
     add(std::string(kGuardHeader), guard_summary(answering));
+    if (answering.composed) add(std::string(kStepsHeader), answering.composed->summary);
     add(std::string(kReceiptHeader), HF_TRY(add_receipt(services, answering)));
     reply.message = write_infer_answer(asked, answering.request, answer, host.signature());
     return reply;

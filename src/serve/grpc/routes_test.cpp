@@ -277,7 +277,7 @@ TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoaded) {
                                                "a"))
                   .status,
               "3");
-    EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", "\x08\x01")).status,
+    EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", "\x1a\x01y")).status,
               "3");
     EXPECT_EQ(call("RepositoryModelLoad", "\x0a\x01r\x12\x01m").status, "3");
     EXPECT_EQ(call("RepositoryIndex", "\x0a\x01r").status, "3");
@@ -285,6 +285,8 @@ TEST_F(GrpcRoutes, ModelsAreUnloadedAndLoaded) {
     const std::string no(std::string_view("\x08\x00", 2));
     EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", no)).status, "0");
     EXPECT_EQ(call("ModelInfer", infer_message(1)).status, "5");
+    EXPECT_EQ(call("RepositoryModelUnload", asks("m", "unload_dependents", "\x08\x01")).status,
+              "0");
 }
 
 // KServe has the model's name where Triton has the repository's, and an answer with fields.

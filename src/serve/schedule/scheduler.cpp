@@ -19,10 +19,16 @@ Status too_late() {
 }  // namespace
 
 void Scheduler::run(Job job) {
+    add(std::move(job));
+    work();
+}
+
+void Scheduler::add(Job job) {
     Queued queued{std::move(job), {}};
-    if (Status refused = enqueue(queued); !refused.ok()) {
-        return queued.job.done(std::move(refused));
-    }
+    if (Status refused = enqueue(queued); !refused.ok()) queued.job.done(std::move(refused));
+}
+
+void Scheduler::work() {
     for (;;) {
         std::vector<Queued> late;
         std::optional<Turn> turn = take_turn(late);

@@ -29,6 +29,8 @@
 
 namespace hf::serve {
 
+struct Composed;  // composite.h
+
 class Scheduler final {
 public:
     // `clock` outlives it.
@@ -39,11 +41,12 @@ public:
     Scheduler& operator=(const Scheduler&) = delete;
 
     struct Ran {
-        std::vector<Tensor> outputs;  // in signature order
-        Duration waited{};            // for a place
-        Duration duration{};          // in the model, of all the batch
-        std::uint64_t batch = 1;      // its rows
-        bool leads = true;            // of those who shared the run, one does
+        std::vector<Tensor> outputs;                    // in signature order
+        Duration waited{};                              // for a place
+        Duration duration{};                            // in the model, of all the batch
+        std::uint64_t batch = 1;                        // its rows
+        bool leads = true;                              // of those who shared the run, one does
+        std::shared_ptr<const Composed> composed = {};  // of a model that is made of others
     };
     struct Job {
         std::shared_ptr<ModelHost> host;
@@ -58,6 +61,12 @@ public:
         std::function<void(Result<Ran>)> done;
     };
     void run(Job job);
+
+    // The two halves of run(), for whoever has several jobs, or is told of one: takes the job, or
+    // turns it away; and runs what waits as long as there is a place. Whoever calls `done` of a job
+    // runs what waits afterwards.
+    void add(Job job);
+    void work();
 
     const env::Clock& clock() const { return clock_; }
 

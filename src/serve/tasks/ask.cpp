@@ -34,6 +34,9 @@ Result<http::Response> account_for(const Services& services, const Answering& an
         response.headers.set(std::string(kModelDigestHeader), digests);
     }
     if (answering.cached) response.headers.set(std::string(kCacheHeader), "hit");
+    if (answering.composed) {
+        response.headers.set(std::string(kStepsHeader), answering.composed->summary);
+    }
     if (const std::string guarded = guard_summary(answering); !guarded.empty()) {
         response.headers.set(std::string(kGuardHeader), guarded);
     }
