@@ -23,6 +23,7 @@ digits() { python3 "$tests/ensemble.py" "$@"; }
 post() { curl -s -m 20 -X POST -w '%{http_code}' "$url/v2/repository/models/$1" -d "${2:-}" | tr -d '\n'; }
 state() { curl -s -m 5 -X POST "$url/v2/repository/index" | grep -o "{\"name\":\"$1\"[^}]*}"; }
 start() {
+    : >log # else that of the server before is read
     "$holdfast" serve "$@" --listen 127.0.0.1:0 >log 2>&1 &
     server=$!
     for _ in $(seq 200); do grep -q 'http://' log && break; read -rt 0.1 <> <(:) || true; done

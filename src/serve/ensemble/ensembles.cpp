@@ -200,7 +200,7 @@ std::vector<std::string> Ensembles::alone_for(std::string_view name) const {
     Names going = above(name);
     going.emplace_back(name);
     Names alone;
-    const auto goes = [&](const std::string& member) {
+    const auto goes = [&](const std::string& member) HF_REQUIRES(mutex_) {
         return std::all_of(ones_.begin(), ones_.end(), [&](const auto& other) {
             return !other.second.wanted || has(going, other.first) ||
                    !has(other.second.known.members, member);
