@@ -84,7 +84,8 @@ TEST(EnsembleDeclaration, IsBounded) {
     EXPECT_EQ(many.status().message(), "/steps: has 65; the limit is 64");
     steps.pop_back();
     EXPECT_TRUE(parse().ok());
-    EXPECT_FALSE(Declaration::parse(std::string(kMaxDeclarationBytes, ' ') + "{}").ok());
+    const std::string blanks(kMaxDeclarationBytes, ' ');
+    EXPECT_EQ(Declaration::parse(blanks + "{}").status().code(), Code::kResourceExhausted);
     EXPECT_FALSE(Declaration::parse(R"({"inputs": ["x"], "steps": [], "outputs": {}})").ok());
 }
 
