@@ -24,7 +24,7 @@ with gzip.open(sys.argv[1] + '/mnist/t10k-images-idx3-ubyte.gz') as file:
 PIL.Image.fromarray(pixels).save('digit.png')
 PY
 start_server 0
-join one "$(token)"
+join one "$(token)" --sleep-after 2
 
 # The first test digit of MNIST is a 7, as a client sees it who knows nothing of tensors.
 push 0 sha256 made/mnist.onnx digits:1
@@ -37,6 +37,12 @@ id=$(tr -d '\r' <head | sed -n 's/^holdfast-receipt: //p')
 expect 0 "\"task_digest\":\"sha256:$(sha256sum <made/mnist.onnx.task.json | cut -d' ' -f1)\"" curl -s "$url_one/v2/models/digits" --get
 curl -s -m 5 "$url_one/v2/receipts/$id" -o receipt
 expect 0 '' "$holdfast" receipt verify receipt --key one/receipts/log.pub
+
+# Nobody asks: its memory goes, and the next request wakes it, made from the same files.
+until_says 'holdfast_model_sleeping\{model="digits".*\} 1' curl -s "$url_one/metrics"
+until_says 'digits +digits:1 +True +Serving +1' hf get services
+expect 0 '"label":"7"' ask
+expect 0 'holdfast_model_wakes_total\{model="digits".*outcome="succeeded"\} 1' curl -s "$url_one/metrics"
 
 # A declaration that does not fit its model: refused with its place, and the first goes on.
 mkdir bad

@@ -1,10 +1,7 @@
 #include "cli/served_file.h"
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
 #include "cli/companions.h"
+#include "cli/returning_memory.h"
 #include "crypto/hash.h"
 #include "env/mapped_pages.h"
 #include "graph/load.h"
@@ -27,11 +24,9 @@ Status check_unchanged(const ModelFile& file, const std::string& digest) {
     return aborted("{}: the file changed while it was read; load it again", file.path);
 }
 
-// To the system: the pieces that the allocator would keep, and the pages of the file.
+// To the system, the pages of the file as well.
 void return_memory(const env::MappedFile& file) {
-#ifdef __GLIBC__
-    ::malloc_trim(0);
-#endif
+    cli::return_memory();
     env::drop_pages(file);
 }
 

@@ -3,16 +3,14 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "cli/sleep_option.h"
+#include "serve/sleep/bedtime.h"
 
 namespace hf::cli {
 namespace {
 
-constexpr std::int64_t kSleepAfterMost = 7 * 24 * 3600;  // seconds
-constexpr std::int64_t kPollMost = 24 * 3600;            // seconds
-constexpr std::int64_t kInstancesMost = 256;             // as --workers
-
-// How late it may be noticed that a model sleeps.
-constexpr Duration kSleepLookMost = std::chrono::seconds(1);
+constexpr std::int64_t kPollMost = 24 * 3600;  // seconds
+constexpr std::int64_t kInstancesMost = 256;   // as --workers
 
 // "pump" of "models/pump.onnx" and of "models/pump.ensemble.json".
 std::string stem_of(const std::string& path) {
@@ -53,10 +51,7 @@ std::vector<Option> served_models_options() {
         {"--instances",
          "no more inferences of this model, or of each, at a time; all of --workers unless given",
          "[NAME=]N", "", true},
-        {"--sleep-after",
-         "let the memory of a model go that nobody has asked for so long; the next request wakes "
-         "it",
-         "SECONDS"}};
+        sleep_option()};
 }
 
 Status ServedModels::load() {
@@ -83,7 +78,7 @@ Status ServedModels::load() {
 Status ServedModels::read_options() {
     instances_ = HF_TRY(
         PerModel<std::size_t>::parse("instances", arguments_.all("instances"), parse_instances));
-    sleep_after_ = HF_TRY(seconds_of(arguments_, "sleep-after", kSleepAfterMost));
+    sleep_after_ = HF_TRY(sleep_after_of(arguments_));
     poll_every_ = HF_TRY(seconds_of(arguments_, "poll", kPollMost));
     RepositoryFolder::Options options;
     options.policies = HF_TRY(PerModel<serve::VersionPolicy>::parse(
@@ -206,7 +201,7 @@ std::vector<ServedModels::Line> ServedModels::lines() const {
 
 std::optional<Duration> ServedModels::pause() const {
     std::optional<Duration> pause;
-    if (sleep_after_) pause = std::min(*sleep_after_ / 4, kSleepLookMost);
+    if (sleep_after_) pause = std::min(*sleep_after_ / 4, serve::sleep::kLookMost);
     if (poll_every_) pause = std::min(pause.value_or(*poll_every_), *poll_every_);
     return pause;
 }

@@ -24,7 +24,7 @@ Running describe(const Steps::Candidate& candidate) {
     running.signer = candidate.signer;
     running.format = candidate.packed.format;
     running.url = candidate.url;
-    if (candidate.model) running.device = std::string(candidate.model->device());
+    running.device = candidate.device;
     for (const vault::PackedFile& file : candidate.packed.files) {
         running.size_bytes += file.size_bytes;
     }

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -30,6 +31,10 @@ struct Activation {
 
     // What lies beside that file under its name, by what follows the name: ".task.json".
     std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};
+
+    // Makes the model again from the files that were verified, to the same bits: for a host that
+    // lets it go meanwhile. DATA_LOSS when they are not what they were. On any thread.
+    std::function<Result<std::shared_ptr<const runtime::CompiledModel>>()> again = {};
 };
 
 // Called from one thread at a time.

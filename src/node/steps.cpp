@@ -178,18 +178,41 @@ Status Steps::verify(const Wish& wish, Candidate& candidate) const {
     return {};
 }
 
+namespace {
+
+using Compiled = std::shared_ptr<const runtime::CompiledModel>;
+
+// REQUIRES: the entry is among the files.
+Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string& entry,
+                               const std::string& device) {
+    const auto file = files.find(entry);
+    graph::Graph graph =
+        HF_TRY(graph::load(file->bytes(), data_from(files), file).context("{}", entry));
+    runtime::CompileOptions options;
+    options.device = device.empty() ? "auto" : device;
+    return runtime::compile(std::move(graph), options, nullptr);
+}
+
+// A vault's files are not written to, but they lie on a disk.
+Status check_unchanged(const vault::OpenModel& files, const std::vector<vault::PackedFile>& were) {
+    for (const vault::PackedFile& was : were) {
+        const auto file = files.find(was.path);
+        if (file && crypto::sha256(file->bytes()) == was.digest) continue;
+        return data_loss("{} is not what was verified; have the Service pull it again", was.path);
+    }
+    return {};
+}
+
+}  // namespace
+
 Status Steps::compile(const Wish& wish, Candidate& candidate) const {
-    const auto entry = candidate.files.find(candidate.packed.entry);
-    if (!entry) {
+    if (!candidate.files.find(candidate.packed.entry)) {
         return invalid_argument(
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    graph::Graph graph = HF_TRY(graph::load(entry->bytes(), data_from(candidate.files), entry)
-                                    .context("{}", candidate.packed.entry));
-    runtime::CompileOptions options;
-    options.device = wish.device.empty() ? "auto" : wish.device;
-    candidate.model = HF_TRY(runtime::compile(std::move(graph), options, nullptr));
+    candidate.model = HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device));
+    candidate.device = candidate.model->device();
     return {};
 }
 
@@ -210,7 +233,14 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.format = candidate.packed.format;
     activation.digest = candidate.packed.manifest;
     activation.signer = candidate.signer;
+    if (!candidate.model) HF_TRY(compile(wish, candidate));
     activation.model = candidate.model;
+    activation.again = [files = candidate.files, were = candidate.packed.files,
+                        entry = candidate.packed.entry,
+                        device = wish.device]() -> Result<Compiled> {
+        HF_TRY(check_unchanged(files, were));
+        return compile_entry(files, entry, device);
+    };
     activation.file = candidate.packed.entry;
     for (const vault::PackedFile& file : candidate.packed.files) {
         if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
@@ -219,6 +249,7 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
                                   candidate.files.find(file.path));
     }
     candidate.url = HF_TRY(world_.host.activate(activation));
+    candidate.model = nullptr;  // the host has it, and may let it go
     if (world_.updates)
         world_.updates->note_active(activation.service, candidate.packed.manifest.to_string());
     return {};

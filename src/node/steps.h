@@ -54,8 +54,9 @@ public:
         vault::PackedModel packed;
         vault::OpenModel files;
         std::string signer;
-        std::shared_ptr<const runtime::CompiledModel> model;
-        std::string url;  // once it is active
+        std::string device;                                   // that it was compiled for
+        std::shared_ptr<const runtime::CompiledModel> model;  // until it is active
+        std::string url;                                      // from then on
     };
     const Candidate* candidate(const std::string& service) const;
 

@@ -2,6 +2,7 @@
 #include "cli/commands.h"
 #include "cli/listen.h"
 #include "cli/observing.h"
+#include "cli/sleep_option.h"
 #include "cli/up/demo.h"
 #include "cli/up/instance.h"
 #include "cli/vault_folder.h"
@@ -18,6 +19,7 @@ Result<InstanceOptions> instance_options(World& world, const Arguments& argument
     options.inference = HF_TRY(parse_listen("listen", arguments.get("listen")));
     options.api = HF_TRY(parse_listen("api", arguments.get("api")));
     options.node_name = arguments.get("node");
+    options.sleep_after = HF_TRY(sleep_after_of(arguments));
     return options;
 }
 
@@ -85,6 +87,7 @@ Command up_command() {
         {"--listen", "where predictions are asked for", "ADDR:PORT", "127.0.0.1:8080"},
         {"--api", "where the resource API listens, over TLS", "ADDR:PORT", "127.0.0.1:8443"},
         {"--node", "this machine's name among nodes", "NAME", "local"},
+        sleep_option(),
         {"--for", "stop by itself after so many seconds", "SECONDS"},
         {"--demo", "a simulated pump with a bearing that begins to wear", ""},
         {"--json", "one JSON object a step", ""}};

@@ -98,6 +98,7 @@ public:
         node.updates = options_.updates;
         node.door_extras = options_.door_extras;
         node.observer = options_.observer;
+        node.sleep_after = options_.sleep_after;
         node.tls = tls_of(*identity_);
         node.asks_as = [this](const serve::gateway::Replica& replica) {
             return asks_as(*identity_, replica);

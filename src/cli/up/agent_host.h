@@ -31,6 +31,7 @@ struct AgentHostOptions {
     http::PaceOptions pace;                      // of what is pulled
     const DoorExtras* door_extras = nullptr;     // see NodeOptions
     serve::RequestObserver* observer = nullptr;  // see NodeOptions
+    std::optional<Duration> sleep_after = {};    // see NodeOptions
 };
 
 class AgentHost {

@@ -1,8 +1,10 @@
 #include "cli/up/full_door.h"
 
 #include "cli/companions.h"
+#include "cli/returning_memory.h"
 #include "serve/grpc/routes.h"
 #include "serve/oip.h"
+#include "serve/sleep/sleeping_model.h"
 #include "serve/tasks/routes.h"
 
 namespace hf::cli {
@@ -36,9 +38,22 @@ Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identit
                                                        env::Clock& clock) {
     const Companions companions = HF_TRY(companions_in(activation));
     companions.describe_in(identity);
-    const CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
-                              activation.file_digest.to_string()};
-    return make_host(std::move(identity), parts, companions, clock);
+    CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
+                        activation.file_digest.to_string()};
+    std::shared_ptr<serve::sleep::SleepingModel> sleeping;
+    if (activation.again) {
+        sleeping = std::make_shared<serve::sleep::SleepingModel>(
+            returning_memory(activation.model),
+            [again = activation.again]() -> Result<std::shared_ptr<const runtime::CompiledModel>> {
+                return returning_memory(HF_TRY(again()));
+            },
+            clock);
+        parts.model = sleeping;
+    }
+    std::shared_ptr<serve::ModelHost> host =
+        HF_TRY(make_host(std::move(identity), parts, companions, clock));
+    host->set_resting(std::move(sleeping));
+    return host;
 }
 
 }  // namespace

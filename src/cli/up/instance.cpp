@@ -27,6 +27,7 @@ Result<std::unique_ptr<Instance>> Instance::start(World& world, InstanceOptions 
     node.inference = options.inference;
     node.door_extras = &full_door();
     node.observer = options.observer;
+    node.sleep_after = options.sleep_after;
     instance->node_ = HF_TRY(NodeHost::start(
         world, {*instance->vault_, *instance->control_plane_, nullptr}, std::move(node)));
     return instance;

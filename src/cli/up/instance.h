@@ -19,6 +19,7 @@ struct InstanceOptions {
     http::ServerOptions api;  // its TLS is made here
     std::string node_name;
     serve::RequestObserver* observer = nullptr;  // see NodeOptions
+    std::optional<Duration> sleep_after = {};    // see NodeOptions
 };
 
 class Instance final {

@@ -5,6 +5,7 @@
 #include "cli/up/telling.h"
 #include "node/agent.h"
 #include "serve/oip.h"
+#include "serve/sleep/bedtime.h"
 
 namespace hf::cli {
 namespace {
@@ -58,6 +59,9 @@ public:
         }
         inference_ = HF_TRY(http::Server::start(std::move(door), std::move(router)));
         host_.set_base_url(reached_at());
+        if (options_.sleep_after) {
+            rest_ = std::make_unique<serve::sleep::Bedtime>(models_, *options_.sleep_after);
+        }
         return start_agent();
     }
 
@@ -136,6 +140,7 @@ private:
                       options_.door_extras ? options_.door_extras->make_host : nullptr};
     std::unique_ptr<serve::Receipts> receipts_;
     bool secure_ = false;  // the inference door has TLS
+    std::unique_ptr<serve::sleep::Bedtime> rest_;
     std::unique_ptr<http::Server> inference_;
     std::unique_ptr<node::UpdateGate> updates_;  // the agent's
     std::unique_ptr<node::Agent> agent_;

@@ -57,6 +57,10 @@ struct NodeOptions {
     const DoorExtras* door_extras = nullptr;  // null: tensors over REST alone
 
     serve::RequestObserver* observer = nullptr;  // of the inference door; null: none
+
+    // The memory of a model goes that nobody has asked for so long; the next request wakes it.
+    // Nullopt: it stays. Needs door_extras.
+    std::optional<Duration> sleep_after = {};
 };
 
 struct NodeParts {

@@ -55,6 +55,7 @@ Status run_agent(World& world, const Arguments& arguments, const AgentExtras& ex
         static_cast<std::uint64_t>(HF_TRY(arguments.integer("least-rate", 0, kMaxRate)));
     options.door_extras = extras.door_extras;
     options.observer = extras.observer;
+    options.sleep_after = extras.sleep_after;
     std::optional<Duration> patience;
     if (arguments.has("for")) {
         patience = std::chrono::seconds(HF_TRY(arguments.integer("for", 1, kMaxSeconds)));

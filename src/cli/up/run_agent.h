@@ -3,6 +3,8 @@
 
 #pragma once
 
+#include <optional>
+
 #include "cli/command.h"
 #include "cli/up/node_host.h"
 
@@ -12,6 +14,7 @@ namespace hf::cli {
 struct AgentExtras {
     const DoorExtras* door_extras = nullptr;
     serve::RequestObserver* observer = nullptr;
+    std::optional<Duration> sleep_after = {};
 };
 Status run_agent(World& world, const Arguments& arguments, const AgentExtras& extras);
 
