@@ -44,6 +44,16 @@ until_says 'digits +digits:1 +True +Serving +1' hf get services
 expect 0 '"label":"7"' ask
 expect 0 'holdfast_model_wakes_total\{model="digits".*outcome="succeeded"\} 1' curl -s "$url_one/metrics"
 
+# Files that somebody wrote to meanwhile are not what was verified: nothing is answered by them.
+blob=$(find one -name "$(sha256sum <made/mnist.onnx | cut -d' ' -f1)")
+until_says 'holdfast_model_sleeping\{model="digits".*\} 1' curl -s "$url_one/metrics"
+chmod u+w "$blob"
+printf '\377' | dd of="$blob" bs=1 seek=100 conv=notrunc 2>/dev/null
+expect 0 'mnist.onnx is not what was verified' ask
+expect 0 ' 500 ' head -1 head
+dd if=made/mnist.onnx of="$blob" conv=notrunc 2>/dev/null
+until_says '"label":"7"' ask
+
 # A declaration that does not fit its model: refused with its place, and the first goes on.
 mkdir bad
 cp made/mnist.onnx bad/

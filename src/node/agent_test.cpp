@@ -228,6 +228,9 @@ TEST_F(AgentTest, BringsUpWhatIsSignedAndReproduced) {
     EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), digest);
     const auto active = host_.active("default/scale");
     ASSERT_TRUE(active);
+    const auto again = active->again();
+    ASSERT_TRUE(again.ok()) << again.status().to_string();
+    EXPECT_EQ((*again)->signature().inputs.size(), active->model->signature().inputs.size());
     EXPECT_EQ(active->digest.to_string(), digest);
     EXPECT_EQ(active->version, "1");
     EXPECT_NE(active->signer.find("sha256:"), std::string::npos);
