@@ -82,7 +82,7 @@ public:
     std::string_view device() const override { return "cpu"; }
     Result<std::unique_ptr<Session>> new_session() const override;
 
-    // For the shapes that are open ends' first: extents of 1. As compile_by_shape() says.
+    // Where open extents are 1. Errors as compile_by_shape() says.
     Status compile_first(const env::Clock* clock, CompileReport& report) {
         CompileOptions options = options_;
         options.clock = clock;

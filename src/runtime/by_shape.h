@@ -4,8 +4,9 @@
 //
 // The first run in a shape takes as long as compiling does (milliseconds to a second), where
 // nobody has asked for it ahead; later ones what the device takes. What the graph's passes make of
-// weights is made once, and weights that are packed alike in several shapes are kept once. Each
-// shape has, in each session, an arena of its own.
+// weights is made once, and weights that are packed alike in several shapes are kept once, up
+// to three times what the graph has; shapes beyond that have weights of their own. Each shape has,
+// in each session, an arena of its own.
 //
 // Thread-safety: the model may be used by many threads; a session by one at a time.
 

@@ -3,9 +3,8 @@
 // - Places: so many runs are under way at a time, of all models; of one model no more than its lane
 //   allows.
 // - Work-conserving: nothing that may run waits while there is a place. What has come while all
-// were taken runs
-//   as one batch, where that is cheaper (latency_profile.h): the window is as long as what ran
-//   before, and none when the server is idle.
+//   were taken runs as one batch, where that is cheaper (latency_profile.h): the window is as long
+//   as what ran before, and none when the server is idle.
 // - Within a model, by priority (1 first), then in order of arrival. Between models, whoever has
 //   had the least of the time is next, so that one with many requests does not starve the others
 //   (start-time fair queueing; Goyal, Vin and Cheng, 1996).
