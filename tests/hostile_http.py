@@ -14,6 +14,7 @@ import sys
 import urllib.parse
 import urllib.request
 
+HTTP2_SETTINGS = b'\0\0\x18\x04\0'  # the head of the frame that a server begins with (RFC 9113, 3.4)
 PATIENCE = 10
 NONSENSE = [b'{', b'[', b'}', b']', b'"', b'\\u0000', b'\\ud800', b'null', b'-1', b'1e999', b'9' * 40, b'[' * 200, b'\x00',
             b'\xff\xfe', b'\r\n', b'\r\n\r\n', b'Transfer-Encoding: chunked\r\n', b'Content-Length: 5\r\n', b'Host: b\r\n',
@@ -101,13 +102,15 @@ class Load:
                 self.wrong.append(f'closed without an answer: {request!r}')
             return False
         self.statuses[status] += 1
-        if status not in (200, 400, 404, 405, 413, 415, 417, 431, 499, 501, 503, 505):
+        if status not in ('HTTP/2', 200, 400, 404, 405, 413, 415, 417, 431, 499, 501, 503, 505):
             self.wrong.append(f'status {status}: {request!r}')
         return whole and headers.get('connection') != 'close'
 
     @staticmethod
     async def answer(reader):
         line = await reader.readline()
+        if line.startswith(HTTP2_SETTINGS):  # an answer to what begins as HTTP/2 does, damaged behind that
+            return 'HTTP/2', {'connection': 'close'}
         if not line:
             return None, {}
         if line == b'HTTP/1.1 100 Continue\r\n':
