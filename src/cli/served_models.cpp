@@ -1,10 +1,7 @@
 #include "cli/served_models.h"
 
-#include <algorithm>
-
 #include "base/text.h"
 #include "cli/sleep_option.h"
-#include "serve/sleep/bedtime.h"
 
 namespace hf::cli {
 namespace {
@@ -72,7 +69,11 @@ Status ServedModels::load() {
     }
     if (folder_) HF_TRY(load_folder());
     HF_TRY(load_ensembles());
-    return check_names();
+    HF_TRY(check_names());
+    if (sleep_after_) {
+        bedtime_ = std::make_unique<serve::sleep::Bedtime>(models_, *sleep_after_);
+    }
+    return {};
 }
 
 Status ServedModels::read_options() {
@@ -199,17 +200,7 @@ std::vector<ServedModels::Line> ServedModels::lines() const {
     return lines;
 }
 
-std::optional<Duration> ServedModels::pause() const {
-    std::optional<Duration> pause;
-    if (sleep_after_) pause = std::min(*sleep_after_ / 4, serve::sleep::kLookMost);
-    if (poll_every_) pause = std::min(pause.value_or(*poll_every_), *poll_every_);
-    return pause;
-}
-
 void ServedModels::look_after() {
-    if (sleep_after_) {
-        for (const auto& host : models_.all()) host->fall_asleep(*sleep_after_);
-    }
     if (!poll_ || world_.clock.monotonic() < next_poll_) return;
     poll_->look();
     next_poll_ = world_.clock.monotonic() + *poll_every_;

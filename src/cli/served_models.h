@@ -16,6 +16,7 @@
 #include "cli/repository_folder.h"
 #include "cli/repository_poll.h"
 #include "serve/model_repository.h"
+#include "serve/sleep/bedtime.h"
 
 namespace hf::cli {
 
@@ -48,7 +49,7 @@ public:
 
     // How long the thread that waits for the end may wait before it looks after the models;
     // nullopt: there is nothing to do.
-    std::optional<Duration> pause() const;
+    std::optional<Duration> pause() const { return poll_every_; }
     void look_after();
 
 private:
@@ -73,6 +74,7 @@ private:
     std::vector<std::pair<std::string, std::unique_ptr<ServedFile>>> files_;  // by their models
     std::unique_ptr<RepositoryFolder> folder_;
     std::unique_ptr<RepositoryPoll> poll_;
+    std::unique_ptr<serve::sleep::Bedtime> bedtime_;
 };
 
 }  // namespace hf::cli
