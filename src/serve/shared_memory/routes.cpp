@@ -12,7 +12,7 @@ Result<std::uint64_t> read_count(const json::Object& object, std::string_view ke
     const json::Value* given = object.if_contains(key);
     const std::optional<std::uint64_t> count = count_of(given ? *given : fallback);
     if (count) return *count;
-    return invalid_argument("/{}: must be given, as a whole number of bytes", key);
+    return invalid_argument("/{}: must be given, as a whole number of bytes below 2^64", key);
 }
 
 Result<Regions::Row> read_region(const http::Request& request) {
