@@ -26,8 +26,8 @@ struct Activation {
     Digest digest;        // of the model's manifest
     std::string signer;   // empty when the policy did not ask for a signature
     std::shared_ptr<const runtime::CompiledModel> model;
-    std::string file;    // the model's, in the artifact
-    Digest file_digest;  // of that
+    std::string file;     // the model's, in the artifact
+    Digest model_digest;  // of that, with its external data (trust/model_digest.h)
 
     // What lies beside that file under its name, by what follows the name: ".task.json".
     std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};

@@ -1,23 +1,44 @@
 #include "node/steps.h"
 
 #include <algorithm>
+#include <set>
 
 #include "api/object.h"
 #include "graph/load.h"
 #include "node/residency.h"
 #include "node/trust_check.h"
+#include "trust/model_digest.h"
 #include "vault/golden.h"
 
 namespace hf::node {
 namespace {
 
-// External data of an ONNX model comes from the same manifest, and from nowhere else.
-graph::ExternalData data_from(const vault::OpenModel& model) {
-    return [&model](std::string_view path) -> Result<graph::ExternalBytes> {
+std::string folder_of(const std::string& entry) {
+    const std::size_t slash = entry.rfind('/');
+    return slash == std::string::npos ? std::string() : entry.substr(0, slash + 1);
+}
+
+// External data of an ONNX model comes from the same manifest, and from nowhere else. `names`
+// becomes what was read.
+graph::ExternalData data_from(const vault::OpenModel& model, const std::string& entry,
+                              std::set<std::string>& names) {
+    return [&model, &names,
+            folder = folder_of(entry)](std::string_view name) -> Result<graph::ExternalBytes> {
+        const std::string path = folder + std::string(name);
         const auto map = model.find(path);
         if (!map) return not_found("external data '{}' is not among the model's files", path);
-        return graph::ExternalBytes{map->bytes(), map};
+        names.emplace(name);
+        return graph::ExternalBytes{map->bytes(), map, true};
     };
+}
+
+Digest digest_of(const vault::PackedModel& packed, const std::set<std::string>& data_names) {
+    std::map<std::string, Digest> digests;
+    for (const vault::PackedFile& file : packed.files) digests.emplace(file.path, file.digest);
+    std::map<std::string, Digest> data;
+    const std::string folder = folder_of(packed.entry);
+    for (const std::string& name : data_names) data.emplace(name, digests[folder + name]);
+    return trust::model_digest(digests[packed.entry], data);
 }
 
 std::string version_of(const Wish& wish, const std::string& digest) {
@@ -184,10 +205,10 @@ using Compiled = std::shared_ptr<const runtime::CompiledModel>;
 
 // REQUIRES: the entry is among the files.
 Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string& entry,
-                               const std::string& device) {
+                               const std::string& device, std::set<std::string>& data_names) {
     const auto file = files.find(entry);
-    graph::Graph graph =
-        HF_TRY(graph::load(file->bytes(), data_from(files), file).context("{}", entry));
+    const graph::ExternalData data = data_from(files, entry, data_names);
+    graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", entry));
     runtime::CompileOptions options;
     options.device = device.empty() ? "auto" : device;
     return runtime::compile(std::move(graph), options, nullptr);
@@ -211,7 +232,10 @@ Status Steps::compile(const Wish& wish, Candidate& candidate) const {
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    candidate.model = HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device));
+    std::set<std::string> data_names;
+    candidate.model =
+        HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device, data_names));
+    candidate.model_digest = digest_of(candidate.packed, data_names);
     candidate.device = candidate.model->device();
     return {};
 }
@@ -239,11 +263,12 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
                         entry = candidate.packed.entry,
                         device = wish.device]() -> Result<Compiled> {
         HF_TRY(check_unchanged(files, were));
-        return compile_entry(files, entry, device);
+        std::set<std::string> data_names;
+        return compile_entry(files, entry, device, data_names);
     };
     activation.file = candidate.packed.entry;
+    activation.model_digest = candidate.model_digest;
     for (const vault::PackedFile& file : candidate.packed.files) {
-        if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
         if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
         activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
                                   candidate.files.find(file.path));

@@ -39,7 +39,7 @@ Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identit
     const Companions companions = HF_TRY(companions_in(activation));
     companions.describe_in(identity);
     CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
-                        activation.file_digest.to_string()};
+                        activation.model_digest.to_string()};
     std::shared_ptr<serve::sleep::SleepingModel> sleeping;
     if (activation.again) {
         sleeping = std::make_shared<serve::sleep::SleepingModel>(
