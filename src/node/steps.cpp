@@ -1,13 +1,11 @@
 #include "node/steps.h"
 
 #include <algorithm>
-#include <set>
 
 #include "api/object.h"
 #include "graph/load.h"
 #include "node/residency.h"
 #include "node/trust_check.h"
-#include "trust/model_digest.h"
 #include "vault/golden.h"
 
 namespace hf::node {
@@ -18,27 +16,22 @@ std::string folder_of(const std::string& entry) {
     return slash == std::string::npos ? std::string() : entry.substr(0, slash + 1);
 }
 
-// External data of an ONNX model comes from the same manifest, and from nowhere else. `names`
-// becomes what was read.
-graph::ExternalData data_from(const vault::OpenModel& model, const std::string& entry,
-                              std::set<std::string>& names) {
-    return [&model, &names,
-            folder = folder_of(entry)](std::string_view name) -> Result<graph::ExternalBytes> {
-        const std::string path = folder + std::string(name);
+// External data of an ONNX model comes from the same manifest, and from nowhere else. `read`
+// becomes what was asked for; null: nobody wants to know.
+graph::ExternalData data_from(const vault::OpenModel& model, const vault::PackedModel& packed,
+                              std::vector<DataFile>* read) {
+    return [&model, &packed, read](std::string_view name) -> Result<graph::ExternalBytes> {
+        const std::string path = folder_of(packed.entry) + std::string(name);
         const auto map = model.find(path);
         if (!map) return not_found("external data '{}' is not among the model's files", path);
-        names.emplace(name);
+        for (const vault::PackedFile& file : packed.files) {
+            if (!read || file.path != path) continue;
+            const auto same = [&](const DataFile& known) { return known.name == name; };
+            if (std::any_of(read->begin(), read->end(), same)) break;
+            read->push_back({std::string(name), file.digest});
+        }
         return graph::ExternalBytes{map->bytes(), map, true};
     };
-}
-
-Digest digest_of(const vault::PackedModel& packed, const std::set<std::string>& data_names) {
-    std::map<std::string, Digest> digests;
-    for (const vault::PackedFile& file : packed.files) digests.emplace(file.path, file.digest);
-    std::map<std::string, Digest> data;
-    const std::string folder = folder_of(packed.entry);
-    for (const std::string& name : data_names) data.emplace(name, digests[folder + name]);
-    return trust::model_digest(digests[packed.entry], data);
 }
 
 std::string version_of(const Wish& wish, const std::string& digest) {
@@ -204,10 +197,11 @@ namespace {
 using Compiled = std::shared_ptr<const runtime::CompiledModel>;
 
 // REQUIRES: the entry is among the files.
-Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string& entry,
-                               const std::string& device, std::set<std::string>& data_names) {
+Result<Compiled> compile_entry(const vault::OpenModel& files, const vault::PackedModel& packed,
+                               const std::string& device, std::vector<DataFile>* read) {
+    const std::string& entry = packed.entry;
     const auto file = files.find(entry);
-    const graph::ExternalData data = data_from(files, entry, data_names);
+    const graph::ExternalData data = data_from(files, packed, read);
     graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", entry));
     runtime::CompileOptions options;
     options.device = device.empty() ? "auto" : device;
@@ -232,10 +226,9 @@ Status Steps::compile(const Wish& wish, Candidate& candidate) const {
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    std::set<std::string> data_names;
+    candidate.data.clear();
     candidate.model =
-        HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device, data_names));
-    candidate.model_digest = digest_of(candidate.packed, data_names);
+        HF_TRY(compile_entry(candidate.files, candidate.packed, wish.device, &candidate.data));
     candidate.device = candidate.model->device();
     return {};
 }
@@ -259,16 +252,15 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.signer = candidate.signer;
     if (!candidate.model) HF_TRY(compile(wish, candidate));
     activation.model = candidate.model;
-    activation.again = [files = candidate.files, were = candidate.packed.files,
-                        entry = candidate.packed.entry,
+    activation.again = [files = candidate.files, packed = candidate.packed,
                         device = wish.device]() -> Result<Compiled> {
-        HF_TRY(check_unchanged(files, were));
-        std::set<std::string> data_names;
-        return compile_entry(files, entry, device, data_names);
+        HF_TRY(check_unchanged(files, packed.files));
+        return compile_entry(files, packed, device, nullptr);
     };
     activation.file = candidate.packed.entry;
-    activation.model_digest = candidate.model_digest;
+    activation.data = candidate.data;
     for (const vault::PackedFile& file : candidate.packed.files) {
+        if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
         if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
         activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
                                   candidate.files.find(file.path));
