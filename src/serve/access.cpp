@@ -70,8 +70,10 @@ Need needs(Right right, std::string_view model = "") {
 }
 
 bool is_open(std::string_view path) {
-    constexpr std::array<std::string_view, 5> kOpen{"/v2/health/live", "/v2/health/ready",
+    constexpr std::array<std::string_view, 6> kOpen{"/v2/health/live",
+                                                    "/v2/health/ready",
                                                     "/grpc.health.v1.Health/Check",
+                                                    "/grpc.health.v1.Health/Watch",
                                                     "/inference.GRPCInferenceService/ServerLive",
                                                     "/inference.GRPCInferenceService/ServerReady"};
     return std::find(kOpen.begin(), kOpen.end(), path) != kOpen.end();

@@ -218,6 +218,7 @@ inline constexpr std::string_view kHealthSchema = R"(
 file grpc/health/v1/health.proto grpc.health.v1
 service Health
 rpc Check HealthCheckRequest HealthCheckResponse
+rpc Watch HealthCheckRequest HealthCheckResponse*
 message HealthCheckRequest
   string service 1
 message HealthCheckResponse
