@@ -94,7 +94,7 @@ Need need_of(std::string_view path) {
     if (at(1) == "systemsharedmemory" || at(1) == "cudasharedmemory") {
         return needs(parts.back() == "status" ? Right::kObserve : Right::kLoad);
     }
-    if (at(1) == "trace") return needs(Right::kObserve);
+    if (at(1) == "trace" || at(1) == "logging") return needs(Right::kObserve);
     if (at(1) != "models") return {};
     if (at(3) == "trace") return needs(Right::kObserve);
     if (parts.back() == "stats") return needs(Right::kObserve);

@@ -7,6 +7,7 @@
 #include "serve/grpc/call.h"
 #include "serve/grpc/health_watch.h"
 #include "serve/grpc/infer_call.h"
+#include "serve/grpc/log_method.h"
 #include "serve/grpc/messages.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/repository_message.h"
@@ -235,6 +236,7 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     });
     add_shared_memory_methods(router, services, options);
     add("TraceSetting", [services](const Call& call) { return trace_setting(services, call); });
+    add("LogSettings", [services](const Call& call) { return log_settings(services, call); });
     add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
                [services](const std::shared_ptr<const Call>& call, const Answered& answered) {
                    infer_in_stream(services, call, answered);
