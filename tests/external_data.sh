@@ -107,6 +107,12 @@ id=$(tr -d '\r' <"$work/head" | sed -n 's/^holdfast-receipt: //p')
 curl -s -m 5 "$url/v2/receipts/$id" -o "$work/receipt"
 "$holdfast" receipt verify "$work/receipt" --key "$work/receipts/log.pub" >"$work/verify" 2>&1 || fail "receipt: $(cat "$work/verify")"
 grep -q "model digest.*sha256:$first" "$work/verify" || fail "the receipt names other weights: $(cat "$work/verify")"
+verify() { "$holdfast" receipt verify "$work/receipt" --key "$work/receipts/log.pub" --model "$1" >"$work/verify" 2>&1; }
+verify "$served/model.onnx" || fail "the model that answered: $(cat "$work/verify")"
+cp -r "$served" "$work/other" && weight 10.5 "$work/other/data/weights"
+verify "$work/other/model.onnx" && fail 'a model with other weights is taken for the one that answered'
+grep -q "of another model: it names sha256:$first, and $work/other/model.onnx is sha256:$(digest_here "$work/other")" "$work/verify" ||
+    fail "another model: $(cat "$work/verify")"
 # A load of what is served already changes nothing; the model's counts begin anew with another.
 load
 want "\\[111\\.0\\] $first hit\$" 'after a load of the same'

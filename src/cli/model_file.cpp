@@ -5,7 +5,9 @@
 
 #include "base/text.h"
 #include "cli/back_ends.h"
+#include "crypto/hash.h"
 #include "graph/load.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
@@ -119,6 +121,15 @@ Result<graph::Graph> load_graph(World& world, const std::string& path) {
 Result<ModelFile> map_model(World& world, const std::string& path) {
     std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     return ModelFile{path, std::move(file)};
+}
+
+Result<Digest> digest_of_model(World& world, const std::string& path) {
+    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    const Digest own = crypto::sha256(file->bytes());
+    if (graph::detect_format(file->bytes()) != graph::Format::kOnnx) return own;
+    DataBeside data(world.files, path, DataBeside::Digests::kTaken);
+    HF_TRY(graph::load(file->bytes(), data.reader()).status().context("{}", path));
+    return trust::model_digest(own, data.digests());
 }
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,

@@ -47,6 +47,9 @@ struct ModelFile {
 };
 Result<ModelFile> map_model(World& world, const std::string& path);
 
+// What receipts call it (trust/model_digest.h). Of a file that is no ONNX model, that file's.
+Result<Digest> digest_of_model(World& world, const std::string& path);
+
 // `kernels`: of a plan. The other kernels that --disable-kernel may name are chosen when a plan is
 // made.
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
