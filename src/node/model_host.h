@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/status.h"
@@ -19,6 +20,12 @@
 
 namespace hf::node {
 
+// External data that a model reads: its name, as the model writes it.
+struct DataFile {
+    std::string name;
+    Digest digest;
+};
+
 struct Activation {
     std::string service;  // "namespace/name"
     std::string version;  // the tag, or the digest's beginning
@@ -26,8 +33,9 @@ struct Activation {
     Digest digest;        // of the model's manifest
     std::string signer;   // empty when the policy did not ask for a signature
     std::shared_ptr<const runtime::CompiledModel> model;
-    std::string file;    // the model's, in the artifact
-    Digest file_digest;  // of that
+    std::string file;            // the model's, in the artifact
+    Digest file_digest;          // of that
+    std::vector<DataFile> data;  // each once
 
     // What lies beside that file under its name, by what follows the name: ".task.json".
     std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};

@@ -11,12 +11,26 @@
 namespace hf::node {
 namespace {
 
-// External data of an ONNX model comes from the same manifest, and from nowhere else.
-graph::ExternalData data_from(const vault::OpenModel& model) {
-    return [&model](std::string_view path) -> Result<graph::ExternalBytes> {
+std::string folder_of(const std::string& entry) {
+    const std::size_t slash = entry.rfind('/');
+    return slash == std::string::npos ? std::string() : entry.substr(0, slash + 1);
+}
+
+// External data of an ONNX model comes from the same manifest, and from nowhere else. `read`
+// becomes what was asked for; null: nobody wants to know.
+graph::ExternalData data_from(const vault::OpenModel& model, const vault::PackedModel& packed,
+                              std::vector<DataFile>* read) {
+    return [&model, &packed, read](std::string_view name) -> Result<graph::ExternalBytes> {
+        const std::string path = folder_of(packed.entry) + std::string(name);
         const auto map = model.find(path);
         if (!map) return not_found("external data '{}' is not among the model's files", path);
-        return graph::ExternalBytes{map->bytes(), map};
+        for (const vault::PackedFile& file : packed.files) {
+            if (!read || file.path != path) continue;
+            const auto same = [&](const DataFile& known) { return known.name == name; };
+            if (std::any_of(read->begin(), read->end(), same)) break;
+            read->push_back({std::string(name), file.digest});
+        }
+        return graph::ExternalBytes{map->bytes(), map, true};
     };
 }
 
@@ -183,11 +197,12 @@ namespace {
 using Compiled = std::shared_ptr<const runtime::CompiledModel>;
 
 // REQUIRES: the entry is among the files.
-Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string& entry,
-                               const std::string& device) {
+Result<Compiled> compile_entry(const vault::OpenModel& files, const vault::PackedModel& packed,
+                               const std::string& device, std::vector<DataFile>* read) {
+    const std::string& entry = packed.entry;
     const auto file = files.find(entry);
-    graph::Graph graph =
-        HF_TRY(graph::load(file->bytes(), data_from(files), file).context("{}", entry));
+    const graph::ExternalData data = data_from(files, packed, read);
+    graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", entry));
     runtime::CompileOptions options;
     options.device = device.empty() ? "auto" : device;
     return runtime::compile(std::move(graph), options, nullptr);
@@ -211,7 +226,9 @@ Status Steps::compile(const Wish& wish, Candidate& candidate) const {
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    candidate.model = HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device));
+    candidate.data.clear();
+    candidate.model =
+        HF_TRY(compile_entry(candidate.files, candidate.packed, wish.device, &candidate.data));
     candidate.device = candidate.model->device();
     return {};
 }
@@ -235,13 +252,13 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.signer = candidate.signer;
     if (!candidate.model) HF_TRY(compile(wish, candidate));
     activation.model = candidate.model;
-    activation.again = [files = candidate.files, were = candidate.packed.files,
-                        entry = candidate.packed.entry,
+    activation.again = [files = candidate.files, packed = candidate.packed,
                         device = wish.device]() -> Result<Compiled> {
-        HF_TRY(check_unchanged(files, were));
-        return compile_entry(files, entry, device);
+        HF_TRY(check_unchanged(files, packed.files));
+        return compile_entry(files, packed, device, nullptr);
     };
     activation.file = candidate.packed.entry;
+    activation.data = candidate.data;
     for (const vault::PackedFile& file : candidate.packed.files) {
         if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
         if (!file.path.starts_with(candidate.packed.entry + ".")) continue;

@@ -56,6 +56,7 @@ public:
         std::string signer;
         std::string device;                                   // that it was compiled for
         std::shared_ptr<const runtime::CompiledModel> model;  // until it is active
+        std::vector<DataFile> data;                           // what it read in compiling
         std::string url;                                      // from then on
     };
     const Candidate* candidate(const std::string& service) const;

@@ -6,6 +6,7 @@
 #include "serve/oip.h"
 #include "serve/sleep/sleeping_model.h"
 #include "serve/tasks/routes.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
@@ -33,13 +34,20 @@ Result<Companions> companions_in(const node::Activation& activation) {
         });
 }
 
+// What the model in the artifact is called by itself, as a guard names it.
+std::string digest_in(const node::Activation& activation) {
+    std::map<std::string, Digest> data;
+    for (const node::DataFile& file : activation.data) data.emplace(file.name, file.digest);
+    return trust::model_digest(activation.file_digest, data).to_string();
+}
+
 Result<std::shared_ptr<serve::ModelHost>> make_host_of(serve::ModelHost::Identity identity,
                                                        const node::Activation& activation,
                                                        env::Clock& clock) {
     const Companions companions = HF_TRY(companions_in(activation));
     companions.describe_in(identity);
     CompiledParts parts{activation.model, activation.model->signature().outputs.size(),
-                        activation.file_digest.to_string()};
+                        digest_in(activation)};
     std::shared_ptr<serve::sleep::SleepingModel> sleeping;
     if (activation.again) {
         sleeping = std::make_shared<serve::sleep::SleepingModel>(
