@@ -114,6 +114,12 @@ Call::Step Call::finish(std::optional<std::size_t> answer, Status failure, Insta
     return step;
 }
 
+void Call::give_up(Instant now) {
+    if (done_) return;
+    static_cast<void>(finish(
+        std::nullopt, cancelled("service '{}': who asked waits no longer", facts_.service), now));
+}
+
 Call::Step Call::fall_back(Instant now) {
     for (std::size_t i = attempts_.size(); i-- > 0;) {
         if (attempts_[i].ended && attempts_[i].ended->answered) return finish(i, {}, now);

@@ -5,6 +5,7 @@
 //                   -> pressed, unreachable: another replica, if budget and time allow
 //                   -> late: another one besides (a hedge), whichever answers first
 //     time is up    -> DEADLINE_EXCEEDED
+//     given up      -> CANCELLED
 //
 // A hedge goes out after the 95th percentile of what recent answers took; while that is unknown,
 // after half of the time that was left. Inference is idempotent, so asking twice is safe. Nothing
@@ -67,6 +68,9 @@ public:
     explicit Call(Facts facts) : facts_(std::move(facts)) {}
 
     Step next(Balancer& balancer, Instant now, Rng& rng);
+
+    // Nobody waits for the answer any more: CANCELLED, unless it is done already.
+    void give_up(Instant now);
 
     // REQUIRES: next() said to send this attempt; once for each.
     void ended(Balancer& balancer, std::size_t attempt, Ended ended, Instant now);

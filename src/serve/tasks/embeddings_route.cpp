@@ -8,14 +8,6 @@
 namespace hf::serve::tasks {
 namespace {
 
-http::Response error_of(const Status& status) {
-    const int code = http::http_status(status.code());
-    const json::Object error{{"message", status.message()},
-                             {"type", code < 500 ? "invalid_request_error" : "server_error"},
-                             {"code", code_name(status.code())}};
-    return http::Response::json(code, json::write(json::Object{{"error", error}}) + "\n");
-}
-
 struct Asked {
     std::string model;
     std::string body;  // as the task reads it
@@ -83,6 +75,9 @@ Result<http::Response> embed(const Services& services, const http::Request& requ
         HF_TRY(services.with.access->check(request.headers, Right::kInfer, asked.model));
     }
     const std::shared_ptr<ModelHost> host = HF_TRY(find_model(services, asked.model, ""));
+    if (const Result<const Task*> task = task_of(*host); !task.ok()) {
+        return with_no_task(embeddings_error(task.status()));
+    }
     Visit visit(*host, request.waited, account_of(request));
     Result<http::Response> response = run(services, visit, asked, request);
     const bool theirs = response.status().code() == Code::kInvalidArgument;
@@ -92,10 +87,18 @@ Result<http::Response> embed(const Services& services, const http::Request& requ
 
 }  // namespace
 
+http::Response embeddings_error(const Status& status) {
+    const int code = http::http_status(status.code());
+    const json::Object error{{"message", status.message()},
+                             {"type", code < 500 ? "invalid_request_error" : "server_error"},
+                             {"code", code_name(status.code())}};
+    return http::Response::json(code, json::write(json::Object{{"error", error}}) + "\n");
+}
+
 void add_embeddings_route(http::Router& router, const Services& services) {
     router.add("POST", "/v1/embeddings", [services](const http::Request& request) {
         Result<http::Response> response = embed(services, request);
-        return response.ok() ? std::move(*response) : error_of(response.status());
+        return response.ok() ? std::move(*response) : embeddings_error(response.status());
     });
 }
 

@@ -33,7 +33,7 @@ http::Response ask(const Services& services, const http::Request& request) {
     const Result<Host> host = find_model(services, request.path_parameter("service"), "");
     if (!host.ok()) return http::Response::error(host.status());
     const Result<const Task*> task = task_of(**host);
-    if (!task.ok()) return http::Response::error(task.status());
+    if (!task.ok()) return with_no_task(http::Response::error(task.status()));
     if (const Status plain = check_plain(request); !plain.ok()) {
         return http::Response::error(415, plain.message());
     }
@@ -46,7 +46,7 @@ http::Response describe(const Services& services, const http::Request& request) 
     const Result<Host> host = find_model(services, request.path_parameter("service"), "");
     if (!host.ok()) return http::Response::error(host.status());
     const Result<const Task*> task = task_of(**host);
-    if (!task.ok()) return http::Response::error(task.status());
+    if (!task.ok()) return with_no_task(http::Response::error(task.status()));
     json::Object object{{"model", (*host)->identity().name},
                         {"version", (*host)->identity().version},
                         {"task", (*task)->kind()}};
