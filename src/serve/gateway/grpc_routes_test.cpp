@@ -52,18 +52,19 @@ float output_of(std::string_view message) {
     return -1;
 }
 
-// A machine that serves the model s, which adds three.
+// A machine that serves the model s, which adds three, or another number.
 struct Machine {
     testing::RealClock clock;
     Models models;
     http::Router router;
     TestReplica replica;
 
-    explicit Machine(std::string node) : replica(std::move(node)) {
+    explicit Machine(std::string node, std::string digest = "sha256:abc", float added = 3.0f)
+        : replica(std::move(node)) {
         ModelHost::Identity identity{.name = "s", .version = "3", .platform = "onnx"};
-        identity.model_digest = "sha256:abc";
+        identity.model_digest = std::move(digest);
         auto host = std::make_shared<ModelHost>(std::move(identity),
-                                                std::make_shared<const FakeModel>(3.0f), clock);
+                                                std::make_shared<const FakeModel>(added), clock);
         HF_CHECK(models.activate(std::move(host)).ok());
         add_oip_routes(router, models);
         replica.answer_with([this](const http::Request& request) { return answer(request); });
@@ -295,6 +296,37 @@ TEST(GatewayGrpc, EachMessageOfAStreamIsAnInferenceOfItsOwn) {
     EXPECT_NE(answers[0].find(std::string("\0\0\x80\x40", 4)), std::string::npos) << "four";
     EXPECT_EQ(answers[1].substr(2), "NOT_FOUND: service 'x' is not known here; these are: s");
     EXPECT_NE(answers[2].find(std::string("\0\0\xc0\x40", 4)), std::string::npos) << "six";
+}
+
+// A roll-out looks at what callers of gRPC ask, too.
+TEST(GatewayGrpc, VersionsAreComparedByCalls) {
+    const std::string from = "sha256:" + std::string(64, '1');
+    const std::string to = "sha256:" + std::string(64, '2');
+    for (const float added : {3.0f, 4.0f}) {
+        Machine before("before", from);
+        Machine next("next", to, added);
+        GrpcDoor door;
+        std::vector<Replica> replicas{before.replica.replica(), next.replica.replica()};
+        replicas[0].digest = from;
+        replicas[1].digest = to;
+        ASSERT_TRUE(
+            door.gateway->set_routes({{"s", replicas, {}, Shadow{from, to, 100, {}}}}).ok());
+        int by_before = 0;
+        for (int i = 0; i < 20; ++i) {
+            const auto outcome = door.call("ModelInfer", infer_message(2, i % 2 == 0));
+            ASSERT_TRUE(outcome.status.ok()) << outcome.status.to_string();
+            by_before += outcome.headers.get(kNodeHeader) == "before" ? 1 : 0;
+        }
+        ASSERT_GT(by_before, 0);
+        const std::string said =
+            fmt::format("outcome=\"{}\"}} {}\n", added == 3.0f ? "agreed" : "differed", by_before);
+        const Duration end = door.clock.monotonic() + kPatience;
+        while (door.gateway->metrics().find(said) == std::string::npos &&
+               door.clock.monotonic() < end) {
+            std::this_thread::yield();
+        }
+        EXPECT_NE(door.gateway->metrics().find(said), std::string::npos) << door.gateway->metrics();
+    }
 }
 
 TEST(GatewayGrpc, AReplicaIsKilledUnderLoadAndNoCallFails) {
