@@ -13,6 +13,7 @@ namespace hf::serve::gateway {
 namespace {
 
 using GrpcCall = grpc::Call;
+using SharedCall = std::shared_ptr<const GrpcCall>;
 using grpc::Reply;
 
 // Headers of an answer that are parameters of it over gRPC, and metadata.
@@ -163,18 +164,21 @@ void add_gateway_grpc(http::Router& router, http::ServerOptions& door, Gateway& 
         [&gateway](const GrpcCall& call) { return model_metadata(gateway, call); });
     add("RepositoryIndex",
         [&gateway](const GrpcCall& call) { return repository_index(gateway, call); });
-    grpc::add_deferred(
-        router, path("ModelInfer"), options,
-        [&gateway](const std::shared_ptr<const GrpcCall>& call, const grpc::Answered& answered) {
-            answered(infer(gateway, *call));
-        });
+    grpc::add_deferred(router, path("ModelInfer"), options,
+                       [&gateway](const SharedCall& call, const grpc::Answered& answered) {
+                           answered(infer(gateway, *call));
+                       });
     grpc::add_stream(router, path("ModelStreamInfer"), options,
-                     [&gateway](const GrpcCall& call) { return infer_in_stream(gateway, call); });
+                     [&gateway](const SharedCall& call, const grpc::Answered& answered) {
+                         answered(infer_in_stream(gateway, *call));
+                     });
     grpc::add_unary(router, "/grpc.health.v1.Health/Check", options,
                     [&gateway](const GrpcCall& call) { return health(gateway, call); });
     for (const std::string_view package : {"grpc.reflection.v1", "grpc.reflection.v1alpha"}) {
         grpc::add_stream(router, fmt::format("/{}.ServerReflection/ServerReflectionInfo", package),
-                         options, grpc::reflect);
+                         options, [](const SharedCall& call, const grpc::Answered& answered) {
+                             answered(grpc::reflect(*call));
+                         });
     }
 }
 
