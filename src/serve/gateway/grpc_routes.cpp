@@ -97,18 +97,22 @@ Result<Reply> infer_in_stream(Gateway& gateway, const GrpcCall& call) {
     return Reply{grpc::write_stream_error(status.to_string())};
 }
 
+// Whether a replica of the service says that it is ready; none does where none can be asked.
+Result<bool> is_ready(Gateway& gateway, const GrpcCall& call, const ModelName& model) {
+    const Result<http::Response> response =
+        gateway.forward(request_of(call), model_errand(model, "/ready"));
+    const Status status = response.ok() ? Status() : response.status();
+    if (status.code() == Code::kUnavailable) return false;
+    HF_TRY(status);
+    if (response->status != 404) return response->status == 200;
+    if (model.version.empty()) return not_found("service '{}' is not there", model.service);
+    return not_found("service '{}' is not there in version '{}'", model.service, model.version);
+}
+
 Result<Reply> model_ready(Gateway& gateway, const GrpcCall& call) {
     const grpc::ModelName model = HF_TRY(grpc::read_model_name(call.message));
-    const Result<http::Response> response =
-        gateway.forward(request_of(call), model_errand({model.name, model.version}, "/ready"));
-    const Status status = response.ok() ? Status() : response.status();
-    if (status.code() == Code::kUnavailable) return Reply{grpc::write_truth(false)};
-    HF_TRY(status);
-    if (response->status == 404) {
-        return not_found("service '{}' is not there{}", model.name,
-                         model.version.empty() ? "" : " in version '" + model.version + "'");
-    }
-    return Reply{grpc::write_truth(response->status == 200)};
+    const bool ready = HF_TRY(is_ready(gateway, call, {model.name, model.version}));
+    return Reply{grpc::write_truth(ready)};
 }
 
 Result<Reply> model_metadata(Gateway& gateway, const GrpcCall& call) {
@@ -129,12 +133,12 @@ Result<Reply> repository_index(const Gateway& gateway, const GrpcCall& call) {
     return Reply{grpc::write_repository_index(rows)};
 }
 
-Result<Reply> health(const Gateway& gateway, const GrpcCall& call) {
-    const std::string service = HF_TRY(grpc::read_text_at(call.message, 1));
-    if (!service.empty() && !grpc::is_service(service)) {
-        return not_found("there is no service '{}' here", service);
-    }
-    return Reply{grpc::write_health(gateway.ready())};
+// Of the gateway, by no name or that of a service of gRPC; of a service of the fleet, by its own.
+Result<Reply> health(Gateway& gateway, const GrpcCall& call) {
+    const std::string name = HF_TRY(grpc::read_text_at(call.message, 1));
+    const bool own = name.empty() || grpc::is_service(name);
+    const bool ready = own ? gateway.ready() : HF_TRY(is_ready(gateway, call, {name, ""}));
+    return Reply{grpc::write_health(ready)};
 }
 
 }  // namespace

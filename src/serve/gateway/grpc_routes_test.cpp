@@ -159,6 +159,9 @@ TEST(GatewayGrpc, WhatThereIs) {
     EXPECT_EQ(door.call("/grpc.health.v1.Health/Check", "").message, truth);
     EXPECT_EQ(door.call("/grpc.health.v1.Health/Check", "\x0a\x01z").status.code(),
               Code::kNotFound);
+    EXPECT_EQ(door.call("/grpc.health.v1.Health/Check", s).message, truth);
+    EXPECT_EQ(door.call("/grpc.health.v1.Health/Check", "\x0a\x01u").message,
+              std::string("\x08\x02", 2));
     EXPECT_EQ(door.call("ModelReady", s).message, truth);
     EXPECT_EQ(door.call("ModelReady", s + "\x12\x01" + "9").status.to_string(),
               "NOT_FOUND: service 's' is not there in version '9'");
