@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The gateway over gRPC as a client that others wrote speaks it: the Python package tritonclient, which is grpcio's, and
 # grpcio's own of health checking and reflection. A service has two replicas, of which one is killed while it is asked, by
-# calls and by a stream: none fails, and every answer is right.
+# calls and by a stream: none fails, and every answer is right. A machine with the small program, which speaks no gRPC,
+# is asked as well.
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 # shellcheck source=tests/interop/venv.sh
@@ -18,10 +19,23 @@ check() { "$venv/bin/python" "$here/tritonclient_gateway_check.py" "$@" "${gatew
 start_server 0
 for name in one two; do join $name "$(token)"; done
 expect 0 sha256 "$holdfast" push $relu relu:1 --data server --key server/keys/release.key
-hf apply -f - >log 2>&1 <<<'{"apiVersion":"holdfast.dev/v1","kind":"Service","metadata":{"name":"relu"},"spec":{"model":"relu:1","replicas":2}}' || fail apply
-until_says 'relu +relu:1 +True +Serving +2' hf get services
+service() { # service REPLICAS
+    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"relu\"},\"spec\":{\"model\":\"relu:1\",\"replicas\":$1}}" || fail apply
+    until_says "relu +relu:1 +True +Serving +$1" hf get services
+}
+service 2
 until_says '"name":"relu"' curl -sf "$gateway/v2/models/relu"
 expect 0 'agrees through a gateway' check protocol
+
+agent=$HF_BUILD_DIR/holdfast-agent
+on_small() { local holdfast=$agent; "$@"; }
+if [ -x "$agent" ]; then
+    on_small join small "$(token)"
+    service 3
+    expect 0 'small has answered' check node small
+    end 15 small
+    service 2
+fi
 
 check load >load.log 2>&1 &
 load=$!

@@ -1,7 +1,8 @@
 """What tests/interop/tritonclient_gateway.sh runs against a gateway to the service relu, over FP32[3,4,5].
 
 protocol ADDRESS: each method once. load ADDRESS: calls and a stream until the file `stop` is there; makes the file
-`loading` once the machine `two` has answered. away ADDRESS: what a call gets when no machine is left.
+`loading` once the machine `two` has answered. node NAME ADDRESS: calls until that machine has answered. away ADDRESS:
+what a call gets when no machine is left.
 """
 
 import os
@@ -18,7 +19,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tritonclient.grpc import service_pb2
 from tritonclient.utils import InferenceServerException
 
-mode, address = sys.argv[1:]
+mode, address = sys.argv[1], sys.argv[-1]
 values = np.linspace(-3, 3, 60, dtype=np.float32).reshape(3, 4, 5)
 relu = np.maximum(values, 0)
 
@@ -173,6 +174,18 @@ class Load:
         return not self.failures and self.answered
 
 
+def check_node(name):
+    end = time.monotonic() + 30
+    with grpc.insecure_channel(address) as channel:
+        while time.monotonic() < end:
+            answer, told = method(channel).with_call(typed_request())
+            np.testing.assert_array_equal(np.array(answer.outputs[0].contents.fp32_contents, np.float32), relu.flatten())
+            if dict(told.initial_metadata())['x-holdfast-node'] == name:
+                print(f'{name} has answered')
+                return
+    raise AssertionError(f'{name} has not answered')
+
+
 def check_away():
     with grpc.insecure_channel(address) as channel:
         try:
@@ -186,6 +199,8 @@ def check_away():
 
 if mode == 'load':
     sys.exit(0 if Load().run() else 1)
+elif mode == 'node':
+    check_node(sys.argv[2])
 elif mode == 'away':
     check_away()
 else:
