@@ -8,8 +8,8 @@ models=${HF_DATA:?}/models
 python=/usr/bin/python3
 $python -c 'import numpy, PIL' 2>/dev/null || { echo 'skipped: python3-numpy and python3-pil are not installed'; exit 77; }
 [ -d "$models" ] || { echo "skipped: $models is missing"; exit 77; }
-service() { # service NAME
-    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"$1\"},\"spec\":{\"model\":\"$1:1\",\"replicas\":2}}" || { fail "apply $1"; cat log; }
+service() { # service NAME [REPLICAS]
+    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"$1\"},\"spec\":{\"model\":\"$1:1\",\"replicas\":${2:-2}}}" || { fail "apply $1"; cat log; }
 }
 embed() { curl -s -m 10 -D head -H 'Content-Type: application/json' -d "$1" "$gateway/v1/embeddings"; }
 status_of() { curl -s -o /dev/null -m 10 -w '%{http_code}\n' "$@"; }
@@ -82,4 +82,17 @@ for name in pictures texts; do
     grep -v '^200 ' $name.status && fail "$name failed while a machine was killed"
     grep -q '^200 one' $name.status || fail "$name were never asked of the other machine"
 done
+
+# A third machine has the small program, which takes tensors only: tasks go past it, and tensors do not.
+agent=$HF_BUILD_DIR/holdfast-agent
+on_small() { local holdfast=$agent; "$@"; }
+rows() { status_of -H 'Content-Type: text/csv' --data-binary $'length,width\n5.1,3.5\n4.9,3.0\n6.2,2.9\n' "$gateway/v1/tasks/iris"; }
+if [ -x "$agent" ]; then
+    on_small join small "$(token)"
+    service iris 3
+    until_says 'iris +iris:1 +True +Serving +3' hf get services
+    until_says 'X-Holdfast-Node: small' curl -s -m 10 -D - -o /dev/null "$gateway/v2/models/iris"
+    for _ in $(seq 60); do rows; done >rows.status
+    expect 0 '^60$' grep -c '^200$' rows.status
+fi
 finish

@@ -2,6 +2,7 @@
 // which answer is its own.
 //
 //     first attempt -> answered, failed: that is the answer
+//                   -> of a task, "I know none": another replica, which costs nothing
 //                   -> pressed, unreachable: another replica, if budget and time allow
 //                   -> late: another one besides (a hedge), whichever answers first
 //     time is up    -> DEADLINE_EXCEEDED
@@ -38,6 +39,7 @@ public:
         std::string site;  // of the caller
         Instant deadline{};
         bool timed = true;  // an inference: its time is one to learn from
+        bool task = false;  // for what people have instead of tensors
     };
 
     // How an attempt ended. When `stopped`, the caller ended it after the call was done.

@@ -113,8 +113,7 @@ Call::Ended judge(const Result<http::Response>& result, const Errand& errand) {
         ended.outcome.ending = ending_of(result->status, errand.versioned || no_task);
         if (result->headers.get(kCascadeRefusedHeader)) ended.outcome.ending = Ending::kAnswered;
         ended.outcome.retry_after = retry_after_of(result->headers);
-        // Programs that know no tasks are well where tensors are meant.
-        if (errand.task && result->status == 404) ended.outcome.retry_after = Duration::zero();
+        ended.outcome.no_tasks = errand.task && result->status == 404 && !no_task;
         ended.outcome.timed = result->status < 400;
         return ended;
     }

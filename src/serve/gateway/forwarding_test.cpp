@@ -89,10 +89,11 @@ TEST(Forwarding, WhatTheAnswerToATaskMeans) {
     http::Response response;
     response.status = 404;
     EXPECT_EQ(judge(response, errand).outcome.ending, Ending::kPressed);
-    EXPECT_EQ(judge(response, errand).outcome.retry_after, Duration::zero())
-        << "nothing is held against a machine that knows no tasks";
+    EXPECT_TRUE(judge(response, errand).outcome.no_tasks);
+    EXPECT_FALSE(judge(response, {}).outcome.no_tasks) << "tensors were meant";
     response.headers.set(kNoTaskHeader, "1");
     EXPECT_EQ(judge(response, errand).outcome.ending, Ending::kAnswered);
+    EXPECT_FALSE(judge(response, errand).outcome.no_tasks);
 }
 
 }  // namespace

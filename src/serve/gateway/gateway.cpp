@@ -115,6 +115,7 @@ Result<http::Response> Gateway::forward(const http::Request& request, const Erra
     facts.site = options_.site;
     facts.deadline = came + timeout;
     facts.timed = errand.inference;
+    facts.task = errand.task;
     const auto exchange =
         std::make_shared<Exchange>(std::move(facts), std::move(onward), request, errand);
     Status failure;

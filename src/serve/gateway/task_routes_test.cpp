@@ -116,12 +116,30 @@ TEST(GatewayTasks, AMachineWithoutTasksIsAsGoodAsEverForTensors) {
     Replica near = small.replica();
     near.site = "here";
     door.set({near, full.replica()});
-    for (int i = 0; i < 5; ++i) {
+    for (int i = 0; i < 200; ++i) {
         const http::Response response = door.ask("POST", "/v1/tasks/s", to_bytes("x"));
         EXPECT_EQ(response.status, 200) << body_of(response);
         EXPECT_EQ(header_of(response, kNodeHeader), "full");
         EXPECT_EQ(header_of(door.infer(), kNodeHeader), "small");
     }
+    EXPECT_EQ(door.gateway->view()[0].retries, 0u) << "the budget is for what fails";
+    EXPECT_LE(small.requests(), 200u + 1u) << "it has said once that it knows no tasks";
+}
+
+TEST(GatewayTasks, WhereNobodyKnowsTasksOneSaysSo) {
+    TestReplica a("a");
+    TestReplica b("b");
+    TestReplica c("c");
+    Door door;
+    door.set({a.replica(), b.replica(), c.replica()});
+    for (TestReplica* const replica : {&a, &b, &c}) {
+        replica->answer_with(
+            [](const http::Request&) { return http::Response::error(404, "no such path"); });
+    }
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(door.ask("POST", "/v1/tasks/s").status, 404);
+    EXPECT_EQ(a.requests() + b.requests() + c.requests(), 3u + 99u);
+    EXPECT_EQ(door.gateway->view()[0].retries, 0u);
+    EXPECT_EQ(door.of("a").health, Health::kServing);
 }
 
 }  // namespace
