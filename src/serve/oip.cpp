@@ -167,12 +167,15 @@ void infer(const Services& services, const std::shared_ptr<const http::Request>&
     const Status read = media_type.ok() ? read_into(*asked, services) : media_type;
     if (!read.ok()) {
         (*host)->count_refused();
+        asked->visit.end();
         return reply.send(media_type.ok() ? http::Response::error(read)
                                           : http::Response::error(415, media_type.message()));
     }
     run_inference(services, std::move(asked),
                   [services, reply](const std::shared_ptr<Asked>& of, Result<Answering> answering) {
-                      reply.send(answer_of(services, *of->host, answering));
+                      http::Response response = answer_of(services, *of->host, answering);
+                      of->visit.end();
+                      reply.send(std::move(response));
                   });
 }
 

@@ -159,6 +159,7 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
         to_infer_request(*said, asked->host->signature(), services.with.regions);
     if (!request.ok()) {
         asked->host->count_refused();
+        asked->visit.end();
         return answered(request.status());
     }
     asked->request = std::move(*request);
@@ -167,10 +168,11 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
     run_inference(services, std::move(asked),
                   [services, call, said, answered](const std::shared_ptr<Asked>& of,
                                                    const Result<Answering>& answering) {
-                      if (!answering.ok()) {
-                          return answered(refusal_of(services, *of->host, answering.status()));
-                      }
-                      answered(reply_of(services, *call, *said, *answering));
+                      Result<Reply> reply =
+                          answering.ok() ? reply_of(services, *call, *said, *answering)
+                                         : refusal_of(services, *of->host, answering.status());
+                      of->visit.end();
+                      answered(std::move(reply));
                   });
 }
 

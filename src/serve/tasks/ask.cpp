@@ -41,10 +41,15 @@ Result<http::Response> write_answer(const Services& services, const Question& qu
                        http::Response::json(200, json::write(question.answer(members)) + "\n"));
 }
 
-http::Response error_of(const Services& services, const Question& question, const Status& status) {
-    http::Response response = question.error(status);
-    add_retry_after(services, *question.host, status, response);
-    return response;
+http::Response answer_of(const Services& services, const Question& question,
+                         const Prepared& prepared, const Result<Answering>& answering) {
+    Result<http::Response> response = answering.ok()
+                                          ? write_answer(services, question, prepared, *answering)
+                                          : Result<http::Response>(answering.status());
+    if (response.ok()) return std::move(*response);
+    http::Response error = question.error(response.status());
+    add_retry_after(services, *question.host, response.status(), error);
+    return error;
 }
 
 }  // namespace
@@ -75,6 +80,7 @@ void ask(const Services& services, const Question& question, const Body& body,
     Result<Prepared> read = question.task->read(body);
     if (!read.ok()) {
         question.host->count_refused();
+        asked->visit.end();
         return reply.send(question.error(read.status()));
     }
     const auto prepared = std::make_shared<Prepared>(std::move(*read));
@@ -82,15 +88,11 @@ void ask(const Services& services, const Question& question, const Body& body,
     if (services.with.cascades) asked->headers = question.by->headers;
     asked->start_by = start_by_of(services, *question.by);
     run_inference(services, std::move(asked),
-                  [services, question, prepared, reply](const std::shared_ptr<Asked>&,
+                  [services, question, prepared, reply](const std::shared_ptr<Asked>& of,
                                                         const Result<Answering>& answering) {
-                      if (!answering.ok()) {
-                          return reply.send(error_of(services, question, answering.status()));
-                      }
-                      Result<http::Response> response =
-                          write_answer(services, question, *prepared, *answering);
-                      reply.send(response.ok() ? std::move(*response)
-                                               : error_of(services, question, response.status()));
+                      http::Response response = answer_of(services, question, *prepared, answering);
+                      of->visit.end();
+                      reply.send(std::move(response));
                   });
 }
 
