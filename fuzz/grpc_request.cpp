@@ -1,9 +1,38 @@
 // A call of ModelInfer, or of the model repository extension, as it comes over HTTP/2: a byte that
-// says whether grpc-encoding is gzip, then framed messages.
+// says whether grpc-encoding is gzip, then framed messages. An inference says over REST, where a
+// gateway passes it on, what it says here.
 
+#include "base/check.h"
 #include "serve/grpc/infer_call.h"
+#include "serve/grpc/over_rest.h"
 #include "serve/grpc/repository_message.h"
 #include "serve/grpc/wire.h"
+#include "serve/tensors.h"
+
+namespace {
+
+void compare(const hf::serve::grpc::InferCall& call, const hf::runtime::Signature& signature) {
+    const auto direct = hf::serve::grpc::to_infer_request(call, signature);
+    const auto rest = hf::serve::grpc::write_rest_request(call);
+    HF_CHECK(rest.ok() || !direct.ok(), "{}", rest.status().to_string());
+    if (!rest.ok()) return;
+    const auto onward = hf::serve::parse_infer_request(rest->body, rest->json_bytes, signature);
+    HF_CHECK(onward.ok() == direct.ok(), "'{}' or '{}'", onward.status().to_string(),
+             direct.status().to_string());
+    if (!direct.ok()) return;
+    HF_CHECK(onward->id == direct->id && onward->priority == direct->priority &&
+             onward->patience == direct->patience);
+    HF_CHECK(onward->sequence.id == direct->sequence.id &&
+             onward->sequence.start == direct->sequence.start &&
+             onward->sequence.end == direct->sequence.end);
+    HF_CHECK(onward->outputs.size() == direct->outputs.size());
+    for (std::size_t i = 0; i < direct->inputs.size(); ++i) {
+        HF_CHECK(hf::serve::tensor_to_binary(onward->inputs[i]) ==
+                 hf::serve::tensor_to_binary(direct->inputs[i]));
+    }
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using hf::DType;
@@ -28,6 +57,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         (void)grpc::read_change_request(*bytes, hf::serve::Change::kLoad);
         (void)grpc::read_change_request(*bytes, hf::serve::Change::kUnload);
         const hf::Result<grpc::InferCall> call = grpc::read_infer_call(*bytes);
-        if (call.ok()) (void)grpc::to_infer_request(*call, signature);
+        if (call.ok()) compare(*call, signature);
     }
 }

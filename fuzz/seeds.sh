@@ -150,6 +150,10 @@ case $target in
     infer_request) printf '\xff\xff{"inputs":[{"name":"x","shape":[1,2],"datatype":"FP32","data":[1,2]},{"name":"s","shape":[1],"datatype":"BYTES","data":["a"]}]}' >"$folder/json"
         printf '\xff\xff{"id":"a","inputs":[{"name":"x","shape":[2,2],"datatype":"FP32","data":[[1,-2.5e3],[0.1,4]]},{"name":"n","shape":[2],"datatype":"INT8","data":[1,-2]}],"outputs":[{"name":"z"}]}' >"$folder/plain" ;;
     grpc_request) make_calls ;;
+    named_service) printf '{"input":["a\\"",{"model":1}],"model":"m"}' >"$folder/last"
+        printf '{"mod\\u0065l":"m","input":[[],-1e3,null]}' >"$folder/escaped" ;;
+    rest_answer) printf 'r\0{"model_name":"m","id":"7","parameters":{"a":true},"outputs":[{"name":"y","datatype":"FP32","shape":[1],"data":[1]}]}' >"$folder/json"
+        printf 't\373{"outputs":[{"name":"y","datatype":"UINT8","shape":[2],"parameters":{"binary_data_size":2}}]}ab' >"$folder/binary" ;;
     http_request)
         printf '0GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >"$folder/get"
         printf '1POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello' >"$folder/length"

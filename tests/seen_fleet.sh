@@ -31,6 +31,18 @@ jq -e '.status == 200 and .path == "/v2/models/pump" and .node == "one"' gateway
     fail "the gateway: $(cat gateway.line)"
 jq -e '.status == 200 and (has("node") | not)' one.line >/dev/null || fail "the machine: $(cat one.line)"
 
+# The same by gRPC, as a message of the name's six bytes; the machine is asked over REST.
+trace=4bf92f3577b34da6a3ce929d0e0e4736
+printf '\0\0\0\0\6\12\4pump' | curl -s -o /dev/null --http2-prior-knowledge -H 'Content-Type: application/grpc' -H 'TE: trailers' \
+    -H "traceparent: 00-$trace-b7ad6b7169203331-01" --data-binary @- "$gateway/inference.GRPCInferenceService/ModelMetadata"
+until_says "$trace" cat gateway.jsonl
+until_says "$trace" cat one.jsonl
+for file in gateway one; do grep $trace $file.jsonl >$file.line || fail "$file.jsonl has not the call's trace"; done
+jq -e '.path == "/inference.GRPCInferenceService/ModelMetadata" and .grpc_status == "0" and .node == "one"' gateway.line >/dev/null ||
+    fail "the gateway of a call: $(cat gateway.line)"
+jq -e '.status == 200 and .path == "/v2/models/pump" and .protocol == "HTTP/1.1"' one.line >/dev/null ||
+    fail "the machine of a call: $(cat one.line)"
+
 curl -s "$gateway/metrics" >metrics
 promtool check metrics <metrics || fail 'promtool refuses the gateway'\''s metrics'
 grep -oE 'holdfast_gateway_[a-z_]+' "$tests/../deploy/grafana/holdfast.json" | sort -u >shown

@@ -20,6 +20,9 @@ inline constexpr const char* kModelDigestHeader = "holdfast-model-digest";
 // Of a 503 that is the answer: a cascade rather refuses than guesses, and the machine is well.
 inline constexpr const char* kCascadeRefusedHeader = "holdfast-cascade-refused";
 
+// Of a 404 that is the answer: the model is here, and no task is declared of it.
+inline constexpr const char* kNoTaskHeader = "holdfast-no-task";
+
 // Of GET /v2/models/NAME.
 Result<runtime::Signature> parse_model_metadata(std::string_view body);
 

@@ -11,6 +11,7 @@
 #include "crypto/svid.h"
 #include "resources/mirror.h"
 #include "serve/gateway/gateway.h"
+#include "serve/gateway/grpc_routes.h"
 
 namespace hf::cli {
 namespace {
@@ -55,6 +56,7 @@ public:
         gateway_ = HF_TRY(serve::gateway::Gateway::create(std::move(options), world_.clock));
         http::Router router;
         serve::gateway::add_gateway_routes(router, *gateway_);
+        serve::gateway::add_gateway_grpc(router, options_.listen, *gateway_, world_.clock);
         router.add("GET", "/metrics", [this](const http::Request&) {
             std::string text = gateway_->metrics();
             if (options_.observer) text += options_.observer->metrics();

@@ -25,6 +25,16 @@ double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
+// Leaves those to whom this applies out, where one that serves is left.
+template <typename Candidates, typename Applies>
+void put_off(Candidates& candidates, Instant now, const Applies& applies) {
+    const bool can_do_without =
+        std::any_of(candidates.begin(), candidates.end(), [&](const auto* entry) {
+            return !applies(*entry) && entry->state.health(now) == Health::kServing;
+        });
+    if (can_do_without) std::erase_if(candidates, [&](auto* entry) { return applies(*entry); });
+}
+
 }  // namespace
 
 Status Balancer::set_routes(std::vector<Route> routes) {
@@ -145,15 +155,13 @@ Balancer::Offer Balancer::offer(const Candidates& candidates, const Want& want, 
 }
 
 void Balancer::put_off_silent_sites(Candidates& candidates, const Want& want, Instant now) {
-    const auto elsewhere = [&want](const Entry* entry) {
-        const auto& sites = want.silent_sites;
-        return std::find(sites.begin(), sites.end(), entry->replica.site) == sites.end();
-    };
-    const bool can_do_without =
-        std::any_of(candidates.begin(), candidates.end(), [&](const Entry* entry) {
-            return elsewhere(entry) && entry->state.health(now) == Health::kServing;
-        });
-    if (can_do_without) std::erase_if(candidates, [&](Entry* entry) { return !elsewhere(entry); });
+    put_off(candidates, now, [&sites = want.silent_sites](const Entry& entry) {
+        return std::find(sites.begin(), sites.end(), entry.replica.site) != sites.end();
+    });
+}
+
+void Balancer::put_off_taskless(Candidates& candidates, Instant now) {
+    put_off(candidates, now, [now](const Entry& entry) { return entry.state.knows_no_tasks(now); });
 }
 
 Balancer::Offer Balancer::prefer(const Offer& near, const Offer& far, Instant now) {
@@ -189,6 +197,7 @@ Choice Balancer::begin(Service& service, const Want& want, const Offer& offer, I
     choice.ticket.probe = offer.probe;
     choice.ticket.panic = !offer.probe && offer.entry->state.health(now) != Health::kServing;
     choice.state_id = offer.entry->state_id;
+    choice.no_tasks = offer.entry->state.knows_no_tasks(now);
     offer.entry->state.begin(choice.ticket);
     service.counts.probes += choice.ticket.probe ? 1 : 0;
     service.counts.panics += choice.ticket.panic ? 1 : 0;
@@ -200,6 +209,7 @@ Result<Choice> Balancer::choose(const Want& want, Instant now, Rng& rng) {
     if (!service) return unknown(want.service);
     Candidates all = HF_TRY(candidates(*service, want));
     put_off_silent_sites(all, want, now);
+    if (want.task) put_off_taskless(all, now);
     Candidates near;
     Candidates far;
     std::size_t serving = 0;

@@ -46,6 +46,7 @@ struct Want {
     // machines would have to be waited for. Asked last.
     std::vector<std::string> silent_sites = {};
     bool only_serving = false;  // neither probe nor panic: a request for comfort
+    bool task = false;          // for what people have: who knows no tasks is asked last
 };
 
 // A request as it goes to one replica. Has begun with choose(), and must be reported once.
@@ -55,6 +56,7 @@ struct Choice {
     Ticket ticket;
     std::uint64_t state_id = 0;  // of what was known of the replica then
     bool sole = false;           // no other replica could be asked instead
+    bool no_tasks = false;       // the replica has said that it knows none
 };
 
 class Balancer final {
@@ -138,6 +140,7 @@ private:
     Result<Candidates> candidates(Service& service, const Want& want);
     static Offer offer(const Candidates& candidates, const Want& want, Instant now, Rng& rng);
     static void put_off_silent_sites(Candidates& candidates, const Want& want, Instant now);
+    static void put_off_taskless(Candidates& candidates, Instant now);
     static Offer prefer(const Offer& near, const Offer& far, Instant now);
     static Entry* ejected_longest_ago(const Candidates& candidates, Instant now);
     static Choice begin(Service& service, const Want& want, const Offer& offer, Instant now);

@@ -59,6 +59,12 @@ Call::Step Call::again(Balancer& balancer, Instant now, Rng& rng) {
     if (!too_late(balancer, now).ok()) return fall_back(now);
     Result<Choice> choice = balancer.choose(want(false), now, rng);
     if (!choice.ok()) return fall_back(now);
+    // Who knows no tasks says so once in a while, which is no storm; that nobody does, at once.
+    const bool no_tasks = last.ended->outcome.no_tasks;
+    if (no_tasks && choice->no_tasks) {
+        balancer.report(*choice, {.ending = Ending::kNotSent}, now);
+        return fall_back(now);
+    }
     // A probe that failed is not charged for: there is one a time of ejection, which is no storm,
     // and its request must not pay for having been the one.
     const auto probes = static_cast<std::size_t>(
@@ -66,7 +72,7 @@ Call::Step Call::again(Balancer& balancer, Instant now, Rng& rng) {
                       [](const Attempt& attempt) { return attempt.choice.ticket.probe; }));
     if (free_retries_ < probes) {
         ++free_retries_;
-    } else if (!balancer.spend_on_retry(facts_.service)) {
+    } else if (!no_tasks && !balancer.spend_on_retry(facts_.service)) {
         balancer.report(*choice, {.ending = Ending::kNotSent}, now);
         return fall_back(now);
     }
@@ -114,6 +120,12 @@ Call::Step Call::finish(std::optional<std::size_t> answer, Status failure, Insta
     return step;
 }
 
+void Call::give_up(Instant now) {
+    if (done_) return;
+    static_cast<void>(finish(
+        std::nullopt, cancelled("service '{}': who asked waits no longer", facts_.service), now));
+}
+
 Call::Step Call::fall_back(Instant now) {
     for (std::size_t i = attempts_.size(); i-- > 0;) {
         if (attempts_[i].ended && attempts_[i].ended->answered) return finish(i, {}, now);
@@ -156,6 +168,7 @@ Want Call::want(bool only_serving) const {
     want.service = facts_.service;
     want.site = facts_.site;
     want.only_serving = only_serving;
+    want.task = facts_.task;
     for (const Attempt& attempt : attempts_) {
         const Choice& choice = attempt.choice;
         want.exclude.push_back(choice.replica.url);

@@ -2,9 +2,11 @@
 // which answer is its own.
 //
 //     first attempt -> answered, failed: that is the answer
+//                   -> of a task, "I know none": another replica, which costs nothing
 //                   -> pressed, unreachable: another replica, if budget and time allow
 //                   -> late: another one besides (a hedge), whichever answers first
 //     time is up    -> DEADLINE_EXCEEDED
+//     given up      -> CANCELLED
 //
 // A hedge goes out after the 95th percentile of what recent answers took; while that is unknown,
 // after half of the time that was left. Inference is idempotent, so asking twice is safe. Nothing
@@ -37,6 +39,7 @@ public:
         std::string site;  // of the caller
         Instant deadline{};
         bool timed = true;  // an inference: its time is one to learn from
+        bool task = false;  // for what people have instead of tensors
     };
 
     // How an attempt ended. When `stopped`, the caller ended it after the call was done.
@@ -67,6 +70,9 @@ public:
     explicit Call(Facts facts) : facts_(std::move(facts)) {}
 
     Step next(Balancer& balancer, Instant now, Rng& rng);
+
+    // Nobody waits for the answer any more: CANCELLED, unless it is done already.
+    void give_up(Instant now);
 
     // REQUIRES: next() said to send this attempt; once for each.
     void ended(Balancer& balancer, std::size_t attempt, Ended ended, Instant now);

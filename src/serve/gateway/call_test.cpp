@@ -73,6 +73,29 @@ std::string ending(const Call::Step& step) {
     return step.answer ? fmt::format("answer {}", *step.answer) : step.failure.to_string();
 }
 
+TEST(Call, WhoWaitsNoLongerIsNotAskedFor) {
+    World world;
+    world.begin();
+    world.call->give_up(world.now);
+    EXPECT_EQ(ending(world.next()), "CANCELLED: service 's': who asked waits no longer");
+    EXPECT_EQ(world.view().requests, 0u);
+    world.begin();
+    ASSERT_TRUE(world.next().send);
+    world.call->give_up(world.now);
+    EXPECT_EQ(ending(world.next()), "CANCELLED: service 's': who asked waits no longer");
+    world.stop(0);
+    for (const auto& replica : world.view().replicas) {
+        EXPECT_EQ(replica.in_flight, 0u);
+        EXPECT_EQ(replica.health, Health::kServing) << "it is not the replica's fault";
+    }
+    world.begin();
+    ASSERT_TRUE(world.next().send);
+    world.end(0, Ending::kAnswered);
+    ASSERT_EQ(ending(world.next()), "answer 0");
+    world.call->give_up(world.now);
+    EXPECT_EQ(ending(world.next()), "answer 0") << "it is done already";
+}
+
 // A cable was cut: the first of a site's machines is waited for, the second is not.
 TEST(Call, AfterSilenceAnotherSiteIsAsked) {
     for (const bool silent : {true, false}) {
@@ -140,7 +163,7 @@ TEST(Call, AnUnusableAnswerEndsIt) {
     World world;
     world.begin();
     world.next();
-    Call::Ended ended = judge(resource_exhausted("the answer's body exceeds the limit"), false);
+    Call::Ended ended = judge(resource_exhausted("the answer's body exceeds the limit"), {});
     world.call->ended(world.balancer, 0, ended, world.now);
     EXPECT_EQ(ending(world.next()), "INTERNAL: the answer's body exceeds the limit");
 }
@@ -353,78 +376,6 @@ TEST(Forwarding, TimeOutsAndHops) {
     EXPECT_EQ(hops("4"), Code::kFailedPrecondition);
     EXPECT_EQ(hops("-1"), Code::kInvalidArgument);
     EXPECT_EQ(hops("x"), Code::kInvalidArgument);
-}
-
-TEST(Forwarding, WhatGoesThroughAndWhatDoesNot) {
-    http::Headers headers;
-    for (const char* name :
-         {"inference-header-content-length", "Content-Type", "traceparent", "Authorization",
-          "Cookie", "Connection", "Transfer-Encoding", "X-Holdfast-Node", "Host", "X-Other"}) {
-        headers.add(name, "1");
-    }
-    std::vector<std::string> names;
-    const http::Headers forwarded = headers_onward(headers);
-    for (const auto& [name, value] : forwarded.all()) names.push_back(name);
-    EXPECT_EQ(names, (std::vector<std::string>{"Inference-Header-Content-Length", "Content-Type"}))
-        << "a trace that is none does not go through either";
-    const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    headers.set("traceparent", trace);
-    EXPECT_EQ(headers_onward(headers).get("traceparent"), trace);
-    http::Request request;
-    request.path_parameters = {{"service", "a b%/..?"}, {"version", "sha256:1#"}};
-    EXPECT_EQ(path_onward(request, "/infer"),
-              "/v2/models/a%20b%25%2F..%3F/versions/sha256%3A1%23/infer");
-    http::Response response;
-    response.headers = headers;
-    Replica replica;
-    replica.node = "n0";
-    const http::Response onward = response_onward(response, replica);
-    EXPECT_EQ(onward.headers.get("X-Holdfast-Node"), "n0");
-    EXPECT_EQ(onward.headers.get("X-Other"), "1");
-    EXPECT_FALSE(onward.headers.get("Connection") || onward.headers.get("Transfer-Encoding"));
-}
-
-TEST(Forwarding, WhatAnAnswerMeans) {
-    struct Case {
-        int status;
-        bool versioned;
-        Ending ending;
-        bool timed;
-    };
-    const Case cases[] = {
-        {200, false, Ending::kAnswered, true},  {400, false, Ending::kAnswered, false},
-        {404, true, Ending::kAnswered, false},  {404, false, Ending::kPressed, false},
-        {413, false, Ending::kAnswered, false}, {429, false, Ending::kPressed, false},
-        {500, false, Ending::kFailed, false},   {501, false, Ending::kAnswered, false},
-        {502, true, Ending::kFailed, false},    {503, true, Ending::kPressed, false},
-    };
-    for (const Case& c : cases) {
-        http::Response response;
-        response.status = c.status;
-        const Call::Ended ended = judge(response, c.versioned);
-        EXPECT_TRUE(ended.answered);
-        EXPECT_EQ(ended.outcome.ending, c.ending) << c.status;
-        EXPECT_EQ(ended.outcome.timed, c.timed) << c.status;
-    }
-    const std::pair<const char*, Duration> waits[] = {
-        {"3", 3s},
-        {"0", 0s},
-        {"86400", kPressureMax},
-        {"99999999999999999999", kPressureDefault},
-        {"", 1s},
-        {"-5", 1s},
-        {"Fri, 31 Dec 1999 23:59:59 GMT", kPressureDefault},
-    };
-    for (const auto& [value, wait] : waits) {
-        http::Response response;
-        response.status = 503;
-        response.headers.set("Retry-After", value);
-        EXPECT_EQ(judge(response, false).outcome.retry_after, wait) << value;
-    }
-    EXPECT_EQ(judge(unavailable("x"), false).outcome.ending, Ending::kUnreachable);
-    EXPECT_EQ(judge(deadline_exceeded("x"), false).outcome.ending, Ending::kUnreachable);
-    EXPECT_EQ(judge(unauthenticated("x"), false).outcome.ending, Ending::kUnreachable);
-    EXPECT_TRUE(judge(failed_precondition("a redirect"), false).unusable);
 }
 
 }  // namespace

@@ -35,12 +35,12 @@ Duration retry_after_of(const http::Headers& headers) {
     return std::chrono::seconds(std::min<std::int64_t>(*seconds, kMost));
 }
 
-Ending ending_of(int status, bool versioned) {
+Ending ending_of(int status, bool may_be_missing) {
     switch (status) {
         case 429:
         case 503: return Ending::kPressed;
         // The table says that the service is there: it is about to be, or was just taken away.
-        case 404: return versioned ? Ending::kAnswered : Ending::kPressed;
+        case 404: return may_be_missing ? Ending::kAnswered : Ending::kPressed;
         case 501: return Ending::kAnswered;  // what was asked for is not offered
         default: return status >= 500 ? Ending::kFailed : Ending::kAnswered;
     }
@@ -87,11 +87,15 @@ http::Headers headers_onward(const http::Headers& headers) {
     return onward;
 }
 
-std::string path_onward(const http::Request& request, std::string_view what) {
-    std::string path = "/v2/models/" + http::percent_encode(request.path_parameter("service"));
-    const std::string_view version = request.path_parameter("version");
-    if (!version.empty()) path += "/versions/" + http::percent_encode(version);
-    return path.append(what);
+Errand model_errand(const ModelName& model, std::string_view what) {
+    Errand errand;
+    errand.service = model.service;
+    errand.path = "/v2/models/" + http::percent_encode(model.service);
+    errand.versioned = !model.version.empty();
+    if (errand.versioned) errand.path += "/versions/" + http::percent_encode(model.version);
+    errand.path.append(what);
+    errand.inference = what == "/infer";
+    return errand;
 }
 
 http::Response response_onward(http::Response response, const Replica& replica) {
@@ -101,13 +105,15 @@ http::Response response_onward(http::Response response, const Replica& replica) 
     return response;
 }
 
-Call::Ended judge(const Result<http::Response>& result, bool versioned) {
+Call::Ended judge(const Result<http::Response>& result, const Errand& errand) {
     Call::Ended ended;
     if (result.ok()) {
+        const bool no_task = result->headers.get(kNoTaskHeader).has_value();
         ended.answered = true;
-        ended.outcome.ending = ending_of(result->status, versioned);
+        ended.outcome.ending = ending_of(result->status, errand.versioned || no_task);
         if (result->headers.get(kCascadeRefusedHeader)) ended.outcome.ending = Ending::kAnswered;
         ended.outcome.retry_after = retry_after_of(result->headers);
+        ended.outcome.no_tasks = errand.task && result->status == 404 && !no_task;
         ended.outcome.timed = result->status < 400;
         return ended;
     }
@@ -124,6 +130,19 @@ Call::Ended judge(const Result<http::Response>& result, bool versioned) {
             ended.error = Status(Code::kInternal, std::string(result.status().message()));
             return ended;
     }
+}
+
+http::Response refusal(const Status& status) {
+    switch (status.code()) {
+        case Code::kInternal:  // a replica's answer was of no use
+            return http::Response::error(502, status.message());
+        case Code::kFailedPrecondition:  // the request goes in circles
+            return http::Response::error(508, status.message());
+        default: break;
+    }
+    http::Response response = http::Response::error(status);
+    if (response.status == 503) response.headers.set("Retry-After", "1");
+    return response;
 }
 
 }  // namespace hf::serve::gateway

@@ -1,6 +1,6 @@
 // What goes through the gateway and what does not: the headers and the URL of the request as a
-// replica gets it, the response as the caller gets it, and what a replica's answer means for the
-// balancer.
+// replica gets it, the response as the caller gets it, what a replica's answer means for the
+// balancer, and how the gateway's own word is said.
 //
 // Pure. Errors: INVALID_ARGUMENT names the header and what it should be.
 
@@ -39,13 +39,28 @@ Result<std::int64_t> hops_of(const http::Headers& headers);
 // gateway by its certificate.
 http::Headers headers_onward(const http::Headers& headers);
 
-// The path below a replica's URL, made of the route's parameters. `what` is "", "/ready", "/infer".
-std::string path_onward(const http::Request& request, std::string_view what);
+// What a request is for: whom it asks, and by which path a replica is asked.
+struct Errand {
+    std::string service;
+    std::string path;        // below the replica's URL
+    bool versioned = false;  // it names a version, so 404 may be the right answer
+    bool inference = false;  // how long it takes says how long inferences do
+    bool task = false;       // for what people have instead of tensors (serve/tasks/routes.h)
+};
+
+// "/v2/models/{service}[/versions/{version}]" and `what`: "", "/ready", "/infer".
+struct ModelName {
+    std::string_view service;
+    std::string_view version;  // empty: none is named
+};
+Errand model_errand(const ModelName& model, std::string_view what);
 
 // The replica's answer as the caller gets it, without what concerned one connection only.
 http::Response response_onward(http::Response response, const Replica& replica);
 
-// `versioned`: the request names a version, so 404 may be the right answer.
-Call::Ended judge(const Result<http::Response>& result, bool versioned);
+Call::Ended judge(const Result<http::Response>& result, const Errand& errand);
+
+// The answer of a gateway that has none of a replica's. REQUIRES: an error.
+http::Response refusal(const Status& status);
 
 }  // namespace hf::serve::gateway

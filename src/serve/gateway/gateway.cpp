@@ -13,15 +13,8 @@ constexpr std::size_t kNoAnswer = static_cast<std::size_t>(-1);
 constexpr std::size_t kCopiedBodyMax = 64u << 10;  // larger ones go out piece by piece
 constexpr std::size_t kPieceBytes = 256u << 10;
 
-// The answer of a gateway that has none of a replica's.
-http::Response refusal(const Status& status) {
-    if (status.code() == Code::kInternal) {  // a replica's answer was of no use
-        return http::Response::error(502, status.message());
-    }
-    http::Response response = http::Response::error(status);
-    if (response.status == 503) response.headers.set("Retry-After", "1");
-    return response;
-}
+// How often it is looked whether somebody waits still.
+constexpr Duration kGivenUpLook = std::chrono::milliseconds(50);
 
 }  // namespace
 
@@ -33,16 +26,19 @@ public:
         http::Response response;  // when the call says so
     };
 
-    Exchange(Call::Facts facts, http::ClientRequest made, std::shared_ptr<const Bytes> sent)
+    Exchange(Call::Facts facts, http::ClientRequest made, const http::Request& came, Errand what)
         : deadline(facts.deadline),
           onward(std::move(made)),
-          body(std::move(sent)),
+          body(std::make_shared<const Bytes>(came.body)),
+          errand(std::move(what)),
+          given_up(came.given_up),
           call(std::move(facts)) {}
 
     const Instant deadline;
     const http::ClientRequest onward;  // its url is the path below the replica's
     const std::shared_ptr<const Bytes> body;
-    bool versioned = false;
+    const Errand errand;
+    const std::shared_ptr<const std::atomic<bool>> given_up;  // null: nobody will know
 
     Mutex mutex;  // before the gateway's own
     ConditionVariable news;
@@ -105,37 +101,32 @@ std::vector<Balancer::ServiceView> Gateway::view() const {
     return balancer_.view(now());
 }
 
-http::Response Gateway::forward(const http::Request& request, std::string_view what) {
+Result<http::Response> Gateway::forward(const http::Request& request, const Errand& errand) {
     const Instant came = now();
-    const Result<Duration> timeout = timeout_of(request.headers, options_.timeout);
-    if (!timeout.ok()) return refusal(timeout.status());
-    const Result<std::int64_t> hops = hops_of(request.headers);
-    if (!hops.ok()) {
-        const bool loop = hops.status().code() == Code::kFailedPrecondition;
-        return http::Response::error(loop ? 508 : 400, hops.status().message());
-    }
+    const Duration timeout = HF_TRY(timeout_of(request.headers, options_.timeout));
+    const std::int64_t hops = HF_TRY(hops_of(request.headers));
     http::ClientRequest onward;
     onward.method = request.method == "HEAD" ? "GET" : request.method;
-    onward.url = path_onward(request, what);
+    onward.url = errand.path;
     onward.headers = headers_onward(request.headers);
-    onward.headers.set(kHopsHeader, fmt::format("{}", *hops + 1));
+    onward.headers.set(kHopsHeader, fmt::format("{}", hops + 1));
     Call::Facts facts;
-    facts.service = request.path_parameter("service");
+    facts.service = errand.service;
     facts.site = options_.site;
-    facts.deadline = came + *timeout;
-    facts.timed = what == "/infer";
-    const auto exchange = std::make_shared<Exchange>(std::move(facts), std::move(onward),
-                                                     std::make_shared<const Bytes>(request.body));
-    exchange->versioned = !request.path_parameter("version").empty();
+    facts.deadline = came + timeout;
+    facts.timed = errand.inference;
+    facts.task = errand.task;
+    const auto exchange =
+        std::make_shared<Exchange>(std::move(facts), std::move(onward), request, errand);
     Status failure;
     const std::size_t answer = drive(exchange, failure);
-    if (answer == kNoAnswer) return refusal(failure);
+    if (answer == kNoAnswer) return failure;
     http::Response response;
     {
         const MutexLock lock(exchange->mutex);
         response = std::move(exchange->slots[answer].response);
     }
-    if (what == "/infer") shadow(request, *exchange, response);
+    if (errand.inference && !errand.task) shadow(request, *exchange, response);
     return response;
 }
 
@@ -143,9 +134,9 @@ http::Response Gateway::forward(const http::Request& request, std::string_view w
 void Gateway::shadow(const http::Request& request, const Exchange& exchange,
                      const http::Response& answer) {
     const auto digest = answer.headers.get(kModelHeader);
-    if (answer.status != 200 || !digest || exchange.versioned) return;
+    if (answer.status != 200 || !digest || exchange.errand.versioned) return;
     Shadows::Asked asked;
-    asked.service = request.path_parameter("service");
+    asked.service = exchange.errand.service;
     {
         const MutexLock lock(mutex_);
         auto choice = balancer_.choose_shadow(asked.service, *digest, now(), rng_);
@@ -163,6 +154,7 @@ std::size_t Gateway::drive(const std::shared_ptr<Exchange>& exchange, Status& fa
     MutexLock lock(own.mutex);
     for (;;) {
         Call::Step step;
+        if (own.given_up && *own.given_up) own.call.give_up(now());
         {
             const MutexLock balancer_lock(mutex_);
             step = own.call.next(balancer_, now(), rng_);
@@ -180,7 +172,8 @@ std::size_t Gateway::drive(const std::shared_ptr<Exchange>& exchange, Status& fa
             return step.answer.value_or(kNoAnswer);
         }
         const std::size_t seen = own.ended;
-        const Duration patience = std::max(step.wake - now(), Duration::zero());
+        Duration patience = std::max(step.wake - now(), Duration::zero());
+        if (own.given_up) patience = std::min(patience, kGivenUpLook);
         own.news.wait_for(lock, patience,
                           [&own, seen]() HF_REQUIRES(own.mutex) { return own.ended != seen; });
     }
@@ -200,7 +193,7 @@ void Gateway::start(const std::shared_ptr<Exchange>& exchange, const Call::Send&
 void Gateway::attempt(Exchange& exchange, const Call::Send& send) {
     const Instant start = now();
     Result<http::Response> response = ask(exchange, send);
-    Call::Ended ended = judge(response, exchange.versioned);
+    Call::Ended ended = judge(response, exchange.errand);
     // Whoever was silent for so long had been connected to: another model there may be well.
     ended.outcome.machine = now() - start < options_.silence_max;
     {

@@ -29,6 +29,7 @@
 #include "serve/gateway/balancer.h"
 #include "serve/gateway/call.h"
 #include "serve/gateway/client_pool.h"
+#include "serve/gateway/forwarding.h"
 #include "serve/gateway/shadows.h"
 #include "serve/gateway/workers.h"
 
@@ -66,8 +67,9 @@ public:
     // INVALID_ARGUMENT names what was left out.
     Status set_routes(std::vector<Route> routes);
 
-    // `request` matched a route of add_gateway_routes(); `what` is its end: "", "/ready", "/infer".
-    http::Response forward(const http::Request& request, std::string_view what);
+    // A replica's answer. An error is the gateway's own word; refusal() (forwarding.h) says it over
+    // REST. Of the request count method, headers, body and given_up.
+    Result<http::Response> forward(const http::Request& request, const Errand& errand);
 
     // False before the first table, and when withdrawn so that balancers look elsewhere.
     bool ready() const { return ready_ && has_routes_; }
@@ -103,8 +105,9 @@ private:
 };
 
 // /v2, /v2/health/live and /ready, /v2/models/{service}[/versions/{version}], .../ready,
-// .../infer, and /v2/repository/index. The same paths as add_oip_routes() has: one router has the
-// ones or the others. REQUIRES: the gateway outlives the server that the router goes into.
+// .../infer, /v2/repository/index, /v1/tasks/{service} and /v1/embeddings. The same paths as
+// add_oip_routes() and add_task_routes() have: one router has the ones or the others.
+// REQUIRES: the gateway outlives the server that the router goes into.
 void add_gateway_routes(http::Router& router, Gateway& gateway);
 
 }  // namespace hf::serve::gateway

@@ -125,6 +125,26 @@ TEST(GatewayFaults, TheDeadlineIsKeptAndNamed) {
     EXPECT_EQ(door.of("slow").health, Health::kServing) << "a short deadline is not its fault";
 }
 
+TEST(GatewayFaults, WhoeverIsGoneHoldsNobodyUp) {
+    TestReplica slow("slow");
+    slow.hold();
+    Door door;
+    door.set({slow.replica()});
+    http::Request request;
+    request.method = "POST";
+    const auto gone = std::make_shared<std::atomic<bool>>(false);
+    request.given_up = gone;
+    std::thread caller([&] {
+        while (slow.requests() == 0) std::this_thread::yield();
+        *gone = true;
+    });
+    const auto response = door.gateway->forward(request, model_errand({"s", ""}, "/infer"));
+    caller.join();
+    EXPECT_EQ(response.status().code(), Code::kCancelled);
+    EXPECT_TRUE(door.all_ended()) << "the replica is let go before it has answered";
+    EXPECT_EQ(door.of("slow").health, Health::kServing);
+}
+
 TEST(GatewayFaults, ALateRequestIsAskedOfAnotherAndTheFirstAnswerCounts) {
     TestReplica a("a");
     TestReplica b("b");

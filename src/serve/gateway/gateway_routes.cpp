@@ -1,5 +1,7 @@
 #include "base/json.h"
 #include "serve/gateway/gateway.h"
+#include "serve/gateway/service_index.h"
+#include "serve/gateway/task_routes.h"
 
 namespace hf::serve::gateway {
 namespace {
@@ -19,34 +21,32 @@ http::Response readiness(const Gateway& gateway) {
     return answer(json::Object{{"live", true}, {"ready", ready}}, ready ? 200 : 503);
 }
 
-// Clients of the protocol read "ready" of whatever comes; people read why.
-http::Response service_ready(Gateway& gateway, const http::Request& request) {
-    http::Response response = gateway.forward(request, "/ready");
-    if (response.headers.get("X-Holdfast-Node")) return response;
-    const Result<json::Value> body = json::parse(as_text(response.body));
-    json::Object object{{"name", request.path_parameter("service")}, {"ready", false}};
-    if (body.ok()) object["error"] = json::get_string(*body, "error");
-    http::Response own = answer(object, response.status);
-    if (const auto again = response.headers.get("Retry-After")) {
-        own.headers.set("Retry-After", std::string(*again));
-    }
-    return own;
+Result<http::Response> ask(Gateway& gateway, const http::Request& request, std::string_view what) {
+    const ModelName model{request.path_parameter("service"), request.path_parameter("version")};
+    return gateway.forward(request, model_errand(model, what));
 }
 
-bool has_ready_replica(const Balancer::ServiceView& service) {
-    for (const Balancer::ReplicaView& replica : service.replicas) {
-        if (replica.replica.ready && replica.health == Health::kServing) return true;
-    }
-    return false;
+http::Response forward(Gateway& gateway, const http::Request& request, std::string_view what) {
+    Result<http::Response> response = ask(gateway, request, what);
+    return response.ok() ? std::move(*response) : refusal(response.status());
+}
+
+// Clients of the protocol read "ready" of whatever comes; people read why.
+http::Response service_ready(Gateway& gateway, const http::Request& request) {
+    Result<http::Response> response = ask(gateway, request, "/ready");
+    if (response.ok()) return std::move(*response);
+    http::Response own = refusal(response.status());
+    own.body = to_bytes(json::write(json::Object{{"name", request.path_parameter("service")},
+                                                 {"ready", false},
+                                                 {"error", response.status().message()}}) +
+                        "\n");
+    return own;
 }
 
 http::Response repository_index(const Gateway& gateway) {
     json::Array rows;
-    for (const Balancer::ServiceView& service : gateway.view()) {
-        const bool ready = has_ready_replica(service);
-        rows.push_back({{"name", service.service},
-                        {"state", ready ? "READY" : "UNAVAILABLE"},
-                        {"reason", ready ? "" : "no replica is ready and reachable"}});
+    for (const IndexRow& row : service_index(gateway)) {
+        rows.push_back({{"name", row.name}, {"state", row.state}, {"reason", row.reason}});
     }
     return answer(std::move(rows));
 }
@@ -63,14 +63,15 @@ void add_gateway_routes(http::Router& router, Gateway& gateway) {
                [&gateway](const Request&) { return readiness(gateway); });
     for (const std::string base :
          {"/v2/models/{service}", "/v2/models/{service}/versions/{version}"}) {
-        router.add("GET", base, [&gateway](const Request& r) { return gateway.forward(r, ""); });
+        router.add("GET", base, [&gateway](const Request& r) { return forward(gateway, r, ""); });
         router.add("GET", base + "/ready",
                    [&gateway](const Request& r) { return service_ready(gateway, r); });
         router.add("POST", base + "/infer",
-                   [&gateway](const Request& r) { return gateway.forward(r, "/infer"); });
+                   [&gateway](const Request& r) { return forward(gateway, r, "/infer"); });
     }
     router.add("POST", "/v2/repository/index",
                [&gateway](const Request&) { return repository_index(gateway); });
+    add_task_routes(router, gateway);
 }
 
 }  // namespace hf::serve::gateway

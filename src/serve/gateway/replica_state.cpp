@@ -123,7 +123,12 @@ bool ReplicaState::end(const Ticket& ticket, const Outcome& outcome, Instant now
             revive(ticket, now);
             return false;
         case Ending::kPressed:
-            pressed_until_ = now + std::clamp(outcome.retry_after, Duration::zero(), kPressureMax);
+            if (outcome.no_tasks) {
+                no_tasks_until_ = now + kNoTasksFor;
+            } else {
+                pressed_until_ =
+                    now + std::clamp(outcome.retry_after, Duration::zero(), kPressureMax);
+            }
             revive(ticket, now);
             return false;
         case Ending::kFailed:

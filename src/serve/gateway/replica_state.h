@@ -46,6 +46,10 @@ inline constexpr Duration kForgivenAfter = std::chrono::seconds(30);
 inline constexpr Duration kPressureDefault = std::chrono::seconds(1);
 inline constexpr Duration kPressureMax = std::chrono::seconds(10);
 
+// For how long a replica that said that it knows no tasks is not asked for any, where another can
+// be.
+inline constexpr Duration kNoTasksFor = std::chrono::seconds(30);
+
 enum class Ending {
     kAnswered,     // with anything but the following
     kPressed,      // alive, and asks for less: 429, 503
@@ -59,8 +63,9 @@ enum class Ending {
 struct Outcome {
     Ending ending = Ending::kAnswered;
     Duration retry_after = kPressureDefault;  // when pressed
-    bool machine = true;  // when unreachable: the machine is, and so for every other service
-    bool timed = true;    // false: how long it took says nothing of how long inferences take
+    bool no_tasks = false;  // when pressed: not so, but what was asked of it is none of its trades
+    bool machine = true;    // when unreachable: the machine is, and so for every other service
+    bool timed = true;      // false: how long it took says nothing of how long inferences take
 };
 
 // One request sent to a replica.
@@ -76,6 +81,7 @@ class ReplicaState final {
 public:
     Health health(Instant now) const;
     bool pressed(Instant now) const { return now < pressed_until_; }
+    bool knows_no_tasks(Instant now) const { return now < no_tasks_until_; }
     Instant ejected_at() const { return ejected_at_; }
     std::size_t in_flight() const { return in_flight_; }
     bool ever_measured() const { return measured_; }
@@ -113,6 +119,7 @@ private:
     int unanswered_ = 0;  // since the last answer
     Instant unanswered_since_{};
     Instant pressed_until_{};
+    Instant no_tasks_until_{};
 
     bool ejected_ = false;  // until a probe, or a request sent in panic, is answered
     bool probe_under_way_ = false;

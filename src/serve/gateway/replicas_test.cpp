@@ -71,6 +71,9 @@ void TestReplica::start(std::uint16_t port) {
     router.add("POST", "/v2/models/{model}/compare", handler);
     router.add("GET", "/v2/models/{model}", handler);
     router.add("GET", "/v2/models/{model}/ready", handler);
+    router.add("POST", "/v1/tasks/{model}", handler);
+    router.add("GET", "/v1/tasks/{model}", handler);
+    router.add("POST", "/v1/embeddings", handler);
     http::ServerOptions options;
     options.port = port;
     options.workers = 8;

@@ -21,7 +21,8 @@ namespace hf::serve::gateway {
 // How long a test waits for what must happen.
 inline constexpr auto kPatience = std::chrono::seconds(30);
 
-// Answers every inference with the request's body, and its own name in "X-Test-Node".
+// Answers every inference and every task with the request's body, and its own name in
+// "X-Test-Node".
 class TestReplica final {
 public:
     explicit TestReplica(std::string node, std::optional<http::Tls> tls = std::nullopt);

@@ -16,7 +16,6 @@ using Reader = protozero::pbf_reader;
 using Writer = protozero::pbf_writer;
 
 constexpr std::string_view kFinalWanted = "triton_enable_empty_final_response";
-constexpr std::string_view kFinal = "triton_final_response";
 
 // Repeated integers come packed, or one by one.
 Status read_extents(Reader& field, std::vector<std::int64_t>& shape) {
@@ -166,11 +165,6 @@ Result<RegionSpan> region_of(const InferCall::Tensor& tensor) {
     return invalid_argument("/parameters/{}: must be given", kRegionByteSize);
 }
 
-// Whether tensors go as raw bytes: where any come so. What lies in shared memory has no other form.
-bool is_raw(const InferCall& call) {
-    return !call.raw.empty() || std::any_of(call.inputs.begin(), call.inputs.end(), is_in_region);
-}
-
 // What the inputs of a call are read against, and from.
 struct Reading {
     const runtime::Signature& signature;
@@ -240,6 +234,16 @@ Status add_outputs(const InferCall& call, const Reading& reading, InferRequest& 
     return {};
 }
 
+// Where an output has gone to, and how much of it there is.
+void add_region(Writer& output, const RegionSpan& region, const Tensor& tensor) {
+    if (region.empty()) return;
+    add_parameter(output, kRegionName, json::Value(std::string_view(region.region)));
+    add_parameter(output, kRegionOffset, static_cast<std::int64_t>(region.offset));
+    add_parameter(output, kRegionByteSize, static_cast<std::int64_t>(binary_size(tensor)));
+}
+
+}  // namespace
+
 void add_parameter(Writer& to, std::string_view name, const json::Value& value) {
     Writer entry(to, 4);
     entry.add_string(1, name.data(), name.size());
@@ -256,32 +260,36 @@ void add_parameter(Writer& to, std::string_view name, const json::Value& value) 
     }
 }
 
-// Where an output has gone to, and how much of it there is.
-void add_region(Writer& output, const RegionSpan& region, const Tensor& tensor) {
-    if (region.empty()) return;
-    add_parameter(output, kRegionName, json::Value(std::string_view(region.region)));
-    add_parameter(output, kRegionOffset, static_cast<std::int64_t>(region.offset));
-    add_parameter(output, kRegionByteSize, static_cast<std::int64_t>(binary_size(tensor)));
-}
-
-}  // namespace
-
 Result<InferCall> read_infer_call(ByteView message) {
     InferCall call;
     HF_TRY(read_fields(message, [&](Reader& field) { return read_field(field, call); }));
     return call;
 }
 
-Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature,
-                                      const Regions* regions) {
-    const Reading reading{signature, regions};
-    const bool raw = !call.raw.empty();
+bool is_raw(const InferCall& call) {
+    return !call.raw.empty() || std::any_of(call.inputs.begin(), call.inputs.end(), is_in_region);
+}
+
+Result<std::vector<const ByteView*>> raw_contents(const InferCall& call) {
+    std::vector<const ByteView*> contents(call.inputs.size());
+    if (call.raw.empty()) return contents;
     const auto elsewhere = static_cast<std::size_t>(
         std::count_if(call.inputs.begin(), call.inputs.end(), is_in_region));
-    if (raw && call.raw.size() != call.inputs.size() - elsewhere) {
+    if (call.raw.size() != call.inputs.size() - elsewhere) {
         return invalid_argument("/raw_input_contents: {} entries for {} inputs", call.raw.size(),
                                 call.inputs.size() - elsewhere);
     }
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < call.inputs.size(); ++i) {
+        if (!is_in_region(call.inputs[i])) contents[i] = &call.raw[next++];
+    }
+    return contents;
+}
+
+Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature,
+                                      const Regions* regions) {
+    const Reading reading{signature, regions};
+    const std::vector<const ByteView*> raw = HF_TRY(raw_contents(call));
     InferRequest request;
     request.id = call.id;
     HF_TRY(check_sequence(call.sequence));
@@ -289,11 +297,8 @@ Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Sign
     if (call.priority) take_policy(request, kPriority, *call.priority);
     if (call.timeout) take_policy(request, kTimeout, *call.timeout);
     request.inputs.resize(signature.inputs.size());
-    std::size_t next_raw = 0;
     for (std::size_t i = 0; i < call.inputs.size(); ++i) {
-        const bool takes_raw = raw && !is_in_region(call.inputs[i]);
-        const ByteView* const bytes = takes_raw ? &call.raw[next_raw++] : nullptr;
-        const Status status = add_input(call.inputs[i], bytes, reading, request.inputs);
+        const Status status = add_input(call.inputs[i], raw[i], reading, request.inputs);
         if (!status.ok()) return at("inputs", i, status);
     }
     HF_TRY(check_inputs_given(signature, request.inputs));

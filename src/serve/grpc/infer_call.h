@@ -44,6 +44,12 @@ struct InferCall {
 
 Result<InferCall> read_infer_call(ByteView message);
 
+// Whether tensors go as raw bytes: where any come so. What lies in shared memory has no other form.
+bool is_raw(const InferCall& call);
+
+// What each input has among the raw contents; null where it is typed or lies in shared memory.
+Result<std::vector<const ByteView*>> raw_contents(const InferCall& call);
+
 // Inputs that lie in shared memory are read from `regions` (null: there is none), and have no entry
 // among the raw contents.
 Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Signature& signature,
@@ -53,6 +59,12 @@ Result<InferRequest> to_infer_request(const InferCall& call, const runtime::Sign
 // went to shared memory has an empty entry among the raw contents, so that the others keep theirs.
 Bytes write_infer_answer(const InferCall& call, const InferRequest& request, const Answer& answer,
                          const runtime::Signature& signature);
+
+// The parameter that an answer has where its request set triton_enable_empty_final_response.
+inline constexpr std::string_view kFinal = "triton_final_response";
+
+// An entry of the map of parameters that an answer, or an output of it, has in field 4.
+void add_parameter(protozero::pbf_writer& to, std::string_view name, const json::Value& value);
 
 // ModelStreamInferResponse around it.
 Bytes wrap_in_stream(ByteView answer);

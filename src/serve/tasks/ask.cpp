@@ -62,6 +62,11 @@ Result<const Task*> task_of(const ModelHost& host) {
         host.identity().name, host.identity().name);
 }
 
+http::Response with_no_task(http::Response refusal) {
+    refusal.headers.set(kNoTaskHeader, "1");
+    return refusal;
+}
+
 Status check_plain(const http::Request& request) {
     const std::string_view encoding = request.headers.get("Content-Encoding").value_or("identity");
     if (encoding == "identity") return {};

@@ -16,6 +16,9 @@ namespace hf::serve::tasks {
 // NOT_FOUND says how one is declared.
 Result<const Task*> task_of(const ModelHost& host);
 
+// What says so, marked for gateways (kNoTaskHeader).
+http::Response with_no_task(http::Response refusal);
+
 // That a request's body is sent as it is, and not compressed.
 Status check_plain(const http::Request& request);
 

@@ -8,14 +8,6 @@
 namespace hf::serve::tasks {
 namespace {
 
-http::Response error_of(const Status& status) {
-    const int code = http::http_status(status.code());
-    const json::Object error{{"message", status.message()},
-                             {"type", code < 500 ? "invalid_request_error" : "server_error"},
-                             {"code", code_name(status.code())}};
-    return http::Response::json(code, json::write(json::Object{{"error", error}}) + "\n");
-}
-
 struct Wanted {
     std::string model;
     std::string body;  // as the task reads it
@@ -62,35 +54,43 @@ json::Object list_of(const json::Object& members, const Wanted& asked) {
 }
 
 // The model that is asked, if it has the task.
-struct Found {
-    std::shared_ptr<ModelHost> host;
-    const Task* task;
-};
-Result<Found> find(const Services& services, const Wanted& asked, const http::Request& request) {
+Result<std::shared_ptr<ModelHost>> find(const Services& services, const Wanted& asked,
+                                        const http::Request& request) {
     if (services.with.access) {
         HF_TRY(services.with.access->check(request.headers, Right::kInfer, asked.model));
     }
-    std::shared_ptr<ModelHost> host = HF_TRY(find_model(services, asked.model, ""));
-    const Task* const task = HF_TRY(task_of(*host));
-    if (task->kind() == kTextEmbedding) return Found{std::move(host), task};
-    host->count_refused();
-    return invalid_argument("/model: the task of '{}' is {}, not {}", asked.model, task->kind(),
-                            kTextEmbedding);
+    return find_model(services, asked.model, "");
 }
 
 void embed(const Services& services, const std::shared_ptr<const http::Request>& request,
            const http::Reply& reply) {
     Result<Wanted> parsed = parse(*request);
-    if (!parsed.ok()) return reply.send(error_of(parsed.status()));
+    if (!parsed.ok()) return reply.send(embeddings_error(parsed.status()));
     const Wanted asked = std::move(*parsed);
-    const Result<Found> found = find(services, asked, *request);
-    if (!found.ok()) return reply.send(error_of(found.status()));
+    const Result<std::shared_ptr<ModelHost>> host = find(services, asked, *request);
+    if (!host.ok()) return reply.send(embeddings_error(host.status()));
+    const Result<const Task*> task = task_of(**host);
+    if (!task.ok()) return reply.send(with_no_task(embeddings_error(task.status())));
+    if ((*task)->kind() != kTextEmbedding) {
+        (*host)->count_refused();
+        return reply.send(
+            embeddings_error(invalid_argument("/model: the task of '{}' is {}, not {}", asked.model,
+                                              (*task)->kind(), kTextEmbedding)));
+    }
     const auto whole = [asked](const json::Object& members) { return list_of(members, asked); };
     const Body body{as_bytes(asked.body), "application/json"};
-    ask(services, {found->host, found->task, request, whole, error_of}, body, reply);
+    ask(services, {*host, *task, request, whole, embeddings_error}, body, reply);
 }
 
 }  // namespace
+
+http::Response embeddings_error(const Status& status) {
+    const int code = http::http_status(status.code());
+    const json::Object error{{"message", status.message()},
+                             {"type", code < 500 ? "invalid_request_error" : "server_error"},
+                             {"code", code_name(status.code())}};
+    return http::Response::json(code, json::write(json::Object{{"error", error}}) + "\n");
+}
 
 void add_embeddings_route(http::Router& router, const Services& services) {
     router.add_deferred("POST", "/v1/embeddings",

@@ -8,6 +8,9 @@
 
 namespace hf::serve::tasks {
 
+// REQUIRES: an error.
+http::Response embeddings_error(const Status& status);
+
 // REQUIRES: as add_task_routes().
 void add_embeddings_route(http::Router& router, const Services& services);
 

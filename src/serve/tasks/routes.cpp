@@ -24,7 +24,7 @@ void answer(const Services& services, const std::shared_ptr<const http::Request>
     const Result<Host> host = find_model(services, request->path_parameter("service"), "");
     if (!host.ok()) return reply.send(error_of(host.status()));
     const Result<const Task*> task = task_of(**host);
-    if (!task.ok()) return reply.send(error_of(task.status()));
+    if (!task.ok()) return reply.send(with_no_task(error_of(task.status())));
     if (const Status plain = check_plain(*request); !plain.ok()) {
         return reply.send(http::Response::error(415, plain.message()));
     }
@@ -41,7 +41,7 @@ http::Response describe(const Services& services, const http::Request& request) 
     const Result<Host> host = find_model(services, request.path_parameter("service"), "");
     if (!host.ok()) return http::Response::error(host.status());
     const Result<const Task*> task = task_of(**host);
-    if (!task.ok()) return http::Response::error(task.status());
+    if (!task.ok()) return with_no_task(error_of(task.status()));
     json::Object object = head_of(**host, **task);
     const json::Object members = (*task)->describe();
     object.insert(members.begin(), members.end());
