@@ -4,6 +4,8 @@ models FOLDER       writes small.onnx, large.onnx and mean.onnx, of which each t
                     lr_mnist_scikit.onnx and of mnist_cnn.onnx, and the mean of two classifiers' scores; other.onnx is
                     small.onnx with scores ten times as large, flat.onnx reads 784 pixels
 check URL           asks ensembles of them, and does what they do with their members' answers itself
+same URL MODEL URL MODEL
+                    asks the one and the other, which answer alike
 digit URL           writes digit.png and its label: one that the small model is unsure of, and the large one reads right
 reload URL FOLDER   loads small.onnx again and again, another each time, while threads ask the ensembles
 
@@ -146,6 +148,15 @@ def check(url):
     expect(right(few) < right(want), "the cascade gains nothing")
 
 
+def same(one, model, other, other_model):
+    rows = [struct.unpack(f"<{PIXELS}f", pixels) for pixels, _ in digits(0, 256)]
+    answers = [ask(url, name, [image("image", rows)]) for url, name in ((one, model), (other, other_model))]
+    (want, wanted), (got, headers) = answers
+    expect(got == want, "other answers")
+    expect(headers["holdfast-steps"] == wanted["holdfast-steps"] != None, headers["holdfast-steps"], wanted["holdfast-steps"])
+    print(f"256 answers alike, {headers['holdfast-steps']}")
+
+
 def digit(url):
     for pixels, label in digits(0, 256):
         row = struct.unpack(f"<{PIXELS}f", pixels)
@@ -222,6 +233,8 @@ if __name__ == "__main__":
         models(sys.argv[2])
     elif sys.argv[1] == "check":
         check(sys.argv[2])
+    elif sys.argv[1] == "same":
+        same(*sys.argv[2:])
     elif sys.argv[1] == "digit":
         digit(sys.argv[2])
     else:

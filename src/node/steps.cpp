@@ -58,13 +58,18 @@ Status check_sample(runtime::Session& session, const runtime::Signature& signatu
 
 }  // namespace
 
-Status check_golden(const runtime::CompiledModel& model, ByteView golden) {
+Status check_golden(std::span<const CompiledFile> models, ByteView golden) {
     const vault::Golden parsed = HF_TRY(vault::parse_golden(golden));
-    if (parsed.samples.empty()) return failed_precondition("there are no golden samples");
-    const std::unique_ptr<runtime::Session> session = HF_TRY(model.new_session());
-    for (std::size_t i = 0; i < parsed.samples.size(); ++i) {
-        HF_TRY(check_sample(*session, model.signature(), parsed.samples[i])
-                   .context("golden sample {}", i));
+    for (const CompiledFile& file : models) {
+        const std::unique_ptr<runtime::Session> session = HF_TRY(file.model->new_session());
+        bool any = false;
+        for (std::size_t i = 0; i < parsed.samples.size(); ++i) {
+            if (parsed.samples[i].model != file.name) continue;
+            any = true;
+            HF_TRY(check_sample(*session, file.model->signature(), parsed.samples[i])
+                       .context("{}: golden sample {}", file.path, i));
+        }
+        if (!any) return failed_precondition("there are no golden samples of {}", file.path);
     }
     return {};
 }
@@ -205,14 +210,50 @@ Status check_unchanged(const vault::OpenModel& files, const std::vector<vault::P
 
 }  // namespace
 
-Status Steps::compile(const Wish& wish, Candidate& candidate) const {
-    if (!candidate.files.find(candidate.packed.entry)) {
+Result<std::vector<Member>> Steps::models_of(const Candidate& candidate) const {
+    const std::string& entry = candidate.packed.entry;
+    if (!candidate.files.find(entry)) {
         return invalid_argument(
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    candidate.model = HF_TRY(compile_entry(candidate.files, candidate.packed.entry, wish.device));
-    candidate.device = candidate.model->device();
+    // Also where another file is marked as the entry: marks are not signed.
+    const bool ensemble = std::any_of(
+        candidate.files.files.begin(), candidate.files.files.end(),
+        [](const vault::OpenFile& file) { return file.path.ends_with(kEnsembleEnding); });
+    if (!ensemble) return std::vector<Member>{{"", entry}};
+    if (world_.members_of) return world_.members_of(candidate.files, entry);
+    return unimplemented(
+        "the model is an ensemble, which this program does not serve; run `holdfast agent` instead "
+        "of holdfast-agent");
+}
+
+Status Steps::compile(const Wish& wish, Candidate& candidate) const {
+    const vault::OpenModel& files = candidate.files;
+    const std::vector<vault::PackedFile>& packed = candidate.packed.files;
+    std::vector<CompiledFile> models;
+    std::string devices;
+    for (const Member& member : HF_TRY(models_of(candidate))) {
+        CompiledFile file;
+        file.name = member.name;
+        file.path = member.path;
+        file.model = HF_TRY(compile_entry(files, member.path, wish.device));
+        const auto at = std::find_if(packed.begin(), packed.end(),
+                                     [&](const auto& each) { return each.path == member.path; });
+        file.digest = at->digest;
+        file.again = [files, packed, path = member.path,
+                      device = wish.device]() -> Result<Compiled> {
+            HF_TRY(check_unchanged(files, packed));
+            return compile_entry(files, path, device);
+        };
+        const std::string device(file.model->device());
+        if (devices.find(device) == std::string::npos) {
+            devices.append(devices.empty() ? "" : "+").append(device);
+        }
+        models.push_back(std::move(file));
+    }
+    candidate.models = std::move(models);
+    candidate.device = std::move(devices);
     return {};
 }
 
@@ -223,7 +264,7 @@ Status Steps::reproduce(const Candidate& candidate) const {
             "`holdfast push`, which makes them");
     }
     const auto golden = HF_TRY(world_.vault.open_blob(*candidate.packed.golden, "golden samples"));
-    return check_golden(*candidate.model, golden->bytes());
+    return check_golden(candidate.models, golden->bytes());
 }
 
 Status Steps::activate(const Wish& wish, Candidate& candidate) const {
@@ -233,23 +274,12 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.format = candidate.packed.format;
     activation.digest = candidate.packed.manifest;
     activation.signer = candidate.signer;
-    if (!candidate.model) HF_TRY(compile(wish, candidate));
-    activation.model = candidate.model;
-    activation.again = [files = candidate.files, were = candidate.packed.files,
-                        entry = candidate.packed.entry,
-                        device = wish.device]() -> Result<Compiled> {
-        HF_TRY(check_unchanged(files, were));
-        return compile_entry(files, entry, device);
-    };
-    activation.file = candidate.packed.entry;
-    for (const vault::PackedFile& file : candidate.packed.files) {
-        if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
-        if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
-        activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
-                                  candidate.files.find(file.path));
-    }
+    if (candidate.models.empty()) HF_TRY(compile(wish, candidate));
+    activation.entry = candidate.packed.entry;
+    activation.models = candidate.models;
+    activation.files = candidate.files;
     candidate.url = HF_TRY(world_.host.activate(activation));
-    candidate.model = nullptr;  // the host has it, and may let it go
+    candidate.models.clear();  // the host has them, and may let them go
     if (world_.updates)
         world_.updates->note_active(activation.service, candidate.packed.manifest.to_string());
     return {};

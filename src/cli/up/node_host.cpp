@@ -112,9 +112,12 @@ private:
         updates.time_floor = parts_.time_floor;
         updates_ =
             std::make_unique<node::UpdateGate>(world_.files, world_.clock, std::move(updates));
+        const DoorExtras* const extras = options_.door_extras;
         const node::Steps::World steps{
-            parts_.vault,      host_,         world_.clock, parts_.source, options_.jurisdiction,
-            parts_.time_floor, updates_.get()};
+            parts_.vault,          host_,
+            world_.clock,          parts_.source,
+            options_.jurisdiction, parts_.time_floor,
+            updates_.get(),        extras ? extras->members_of : nullptr};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
         return {};

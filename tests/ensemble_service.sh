@@ -1,0 +1,102 @@
+#!/usr/bin/env bash
+# An ensemble is pushed as one artifact, signed, rolled out and answered by a Service, as `holdfast serve` answers the same
+# files: over REST, as a task, with receipts that name its members, which nobody else can ask. What its files do not bear
+# out is refused when it is pushed; a byte of a member that changed is found; its next version is rolled out under load.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+source "$here/machines.sh"
+[ -e "${HF_DATA:?}/mnist/t10k-images-idx3-ubyte.gz" ] || { echo "skipped: $HF_DATA has no mnist/t10k-images-idx3-ubyte.gz"; exit 77; }
+export PYTHONDONTWRITEBYTECODE=1
+digits() { python3 "$here/ensemble.py" "$@"; }
+service() { # service MODEL
+    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"digits\"},\"spec\":{\"model\":\"$1\"}}" || { fail "apply $1"; cat log; }
+}
+push() { expect "$1" "$2" "$holdfast" push "$3" "$4" --data server --key server/keys/release.key "${@:5}"; }
+sum() { sha256sum <"$1" | cut -d' ' -f1; }
+
+mkdir made
+digits models made || exit 1
+cp "$here"/../examples/ensemble/*.json made/
+start_server 0
+join one "$(token)" --sleep-after 2
+
+# One artifact of all that answers; of what lies there besides, nothing.
+push 0 sha256 made/cascade.ensemble.json digits:1
+expect 0 '' "$holdfast" pull digits:1 --data server --output pulled --key server/keys/release.key.pub
+[ "$(cd pulled && echo *)" = 'cascade.ensemble.json cascade.ensemble.json.task.json large.onnx small.onnx' ] || fail "what was pushed: $(ls pulled)"
+service digits:1
+until_says 'digits +digits:1 +True +Serving +1' hf get services
+
+# As `holdfast serve` answers the same files, on the machine and through the gateway.
+launch serve "$holdfast" serve pulled/*.ensemble.json pulled/*.onnx --listen 127.0.0.1:0
+until_says 'serving' cat serve.log
+served=$(grep -oE 'http://[0-9.:]+' serve.log | head -1)
+digits same "$served" cascade "$url_one" digits || fail 'the answers'
+digits same "$served" cascade "$gateway" digits || fail 'the answers through the gateway'
+
+# Its members are its own.
+expect 0 '"platform":"ensemble"' curl -s "$url_one/v2/models/digits"
+expect 0 '"members_digest":"sha256:' curl -s "$url_one/v2/models/digits"
+expect 0 '404' curl -s -o /dev/null -w '%{http_code}' "$url_one/v2/models/small"
+expect 0 'holdfast_inference_requests_total\{model="digits",version="1",outcome="succeeded"\} [1-9]' curl -s "$url_one/metrics"
+expect 1 '' grep -q 'model="small"' <(curl -s "$url_one/metrics")
+
+# As a task, with a receipt of the artifact, which names who answered.
+digits digit "$served" || fail 'no digit that the large model has to read'
+expect 0 "\"label\":\"$(cat label)\"" curl -s -m 10 -D head --data-binary @digit.png "$url_one/v1/tasks/digits"
+id=$(tr -d '\r' <head | sed -n 's/^holdfast-receipt: //p')
+curl -s -m 5 "$url_one/v2/receipts/$id" -o receipt
+expect 0 'large' "$holdfast" receipt verify receipt --key one/receipts/log.pub
+digest=$(hf get node/one -o yaml | grep -oE 'sha256:[0-9a-f]{64}' | head -1)
+for each in "$digest" "sha256:$(sum made/small.onnx)" "sha256:$(sum made/large.onnx)" "sha256:$(sum made/cascade.ensemble.json.task.json)"; do
+    grep -q "$each" receipt || fail "the receipt does not name $each"
+done
+
+# What is no ensemble is not pushed, each with its place.
+mkdir bad
+cp made/cascade.ensemble.json made/small.onnx bad/
+push 1 '/steps/1/model: there is neither large.onnx nor large.tflite nor large.ensemble.json beside it' bad/cascade.ensemble.json bad:1
+cp made/large.onnx bad/large.tflite
+cp made/large.onnx bad/
+push 1 "large.onnx and large.tflite are both 'large'" bad/cascade.ensemble.json bad:1
+rm bad/large.tflite
+cp made/flat.onnx bad/small.onnx
+push 1 'cascade.ensemble.json: /steps/[01]/inputs/Input3: ' bad/cascade.ensemble.json bad:1
+cp made/small.onnx made/mean.onnx bad/
+push 1 'mean.onnx is no member of cascade.ensemble.json' bad bad:1
+rm bad/mean.onnx
+push 1 "'small.onnx' is marked as what is to run" bad bad:1 --entry small.onnx
+echo '{"type": "holdfast.dev/guard/v1", "inputs": [{"name": "none", "least": 0}]}' >bad/small.onnx.guard.json
+push 1 "small.onnx.guard.json: " bad/cascade.ensemble.json bad:1
+mv bad/small.onnx.guard.json bad/smal.onnx.guard.json
+push 1 'smal.onnx.guard.json lies beside no model' bad bad:1
+expect 0 '' "$holdfast" sign made/cascade.ensemble.json --key server/keys/release.key --signature made.sig
+expect 1 'says nothing of its members' "$holdfast" push made/cascade.ensemble.json bad:1 --data server --signature made.sig
+
+# The next version has another small model. It comes while the service is asked, and nothing fails.
+mkdir next
+cp made/* next/
+cp made/other.onnx next/small.onnx
+push 0 sha256 next/cascade.ensemble.json digits:2
+python3 "$here/load.py" "$gateway/v2/models/digits" 4 >load.log 2>&1 &
+pids[load]=$!
+until_says loading ls
+service digits:2
+until_says 'digits +digits:2 +True +Serving +1' hf get services
+touch stop
+wait "${pids[load]}" || fail "requests failed while the version changed: $(cat load.log)"
+unset "pids[load]"
+cat load.log
+end 15 serve
+launch next "$holdfast" serve next/cascade.ensemble.json next/small.onnx next/large.onnx --listen 127.0.0.1:0
+until_says 'serving' cat next.log
+digits same "$(grep -oE 'http://[0-9.:]+' next.log | head -1)" cascade "$url_one" digits || fail 'the answers of the next version'
+
+# A byte of a member that changed on the machine's disk is found: what is damaged does not answer.
+blob=$(find one -name "$(sum next/small.onnx)")
+end 15 one
+chmod u+w "$blob"
+printf '\377' | dd of="$blob" bs=1 seek=1000 conv=notrunc 2>/dev/null
+start_agent one
+until_says 'small.onnx' hf get node/one -o yaml
+finish
