@@ -7,6 +7,7 @@
 #include "cli/ensemble_file.h"
 #include "cli/returning_memory.h"
 #include "graph/load.h"
+#include "serve/ensemble/resting_members.h"
 #include "serve/platform.h"
 #include "serve/sleep/sleeping_model.h"
 
@@ -70,9 +71,15 @@ public:
             Host host = part.declaration ? HF_TRY(make_ensemble(std::move(of), part))
                                          : HF_TRY(make_model(std::move(of), part));
             HF_TRY(host->warm().context("{}", part.file));
+            if (host->resting()) sleepers_.push_back(host);
             hosts_.insert_or_assign(part.name, std::move(host));
         }
-        return hosts_.find(parts.back().name)->second;
+        const Host host = hosts_.find(parts.back().name)->second;
+        if (!sleepers_.empty()) {
+            host->set_resting(
+                std::make_shared<serve::ensemble::RestingMembers>(std::move(sleepers_)));
+        }
+        return host;
     }
 
 private:
@@ -117,6 +124,7 @@ private:
     const node::Activation& activation_;
     env::Clock& clock_;
     std::map<std::string, Host, std::less<>> hosts_;  // by their parts' names
+    std::vector<Host> sleepers_;
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "node/scaling_model_test.h"
 #include "runtime/compile.h"
 #include "serve/ensemble/graph.h"
+#include "serve/sleep/resting.h"
 #include "testing/manual_clock.h"
 
 namespace hf::cli {
@@ -48,6 +49,9 @@ struct Artifact {
                                        {"five.onnx", node::scaling_model(5, kRows)}};
     std::string entry = "cascade.ensemble.json";
 
+    // Of a model that is made again; null: none is.
+    std::function<Status(const std::string& file)> again = {};
+
     node::Activation activation() const {
         node::Activation activation;
         activation.entry = entry;
@@ -58,8 +62,19 @@ struct Artifact {
             file.name = path.substr(0, path.rfind('.'));
             file.path = path;
             file.digest = crypto::sha256(bytes);
-            graph::Graph graph = graph::load(bytes, {}, nullptr).value();
-            file.model = runtime::compile(std::move(graph), {}, nullptr).value();
+            const auto compile = [bytes = bytes] {
+                graph::Graph graph = graph::load(bytes, {}, nullptr).value();
+                return runtime::compile(std::move(graph), {}, nullptr).value();
+            };
+            file.model = compile();
+            if (again) {
+                file.again = [compile, again = again,
+                              path =
+                                  path]() -> Result<std::shared_ptr<const runtime::CompiledModel>> {
+                    HF_TRY(again(path));
+                    return compile();
+                };
+            }
             activation.models.push_back(std::move(file));
         }
         return activation;
@@ -161,6 +176,38 @@ TEST_F(ActivatedTest, ADeclarationThatDoesNotFitItsModelsIsRefusedWithItsPlace) 
     EXPECT_EQ(refusal(unnamed),
               "six.onnx is no member of cascade.ensemble.json; name it in a step, or leave it out "
               "of the artifact");
+}
+
+TEST_F(ActivatedTest, TheMemoryOfAllMembersGoesAndEachComesBackWithItsStep) {
+    std::vector<std::string> woken;
+    Status trouble;
+    Artifact artifact;
+    artifact.again = [&](const std::string& file) {
+        woken.push_back(file);
+        return trouble;
+    };
+    const auto host = make(artifact).value();
+    constexpr Duration kHour = std::chrono::hours(1);
+    EXPECT_FALSE(host->fall_asleep(kHour)) << "it was just made";
+    clock_.advance(kHour);
+    EXPECT_TRUE(host->fall_asleep(kHour));
+    EXPECT_TRUE(host->asleep());
+    EXPECT_TRUE(host->ready());
+    EXPECT_EQ(answer(*host, {4}), std::vector<float>{12});
+    EXPECT_EQ(woken, std::vector<std::string>{"three.onnx"}) << "nobody asked the other";
+    EXPECT_EQ(answer(*host, {1}), std::vector<float>{5});
+    EXPECT_EQ(host->resting()->wakes().count, 2u);
+    EXPECT_FALSE(host->asleep());
+
+    EXPECT_TRUE(host->fall_asleep(kHour));
+    trouble = data_loss("five.onnx is not what was verified");
+    EXPECT_FALSE(host->wake().ok());
+    EXPECT_FALSE(host->ready());
+    EXPECT_NE(host->trouble().find("five.onnx is not what was verified"), std::string::npos);
+    EXPECT_EQ(host->resting()->wakes().failed, 1u);
+    trouble = Status();
+    EXPECT_TRUE(host->wake().ok());
+    EXPECT_TRUE(host->ready());
 }
 
 TEST_F(ActivatedTest, AModelAloneAnswersAsItself) {

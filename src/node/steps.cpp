@@ -198,6 +198,17 @@ Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string&
     return runtime::compile(std::move(graph), options, nullptr);
 }
 
+// What a model of an artifact may be made of: all files but the other models.
+std::vector<vault::PackedFile> files_of(const Member& model, const std::vector<Member>& models,
+                                        std::vector<vault::PackedFile> packed) {
+    std::erase_if(packed, [&](const vault::PackedFile& file) {
+        return file.path != model.path &&
+               std::any_of(models.begin(), models.end(),
+                           [&](const Member& other) { return other.path == file.path; });
+    });
+    return packed;
+}
+
 // A vault's files are not written to, but they lie on a disk.
 Status check_unchanged(const vault::OpenModel& files, const std::vector<vault::PackedFile>& were) {
     for (const vault::PackedFile& was : were) {
@@ -230,20 +241,21 @@ Result<std::vector<Member>> Steps::models_of(const Candidate& candidate) const {
 
 Status Steps::compile(const Wish& wish, Candidate& candidate) const {
     const vault::OpenModel& files = candidate.files;
-    const std::vector<vault::PackedFile>& packed = candidate.packed.files;
+    const std::vector<Member> members = HF_TRY(models_of(candidate));
     std::vector<CompiledFile> models;
     std::string devices;
-    for (const Member& member : HF_TRY(models_of(candidate))) {
+    for (const Member& member : members) {
         CompiledFile file;
         file.name = member.name;
         file.path = member.path;
         file.model = HF_TRY(compile_entry(files, member.path, wish.device));
-        const auto at = std::find_if(packed.begin(), packed.end(),
-                                     [&](const auto& each) { return each.path == member.path; });
-        file.digest = at->digest;
-        file.again = [files, packed, path = member.path,
+        std::vector<vault::PackedFile> made_of = files_of(member, members, candidate.packed.files);
+        file.digest = std::find_if(made_of.begin(), made_of.end(), [&](const auto& each) {
+                          return each.path == member.path;
+                      })->digest;
+        file.again = [files, made_of = std::move(made_of), path = member.path,
                       device = wish.device]() -> Result<Compiled> {
-            HF_TRY(check_unchanged(files, packed));
+            HF_TRY(check_unchanged(files, made_of));
             return compile_entry(files, path, device);
         };
         const std::string device(file.model->device());

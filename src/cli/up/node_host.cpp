@@ -40,8 +40,12 @@ public:
         receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
                                                  std::move(receipts)));
         http::Router router;
-        const serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
-                                      nullptr,         options_.observer, &scheduler_};
+        serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
+                                nullptr,         options_.observer, &scheduler_};
+        if (options_.door_extras) {
+            helpers_ = options_.door_extras->make_helpers(scheduler_, options_.inference.workers);
+            extras.helpers = helpers_.get();
+        }
         serve::add_basic_routes(router, models_, extras);
         http::ServerOptions door = options_.inference;
         ++door.workers;  // one that reads what comes while all places of the schedule are taken
@@ -139,6 +143,7 @@ private:
     serve::Models models_;
     serve::cascade::Cascades cascades_;
     serve::Scheduler scheduler_;
+    std::shared_ptr<serve::ensemble::Helpers> helpers_;
     ServingHost host_{models_, cascades_, world_.clock,
                       options_.door_extras ? options_.door_extras->make_host : nullptr};
     std::unique_ptr<serve::Receipts> receipts_;

@@ -37,6 +37,11 @@ struct DoorExtras {
                        const serve::Services& services, const env::Clock& clock);
     MakeHost make_host;
     node::MembersOf members_of;
+
+    // Threads beside those of the requests, for ensembles; null where no two inferences run at a
+    // time. REQUIRES: the scheduler outlives them.
+    std::shared_ptr<serve::ensemble::Helpers> (*make_helpers)(serve::Scheduler& scheduler,
+                                                              std::size_t places);
 };
 
 struct NodeOptions {
