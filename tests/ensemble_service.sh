@@ -30,6 +30,8 @@ expect 0 '' "$holdfast" pull digits:1 --data server --output pulled --key server
 service digits:1
 until_says 'digits +digits:1 +True +Serving +1' hf get services
 
+until_says 'digits +digits:1 +sha256' hf get modelversions -o wide
+
 # As `holdfast serve` answers the same files, on the machine and through the gateway.
 launch serve "$holdfast" serve pulled/*.ensemble.json pulled/*.onnx made/average.ensemble.json made/mean.onnx --listen 127.0.0.1:0
 until_says 'serving' cat serve.log

@@ -35,7 +35,10 @@ public:
             return invalid_argument(
                 "'{}': an ensemble and its members lie at the top of their folder", entry);
         }
-        if (!by_name_.contains(name)) return invalid_argument("'{}' is not among the files", entry);
+        const auto own = by_name_.find(name);
+        if (own == by_name_.end() || own->second->path != entry) {
+            return invalid_argument("'{}' is not among the files", entry);
+        }
         HF_TRY(visit(name, 1));
         HF_TRY(check_all_named(entry));
         HF_TRY(check_beside(beside));

@@ -116,8 +116,10 @@ TEST(EnsembleContents, AnotherMarkDoesNotMakeAnotherEnsembleOfTheSameFiles) {
             nested.refusal(),
             fmt::format("'{}': an ensemble and its members lie at the top of their folder", entry));
     }
-    nested.entry = "none.ensemble.json";
-    EXPECT_EQ(nested.refusal(), "'none.ensemble.json' is not among the files");
+    for (const char* const entry : {"none.ensemble.json", "small.ensemble.json"}) {
+        nested.entry = entry;
+        EXPECT_EQ(nested.refusal(), fmt::format("'{}' is not among the files", entry));
+    }
 }
 
 TEST(EnsembleContents, NamesLeadNowhereElse) {
