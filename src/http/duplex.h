@@ -3,8 +3,8 @@
 // said has gone out, so that a client which does not read is not read from either.
 //
 // Owned by the connection. Steps run on worker threads, one after the other; stop() and the
-// destructor on any thread, but never during a step. Destroyed as soon as the exchange has ended or
-// the client has gone. Must not throw.
+// destructor on any thread, but never during a step, unless the server ends. Destroyed as soon as
+// the exchange has ended or the client has gone. Must not throw.
 
 #pragma once
 
@@ -29,8 +29,11 @@ public:
         std::optional<Headers> trailers;  // set: that was the end
     };
 
-    // With what came since the last step; `ended`: nothing more will.
-    virtual Step take(ByteView came, bool ended) = 0;
+    // With what came since the last step, which is there until take() returns; `ended`: nothing
+    // more will. Tells once what the step is, on any thread: before it returns, or when that is
+    // known. A step that nobody tells never ends.
+    using Told = std::function<void(Step step)>;
+    virtual void take(ByteView came, bool ended, Told told) = 0;
 
     // The trailers of an exchange that has nothing under way when the server drains.
     virtual Headers stop() = 0;

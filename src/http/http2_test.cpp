@@ -22,11 +22,11 @@ public:
         if (destroyed_) destroyed_->set_value();
     }
 
-    Step take(ByteView came, bool ended) override {
+    void take(ByteView came, bool ended, Told told) override {
         Step step;
         for (std::uint8_t c : came) step.send.push_back(static_cast<std::uint8_t>(c & ~0x20));
         if (ended) step.trailers = trailers("done");
-        return step;
+        told(std::move(step));
     }
 
     Headers stop() override { return trailers("stopped"); }

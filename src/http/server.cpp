@@ -47,6 +47,15 @@ void name_thread(const std::string& name) {
     pthread_setname_np(pthread_self(), name.c_str());
 }
 
+// One step of a duplex while it is taken, for the loop.
+struct StepUnderWay {
+    explicit StepUnderWay(asio::io_context& loop) : signal(std::make_shared<StreamSignal>(loop)) {}
+
+    const std::shared_ptr<StreamSignal> signal;
+    Duplex::Step step;  // of whoever tells it until `there`
+    std::atomic<bool> there{false};
+};
+
 class AsioServer final : public Server, private ConnectionHost {
 public:
     AsioServer(ServerOptions options, Router router)
@@ -62,7 +71,7 @@ public:
         handshakes_.close();
         // A handler that waits until nobody waits for it hears that now.
         for (const std::shared_ptr<Connection>& connection : connections_) connection->abandon();
-        for (Pending* pending : pending_) pending->signal->close();
+        for (StreamSignal* signal : awaited_) signal->close();
         work_.stop();
         for (std::thread& thread : workers_) thread.join();
     }
@@ -222,7 +231,7 @@ private:
         ended_.notify_all();
     }
 
-    // These three run on a worker; the first on the loop where it is quick.
+    // These two run on a worker; the first on the loop where it is quick.
     void compute(Request request, Clock::time_point queued, const Reply& reply) {
         request.waited += Clock::now() - queued;
         const std::shared_ptr<Observation> observation = observe(request);
@@ -239,9 +248,6 @@ private:
         Opening opening = open_duplex(router_, std::move(request), options_.gate);
         if (observation) observation->answered(opening.head);
         co_return opening;
-    }
-    asio::awaitable<Duplex::Step> compute_step(Duplex& duplex, Bytes came, bool ended) {
-        co_return duplex.take(came, ended);
     }
 
     bool is_full() const { return in_flight_ >= options_.limits.queued_requests; }
@@ -263,7 +269,7 @@ private:
     std::shared_ptr<Pending> begin(Request request) override {
         auto pending = std::make_shared<Pending>(loop_);
         ++in_flight_;
-        pending_.push_back(pending.get());
+        awaited_.push_back(pending->signal.get());
         if (in_flight_ > options_.limits.queued_requests) {
             pending->response = refuse(std::move(request));
             pending->there = true;
@@ -287,12 +293,16 @@ private:
     }
 
     Response take(Pending& pending) override {
-        pending.signal->close();
-        // Those who came last are mostly answered first.
-        const auto at = std::find(pending_.rbegin(), pending_.rend(), &pending);
-        pending_.erase(std::next(at).base());
-        --in_flight_;
+        end_awaited(*pending.signal);
         return std::move(pending.response);
+    }
+
+    void end_awaited(StreamSignal& signal) {
+        signal.close();
+        // Those who came last are mostly answered first.
+        const auto at = std::find(awaited_.rbegin(), awaited_.rend(), &signal);
+        awaited_.erase(std::next(at).base());
+        --in_flight_;
     }
 
     asio::awaitable<Response> wait(std::shared_ptr<Pending> pending) override {
@@ -333,12 +343,19 @@ private:
     }
 
     asio::awaitable<Duplex::Step> step(Duplex& duplex, Bytes came, bool ended) override {
+        const auto under_way = std::make_shared<StepUnderWay>(loop_);
         ++in_flight_;
-        asio::awaitable<Duplex::Step> computing = compute_step(duplex, std::move(came), ended);
-        Duplex::Step step =
-            co_await asio::co_spawn(work_, std::move(computing), asio::use_awaitable);
-        --in_flight_;
-        co_return step;
+        awaited_.push_back(under_way->signal.get());
+        asio::post(work_, [&duplex, came = std::move(came), ended, under_way] {
+            duplex.take(came, ended, [under_way](Duplex::Step step) {
+                under_way->step = std::move(step);
+                under_way->there = true;
+                under_way->signal->notify();
+            });
+        });
+        while (!under_way->there) co_await under_way->signal->wait();
+        end_awaited(*under_way->signal);
+        co_return std::move(under_way->step);
     }
 
     const ServerOptions options_;
@@ -355,7 +372,7 @@ private:
     int listener_ = -1;
     std::list<std::shared_ptr<Connection>> connections_;  // of the loop thread, as are these:
     std::list<Connection*> asking_;
-    std::vector<Pending*> pending_;
+    std::vector<StreamSignal*> awaited_;  // one for each of `in_flight_` that a worker has
     std::array<std::uint8_t, kScratchBytes> scratch_;
     std::size_t in_flight_ = 0;
     bool looks_ = false;  // looking_ runs

@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "crypto/hash.h"
+#include "serve/gateway/forwarding.h"
 #include "serve/oip_client.h"
 #include "serve/sequence/sequences.h"
 #include "serve/unknown_model.h"
@@ -58,29 +59,33 @@ Instant now_of(const Services& services) {
     return services.with.cascades ? services.with.cascades->now() : Instant();
 }
 
-// A request, and what is done with what the model makes of it.
-struct Inquiry {
-    const Services& services;
-    Visit& visit;
-    const InferRequest& request;
-    const http::Headers& headers;
+// An inference until it is answered, and who is told what comes of it.
+struct Pending {
+    Services services;
+    std::shared_ptr<Asked> asked;
+    std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done;
     Instant came{};  // as the cascade counts
+
+    void answer(Result<Answering> answering) const { done(asked, std::move(answering)); }
 };
+using PendingPtr = std::shared_ptr<const Pending>;
 
 // What the cascade makes of the model's outputs.
-Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
-    Visit& visit = inquiry.visit;
-    ModelHost& host = visit.host();
-    cascade::Cascades* const cascades = inquiry.services.with.cascades;
-    visit.ran({batch_of(host.signature(), inquiry.request.inputs), ran.batch, ran.leads},
-              ran.waited, ran.duration);
+Result<Answering> conclude(const Pending& pending, Scheduler::Ran ran) {
+    Asked& asked = *pending.asked;
+    Visit& visit = asked.visit;
+    ModelHost& host = *asked.host;
+    const InferRequest& request = asked.request;
+    cascade::Cascades* const cascades = pending.services.with.cascades;
+    visit.ran({batch_of(host.signature(), request.inputs), ran.batch, ran.leads}, ran.waited,
+              ran.duration);
     visit.outputs_chosen();
-    Answering answering{host, inquiry.request, std::move(ran.outputs), ran.duration};
+    Answering answering{host, request, std::move(ran.outputs), ran.duration};
     answering.composed = std::move(ran.composed);
     if (answering.composed && answering.composed->guarded) {
         answering.guarded = answering.composed->guarded;  // an ensemble has no guard beside those
     } else {
-        answering.guarded = guard::judge_answer(host, inquiry.request.inputs, answering.outputs);
+        answering.guarded = guard::judge_answer(host, request.inputs, answering.outputs);
     }
     visit.outputs_chosen();
     if (answering.guarded && answering.guarded->refuses()) {
@@ -88,8 +93,7 @@ Result<Answering> conclude(const Inquiry& inquiry, Scheduler::Ran ran) {
         return answering;
     }
     if (!cascades) return answering;
-    auto answer =
-        cascades->answer({host, inquiry.request, inquiry.headers, inquiry.came}, answering.outputs);
+    auto answer = cascades->answer({host, request, asked.headers, pending.came}, answering.outputs);
     visit.outputs_chosen();
     if (!answer) return answering;
     if (!answer->ok()) {
@@ -133,51 +137,21 @@ std::optional<CachePlace> place_in_cache(const Services& services, const ModelHo
     return place;
 }
 
-Answering answer_from_cache(const Inquiry& inquiry, const CachePlace& place,
+Answering answer_from_cache(Asked& asked, const CachePlace& place,
                             const ResponseCache::Outputs& outputs) {
-    inquiry.visit.came_from_cache();
-    Answering answering{inquiry.visit.host(), inquiry.request, *outputs};
+    asked.visit.came_from_cache();
+    Answering answering{*asked.host, asked.request, *outputs};
     answering.cached = true;
     answering.inputs_digest = place.inputs;
     return answering;
 }
 
-Scheduler::Ran ran_alone(const Inquiry& inquiry, ModelHost::Inference inference) {
+Scheduler::Ran ran_alone(const Asked& asked, ModelHost::Inference inference) {
     Scheduler::Ran ran;
     ran.outputs = std::move(inference.outputs);
     ran.duration = inference.duration;
-    ran.batch = batch_of(inquiry.visit.host().signature(), inquiry.request.inputs);
+    ran.batch = batch_of(asked.host->signature(), asked.request.inputs);
     return ran;
-}
-
-// On the caller's thread, whatever else runs.
-Result<Scheduler::Ran> run_now(const Inquiry& inquiry) {
-    ModelHost& host = inquiry.visit.host();
-    const Composite* const composite = host.composite();
-    if (!composite) {
-        ModelHost::Inference inference = HF_TRY(host.infer(inquiry.request.inputs));
-        return ran_alone(inquiry, std::move(inference));
-    }
-    std::optional<Result<Scheduler::Ran>> ran;
-    Scheduler::Job job;
-    job.host = std::shared_ptr<ModelHost>(std::shared_ptr<void>(), &host);  // the caller has it
-    job.inputs = inquiry.request.inputs;
-    job.done = [&ran](Result<Scheduler::Ran> of) { ran.emplace(std::move(of)); };
-    composite->run(std::move(job), {});
-    return std::move(*ran);
-}
-
-Result<Answering> run_in_sequence(const Inquiry& inquiry, sequence::Sequences& sequences) {
-    const SequenceMark& mark = inquiry.request.sequence;
-    const std::vector<Tensor> inputs = HF_TRY(sequences.enter_now(mark, inquiry.request.inputs));
-    Result<ModelHost::Inference> inference = inquiry.visit.host().infer(inputs);
-    if (!inference.ok()) {
-        sequences.leave(mark, nullptr);
-        return inference.status();
-    }
-    sequence::State state = sequences.take_state(inference->outputs);
-    sequences.leave(mark, &state);
-    return conclude(inquiry, ran_alone(inquiry, std::move(*inference)));
 }
 
 // What a guard refuses before the model is asked.
@@ -198,78 +172,48 @@ Terms terms_of(const Asked& asked) {
     return terms;
 }
 
-}  // namespace
-
-Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
-                                const http::Headers& headers) {
-    const Inquiry inquiry{services, visit, request, headers, now_of(services)};
-    visit.inputs_read();
-    if (std::optional<Answering> refused = refused_before(visit.host(), request)) {
-        return std::move(*refused);
-    }
-    if (sequence::Sequences* const sequences = visit.host().sequences()) {
-        return run_in_sequence(inquiry, *sequences);
-    }
-    const std::optional<CachePlace> place = place_in_cache(services, visit.host(), request);
-    if (place) {
-        const ResponseCache::Outputs outputs = services.with.cache->find(place->key);
-        if (outputs) return answer_from_cache(inquiry, *place, outputs);
-        visit.missed_cache();
-    }
-    Scheduler::Ran ran = HF_TRY(run_now(inquiry));
-    if (place) {
-        services.with.cache->put(place->key,
-                                 std::make_shared<const std::vector<Tensor>>(ran.outputs));
-    }
-    Answering answering = HF_TRY(conclude(inquiry, std::move(ran)));
-    if (place) answering.inputs_digest = place->inputs;
-    return answering;
+// Null: at once, on this thread, whatever else runs.
+Scheduler* scheduler_of(const Pending& pending) {
+    return pending.asked->by->quick ? nullptr : pending.services.with.scheduler;
 }
 
-namespace {
-
-// An inference that waits for its turn, and who is told what comes of it.
-struct Pending {
-    Services services;
-    std::shared_ptr<Asked> asked;
-    std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done;
-    Instant came{};
-
-    Inquiry inquiry() const {
-        return {services, asked->visit, asked->request, asked->headers, came};
-    }
-    void answer(Result<Answering> answering) const { done(asked, std::move(answering)); }
-    void conclude(Result<Scheduler::Ran> ran) const {
-        if (!ran.ok()) return answer(ran.status());
-        answer(serve::conclude(inquiry(), std::move(*ran)));
-    }
-};
-using PendingPtr = std::shared_ptr<const Pending>;
-
-void schedule(const PendingPtr& pending, std::function<void(Result<Scheduler::Ran>)> done) {
+void run_job(const PendingPtr& pending, std::function<void(Result<Scheduler::Ran>)> done) {
     Asked& asked = *pending->asked;
-    const cascade::Cascades* const cascades = pending->services.with.cascades;
     const bool has_state = !asked.with_state.empty();
+    const std::span<const Tensor> inputs = has_state ? asked.with_state : asked.request.inputs;
+    Scheduler* const scheduler = scheduler_of(*pending);
+    const Composite* const composite = asked.host->composite();
+    if (!scheduler && !composite) {
+        Result<ModelHost::Inference> inference = asked.host->infer(inputs);
+        if (!inference.ok()) return done(inference.status());
+        return done(ran_alone(asked, std::move(*inference)));
+    }
+    const cascade::Cascades* const cascades = pending->services.with.cascades;
     Scheduler::Job job;
     job.host = asked.host;
-    job.inputs = has_state ? asked.with_state : asked.request.inputs;
+    job.inputs = inputs;
     job.terms = terms_of(asked);
     job.alone = has_state || (cascades && cascades->has(asked.host->identity().name));
     job.given_up = [by = asked.by] { return by->is_given_up(); };
     job.done = std::move(done);
-    Scheduler* const scheduler = pending->services.with.scheduler;
-    if (const Composite* const composite = asked.host->composite()) {
-        return composite->run(std::move(job), {scheduler, pending->services.with.helpers});
-    }
-    scheduler->run(std::move(job));
+    if (!composite) return scheduler->run(std::move(job));
+    composite->run(std::move(job),
+                   {scheduler, scheduler ? pending->services.with.helpers : nullptr});
+}
+
+void conclude_and_answer(const PendingPtr& pending, Result<Scheduler::Ran> ran) {
+    if (!ran.ok()) return pending->answer(ran.status());
+    pending->answer(conclude(*pending, std::move(*ran)));
 }
 
 void run_plainly(const PendingPtr& pending) {
-    schedule(pending, [pending](Result<Scheduler::Ran> ran) { pending->conclude(std::move(ran)); });
+    run_job(pending, [pending](Result<Scheduler::Ran> ran) {
+        conclude_and_answer(pending, std::move(ran));
+    });
 }
 
 // Answers before the next of the sequence has its turn.
-void run_in_sequence_in_turn(const PendingPtr& pending) {
+void run_in_sequence(const PendingPtr& pending) {
     Asked& asked = *pending->asked;
     sequence::Sequences& sequences = *asked.host->sequences();
     sequences.enter(asked.request.sequence, asked.request.inputs,
@@ -280,11 +224,11 @@ void run_in_sequence_in_turn(const PendingPtr& pending) {
                             return pending->answer(inputs.status());
                         }
                         asked.with_state = std::move(*inputs);
-                        schedule(pending, [pending, &sequences](Result<Scheduler::Ran> ran) {
+                        run_job(pending, [pending, &sequences](Result<Scheduler::Ran> ran) {
                             const bool ok = ran.ok();
                             sequence::State state;
                             if (ok) state = sequences.take_state(ran->outputs);
-                            pending->conclude(std::move(ran));
+                            conclude_and_answer(pending, std::move(ran));
                             sequences.leave(pending->asked->request.sequence,
                                             ok ? &state : nullptr);
                         });
@@ -293,10 +237,10 @@ void run_in_sequence_in_turn(const PendingPtr& pending) {
 
 // Computes what others may wait for.
 void lead(const PendingPtr& pending, const CachePlace& place) {
-    schedule(pending, [pending, place](Result<Scheduler::Ran> ran) {
+    run_job(pending, [pending, place](Result<Scheduler::Ran> ran) {
         ResponseCache::Outputs outputs;
         if (ran.ok()) outputs = std::make_shared<const std::vector<Tensor>>(ran->outputs);
-        pending->conclude(std::move(ran));
+        conclude_and_answer(pending, std::move(ran));
         pending->services.with.cache->land(place.key, outputs);
     });
 }
@@ -305,7 +249,7 @@ void run_by_cache(const PendingPtr& pending, const CachePlace& place) {
     Visit& visit = pending->asked->visit;
     const auto waiter = [pending, place](const ResponseCache::Outputs& outputs) {
         if (outputs) {
-            return pending->answer(answer_from_cache(pending->inquiry(), place, outputs));
+            return pending->answer(answer_from_cache(*pending->asked, place, outputs));
         }
         pending->asked->visit.missed_cache();
         run_plainly(pending);
@@ -321,12 +265,8 @@ void run_by_cache(const PendingPtr& pending, const CachePlace& place) {
 
 }  // namespace
 
-void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
-                 std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done) {
-    Scheduler* const scheduler = services.with.scheduler;
-    if (!scheduler) {
-        return done(asked, run_inference(services, asked->visit, asked->request, asked->headers));
-    }
+void run_inference(const Services& services, std::shared_ptr<Asked> asked,
+                   std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done) {
     asked->visit.inputs_read();
     if (std::optional<Answering> refused = refused_before(*asked->host, asked->request)) {
         return done(asked, std::move(*refused));
@@ -334,10 +274,17 @@ void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
     const auto pending = std::make_shared<const Pending>(
         Pending{services, std::move(asked), std::move(done), now_of(services)});
     const Asked& of = *pending->asked;
-    if (of.host->sequences()) return run_in_sequence_in_turn(pending);
+    if (of.host->sequences()) return run_in_sequence(pending);
     const std::optional<CachePlace> place = place_in_cache(services, *of.host, of.request);
     if (place) return run_by_cache(pending, *place);
     run_plainly(pending);
+}
+
+Duration start_by_of(const Services& services, const http::Request& request) {
+    // What cannot be read is no limit.
+    const Result<Duration> left = gateway::timeout_of(request.headers, Duration::max());
+    if (!services.with.scheduler || !left.ok() || *left == Duration::max()) return Duration::max();
+    return services.with.scheduler->clock().monotonic() + *left - request.waited;
 }
 
 Duration retry_after_of(const Services& services, const ModelHost& host) {
@@ -345,9 +292,11 @@ Duration retry_after_of(const Services& services, const ModelHost& host) {
     return scheduler ? scheduler->retry_after(host) : std::chrono::seconds(1);
 }
 
-std::string retry_after(const Services& services, const ModelHost& host) {
-    const Duration wait = retry_after_of(services, host);
-    return fmt::format("{}", std::chrono::ceil<std::chrono::seconds>(wait).count());
+void add_retry_after(const Services& services, const ModelHost& host, const Status& status,
+                     http::Response& response) {
+    if (status.code() != Code::kResourceExhausted) return;
+    const auto wait = std::chrono::ceil<std::chrono::seconds>(retry_after_of(services, host));
+    response.headers.set("Retry-After", fmt::format("{}", wait.count()));
 }
 
 Result<std::string> add_receipt(const Services& services, const Answering& answering) {

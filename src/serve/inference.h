@@ -85,12 +85,7 @@ struct Answering {
     std::optional<Digest> inputs_digest = {};       // where it was computed already
 };
 
-// `headers`: of the request, for the cascade. Of a model that keeps state, UNAVAILABLE while
-// another request of the sequence is answered. REQUIRES: visit and request outlive the answer.
-Result<Answering> run_inference(const Services& services, Visit& visit, const InferRequest& request,
-                                const http::Headers& headers);
-
-// What an inference that waits for its turn needs until it is answered.
+// What an inference needs until it is answered.
 struct Asked {
     Asked(std::shared_ptr<ModelHost> model, std::shared_ptr<const http::Request> asked_by)
         : host(std::move(model)),
@@ -107,16 +102,21 @@ struct Asked {
     Duration start_by = Duration::max();  // of the monotonic clock: what its caller's deadline says
 };
 
-// The same in its turn, within its sequence too, which may be on another thread and after this
-// returns. RESOURCE_EXHAUSTED when too many wait: tell the caller retry_after().
-void run_in_turn(const Services& services, std::shared_ptr<Asked> asked,
-                 std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done);
+// Runs it in its turn, within its sequence too, and tells what comes of it: before it returns or
+// after, on this thread or another. At once where there is no scheduler, or the request is quick
+// (quick.h). RESOURCE_EXHAUSTED when too many wait: tell the caller retry_after_of().
+void run_inference(const Services& services, std::shared_ptr<Asked> asked,
+                   std::function<void(const std::shared_ptr<Asked>&, Result<Answering>)> done);
+
+// Asked::start_by of a request over REST, by what its gateway says of its caller's deadline.
+Duration start_by_of(const Services& services, const http::Request& request);
 
 // When to come again, for whoever was turned away.
 Duration retry_after_of(const Services& services, const ModelHost& host);
 
-// The same in seconds, as the header Retry-After has it.
-std::string retry_after(const Services& services, const ModelHost& host);
+// The same as the header Retry-After, where the status says that.
+void add_retry_after(const Services& services, const ModelHost& host, const Status& status,
+                     http::Response& response);
 
 // The receipt's identifier; empty where there are no receipts. An error means: no answer.
 Result<std::string> add_receipt(const Services& services, const Answering& answering);

@@ -1,6 +1,7 @@
 #include "serve/model_host.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json.h"
 #include "serve/account.h"
@@ -266,7 +267,8 @@ void Visit::missed_cache() {
     times_.cache = host_.clock_.monotonic() - read_;
 }
 
-Visit::~Visit() {
+void Visit::end() {
+    if (std::exchange(ended_, true)) return;
     const Duration end = host_.clock_.monotonic();
     times_.input = read_ - start_;
     times_.output = end - written_from_;

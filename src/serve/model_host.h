@@ -279,7 +279,7 @@ public:
         times_.queue = waited;
         host_.note_asked(start_);
     }
-    ~Visit();
+    ~Visit() { end(); }
     Visit(const Visit&) = delete;
     Visit& operator=(const Visit&) = delete;
 
@@ -295,6 +295,10 @@ public:
     void came_from_cache();
     void missed_cache();
 
+    // The answer is written: counts the request, so that whoever has the answer finds it counted.
+    // Once; at the latest when the visit is destroyed.
+    void end();
+
 private:
     ModelHost& host_;
     Account* const account_;
@@ -306,6 +310,7 @@ private:
     bool succeeded_ = false;
     bool from_cache_ = false;
     bool missed_ = false;
+    bool ended_ = false;
     Statistics::Share share_;
 };
 

@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "serve/compare_route.h"
-#include "serve/gateway/forwarding.h"
 #include "serve/metrics.h"
 #include "serve/oip_client.h"
 #include "serve/repository_calls.h"
@@ -139,9 +138,7 @@ Result<http::Response> write_answer(const Services& services, const Answering& a
 
 http::Response error_of(const Services& services, const ModelHost& host, const Status& status) {
     http::Response response = http::Response::error(status);
-    if (status.code() == Code::kResourceExhausted) {
-        response.headers.set("Retry-After", retry_after(services, host));
-    }
+    add_retry_after(services, host, status, response);
     return response;
 }
 
@@ -157,11 +154,7 @@ http::Response answer_of(const Services& services, const ModelHost& host,
 Status read_into(Asked& asked, const Services& services) {
     asked.request = HF_TRY(parse(services, *asked.host, *asked.by));
     if (services.with.cascades) asked.headers = asked.by->headers;
-    // What cannot be read is no limit.
-    const Result<Duration> left = gateway::timeout_of(asked.by->headers, Duration::max());
-    if (services.with.scheduler && left.ok() && *left < Duration::max()) {
-        asked.start_by = services.with.scheduler->clock().monotonic() + *left - asked.by->waited;
-    }
+    asked.start_by = start_by_of(services, *asked.by);
     return {};
 }
 
@@ -174,18 +167,16 @@ void infer(const Services& services, const std::shared_ptr<const http::Request>&
     const Status read = media_type.ok() ? read_into(*asked, services) : media_type;
     if (!read.ok()) {
         (*host)->count_refused();
+        asked->visit.end();
         return reply.send(media_type.ok() ? http::Response::error(read)
                                           : http::Response::error(415, media_type.message()));
     }
-    if (request->quick) {
-        const auto answering =
-            run_inference(services, asked->visit, asked->request, asked->headers);
-        return reply.send(answer_of(services, **host, answering));
-    }
-    run_in_turn(services, std::move(asked),
-                [services, reply](const std::shared_ptr<Asked>& of, Result<Answering> answering) {
-                    reply.send(answer_of(services, *of->host, answering));
-                });
+    run_inference(services, std::move(asked),
+                  [services, reply](const std::shared_ptr<Asked>& of, Result<Answering> answering) {
+                      http::Response response = answer_of(services, *of->host, answering);
+                      of->visit.end();
+                      reply.send(std::move(response));
+                  });
 }
 
 http::Response receipt(Receipts& receipts, const http::Request& request) {

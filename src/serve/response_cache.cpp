@@ -29,13 +29,6 @@ ResponseCache::Outputs ResponseCache::find_entry(const Digest& key) {
     return found->second->outputs;
 }
 
-ResponseCache::Outputs ResponseCache::find(const Digest& key) {
-    const MutexLock lock(mutex_);
-    Outputs outputs = find_entry(key);
-    if (!outputs) ++counts_.misses;
-    return outputs;
-}
-
 void ResponseCache::evict(Entries::iterator entry) {
     counts_.bytes -= entry->bytes;
     by_key_.erase(entry->key);
@@ -52,11 +45,6 @@ void ResponseCache::keep(const Digest& key, Outputs outputs) {
     entries_.push_front({key, std::move(outputs), bytes});
     by_key_.emplace(key, entries_.begin());
     counts_.bytes += bytes;
-}
-
-void ResponseCache::put(const Digest& key, Outputs outputs) {
-    const MutexLock lock(mutex_);
-    keep(key, std::move(outputs));
 }
 
 ResponseCache::Seen ResponseCache::look(const Digest& key, Waiter waiter) {

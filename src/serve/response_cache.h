@@ -36,12 +36,6 @@ public:
 
     explicit ResponseCache(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
-    // Null: not here.
-    Outputs find(const Digest& key);
-
-    // What is larger than the cache is not kept.
-    void put(const Digest& key, Outputs outputs);
-
     enum class Look : unsigned char {
         kHit,      // `outputs` has them
         kLead,     // nobody computes it: the caller must, and must call land()
@@ -54,7 +48,8 @@ public:
     };
     Seen look(const Digest& key, Waiter waiter);
 
-    // Ends what kLead began: keeps the outputs, unless they are null, and tells those who wait.
+    // Ends what kLead began: keeps the outputs, unless they are null or larger than the cache, and
+    // tells those who wait.
     void land(const Digest& key, Outputs outputs);
 
     struct Counts {

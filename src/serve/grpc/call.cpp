@@ -88,15 +88,21 @@ struct KeptCall {
 };
 
 Result<std::shared_ptr<KeptCall>> keep_call(const std::shared_ptr<const http::Request>& request,
+                                            const Terms& terms, Bytes message,
                                             const CallOptions& options) {
-    const Terms terms = HF_TRY(read_terms(*request, options.clock));
-    Bytes message = HF_TRY(read_only_message(*request, terms, options.message_bytes_max));
     // The view is of what a vector holds, which stays where it is when that moves.
     const ByteView view = message;
     auto kept = std::make_shared<KeptCall>(KeptCall{
         request, terms, std::move(message), {*request, view, options.clock, terms.deadline}});
     HF_TRY(kept->call.check());
     return kept;
+}
+
+Result<std::shared_ptr<KeptCall>> read_call(const std::shared_ptr<const http::Request>& request,
+                                            const CallOptions& options) {
+    const Terms terms = HF_TRY(read_terms(*request, options.clock));
+    Bytes message = HF_TRY(read_only_message(*request, terms, options.message_bytes_max));
+    return keep_call(request, terms, std::move(message), options);
 }
 
 // REQUIRES: reply.refused is an error.
@@ -109,7 +115,7 @@ http::Response refusal_of(const Reply& reply) {
 
 void answer_later(const std::shared_ptr<const http::Request>& request, const CallOptions& options,
                   const DeferredMethod& method, const http::Reply& to) {
-    const Result<std::shared_ptr<KeptCall>> read = keep_call(request, options);
+    const Result<std::shared_ptr<KeptCall>> read = read_call(request, options);
     if (!read.ok()) return to.send(trailers_only(read.status()));
     const std::shared_ptr<KeptCall> kept = *read;
     method({kept, &kept->call}, [kept, to](Result<Reply> reply) {
@@ -121,30 +127,42 @@ void answer_later(const std::shared_ptr<const http::Request>& request, const Cal
     });
 }
 
+http::Duplex::Step last_step(const Status& status) {
+    http::Duplex::Step step;
+    step.trailers = status_trailers(status);
+    return step;
+}
+
 // One message a step, so that a client with many does not keep a worker from the others.
 class Stream final : public http::Duplex {
 public:
-    Stream(http::Request request, Terms terms, const CallOptions& options, Method method)
-        : request_(std::move(request)),
+    Stream(http::Request request, const Terms& terms, const CallOptions& options,
+           DeferredMethod method)
+        : request_(std::make_shared<const http::Request>(std::move(request))),
           terms_(terms),
           options_(options),
           method_(std::move(method)),
           reader_(options.message_bytes_max) {}
 
-    Step take(ByteView came, bool ended) override {
+    void take(ByteView came, bool ended, Told told) override {
         reader_.add(came);
-        Step step;
-        const Result<bool> answered = answer_next(step.send);
-        step.kept = reader_.held();
-        if (!answered.ok()) {
-            step.trailers = status_trailers(answered.status());
-        } else if (*answered) {
-            step.again = true;
-        } else if (ended) {
-            step.trailers = status_trailers(
-                reader_.held() == 0 ? Status() : internal_error("the last message is not whole"));
-        }
-        return step;
+        Message message;
+        const Result<bool> whole = reader_.next(message);
+        if (!whole.ok()) return told(last_step(whole.status()));
+        if (!*whole) return told(without_message(ended));
+        const Result<std::shared_ptr<KeptCall>> read = read_message(std::move(message));
+        if (!read.ok()) return told(last_step(read.status()));
+        const std::shared_ptr<KeptCall> kept = *read;
+        method_({kept, &kept->call},
+                [kept, held = reader_.held(), told = std::move(told)](const Result<Reply>& reply) {
+                    const Status status = reply.ok() ? reply->refused : reply.status();
+                    if (!status.ok()) return told(last_step(status));
+                    Step step;
+                    step.send = pack(reply->message, kept->terms.goes);
+                    step.kept = held;
+                    step.again = true;
+                    told(std::move(step));
+                });
     }
 
     http::Headers stop() override {
@@ -152,27 +170,30 @@ public:
     }
 
 private:
-    // False when no whole message is there.
-    Result<bool> answer_next(Bytes& send) {
-        Message message;
-        if (!HF_TRY(reader_.next(message))) return false;
-        const Bytes bytes =
-            HF_TRY(unpack(std::move(message), terms_.came, options_.message_bytes_max));
-        const Call call{request_, bytes, options_.clock, terms_.deadline};
-        HF_TRY(call.check());
-        const Reply reply = HF_TRY(method_(call));
-        send = pack(reply.message, terms_.goes);
-        return true;
+    Step without_message(bool ended) const {
+        if (ended) {
+            return last_step(reader_.held() == 0 ? Status()
+                                                 : internal_error("the last message is not whole"));
+        }
+        Step step;
+        step.kept = reader_.held();
+        return step;
     }
 
-    const http::Request request_;
+    Result<std::shared_ptr<KeptCall>> read_message(Message message) const {
+        Bytes bytes = HF_TRY(unpack(std::move(message), terms_.came, options_.message_bytes_max));
+        return keep_call(request_, terms_, std::move(bytes), options_);
+    }
+
+    const std::shared_ptr<const http::Request> request_;
     const Terms terms_;
     const CallOptions options_;
-    const Method method_;
+    const DeferredMethod method_;
     MessageReader reader_;
 };
 
-http::Opening open(const http::Request& request, const CallOptions& options, const Method& method) {
+http::Opening open(http::Request request, const CallOptions& options,
+                   const DeferredMethod& method) {
     if (std::optional<http::Response> refusal = refuse(request)) {
         return {std::move(*refusal), nullptr};
     }
@@ -180,7 +201,8 @@ http::Opening open(const http::Request& request, const CallOptions& options, con
     if (!terms.ok()) return {trailers_only(terms.status()), nullptr};
     http::Opening opening;
     opening.head.headers = answer_headers(terms->goes);
-    opening.duplex = std::make_unique<Stream>(request, *terms, options, method);
+    request.waited = {};  // its messages did not
+    opening.duplex = std::make_unique<Stream>(std::move(request), *terms, options, method);
     return opening;
 }
 
@@ -232,7 +254,7 @@ void add_deferred(http::Router& router, std::string_view path, const CallOptions
 }
 
 void add_stream(http::Router& router, std::string_view path, const CallOptions& options,
-                Method method) {
+                DeferredMethod method) {
     router.add_duplex(path, [options, method = std::move(method)](const http::Request& request) {
         return open(request, options, method);
     });

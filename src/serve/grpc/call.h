@@ -30,8 +30,8 @@ struct Reply {
     Bytes message;
     http::Headers metadata = {};  // of a call with one answer; sent before it
 
-    // Of a deferred call: not OK is its status, in place of a message, and says when to ask again
-    // (grpc-retry-pushback-ms; gRFC A6).
+    // Of a deferred call, or in a stream: not OK is its status, in place of a message, and says
+    // when to ask again (grpc-retry-pushback-ms; gRFC A6).
     Status refused = {};
     Duration retry_after = {};
 };
@@ -50,13 +50,13 @@ struct CallOptions {
 };
 
 // POST to "/package.Service/Method". An error of the method is the call's status, and ends a
-// stream.
+// stream, which has its messages answered one after the other.
 void add_unary(http::Router& router, std::string_view path, const CallOptions& options,
                Method method);
 void add_deferred(http::Router& router, std::string_view path, const CallOptions& options,
                   DeferredMethod method);
 void add_stream(http::Router& router, std::string_view path, const CallOptions& options,
-                Method method);
+                DeferredMethod method);
 
 // The server's own refusals as clients of gRPC read them (http::ServerOptions).
 http::Response rephrase(std::string_view content_type, http::Response refusal);

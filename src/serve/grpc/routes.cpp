@@ -159,50 +159,37 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
         to_infer_request(*said, asked->host->signature(), services.with.regions);
     if (!request.ok()) {
         asked->host->count_refused();
+        asked->visit.end();
         return answered(request.status());
     }
     asked->request = std::move(*request);
     asked->headers = with_deadline(*call);
     asked->start_by = call->deadline;
-    if (call->request.quick) {
-        const auto answering =
-            run_inference(services, asked->visit, asked->request, asked->headers);
-        if (!answering.ok()) return answered(answering.status());
-        return answered(reply_of(services, *call, *said, *answering));
-    }
-    run_in_turn(services, std::move(asked),
-                [services, call, said, answered](const std::shared_ptr<Asked>& of,
-                                                 const Result<Answering>& answering) {
-                    if (!answering.ok()) {
-                        return answered(refusal_of(services, *of->host, answering.status()));
-                    }
-                    answered(reply_of(services, *call, *said, *answering));
-                });
+    run_inference(services, std::move(asked),
+                  [services, call, said, answered](const std::shared_ptr<Asked>& of,
+                                                   const Result<Answering>& answering) {
+                      Result<Reply> reply =
+                          answering.ok() ? reply_of(services, *call, *said, *answering)
+                                         : refusal_of(services, *of->host, answering.status());
+                      of->visit.end();
+                      answered(std::move(reply));
+                  });
 }
 
-// At once: a stream has its messages answered one after the other, on its own worker.
-Result<Reply> infer_now(const Services& services, const Call& call) {
-    const Addressed addressed = HF_TRY(address(services, call));
-    Visit visit(*addressed.host, Duration::zero(), account_of(call.request));
-    const Result<InferRequest> request =
-        to_infer_request(addressed.call, addressed.host->signature(), services.with.regions);
-    if (!request.ok()) {
-        addressed.host->count_refused();
-        return request.status();
-    }
-    const Answering answering =
-        HF_TRY(run_inference(services, visit, *request, with_deadline(call)));
-    return reply_of(services, call, addressed.call, answering);
-}
-
-// A request that fails is answered so, and the stream goes on. How long its messages waited is not
-// known: the stream's own request came before them.
-Result<Reply> infer_in_stream(const Services& services, const Call& call) {
-    const Status in_time = check_rate(services, call);
-    const Result<Reply> reply = in_time.ok() ? infer_now(services, call) : in_time;
-    if (reply.ok()) return Reply{wrap_in_stream(reply->message)};
+// A request that fails is answered so, and the stream goes on.
+Result<Reply> in_stream(const Call& call, const Result<Reply>& reply) {
+    const Status status = reply.ok() ? reply->refused : reply.status();
+    if (status.ok()) return Reply{wrap_in_stream(reply->message)};
     HF_TRY(call.check());
-    return Reply{write_stream_error(reply.status().to_string())};
+    return Reply{write_stream_error(status.to_string())};
+}
+
+void infer_in_stream(const Services& services, const std::shared_ptr<const Call>& call,
+                     const Answered& answered) {
+    const Status in_time = check_rate(services, *call);
+    if (!in_time.ok()) return answered(in_stream(*call, in_time));
+    infer(services, call,
+          [call, answered](const Result<Reply>& reply) { answered(in_stream(*call, reply)); });
 }
 
 Result<Reply> health(const Services& services, const Call& call) {
@@ -247,12 +234,16 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     add_shared_memory_methods(router, services, options);
     add("TraceSetting", [services](const Call& call) { return trace_setting(services, call); });
     add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
-               [services](const Call& call) { return infer_in_stream(services, call); });
+               [services](const std::shared_ptr<const Call>& call, const Answered& answered) {
+                   infer_in_stream(services, call, answered);
+               });
     add_unary(router, "/grpc.health.v1.Health/Check", options,
               [services](const Call& call) { return health(services, call); });
     for (const std::string_view package : {"grpc.reflection.v1", "grpc.reflection.v1alpha"}) {
         add_stream(router, fmt::format("/{}.ServerReflection/ServerReflectionInfo", package),
-                   options, reflect);
+                   options, [](const std::shared_ptr<const Call>& call, const Answered& answered) {
+                       answered(reflect(*call));
+                   });
     }
 }
 

@@ -91,6 +91,14 @@ protected:
         return message;
     }
 
+    // Of a stream whose model answers at once.
+    static http::Duplex::Step step_of(http::Duplex& duplex, ByteView came, bool ended) {
+        std::optional<http::Duplex::Step> told;
+        duplex.take(came, ended, [&told](http::Duplex::Step step) { told = std::move(step); });
+        EXPECT_TRUE(told);
+        return told ? std::move(*told) : http::Duplex::Step();
+    }
+
     // The only raw output of an answer.
     static float output_of(std::string_view message) {
         Reader reader(message.data(), message.size());
@@ -407,18 +415,18 @@ TEST_F(GrpcRoutes, StreamsAnswerEachMessage) {
         Reader reader(reinterpret_cast<const char*>(send.data()) + 5, send.size() - 5);
         return reader.next(2) ? output_of(std::string(reader.get_string())) : -1;
     };
-    http::Duplex::Step step = opening.duplex->take(all.first(all.size() - 1), false);
+    http::Duplex::Step step = step_of(*opening.duplex, all.first(all.size() - 1), false);
     EXPECT_EQ(float_in(step.send), 4.0f);
     EXPECT_TRUE(step.again);
-    step = opening.duplex->take({}, false);
+    step = step_of(*opening.duplex, {}, false);
     EXPECT_EQ(float_in(step.send), 5.0f);
-    step = opening.duplex->take({}, false);
+    step = step_of(*opening.duplex, {}, false);
     EXPECT_TRUE(step.send.empty() && !step.again && !step.trailers);
     EXPECT_GT(step.kept, 0u);
-    step = opening.duplex->take(all.last(1), true);
+    step = step_of(*opening.duplex, all.last(1), true);
     EXPECT_NE(as_text(step.send).find("NOT_FOUND: model 'z'"), std::string::npos);
     EXPECT_TRUE(step.again);
-    step = opening.duplex->take({}, true);
+    step = step_of(*opening.duplex, {}, true);
     ASSERT_TRUE(step.trailers);
     EXPECT_EQ(step.trailers->get("grpc-status"), "0");
     EXPECT_EQ(opening.duplex->stop().get("grpc-status"), "14");
@@ -431,9 +439,9 @@ TEST_F(GrpcRoutes, StreamsEndWithTheirDeadlineOrABrokenMessage) {
     ASSERT_TRUE(opening.duplex);
     clock_.advance(std::chrono::seconds(1));
     const Bytes asked = pack(as_bytes(infer_message(1)), Encoding::kIdentity);
-    EXPECT_EQ(opening.duplex->take(asked, false).trailers->get("grpc-status"), "4");
+    EXPECT_EQ(step_of(*opening.duplex, asked, false).trailers->get("grpc-status"), "4");
     opening = http::open_duplex(router_, request_of("ModelStreamInfer"));
-    EXPECT_EQ(opening.duplex->take(ByteView(asked).first(9), true).trailers->get("grpc-status"),
+    EXPECT_EQ(step_of(*opening.duplex, ByteView(asked).first(9), true).trailers->get("grpc-status"),
               "13");
     request.headers.set("grpc-encoding", "snappy");
     opening = http::open_duplex(router_, request);

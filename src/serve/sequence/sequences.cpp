@@ -41,14 +41,6 @@ void Sequences::enter(const SequenceMark& mark, std::span<const Tensor> inputs, 
     turn(std::move(now));
 }
 
-Result<Sequences::Inputs> Sequences::enter_now(const SequenceMark& mark,
-                                               std::span<const Tensor> inputs) {
-    HF_TRY(check(mark));
-    const MutexLock lock(mutex_);
-    HF_TRY(table_.admit_now(mark, clock_.monotonic()));
-    return inputs_of(mark, inputs);
-}
-
 State Sequences::take_state(std::vector<Tensor>& outputs) const {
     const auto own = static_cast<std::ptrdiff_t>(model_->signature().outputs.size());
     State state(std::make_move_iterator(outputs.begin() + own),

@@ -36,9 +36,6 @@ public:
     // INVALID_ARGUMENT for a request of no sequence. REQUIRES: the tensors stay until then.
     void enter(const SequenceMark& mark, std::span<const Tensor> inputs, Turn turn);
 
-    // The same for who cannot wait. UNAVAILABLE while another request of the sequence is answered.
-    Result<Inputs> enter_now(const SequenceMark& mark, std::span<const Tensor> inputs);
-
     // Takes the next state off what the model answered.
     State take_state(std::vector<Tensor>& outputs) const;
 

@@ -53,15 +53,6 @@ Result<std::optional<Ticket>> Table::admit(const SequenceMark& mark, Duration no
     return std::optional<Ticket>(last_ticket_);
 }
 
-Status Table::admit_now(const SequenceMark& mark, Duration now) {
-    const Sequences::iterator found = HF_TRY(find(mark, now));
-    if (found->second.busy) {
-        return unavailable("sequence '{}' answers another request; send one after the other",
-                           mark.id.substr(0, 64));
-    }
-    return admit(mark, now).status();
-}
-
 State Table::state(const std::string& id) const {
     return sequences_.at(id).state;
 }

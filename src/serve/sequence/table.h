@@ -45,9 +45,6 @@ public:
     // Nullopt: its turn is now, until done(). REQUIRES: the mark has an id.
     Result<std::optional<Ticket>> admit(const SequenceMark& mark, Duration now);
 
-    // As admit(), but what would have to wait is UNAVAILABLE.
-    Status admit_now(const SequenceMark& mark, Duration now);
-
     // Of the sequence whose turn it is; empty at its beginning.
     State state(const std::string& id) const;
 

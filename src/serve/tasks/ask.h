@@ -4,6 +4,10 @@
 
 #pragma once
 
+#include <functional>
+#include <memory>
+
+#include "http/reply.h"
 #include "serve/inference.h"
 #include "serve/tasks/task.h"
 
@@ -15,11 +19,18 @@ Result<const Task*> task_of(const ModelHost& host);
 // That a request's body is sent as it is, and not compressed.
 Status check_plain(const http::Request& request);
 
-// For all outputs of the model. Takes the inputs.
-InferRequest whole_answer_of(Prepared& prepared, const ModelHost& host);
+// What a route asks of a model by its task, and how it tells what comes of it.
+struct Question {
+    std::shared_ptr<ModelHost> host;
+    const Task* task;  // the host's
+    std::shared_ptr<const http::Request> by;
+    std::function<json::Object(json::Object members)> answer;  // around those of the task's answer
+    std::function<http::Response(const Status& status)> error;
+};
 
-// The response, with the headers that say whose answer it is. An error means: no answer.
-Result<http::Response> account_for(const Services& services, const Answering& answering,
-                                   http::Response response);
+// Answers once, before it returns or later, with the headers that say whose answer it is. `body` is
+// there until it returns.
+void ask(const Services& services, const Question& question, const Body& body,
+         const http::Reply& reply);
 
 }  // namespace hf::serve::tasks

@@ -16,17 +16,17 @@ http::Response error_of(const Status& status) {
     return http::Response::json(code, json::write(json::Object{{"error", error}}) + "\n");
 }
 
-struct Asked {
+struct Wanted {
     std::string model;
     std::string body;  // as the task reads it
     bool base64 = false;
 };
-Result<Asked> parse(const http::Request& request) {
+Result<Wanted> parse(const http::Request& request) {
     HF_TRY(check_plain(request));
     const json::Value value = HF_TRY(json::parse(as_text(request.body), request.body.size()));
     const Fields fields = HF_TRY(Fields::of(value, ""));
     HF_TRY(fields.only({"model", "input", "encoding_format", "user"}));
-    Asked asked;
+    Wanted asked;
     asked.model = HF_TRY(fields.text("model", ""));
     asked.base64 = HF_TRY(fields.choice("encoding_format", {"float", "base64"})) == 1;
     const json::Value* const input = json::find(value, "input");
@@ -43,7 +43,7 @@ json::Value in_base64(const json::Value& vector) {
     return json::Value(to_base64(bytes));
 }
 
-json::Object list_of(const json::Object& members, const Asked& asked) {
+json::Object list_of(const json::Object& members, const Wanted& asked) {
     json::Array data;
     std::int64_t tokens = 0;
     for (const json::Value& vector : members.at("embeddings").get_array()) {
@@ -61,42 +61,41 @@ json::Object list_of(const json::Object& members, const Asked& asked) {
             {"usage", {{"prompt_tokens", tokens}, {"total_tokens", tokens}}}};
 }
 
-Result<http::Response> run(const Services& services, Visit& visit, const Asked& asked,
-                           const http::Request& request) {
-    const Task& task = *HF_TRY(task_of(visit.host()));
-    if (task.kind() != kTextEmbedding) {
-        return invalid_argument("/model: the task of '{}' is {}, not {}", asked.model, task.kind(),
-                                kTextEmbedding);
-    }
-    Prepared prepared = HF_TRY(task.read({as_bytes(asked.body), "application/json"}));
-    const InferRequest inference = whole_answer_of(prepared, visit.host());
-    const Answering answering = HF_TRY(run_inference(services, visit, inference, request.headers));
-    if (!answering.refused.ok()) return refusal_of(answering);
-    const json::Object members = HF_TRY(task.write(answering.outputs, prepared));
-    return account_for(services, answering,
-                       http::Response::json(200, json::write(list_of(members, asked)) + "\n"));
-}
-
-Result<http::Response> embed(const Services& services, const http::Request& request) {
-    const Asked asked = HF_TRY(parse(request));
+// The model that is asked, if it has the task.
+struct Found {
+    std::shared_ptr<ModelHost> host;
+    const Task* task;
+};
+Result<Found> find(const Services& services, const Wanted& asked, const http::Request& request) {
     if (services.with.access) {
         HF_TRY(services.with.access->check(request.headers, Right::kInfer, asked.model));
     }
-    const std::shared_ptr<ModelHost> host = HF_TRY(find_model(services, asked.model, ""));
-    Visit visit(*host, request.waited, account_of(request));
-    Result<http::Response> response = run(services, visit, asked, request);
-    const bool theirs = response.status().code() == Code::kInvalidArgument;
-    if (theirs) host->count_refused();
-    return response;
+    std::shared_ptr<ModelHost> host = HF_TRY(find_model(services, asked.model, ""));
+    const Task* const task = HF_TRY(task_of(*host));
+    if (task->kind() == kTextEmbedding) return Found{std::move(host), task};
+    host->count_refused();
+    return invalid_argument("/model: the task of '{}' is {}, not {}", asked.model, task->kind(),
+                            kTextEmbedding);
+}
+
+void embed(const Services& services, const std::shared_ptr<const http::Request>& request,
+           const http::Reply& reply) {
+    Result<Wanted> parsed = parse(*request);
+    if (!parsed.ok()) return reply.send(error_of(parsed.status()));
+    const Wanted asked = std::move(*parsed);
+    const Result<Found> found = find(services, asked, *request);
+    if (!found.ok()) return reply.send(error_of(found.status()));
+    const auto whole = [asked](const json::Object& members) { return list_of(members, asked); };
+    const Body body{as_bytes(asked.body), "application/json"};
+    ask(services, {found->host, found->task, request, whole, error_of}, body, reply);
 }
 
 }  // namespace
 
 void add_embeddings_route(http::Router& router, const Services& services) {
-    router.add("POST", "/v1/embeddings", [services](const http::Request& request) {
-        Result<http::Response> response = embed(services, request);
-        return response.ok() ? std::move(*response) : error_of(response.status());
-    });
+    router.add_deferred("POST", "/v1/embeddings",
+                        [services](const std::shared_ptr<const http::Request>& request,
+                                   const http::Reply& reply) { embed(services, request, reply); });
 }
 
 }  // namespace hf::serve::tasks

@@ -9,37 +9,32 @@ namespace {
 
 using Host = std::shared_ptr<ModelHost>;
 
-Result<http::Response> answer_task(const Services& services, const Task& task, Visit& visit,
-                                   const http::Request& request) {
-    const Body body{request.body, request.headers.get("Content-Type").value_or("")};
-    Result<Prepared> read = task.read(body);
-    if (!read.ok()) {
-        visit.host().count_refused();
-        return read.status();
-    }
-    Prepared prepared = std::move(*read);
-    const InferRequest asked = whole_answer_of(prepared, visit.host());
-    const Answering answering = HF_TRY(run_inference(services, visit, asked, request.headers));
-    if (!answering.refused.ok()) return refusal_of(answering);
-    const json::Object members = HF_TRY(task.write(answering.outputs, prepared));
-    json::Object object{{"model", visit.host().identity().name},
-                        {"version", visit.host().identity().version},
-                        {"task", task.kind()}};
-    object.insert(members.begin(), members.end());
-    return account_for(services, answering, http::Response::json(200, json::write(object) + "\n"));
+json::Object head_of(const ModelHost& host, const Task& task) {
+    return {{"model", host.identity().name},
+            {"version", host.identity().version},
+            {"task", task.kind()}};
 }
 
-http::Response ask(const Services& services, const http::Request& request) {
-    const Result<Host> host = find_model(services, request.path_parameter("service"), "");
-    if (!host.ok()) return http::Response::error(host.status());
+http::Response error_of(const Status& status) {
+    return http::Response::error(status);
+}
+
+void answer(const Services& services, const std::shared_ptr<const http::Request>& request,
+            const http::Reply& reply) {
+    const Result<Host> host = find_model(services, request->path_parameter("service"), "");
+    if (!host.ok()) return reply.send(error_of(host.status()));
     const Result<const Task*> task = task_of(**host);
-    if (!task.ok()) return http::Response::error(task.status());
-    if (const Status plain = check_plain(request); !plain.ok()) {
-        return http::Response::error(415, plain.message());
+    if (!task.ok()) return reply.send(error_of(task.status()));
+    if (const Status plain = check_plain(*request); !plain.ok()) {
+        return reply.send(http::Response::error(415, plain.message()));
     }
-    Visit visit(**host, request.waited, account_of(request));
-    Result<http::Response> response = answer_task(services, **task, visit, request);
-    return response.ok() ? std::move(*response) : http::Response::error(response.status());
+    const auto whole = [host = *host, task = *task](const json::Object& members) {
+        json::Object object = head_of(*host, *task);
+        object.insert(members.begin(), members.end());
+        return object;
+    };
+    const Body body{request->body, request->headers.get("Content-Type").value_or("")};
+    ask(services, {*host, *task, request, whole, error_of}, body, reply);
 }
 
 http::Response describe(const Services& services, const http::Request& request) {
@@ -47,9 +42,7 @@ http::Response describe(const Services& services, const http::Request& request) 
     if (!host.ok()) return http::Response::error(host.status());
     const Result<const Task*> task = task_of(**host);
     if (!task.ok()) return http::Response::error(task.status());
-    json::Object object{{"model", (*host)->identity().name},
-                        {"version", (*host)->identity().version},
-                        {"task", (*task)->kind()}};
+    json::Object object = head_of(**host, **task);
     const json::Object members = (*task)->describe();
     object.insert(members.begin(), members.end());
     return http::Response::json(200, json::write(object) + "\n");
@@ -58,8 +51,9 @@ http::Response describe(const Services& services, const http::Request& request) 
 }  // namespace
 
 void add_task_routes(http::Router& router, const Services& services) {
-    router.add("POST", "/v1/tasks/{service}",
-               [services](const http::Request& request) { return ask(services, request); });
+    router.add_deferred("POST", "/v1/tasks/{service}",
+                        [services](const std::shared_ptr<const http::Request>& request,
+                                   const http::Reply& reply) { answer(services, request, reply); });
     router.add("GET", "/v1/tasks/{service}",
                [services](const http::Request& request) { return describe(services, request); });
     add_embeddings_route(router, services);
