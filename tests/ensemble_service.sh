@@ -52,7 +52,9 @@ expect 0 '"platform":"ensemble"' curl -s "$url_one/v2/models/digits"
 expect 0 '"members_digest":"sha256:' curl -s "$url_one/v2/models/digits"
 expect 0 '404' curl -s -o /dev/null -w '%{http_code}' "$url_one/v2/models/small"
 expect 0 'holdfast_inference_requests_total\{model="digits",version="1",outcome="succeeded"\} [1-9]' curl -s "$url_one/metrics"
-expect 1 '' grep -q 'model="small"' <(curl -s "$url_one/metrics")
+expect 0 'holdfast_inference_requests_total\{model="digits/small",version="1",outcome="succeeded"\} [1-9]' curl -s "$url_one/metrics"
+expect 0 '"name":"digits"' curl -s -X POST "$url_one/v2/repository/index"
+expect 1 '' grep -E 'model="small"|"name":"small"' <(curl -s "$url_one/metrics"; curl -s -X POST "$url_one/v2/repository/index")
 
 # The protocol's own checks, over REST and gRPC.
 "$holdfast" conform oip "$url_one" --model digits >conform 2>&1 || fail "conform oip: $(grep -A1 '^failed' conform)"
@@ -102,6 +104,7 @@ service guarded:1 guarded
 until_says 'guarded +guarded:1 +True +Serving +1' hf get services
 python3 -c 'import json; print(json.dumps({"inputs": [{"name": "image", "datatype": "FP32", "shape": [1, 1, 28, 28], "data": [9] * 784}]}))' >question
 expect 0 422 curl -s -m 10 -o /dev/null -w '%{http_code}' --data-binary @question "$url_one/v2/models/guarded/infer"
+expect 0 'holdfast_guard_verdicts_total\{model="guarded/small",version="1",verdict="refused",reason="range"\} 1' curl -s "$url_one/metrics"
 hf delete service/edge >log && hf delete service/guarded >log || fail 'services that go'
 
 # What is no ensemble is not pushed, each with its place.

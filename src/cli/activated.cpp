@@ -72,9 +72,11 @@ public:
                                          : HF_TRY(make_model(std::move(of), part));
             HF_TRY(host->warm().context("{}", part.file));
             if (host->resting()) sleepers_.push_back(host);
+            if (!own) members_.push_back(host);
             hosts_.insert_or_assign(part.name, std::move(host));
         }
         const Host host = hosts_.find(parts.back().name)->second;
+        host->set_members(std::move(members_));
         if (!sleepers_.empty()) {
             host->set_resting(
                 std::make_shared<serve::ensemble::RestingMembers>(std::move(sleepers_)));
@@ -124,6 +126,7 @@ private:
     const node::Activation& activation_;
     env::Clock& clock_;
     std::map<std::string, Host, std::less<>> hosts_;  // by their parts' names
+    std::vector<Host> members_;
     std::vector<Host> sleepers_;
 };
 

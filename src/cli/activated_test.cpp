@@ -126,6 +126,7 @@ TEST_F(ActivatedTest, ItIsTheArtifactAndItsMembersAreItsFiles) {
     EXPECT_EQ(five.platform, "onnx_onnxv1");
     EXPECT_EQ(five.signer, "key of somebody");
     EXPECT_EQ(five.model_digest, crypto::sha256(artifact.files.at("five.onnx")).to_string());
+    EXPECT_EQ(host->members().size(), 2u) << "who are told of with it";
 
     Artifact other;
     other.files["five.onnx"] = node::scaling_model(6, kRows);
