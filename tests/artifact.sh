@@ -8,8 +8,8 @@ models=${HF_DATA:?}/models
 python=/usr/bin/python3
 $python -c 'import numpy, PIL' 2>/dev/null || { echo 'skipped: python3-numpy and python3-pil are not installed'; exit 77; }
 [ -d "$models" ] || { echo "skipped: $models is missing"; exit 77; }
-service() { # service MODEL
-    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"digits\"},\"spec\":{\"model\":\"$1\"}}" || { fail "apply $1"; cat log; }
+service() { # service MODEL [NAME]
+    hf apply -f - >log 2>&1 <<<"{\"apiVersion\":\"holdfast.dev/v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"${2:-digits}\"},\"spec\":{\"model\":\"$1\"}}" || { fail "apply $1"; cat log; }
 }
 ask() { curl -s -m 10 -D head -H 'Content-Type: image/png' --data-binary @digit.png "$url_one/v1/tasks/digits"; }
 push() { expect "$1" "$2" "$holdfast" push "$3" "$4" --data server --key server/keys/release.key; }
@@ -73,6 +73,22 @@ service digits:3
 until_says 'digits +digits:3 +True +Serving +1' hf get services
 expect 0 'guard' ask
 expect 0 ' 422 ' head -1 head
+
+# Weights in a file of their own, in a folder of the artifact: a guard that was fitted on others is refused.
+mkdir -p parts/net/data
+PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 $python -c 'import onnx_file as o; open("parts/net/model.onnx", "wb").write(o.adder(o.FLOAT, 2))'
+printf '\0\0\200\77\0\0\0\100' >parts/net/data/weights
+digest=$(cd parts/net && (sha256sum --tag <model.onnx; sha256sum --tag data/weights) | sha256sum | cut -d' ' -f1)
+fitted_on() { echo "{\"type\": \"holdfast.dev/guard/v1\", \"mode\": \"refuse\", \"model\": \"sha256:$1\", \"inputs\": [{\"name\": \"x\", \"least\": 0, \"most\": 9}]}" >parts/net/model.onnx.guard.json; }
+sum() { curl -s -m 10 -d '{"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1,2]}]}' "$url_one/v2/models/sum/infer"; }
+fitted_on "$(sha256sum <parts/net/model.onnx | cut -d' ' -f1)"
+push 0 sha256 parts sum:1
+service sum:1 sum
+until_says "and the model is sha256:$digest" hf get node/one -o yaml
+fitted_on "$digest"
+push 0 sha256 parts sum:2
+service sum:2 sum
+until_says '"data":\[2.0,4.0\]' sum
 
 # A bundle of the model alone says nothing of what lies beside it.
 expect 0 '' "$holdfast" sign made/mnist.onnx --key server/keys/release.key --signature made.sig

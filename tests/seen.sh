@@ -12,7 +12,7 @@ trap 'kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 cp /usr/include/onnx/backend/test/data/node/test_relu/model.onnx relu.onnx
 token=$(printf secret | sha256sum | cut -d' ' -f1)
-printf 'alice sha256:%s infer=* load=* observe\n' "$token" >callers
+printf 'alice sha256:%s infer=* load=* observe\nbob sha256:%s load=relu observe\n' "$token" "$(printf weak | sha256sum | cut -d' ' -f1)" >callers
 start() {
     : >log  # of a server before
     "$holdfast" serve relu.onnx --listen 127.0.0.1:0 --receipts receipts --callers callers "$@" >log 2>&1 &
@@ -36,6 +36,15 @@ until_lines() {
         read -rt 0.1 <> <(:) || true
     done
     fail "$2 has not $1 lines: $(cat "$2")"
+}
+
+# until_says TEXT: waits until the log has it.
+until_says() {
+    for _ in $(seq 100); do
+        grep -qF -- "$1" access.log 2>/dev/null && return
+        read -rt 0.1 <> <(:) || true
+    done
+    fail "the log does not say $1: $(cat access.log)"
 }
 
 start --access-log access.log --traces http://127.0.0.1:9 --trace-ratio 1
@@ -78,6 +87,21 @@ promtool check metrics <metrics || fail "promtool refuses the metrics"
 python3 "$here/dashboard.py" "$deploy/grafana/holdfast.json" rules.yaml metrics "$here"/../src || fail "the dashboard"
 expect 0 'SUCCESS' promtool check rules rules.yaml
 grep -q 'holdfast_trace_spans_total{outcome="dropped"}' metrics || fail "spans without a collector are not counted"
+# Lines of what was answered are switched off and on; who may not load every model changes nothing.
+ask -d '{"log_info":false}' "$url/v2/logging" | jq -e '.log_file == "access.log" and .log_info == false and .log_error' >/dev/null ||
+    fail "log settings: $(ask "$url/v2/logging")"
+until_says '"path":"/v2/logging"'
+mv access.log access.log.2
+infer
+ask -o /dev/null "$url/v2/models/other"
+expect 0 '/log_file: is said when the server is started' ask -d '{"log_file":"/tmp/elsewhere"}' "$url/v2/logging"
+expect 0 "'bob' may not load" curl -s -H 'Authorization: Bearer weak' -d '{"log_info":true}' "$url/v2/logging"
+expect 0 '"log_info":false' curl -s -H 'Authorization: Bearer weak' "$url/v2/logging"
+ask -o /dev/null -d '{"log_info":true}' "$url/v2/logging"
+infer
+until_says '"model":"relu"'
+jq -es 'map(select(.path != "/v2/logging") | .status) == [404, 200]' access.log >/dev/null || fail "what is to be told of: $(cat access.log)"
+
 kill -TERM $server
 wait $server || fail "exit status $?"
 grep -q 'every request answered' log || fail "$(cat log)"

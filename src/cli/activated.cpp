@@ -10,6 +10,7 @@
 #include "serve/ensemble/resting_members.h"
 #include "serve/platform.h"
 #include "serve/sleep/sleeping_model.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
@@ -36,12 +37,18 @@ Result<Companions> companions_in(const vault::OpenModel& files, const std::strin
         });
 }
 
+// What the model is called by itself, as a guard and receipts of an ensemble name it.
+std::string digest_of(const node::CompiledFile& file) {
+    std::map<std::string, Digest> data;
+    for (const node::DataFile& each : file.data) data.emplace(each.name, each.digest);
+    return trust::model_digest(file.digest, data).to_string();
+}
+
 Result<Host> make_model_host(Identity identity, const node::CompiledFile& file,
                              const vault::OpenModel& files, env::Clock& clock) {
     const Companions companions = HF_TRY(companions_in(files, file.path));
     companions.describe_in(identity);
-    CompiledParts parts{file.model, file.model->signature().outputs.size(),
-                        file.digest.to_string()};
+    CompiledParts parts{file.model, file.model->signature().outputs.size(), digest_of(file)};
     std::shared_ptr<serve::sleep::SleepingModel> sleeping;
     if (file.again) {
         sleeping = std::make_shared<serve::sleep::SleepingModel>(

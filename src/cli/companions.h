@@ -46,7 +46,7 @@ Result<Companions> companions_beside(World& world, const std::string& model_path
 struct CompiledParts {
     std::shared_ptr<const runtime::CompiledModel> model;
     std::size_t own_outputs = 0;  // behind them comes the hidden layer, where it was exposed
-    std::string file_digest;      // of the model's file: "sha256:..."
+    std::string file_digest;      // of the model (trust/model_digest.h): "sha256:..."
     std::shared_ptr<runtime::Crew> crew = nullptr;  // who computes; null: one thread
 };
 

@@ -31,11 +31,14 @@ std::vector<std::string> named_in(const trust::FileToScan& declaration) {
     return read.ok() ? read->models() : std::vector<std::string>();
 }
 
-Result<graph::Graph> load_file(const vault::OpenModel& files, const std::string& path) {
+// `read` becomes what the model has beside it; null: nobody wants to know.
+Result<graph::Graph> load_file(const vault::OpenModel& files, const std::string& path,
+                               std::vector<node::DataFile>* read) {
     const auto file = files.find(path);
     const graph::ExternalData data = [&](std::string_view named) -> Result<graph::ExternalBytes> {
         const auto map = files.find(named);
         if (!map) return not_found("external data '{}'", named);
+        if (read) read->push_back({std::string(named), crypto::sha256(map->bytes())});
         return graph::ExternalBytes{map->bytes(), map};
     };
     return graph::load(file->bytes(), data, file).context("{}", path);
@@ -85,8 +88,9 @@ Status check_ensemble(World& world, const vault::OpenModel& files, const std::st
     node::Activation activation;
     for (node::Member& member : HF_TRY(members_in(files, entry))) {
         node::CompiledFile file;
-        file.model = HF_TRY(runtime::compile(HF_TRY(load_file(files, member.path)), {}, nullptr)
-                                .context("{}", member.path));
+        graph::Graph graph = HF_TRY(load_file(files, member.path, &file.data));
+        file.model =
+            HF_TRY(runtime::compile(std::move(graph), {}, nullptr).context("{}", member.path));
         file.digest = crypto::sha256(files.find(member.path)->bytes());
         file.name = std::move(member.name);
         file.path = std::move(member.path);
@@ -106,8 +110,8 @@ Result<vault::Golden> make_ensemble_golden(const vault::OpenModel& files, const 
     }
     vault::Golden all;
     for (const node::Member& member : members) {
-        Result<vault::Golden> golden =
-            make_golden(HF_TRY(load_file(files, member.path)), choice.samples, choice.seed);
+        Result<vault::Golden> golden = make_golden(HF_TRY(load_file(files, member.path, nullptr)),
+                                                   choice.samples, choice.seed);
         HF_TRY(golden.status().context("{}: no golden outputs (--golden 0 pushes without)",
                                        member.path));
         all.device = golden->device;

@@ -5,39 +5,12 @@
 
 #include "base/text.h"
 #include "cli/back_ends.h"
+#include "crypto/hash.h"
 #include "graph/load.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
-
-std::string folder_of(const std::string& path) {
-    const std::size_t slash = path.rfind('/');
-    return slash == std::string::npos ? "." : path.substr(0, slash + 1);
-}
-
-// External data beside a model: every component must be a folder and the last a regular file with
-// one name, so that neither a symbolic nor a hard link leads outside. `alone` becomes false when
-// there is any, and outlives what is returned.
-graph::ExternalData data_beside(World& world, const std::string& model_path, bool& alone) {
-    return [&world, &alone, folder = folder_of(model_path)](
-               std::string_view relative) -> Result<graph::ExternalBytes> {
-        alone = false;
-        std::string path = folder;
-        for (std::string_view part : split(relative, '/')) {
-            path += "/" + std::string(part);
-            const env::FileInfo info = HF_TRY(world.files.info(path).context("external data"));
-            const bool file = info.kind == env::FileKind::kRegular && info.link_count == 1;
-            if (!file && info.kind != env::FileKind::kDirectory) {
-                return invalid_argument(
-                    "external data '{}' is a link or has several names; copy it beside the model",
-                    relative);
-            }
-        }
-        std::shared_ptr<env::MappedFile> map =
-            HF_TRY(world.files.map(path, true).context("external data '{}'", relative));
-        return graph::ExternalBytes{map->bytes(), map};
-    };
-}
 
 Status expose(graph::Graph& graph, const std::string& layer) {
     std::optional<graph::ValueId> found = graph.find_value(layer);
@@ -141,13 +114,22 @@ Result<runtime::CompileOptions> compile_options(World& world, const Arguments& a
 
 Result<graph::Graph> load_graph(World& world, const std::string& path) {
     std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
-    bool alone = true;
-    return graph::load(file->bytes(), data_beside(world, path, alone)).context("{}", path);
+    DataBeside data(world.files, path, DataBeside::Digests::kNone);
+    return graph::load(file->bytes(), data.reader()).context("{}", path);
 }
 
 Result<ModelFile> map_model(World& world, const std::string& path) {
     std::shared_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
     return ModelFile{path, std::move(file)};
+}
+
+Result<Digest> digest_of_model(World& world, const std::string& path) {
+    const std::unique_ptr<env::MappedFile> file = HF_TRY(world.files.map(path, false));
+    const Digest own = crypto::sha256(file->bytes());
+    if (graph::detect_format(file->bytes()) != graph::Format::kOnnx) return own;
+    DataBeside data(world.files, path, DataBeside::Digests::kTaken);
+    HF_TRY(graph::load(file->bytes(), data.reader()).status().context("{}", path));
+    return trust::model_digest(own, data.digests());
 }
 
 Result<LoadedModel> load_model(World& world, const std::string& path, const Arguments& arguments,
@@ -157,7 +139,7 @@ Result<LoadedModel> load_model(World& world, const std::string& path, const Argu
 
 Result<LoadedModel> load_model(World& world, const ModelFile& mapped, const Arguments& arguments,
                                runtime::PlanKernels kernels) {
-    const auto& [path, file, layer] = mapped;
+    const auto& [path, file, layer, digested] = mapped;
     const runtime::CompileOptions options = HF_TRY(compile_options(world, arguments));
     const Duration start = world.clock.monotonic();
     LoadedModel loaded;
@@ -193,8 +175,11 @@ Result<LoadedModel> load_model(World& world, const ModelFile& mapped, const Argu
                 layer);
         }
     } else {
-        graph::Graph graph = HF_TRY(
-            graph::load(file->bytes(), data_beside(world, path, loaded.alone)).context("{}", path));
+        DataBeside plain(world.files, path, DataBeside::Digests::kNone);
+        DataBeside& data = digested ? *digested : plain;
+        Result<graph::Graph> read = graph::load(file->bytes(), data.reader());
+        data.forget();
+        graph::Graph graph = HF_TRY(std::move(read).context("{}", path));
         loaded.own_outputs = graph.outputs.size();
         if (!layer.empty()) HF_TRY(expose(graph, layer).context("{}", path));
         loaded.model =

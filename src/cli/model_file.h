@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "cli/command.h"
+#include "cli/data_beside.h"
 #include "graph/graph.h"
 #include "runtime/compile.h"
 #include "runtime/crew.h"
@@ -28,7 +29,6 @@ struct LoadedModel {
     std::shared_ptr<const runtime::CompiledModel> model;
     runtime::CompileReport report;
     double load_ms = 0;           // reading, importing and compiling
-    bool alone = true;            // nothing was read but the model's own file
     std::size_t own_outputs = 0;  // behind them comes the layer that was exposed
 };
 
@@ -40,8 +40,15 @@ struct ModelFile {
     // A value of the model's graph, or the node that makes it, which becomes its last output where
     // it is none yet. Empty: none. A plan has no such values.
     std::string layer = {};
+
+    // Of an ONNX model, where it is to be known which weights these are: the files that it names,
+    // which every load of it reads. Null: read without digests.
+    std::shared_ptr<DataBeside> data = {};
 };
 Result<ModelFile> map_model(World& world, const std::string& path);
+
+// What receipts call it (trust/model_digest.h). Of a file that is no ONNX model, that file's.
+Result<Digest> digest_of_model(World& world, const std::string& path);
 
 // `kernels`: of a plan. The other kernels that --disable-kernel may name are chosen when a plan is
 // made.

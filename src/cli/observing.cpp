@@ -73,6 +73,7 @@ Result<Observing> make_observing(World& world, const Arguments& arguments,
     if (!observing.spans && !observing.log) return observing;
     options.spans = observing.spans.get();
     options.log = observing.log.get();
+    if (arguments.get("access-log") != "-") options.log_file = arguments.get("access-log");
     options.seed = draw_seed(world);
     observing.observer = std::make_unique<serve::seen::Observer>(options, world.clock);
     return observing;

@@ -85,6 +85,36 @@ Result<std::string> choose_model_file(const std::vector<env::DirectoryEntry>& en
                             found.size(), found[0], found[1]);
 }
 
+namespace {
+
+constexpr int kMaxVersionDepth = 8;
+
+// What is in a version's folder, as text: names and sizes and, where they are wanted, digests.
+struct Listing {
+    World& world;
+    bool contents = false;
+    std::string text;
+
+    // Weights may lie in folders of their own.
+    Status add(const std::string& folder, int depth) {
+        for (const env::DirectoryEntry& entry : HF_TRY(world.files.list(folder))) {
+            const std::string path = fmt::format("{}/{}", folder, entry.name);
+            const Result<env::FileInfo> info = world.files.info(path);
+            text += fmt::format("{}\n{}\n", entry.name, info.ok() ? info->size_bytes : 0);
+            if (entry.kind == env::FileKind::kDirectory) {
+                if (depth < kMaxVersionDepth) HF_TRY(add(path, depth + 1));
+                continue;
+            }
+            if (!contents) continue;
+            const auto file = world.files.map(path, false);
+            if (file.ok()) text += crypto::sha256((*file)->bytes()).hex() + "\n";
+        }
+        return {};
+    }
+};
+
+}  // namespace
+
 // A model's folder, and the files of its versions that are served.
 class RepositoryFolder::Model final {
 public:
@@ -211,16 +241,9 @@ Result<RepositoryFolder::Look> RepositoryFolder::look_of(const std::string& name
     look.versions = HF_TRY(choose(world_, folder, policy)).wanted;
     for (const std::string& version : look.versions) {
         look.text += version + "\n";
-        const std::string inside = fmt::format("{}/{}", folder, version);
-        const std::vector<env::DirectoryEntry> entries = HF_TRY(world_.files.list(inside));
-        for (const env::DirectoryEntry& entry : entries) {
-            const std::string path = fmt::format("{}/{}", inside, entry.name);
-            const Result<env::FileInfo> info = world_.files.info(path);
-            look.text += fmt::format("{}\n{}\n", entry.name, info.ok() ? info->size_bytes : 0);
-            if (known.contains(version) || entry.kind == env::FileKind::kDirectory) continue;
-            const auto file = world_.files.map(path, false);
-            if (file.ok()) look.text += crypto::sha256((*file)->bytes()).hex() + "\n";
-        }
+        Listing listing{world_, !known.contains(version), std::move(look.text)};
+        HF_TRY(listing.add(fmt::format("{}/{}", folder, version), 0));
+        look.text = std::move(listing.text);
     }
     return look;
 }

@@ -37,19 +37,25 @@ public:
     double load_ms() const { return load_ms_; }  // of the last load
 
     // A host of the file as it is now; null: that is what `now` has been made from, which is null
-    // where nothing is loaded. Data beside the model's file may change without it, so that a model
-    // that has some is always loaded anew.
+    // where nothing is loaded.
     Result<std::shared_ptr<serve::ModelHost>> make_host(const serve::ModelHost* now);
 
 private:
+    // The last file that was loaded: its own digest, and the names of its external data.
+    struct Last {
+        Digest own;
+        std::vector<std::string> data;
+    };
     Result<serve::ModelHost::Identity> identify(const ModelFile& file) const;
+    bool is_that(const serve::ModelHost& now, const ModelFile& file, const Digest& own,
+                 serve::ModelHost::Identity& identity) const;
 
     World& world_;
     const Arguments& arguments_;
     const std::string path_;
     const Options options_;
     double load_ms_ = 0;
-    std::string alone_;  // the digest of the last file that was read and had nothing beside it
+    std::optional<Last> last_;
 };
 
 }  // namespace hf::cli

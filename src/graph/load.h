@@ -15,11 +15,15 @@
 namespace hf::graph {
 
 // Gives the bytes of an external-data file named by an ONNX model. The name is relative, has no
-// "..", no leading "/", no backslash and no empty part (checked before the call); the callee must
+// "..", no leading "/", no backslash, no control character and no empty part (checked before the
+// call); the callee must
 // also refuse links that leave the model's folder. The returned bytes must live as long as `owner`.
 struct ExternalBytes {
     ByteView bytes;
     std::shared_ptr<const void> owner;
+
+    // They stay as they are, so that tensors that are aligned in them need no copy.
+    bool lasting = false;
 };
 using ExternalData = std::function<Result<ExternalBytes>(std::string_view relative_path)>;
 

@@ -17,6 +17,7 @@
 #include "http/http2_session.h"
 #include "http/stream_signal.h"
 #include "http/tls.h"
+#include "http/trailed_stream.h"
 #include "http/transport.h"
 
 // Arguments of awaited calls are named variables in this file: GCC 12 destroys temporaries in such
@@ -196,7 +197,7 @@ private:
         make_sendable(response);
         const std::shared_ptr<BodyStream> stream = std::move(response.stream);
         const std::optional<std::uint64_t> length = declared_length(response);
-        const Headers trailers = response.trailers;
+        Headers trailers = response.trailers;
         session_.respond(exchange.id, std::move(response), stream != nullptr);
         wake();
         if (!stream || head) co_return;
@@ -206,6 +207,9 @@ private:
         if (length && *length != sent) {
             session_.reset(exchange.id, false);
         } else {
+            if (auto* const trailed = dynamic_cast<TrailedStream*>(stream.get())) {
+                trailers = trailed->trailers();
+            }
             session_.finish(exchange.id, trailers);
         }
         signal->close();

@@ -19,11 +19,18 @@
 
 namespace hf::node {
 
+// External data that a model reads: its name, as the model writes it.
+struct DataFile {
+    std::string name;
+    Digest digest;
+};
+
 // A model's file in an artifact, compiled.
 struct CompiledFile {
     std::string name;  // by which the artifact's ensemble names it; empty where there is none
     std::string path;
-    Digest digest;
+    Digest digest;               // of that file
+    std::vector<DataFile> data;  // each once
     std::shared_ptr<const runtime::CompiledModel> model;
 
     // Makes the model again from the files that were verified, to the same bits: for a host that

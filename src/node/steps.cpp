@@ -11,12 +11,32 @@
 namespace hf::node {
 namespace {
 
-// External data of an ONNX model comes from the same manifest, and from nowhere else.
-graph::ExternalData data_from(const vault::OpenModel& model) {
-    return [&model](std::string_view path) -> Result<graph::ExternalBytes> {
-        const auto map = model.find(path);
+std::string folder_of(const std::string& entry) {
+    const std::size_t slash = entry.rfind('/');
+    return slash == std::string::npos ? std::string() : entry.substr(0, slash + 1);
+}
+
+// A model's file among those of its artifact.
+struct ModelFile {
+    const vault::OpenModel& files;
+    const std::vector<vault::PackedFile>& packed;  // with all that it reads
+    const std::string& path;
+};
+
+// External data of an ONNX model comes from the same manifest, and from nowhere else. `read`
+// becomes what was asked for; null: nobody wants to know.
+graph::ExternalData data_from(const ModelFile& model, std::vector<DataFile>* read) {
+    return [model, read](std::string_view name) -> Result<graph::ExternalBytes> {
+        const std::string path = folder_of(model.path) + std::string(name);
+        const auto map = model.files.find(path);
         if (!map) return not_found("external data '{}' is not among the model's files", path);
-        return graph::ExternalBytes{map->bytes(), map};
+        for (const vault::PackedFile& file : model.packed) {
+            if (!read || file.path != path) continue;
+            const auto same = [&](const DataFile& known) { return known.name == name; };
+            if (std::any_of(read->begin(), read->end(), same)) break;
+            read->push_back({std::string(name), file.digest});
+        }
+        return graph::ExternalBytes{map->bytes(), map, true};
     };
 }
 
@@ -187,12 +207,12 @@ namespace {
 
 using Compiled = std::shared_ptr<const runtime::CompiledModel>;
 
-// REQUIRES: the entry is among the files.
-Result<Compiled> compile_entry(const vault::OpenModel& files, const std::string& entry,
-                               const std::string& device) {
-    const auto file = files.find(entry);
-    graph::Graph graph =
-        HF_TRY(graph::load(file->bytes(), data_from(files), file).context("{}", entry));
+// REQUIRES: it is among the files.
+Result<Compiled> compile_file(const ModelFile& model, const std::string& device,
+                              std::vector<DataFile>* read) {
+    const auto file = model.files.find(model.path);
+    const graph::ExternalData data = data_from(model, read);
+    graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", model.path));
     runtime::CompileOptions options;
     options.device = device.empty() ? "auto" : device;
     return runtime::compile(std::move(graph), options, nullptr);
@@ -248,15 +268,15 @@ Status Steps::compile(const Wish& wish, Candidate& candidate) const {
         CompiledFile file;
         file.name = member.name;
         file.path = member.path;
-        file.model = HF_TRY(compile_entry(files, member.path, wish.device));
         std::vector<vault::PackedFile> made_of = files_of(member, members, candidate.packed.files);
+        file.model = HF_TRY(compile_file({files, made_of, member.path}, wish.device, &file.data));
         file.digest = std::find_if(made_of.begin(), made_of.end(), [&](const auto& each) {
                           return each.path == member.path;
                       })->digest;
         file.again = [files, made_of = std::move(made_of), path = member.path,
                       device = wish.device]() -> Result<Compiled> {
             HF_TRY(check_unchanged(files, made_of));
-            return compile_entry(files, path, device);
+            return compile_file({files, made_of, path}, device, nullptr);
         };
         const std::string device(file.model->device());
         if (devices.find(device) == std::string::npos) {

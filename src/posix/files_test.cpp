@@ -108,6 +108,19 @@ TEST(RealFiles, PagesOfAMappingGoAndComeBack) {
     env::drop_pages(**files.map(dir / "empty", true));
 }
 
+TEST(RealFiles, BytesOfAFileThatWasCutAreAnErrorAndNoSignal) {
+    testing::TempDir dir;
+    RealFiles files;
+    ASSERT_TRUE(files.write(dir / "a", Bytes(100'000, 7)).ok());
+    const auto map = *files.map(dir / "a", true);
+    Bytes got(70'000);
+    ASSERT_TRUE(env::copy_bytes(*map, 30'000, got).ok());
+    EXPECT_EQ(got, Bytes(70'000, 7));
+    ASSERT_EQ(::truncate((dir / "a").c_str(), 20'000), 0);
+    EXPECT_EQ(env::copy_bytes(*map, 30'000, got).code(), Code::kDataLoss);
+    EXPECT_TRUE(env::copy_bytes(*map, 0, std::span(got).first(20'000)).ok());
+}
+
 TEST(RealFiles, PrivateFilesAreForTheOwnerOnly) {
     testing::TempDir dir;
     RealFiles files;

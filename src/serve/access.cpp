@@ -70,8 +70,10 @@ Need needs(Right right, std::string_view model = "") {
 }
 
 bool is_open(std::string_view path) {
-    constexpr std::array<std::string_view, 5> kOpen{"/v2/health/live", "/v2/health/ready",
+    constexpr std::array<std::string_view, 6> kOpen{"/v2/health/live",
+                                                    "/v2/health/ready",
                                                     "/grpc.health.v1.Health/Check",
+                                                    "/grpc.health.v1.Health/Watch",
                                                     "/inference.GRPCInferenceService/ServerLive",
                                                     "/inference.GRPCInferenceService/ServerReady"};
     return std::find(kOpen.begin(), kOpen.end(), path) != kOpen.end();
@@ -92,7 +94,7 @@ Need need_of(std::string_view path) {
     if (at(1) == "systemsharedmemory" || at(1) == "cudasharedmemory") {
         return needs(parts.back() == "status" ? Right::kObserve : Right::kLoad);
     }
-    if (at(1) == "trace") return needs(Right::kObserve);
+    if (at(1) == "trace" || at(1) == "logging") return needs(Right::kObserve);
     if (at(1) != "models") return {};
     if (at(3) == "trace") return needs(Right::kObserve);
     if (parts.back() == "stats") return needs(Right::kObserve);

@@ -93,6 +93,7 @@ TEST(Access, PathsTellWhatIsNeeded) {
         {"/v2/cudasharedmemory/region/status/register", right(Right::kLoad)},
         {"/v2/trace/setting", right(Right::kObserve)},
         {"/v2/models/m/trace/setting", right(Right::kObserve)},
+        {"/v2/logging", right(Right::kObserve)},
     };
     for (const auto& [path, want] : kCases) EXPECT_EQ(need_of(path), want) << path;
 }

@@ -1,6 +1,7 @@
 // The routes of extensions that a program on a device does without: apart, so that it does not hold
 // them.
 
+#include "serve/log_routes.h"
 #include "serve/oip.h"
 #include "serve/repository_routes.h"
 #include "serve/shared_memory/routes.h"
@@ -12,6 +13,7 @@ void add_extension_routes(http::Router& router, const Services& services) {
     add_repository_routes(router, services);
     add_shared_memory_routes(router, services);
     add_trace_routes(router, services);
+    add_log_routes(router, services);
 }
 
 void add_oip_routes(http::Router& router, Models& models, const OipExtras& extras) {

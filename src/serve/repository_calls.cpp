@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "serve/log_calls.h"
 #include "serve/trace_calls.h"
 
 namespace hf::serve {
@@ -13,6 +14,7 @@ std::vector<std::string_view> extensions_of(const Services& services) {
     if (services.with.scheduler) extensions.push_back("schedule_policy");
     if (services.with.regions) extensions.push_back("system_shared_memory");
     if (has_tracing(services)) extensions.push_back("trace");
+    if (has_logging(services)) extensions.push_back("logging");
     const std::vector<std::shared_ptr<ModelHost>> hosts = services.models.all();
     const bool keeps_state = std::any_of(
         hosts.begin(), hosts.end(), [](const auto& host) { return host->sequences() != nullptr; });

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "http/observation.h"
+#include "serve/log_settings.h"
 #include "serve/trace_settings.h"
 
 namespace hf::serve {
@@ -36,6 +37,17 @@ public:
     // then; with no change at all, it has none any more. Errors as change_trace().
     virtual Result<TraceSettings> change_tracing(std::string_view model,
                                                  const TraceChange& change) = 0;
+
+    // Whether it writes lines of requests; the rest is for those that do.
+    virtual bool logs() const = 0;
+
+    // As describe_log().
+    virtual std::vector<std::pair<std::string, LogValue>> logging() const = 0;
+
+    // The same after the change, which holds for requests that come from now on. Errors as
+    // change_log().
+    virtual Result<std::vector<std::pair<std::string, LogValue>>> change_logging(
+        const LogChange& change) = 0;
 };
 
 }  // namespace hf::serve

@@ -23,7 +23,8 @@ serve() {
     : >"$work/log"
     "$holdfast" serve /usr/include/onnx/backend/test/data/node/test_neg_example/model.onnx \
         --name neg --listen 127.0.0.1:0 --receipts "$work/receipts" --callers "$work/callers" \
-        --shared-memory --traces http://127.0.0.1:9 --response-cache 1MiB >"$work/log" 2>&1 &
+        --shared-memory --traces http://127.0.0.1:9 --response-cache 1MiB \
+        --access-log "$work/access.log" >"$work/log" 2>&1 &
     server=$!
     for _ in $(seq 50); do grep -q verified "$work/log" && break; read -rt 0.1 <> <(:) || true; done
     url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)

@@ -35,11 +35,11 @@ with open(sys.argv[1], "wb") as file:
 PYTHON
 echo '{"states":[{"input":"acc","output":"next"}]}' >"$work/sum.onnx.sequence.json"
 "$holdfast" serve "$work/relu.onnx" "$work/sum.onnx" --listen 127.0.0.1:0 \
-    --shared-memory --traces http://127.0.0.1:9 --response-cache 16MiB >"$work/extras" 2>&1 &
+    --shared-memory --traces http://127.0.0.1:9 --access-log "$work/access.log" --response-cache 16MiB >"$work/extras" 2>&1 &
 extras=$!
 for _ in $(seq 50); do grep -q serving "$work/extras" && break; read -rt 0.1 <> <(:) || true; done
 more=$(grep -oE 'http://[0-9.:]+' "$work/extras" | head -1)
-"$venv/bin/python" "$here/tritonclient_extras_check.py" "${more#http://}" || exit 1
+"$venv/bin/python" "$here/tritonclient_extras_check.py" "${more#http://}" "$work/access.log" || exit 1
 
 # A folder with versions.
 nodes=/usr/include/onnx/backend/test/data/node

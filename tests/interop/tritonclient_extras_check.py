@@ -12,7 +12,7 @@ import tritonclient.http as http_client
 import tritonclient.utils.shared_memory as shm
 from tritonclient.utils import InferenceServerException
 
-address = sys.argv[1]
+address, log_file = sys.argv[1:]
 values = np.linspace(-3, 3, 60, dtype=np.float32).reshape(3, 4, 5)
 relu = np.maximum(values, 0)
 size = values.nbytes
@@ -141,6 +141,29 @@ def check_trace(client):
     assert 'not served here' in refused(lambda: client.get_trace_settings('other'))
 
 
+def log_settings_of(answer):
+    if isinstance(answer, dict):
+        return answer
+    return {key: getattr(setting, setting.WhichOneof('parameter_choice')) for key, setting in answer.settings.items()}
+
+
+def check_logging(client):
+    start = {'log_file': log_file, 'log_info': True, 'log_warning': True, 'log_error': True,
+             'log_verbose_level': 0, 'log_format': 'JSON'}
+    assert log_settings_of(client.get_log_settings()) == start, client.get_log_settings()
+    changed = client.update_log_settings({'log_info': False, 'log_verbose_level': 0, 'log_file': log_file})
+    assert log_settings_of(changed) == start | {'log_info': False}, changed
+    assert log_settings_of(client.get_log_settings()) == start | {'log_info': False}
+    assert log_settings_of(client.update_log_settings(start)) == start
+    assert '/log_file: is said when' in refused(lambda: client.update_log_settings({'log_file': '/tmp/x'}))
+    assert '/log_verbose_level: is 0' in refused(lambda: client.update_log_settings({'log_verbose_level': 1}))
+    assert '/log_format: is JSON' in refused(lambda: client.update_log_settings({'log_format': 'ISO8601'}))
+    assert '/log_color: is no setting' in refused(lambda: client.update_log_settings({'log_color': True}))
+    # All or nothing.
+    refused(lambda: client.update_log_settings({'log_error': False, 'log_format': 'ISO8601'}))
+    assert log_settings_of(client.get_log_settings()) == start
+
+
 def check_cache(triton, client, first):
     def infer(number):
         tensor = triton.InferInput('x', [3, 4, 5], 'FP32')
@@ -193,12 +216,13 @@ for triton in (http_client, grpc_client):
     client = triton.InferenceServerClient(address)
     metadata = client.get_server_metadata()
     extensions = metadata['extensions'] if isinstance(metadata, dict) else metadata.extensions
-    assert {'system_shared_memory', 'trace', 'sequence', 'sequence(string_id)'} <= set(extensions), extensions
+    assert {'system_shared_memory', 'trace', 'logging', 'sequence', 'sequence(string_id)'} <= set(extensions), extensions
     check_shared_memory(triton, client)
     check_trace(client)
+    check_logging(client)
     check_cache(triton, client, 10 if triton is http_client else 20)
     check_sequences(triton, client, 'text-' + triton.__name__)
     if triton is grpc_client:
         check_sequence_in_a_stream(client)
     client.close()
-print('tritonclient agrees on shared memory, trace settings, the cache and sequences')
+print('tritonclient agrees on shared memory, trace and log settings, the cache and sequences')

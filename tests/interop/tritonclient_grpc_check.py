@@ -177,6 +177,7 @@ def check_health_and_reflection():
             answer = health.Check(health_pb2.HealthCheckRequest(service=service))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
         refused('NOT_FOUND', lambda: health.Check(health_pb2.HealthCheckRequest(service='other')))
+        check_watch(health)
         database = ProtoReflectionDescriptorDatabase(channel)
         services = set(database.get_services())
         assert services == {'inference.GRPCInferenceService', 'grpc.health.v1.Health',
@@ -188,6 +189,36 @@ def check_health_and_reflection():
             assert service.methods, name
         compare(pool, service_pb2.DESCRIPTOR.message_types_by_name)
         compare(pool, health_pb2.DESCRIPTOR.message_types_by_name)
+
+
+def watch(health, service, **options):
+    """The iterator of a watch, and a function that gives the name of its next status."""
+    call = health.Watch(health_pb2.HealthCheckRequest(service=service), **options)
+    return call, lambda: health_pb2.HealthCheckResponse.ServingStatus.Name(next(call).status)
+
+
+def check_watch(health):
+    server, of_server = watch(health, '')
+    model, of_model = watch(health, 'relu')
+    other, of_other = watch(health, 'other')
+    assert (of_server(), of_model(), of_other()) == ('SERVING', 'SERVING', 'SERVICE_UNKNOWN')
+    started = time.monotonic()
+    client.unload_model('relu')
+    assert of_model() == 'NOT_SERVING'
+    told = time.monotonic() - started
+    client.load_model('relu')
+    assert of_model() == 'SERVING'
+    assert told < 5, told
+    print(f'a watcher is told of an unloaded model {1000 * told:.0f} ms after the request to unload it')
+    assert 'going' not in refused('DEADLINE_EXCEEDED', lambda: list(watch(health, '', timeout=0.5)[0]))
+    for call in server, model, other:
+        call.cancel()
+        refused('CANCELLED', lambda: next(call))
+    # Whoever goes makes room for others: many more than there may be at a time.
+    for _ in range(300):
+        call, status = watch(health, '')
+        assert status() == 'SERVING'
+        call.cancel()
 
 
 def compare(pool, theirs):
@@ -211,12 +242,18 @@ def compare(pool, theirs):
 
 
 def check_drain(process):
+    channel = grpc.insecure_channel(address)
+    watched, status = watch(health_pb2_grpc.HealthStub(channel), '')
+    assert status() == 'SERVING'
     answers = open_stream()
     client.async_stream_infer('relu', [tensor_of()])
     assert answers.get(timeout=60)[1] is None
     os.kill(process, signal.SIGTERM)
     _, error = answers.get(timeout=60)
     assert 'going away' in str(error), error
+    assert status() == 'NOT_SERVING'
+    assert 'going away' in refused('UNAVAILABLE', lambda: next(watched))
+    channel.close()
 
 
 if len(sys.argv) > 3:

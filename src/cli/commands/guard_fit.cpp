@@ -9,6 +9,7 @@
 #include "crypto/hash.h"
 #include "serve/guard/fit.h"
 #include "tensor/npy.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
@@ -174,11 +175,13 @@ Result<Loaded> load(World& world, const Arguments& arguments, const graph::Graph
     const std::string path = arguments.get("MODEL");
     ModelFile file = HF_TRY(map_model(world, path));
     file.layer = arguments.get("layer");
+    file.data = std::make_shared<DataBeside>(world.files, path, DataBeside::Digests::kTaken);
     const bool choose = file.layer.empty() && options.mahalanobis;
     if (choose) file.layer = layer_before_last_product(graph, options.output);
     Loaded model;
-    model.digest = crypto::sha256(file.file->bytes()).to_string();
+    const Digest own = crypto::sha256(file.file->bytes());
     model.loaded = HF_TRY(load_model(world, file, arguments));
+    model.digest = trust::model_digest(own, file.data->digests()).to_string();
     const std::vector<runtime::Port>& outputs = model.loaded.model->signature().outputs;
     const bool added = outputs.size() > model.loaded.own_outputs;
     model.layer = added ? outputs.back().name : file.layer;

@@ -1,6 +1,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/commands.h"
+#include "cli/model_file.h"
 #include "trust/receipt.h"
 
 namespace hf::cli {
@@ -62,12 +63,34 @@ std::string describe(const trust::VerifiedReceipt& verified) {
     return text;
 }
 
+std::string digest_at(const json::Value& at) {
+    const json::Value* const model = json::find(at, "model");
+    return model ? std::string(json::get_string(*model, "digest")) : std::string();
+}
+
+// That the model in the file answered, or ran as a step of what answered.
+Status check_model(World& world, const std::string& path, const trust::VerifiedReceipt& verified) {
+    const std::string digest = HF_TRY(digest_of_model(world, path)).to_string();
+    const json::Value receipt = HF_TRY(json::parse(verified.receipt));
+    if (digest_at(receipt) == digest) return {};
+    if (const json::Array* const steps = json::find_array(receipt, "steps")) {
+        for (const json::Value& step : *steps) {
+            if (digest_at(step) == digest) return {};
+        }
+    }
+    return failed_precondition(
+        "the receipt is good, and of another model: it names {}, and {} is {} (a replica of a "
+        "Service is named by its manifest, as `holdfast vault list` tells it)",
+        digest_at(receipt), path, digest);
+}
+
 Status run(World& world, const Arguments& arguments) {
     const std::string path = arguments.get("FILE");
     const LogKey key = HF_TRY(read_key(world, arguments.get("key")));
     const Bytes file = HF_TRY(world.files.read(path, trust::kMaxReceiptFileBytes));
     const trust::VerifiedReceipt verified =
         HF_TRY(trust::verify_receipt_file(as_text(file), key.key, key.name).context("{}", path));
+    if (arguments.has("model")) HF_TRY(check_model(world, arguments.get("model"), verified));
     world.out(arguments.flag("json") ? verified.receipt + "\n" : describe(verified));
     return {};
 }
@@ -80,9 +103,14 @@ Command receipt_verify_command() {
         "Verifies a prediction's receipt offline; a change of any byte is refused",
         {{"FILE", "what GET /v2/receipts/ID answered, byte for byte"}},
         {{"--key", "the log's public key: log.pub of its folder, or PEM", "FILE", "", false, true},
+         {"--model",
+          "also that this model answered, or ran as a step: the file, with those that its weights "
+          "are in",
+          "FILE"},
          {"--json", "print the receipt itself", ""}},
         {"curl -s localhost:8080/v2/receipts/ID > receipt.json",
-         "holdfast receipt verify receipt.json --key receipts/log.pub"},
+         "holdfast receipt verify receipt.json --key receipts/log.pub",
+         "holdfast receipt verify receipt.json --key receipts/log.pub --model model.onnx"},
         run};
 }
 

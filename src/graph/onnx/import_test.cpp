@@ -69,6 +69,47 @@ TEST(OnnxImport, ATensorWithTheWrongSizeIsRefusedAndLeavesNothing) {
     EXPECT_EQ(status.code(), Code::kInvalidArgument) << status.to_string();
 }
 
+// Two floats at the offset, in the file of that name.
+std::string external_tensor(const std::string& location, char offset) {
+    const auto block = [](char tag, const std::string& text) {
+        return std::string(1, tag) + static_cast<char>(text.size()) + text;
+    };
+    const auto entry = [&](const std::string& key, const std::string& value) {
+        return block('\x6a', block('\x0a', key) + block('\x12', value));
+    };
+    return "\x08\x02\x10\x01" + block('\x42', "w") + entry("location", location) +
+           entry("offset", std::string(1, offset)) + "\x70\x01";
+}
+
+TEST(OnnxImport, ATensorLiesInExternalBytesThatLastWhereItIsAligned) {
+    const auto file = std::make_shared<const std::vector<float>>(4, 1.5f);
+    const ByteView bytes(reinterpret_cast<const std::uint8_t*>(file->data()), 16);
+    const auto read = [&](char offset, bool lasting) {
+        return onnx::parse_tensor_proto(as_bytes(external_tensor("w.bin", offset)),
+                                        [&](std::string_view) -> Result<ExternalBytes> {
+                                            return ExternalBytes{bytes, file, lasting};
+                                        })
+            ->tensor;
+    };
+    EXPECT_EQ(read('4', true).bytes().data(), bytes.data() + 4);
+    EXPECT_NE(read('4', false).bytes().data(), bytes.data() + 4) << "they may change";
+    const Tensor unaligned = read('3', true);
+    EXPECT_NE(unaligned.bytes().data(), bytes.data() + 3);
+    EXPECT_TRUE(std::equal(unaligned.bytes().begin(), unaligned.bytes().end(), bytes.begin() + 3));
+    EXPECT_EQ(file.use_count(), 1) << "no tensor, no owner";
+    const Tensor kept = read('8', true);
+    EXPECT_GT(file.use_count(), 1);
+}
+
+TEST(OnnxImport, NamesOfExternalDataAreOfOneLine) {
+    for (const char* bad : {"a\nb", "a\tb", "a\x7f", "", "/a", "../a", "a//b", "a\\b", "."}) {
+        const Status status =
+            onnx::parse_tensor_proto(as_bytes(external_tensor(bad, '0')), no_external_data())
+                .status();
+        EXPECT_NE(status.message().find("want a path below"), std::string::npos) << bad;
+    }
+}
+
 TEST(OnnxImport, EveryPrefixAndManyMutationsAreAnsweredWithoutACrash) {
     const Bytes good = tiny_model();
     for (std::size_t size = 0; size < good.size(); ++size) {

@@ -1,5 +1,6 @@
 #include "graph/onnx/tensor_proto.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 
@@ -150,7 +151,9 @@ Result<Tensor> from_typed_fields(const Fields& fields, const Shape& shape) {
     return Tensor::of_strings(shape, fields.strings);
 }
 
-Result<Tensor> from_bytes(const Fields& fields, const Shape& shape, ByteView raw) {
+// `lasting`: keeps the bytes as they are; null: they are copied.
+Result<Tensor> from_bytes(const Fields& fields, const Shape& shape, ByteView raw,
+                          const std::shared_ptr<const void>& lasting) {
     const DType dtype = *dtype_of(fields.element_type);
     if (dtype == DType::kString) {
         return invalid_argument("tensor '{}' of strings may not have raw data", fields.name);
@@ -161,6 +164,8 @@ Result<Tensor> from_bytes(const Fields& fields, const Shape& shape, ByteView raw
                                 fields.name, shape.to_string(), dtype_name(dtype), wanted,
                                 raw.size());
     }
+    const bool aligned = reinterpret_cast<std::uintptr_t>(raw.data()) % dtype_size(dtype) == 0;
+    if (lasting && aligned) return Tensor::borrowed(dtype, shape, raw, lasting);
     Tensor tensor(dtype, shape);
     if (!raw.empty()) std::memcpy(tensor.mutable_bytes().data(), raw.data(), raw.size());
     return tensor;
@@ -169,10 +174,11 @@ Result<Tensor> from_bytes(const Fields& fields, const Shape& shape, ByteView raw
 Status check_relative_path(const std::string& path, const std::string& tensor) {
     const Status bad = invalid_argument(
         "external data of tensor '{}' is at '{}': want a path below the model's own folder, "
-        "without '..', '\\' or a leading '/'",
+        "without '..', '\\', control characters or a leading '/'",
         tensor, path);
     if (path.empty() || path.find('\\') != std::string::npos) return bad;
-    if (path.find('\0') != std::string::npos || !is_utf8(path)) return bad;
+    const auto is_control = [](char c) { return (c >= 0 && c < 0x20) || c == 0x7f; };
+    if (std::any_of(path.begin(), path.end(), is_control) || !is_utf8(path)) return bad;
     for (std::string_view part : split(path, '/')) {
         if (part.empty() || part == "." || part == "..") return bad;
     }
@@ -200,7 +206,8 @@ Result<Tensor> from_external(const Fields& fields, const Shape& shape,
         return invalid_argument("external data of tensor '{}' ends beyond '{}' ({} bytes)",
                                 fields.name, fields.location, file.bytes.size());
     }
-    return from_bytes(fields, shape, file.bytes.subspan(static_cast<std::size_t>(offset), wanted));
+    return from_bytes(fields, shape, file.bytes.subspan(static_cast<std::size_t>(offset), wanted),
+                      file.lasting ? file.owner : nullptr);
 }
 
 }  // namespace
@@ -216,7 +223,7 @@ Result<NamedTensor> parse_tensor_proto(ByteView bytes, const ExternalData& exter
     const Shape shape(fields.dims);
     HF_TRY(shape.check().context("tensor '{}'", fields.name));
     Result<Tensor> tensor = fields.external ? from_external(fields, shape, external_data)
-                            : fields.raw    ? from_bytes(fields, shape, *fields.raw)
+                            : fields.raw    ? from_bytes(fields, shape, *fields.raw, nullptr)
                                             : from_typed_fields(fields, shape);
     HF_TRY(tensor.status());
     return NamedTensor{std::move(fields.name), std::move(*tensor)};

@@ -1,6 +1,8 @@
 #include "serve/grpc/call.h"
 
 #include "base/json.h"
+#include "http/trailed_stream.h"
+#include "serve/grpc/answers.h"
 
 namespace hf::serve::grpc {
 namespace {
@@ -206,6 +208,46 @@ http::Opening open(http::Request request, const CallOptions& options,
     return opening;
 }
 
+// What comes of a call with one message and a stream of answers.
+class AnswerStream final : public http::TrailedStream {
+public:
+    AnswerStream(std::unique_ptr<Answers> answers, Terms terms, const env::Clock& clock)
+        : answers_(std::move(answers)), terms_(terms), clock_(clock) {}
+
+    void start(std::function<void()> wake) override { answers_->start(std::move(wake)); }
+
+    std::optional<Bytes> next() override {
+        if (is_late()) return std::nullopt;
+        const std::optional<Bytes> message = answers_->next();
+        return message ? pack(*message, terms_.goes) : Bytes();
+    }
+
+    http::Headers trailers() override {
+        return status_trailers(is_late()
+                                   ? deadline_exceeded("the time that grpc-timeout gave is over")
+                                   : unavailable("the server is going away; ask again"));
+    }
+
+private:
+    bool is_late() const { return clock_.monotonic() >= terms_.deadline; }
+
+    const std::unique_ptr<Answers> answers_;
+    const Terms terms_;
+    const env::Clock& clock_;
+};
+
+Result<http::Response> begin_answers(const http::Request& request, const CallOptions& options,
+                                     const AnswersMethod& method) {
+    const Terms terms = HF_TRY(read_terms(request, options.clock));
+    const Bytes message = HF_TRY(read_only_message(request, terms, options.message_bytes_max));
+    const Call call{request, message, options.clock, terms.deadline};
+    HF_TRY(call.check());
+    http::Response response;
+    response.headers = answer_headers(terms.goes);
+    response.stream = std::make_shared<AnswerStream>(HF_TRY(method(call)), terms, options.clock);
+    return response;
+}
+
 Code code_of(int http_status) {
     switch (http_status) {
         case 400: return Code::kInvalidArgument;
@@ -257,6 +299,15 @@ void add_stream(http::Router& router, std::string_view path, const CallOptions& 
                 DeferredMethod method) {
     router.add_duplex(path, [options, method = std::move(method)](const http::Request& request) {
         return open(request, options, method);
+    });
+}
+
+void add_answers(http::Router& router, std::string_view path, const CallOptions& options,
+                 AnswersMethod method) {
+    router.add("POST", path, [options, method = std::move(method)](const http::Request& request) {
+        if (std::optional<http::Response> refusal = refuse(request)) return std::move(*refusal);
+        Result<http::Response> response = begin_answers(request, options, method);
+        return response.ok() ? std::move(*response) : trailers_only(response.status());
     });
 }
 

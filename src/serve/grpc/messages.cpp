@@ -87,11 +87,9 @@ Bytes write_truth(bool truth) {
     return take(message);
 }
 
-Bytes write_health(bool serving) {
-    constexpr std::int32_t kServing = 1;
-    constexpr std::int32_t kNotServing = 2;
+Bytes write_health(std::int32_t status) {
     std::string message;
-    Writer(message).add_enum(1, serving ? kServing : kNotServing);
+    Writer(message).add_enum(1, status);
     return take(message);
 }
 

@@ -46,8 +46,8 @@ struct ModelName {
 };
 Result<ModelName> read_model_name(ByteView message);  // fields 1 and 2
 
-Bytes write_truth(bool truth);     // field 1: of live and ready
-Bytes write_health(bool serving);  // grpc.health.v1.HealthCheckResponse
+Bytes write_truth(bool truth);            // field 1: of live and ready
+Bytes write_health(std::int32_t status);  // grpc.health.v1.HealthCheckResponse
 Bytes write_stream_error(std::string_view text);
 
 struct ServerMetadata {

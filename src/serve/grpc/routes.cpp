@@ -5,7 +5,9 @@
 #include "serve/account.h"
 #include "serve/gateway/forwarding.h"
 #include "serve/grpc/call.h"
+#include "serve/grpc/health_watch.h"
 #include "serve/grpc/infer_call.h"
+#include "serve/grpc/log_method.h"
 #include "serve/grpc/messages.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/repository_message.h"
@@ -194,10 +196,11 @@ void infer_in_stream(const Services& services, const std::shared_ptr<const Call>
 
 Result<Reply> health(const Services& services, const Call& call) {
     const std::string service = HF_TRY(read_text_at(call.message, 1));
-    if (!service.empty() && !is_service(service)) {
-        return not_found("there is no service '{}' here", service);
+    const Health health = health_of(services, call.request.headers, service);
+    if (health == Health::kServiceUnknown) {
+        return not_found("there is no service or model '{}' here", service);
     }
-    return Reply{write_health(is_ready(services))};
+    return Reply{write_health(static_cast<std::int32_t>(health))};
 }
 
 }  // namespace
@@ -233,12 +236,18 @@ void add_grpc(http::Router& router, http::ServerOptions& door, const Services& s
     });
     add_shared_memory_methods(router, services, options);
     add("TraceSetting", [services](const Call& call) { return trace_setting(services, call); });
+    add("LogSettings", [services](const Call& call) { return log_settings(services, call); });
     add_stream(router, "/inference.GRPCInferenceService/ModelStreamInfer", options,
                [services](const std::shared_ptr<const Call>& call, const Answered& answered) {
                    infer_in_stream(services, call, answered);
                });
     add_unary(router, "/grpc.health.v1.Health/Check", options,
               [services](const Call& call) { return health(services, call); });
+    add_answers(router, "/grpc.health.v1.Health/Watch", options,
+                [watches = std::make_shared<HealthWatches>(services, clock)](
+                    const Call& call) -> Result<std::unique_ptr<Answers>> {
+                    return watches->watch(call, HF_TRY(read_text_at(call.message, 1)));
+                });
     for (const std::string_view package : {"grpc.reflection.v1", "grpc.reflection.v1alpha"}) {
         add_stream(router, fmt::format("/{}.ServerReflection/ServerReflectionInfo", package),
                    options, [](const std::shared_ptr<const Call>& call, const Answered& answered) {

@@ -23,6 +23,7 @@ rpc RepositoryIndex RepositoryIndexRequest RepositoryIndexResponse
 rpc RepositoryModelLoad RepositoryModelLoadRequest RepositoryModelLoadResponse
 rpc RepositoryModelUnload RepositoryModelUnloadRequest RepositoryModelUnloadResponse
 rpc TraceSetting TraceSettingRequest TraceSettingResponse
+rpc LogSettings LogSettingsRequest LogSettingsResponse
 rpc SystemSharedMemoryStatus SystemSharedMemoryStatusRequest SystemSharedMemoryStatusResponse
 rpc SystemSharedMemoryRegister SystemSharedMemoryRegisterRequest SystemSharedMemoryRegisterResponse
 rpc SystemSharedMemoryUnregister SystemSharedMemoryUnregisterRequest )"
@@ -171,6 +172,20 @@ message TraceSettingResponse
   map<TraceSettingResponse.SettingValue> settings 1
 message TraceSettingResponse.SettingValue
   string* value 1
+message LogSettingsRequest
+  map<LogSettingsRequest.SettingValue> settings 1
+message LogSettingsRequest.SettingValue
+  one-of parameter_choice
+  bool bool_param 1
+  uint32 uint32_param 2
+  string string_param 3
+message LogSettingsResponse
+  map<LogSettingsResponse.SettingValue> settings 1
+message LogSettingsResponse.SettingValue
+  one-of parameter_choice
+  bool bool_param 1
+  uint32 uint32_param 2
+  string string_param 3
 message SystemSharedMemoryStatusRequest
   string name 1
 message SystemSharedMemoryStatusResponse
@@ -218,6 +233,7 @@ inline constexpr std::string_view kHealthSchema = R"(
 file grpc/health/v1/health.proto grpc.health.v1
 service Health
 rpc Check HealthCheckRequest HealthCheckResponse
+rpc Watch HealthCheckRequest HealthCheckResponse*
 message HealthCheckRequest
   string service 1
 message HealthCheckResponse

@@ -24,7 +24,10 @@ void fill(Rng& rng, std::array<std::uint8_t, N>& id) {
 }  // namespace
 
 Observer::Observer(ObserverOptions options, const env::Clock& clock)
-    : options_(options), clock_(clock), sampler_({true, options.ratio, -1}), rng_(options.seed) {}
+    : options_(std::move(options)),
+      clock_(clock),
+      sampler_({true, options_.ratio, -1}),
+      rng_(options_.seed) {}
 
 http::Observe Observer::observe() {
     return [this](http::Request& request) { return begin(request); };
@@ -75,6 +78,22 @@ Result<TraceSettings> Observer::change_tracing(std::string_view model, const Tra
     return sampler_.change(model, change);
 }
 
+LogSettings Observer::log_settings() const {
+    const MutexLock lock(mutex_);
+    return logging_;
+}
+
+std::vector<std::pair<std::string, LogValue>> Observer::logging() const {
+    return describe_log(log_settings(), options_.log_file);
+}
+
+Result<std::vector<std::pair<std::string, LogValue>>> Observer::change_logging(
+    const LogChange& change) {
+    const MutexLock lock(mutex_);
+    logging_ = HF_TRY(change_log(logging_, options_.log_file, change));
+    return describe_log(logging_, options_.log_file);
+}
+
 std::shared_ptr<http::Observation> Observer::begin(http::Request& request) {
     const std::optional<http::TraceContext> came = http::trace_context_of(request.headers);
     http::TraceContext own = came ? *came : new_trace(request);
@@ -85,6 +104,7 @@ std::shared_ptr<http::Observation> Observer::begin(http::Request& request) {
     RecordOptions options;
     options.spans = recorded ? options_.spans : nullptr;
     options.log = options_.log;
+    if (options_.log) options.logging = log_settings();
     options.own = std::move(own);
     if (came) options.parent = came->span;
     return std::make_shared<Record>(std::move(options), request,

@@ -39,6 +39,7 @@ struct ObserverOptions {
     AccessLog* log = nullptr;       // null: no log
     double ratio = 0.1;             // of new traces that are sampled at first, 0 to 1
     std::uint64_t seed = 1;         // of identifiers; from env::Entropy where traces of others meet
+    std::string log_file = {};  // where the log goes, as its settings tell; empty: standard output
 };
 
 class Observer final : public RequestObserver {
@@ -60,10 +61,16 @@ public:
     Result<TraceSettings> change_tracing(std::string_view model,
                                          const TraceChange& change) override;
 
+    bool logs() const override { return options_.log != nullptr; }
+    std::vector<std::pair<std::string, LogValue>> logging() const override;
+    Result<std::vector<std::pair<std::string, LogValue>>> change_logging(
+        const LogChange& change) override;
+
 private:
     std::shared_ptr<http::Observation> begin(http::Request& request);
     http::TraceContext new_trace(const http::Request& request);
     bool records(const http::Request& request) const;
+    LogSettings log_settings() const;
     std::string model_of(const http::Request& request) const HF_REQUIRES(mutex_);
 
     const ObserverOptions options_;
@@ -72,6 +79,7 @@ private:
     mutable Mutex mutex_;
     TraceSampler sampler_ HF_GUARDED_BY(mutex_);
     Rng rng_ HF_GUARDED_BY(mutex_);
+    LogSettings logging_ HF_GUARDED_BY(mutex_);
 };
 
 }  // namespace hf::serve::seen

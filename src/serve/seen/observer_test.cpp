@@ -292,6 +292,74 @@ TEST_F(ObserverTest, CallsOfGrpcAndTheirStreams) {
     EXPECT_FALSE(all[2].contains("bytes_out"));
 }
 
+TEST_F(ObserverTest, TheLogTellsOfWhatItsSettingsSay) {
+    start(0, true, false);
+    const auto set = [this](std::string_view body) {
+        return ask("POST", "/v2/logging", body).status;
+    };
+    EXPECT_EQ(as_text(ask("GET", "/v2/logging").body),
+              R"({"log_file":"","log_info":true,"log_warning":true,"log_error":true,)"
+              R"("log_verbose_level":0,"log_format":"JSON"})"
+              "\n");
+    EXPECT_EQ(set(R"({"log_info":false})"), 200);  // the last line of its kind
+    infer();
+    EXPECT_EQ(ask("GET", "/v2/models/other").status, 404);
+    EXPECT_EQ(set(R"({"log_info":1})"), 400);
+    EXPECT_EQ(set(R"({"log_warning":false,"log_verbose_level":2})"), 400) << "all or nothing";
+    EXPECT_EQ(set(R"({"log_warning":false})"), 200);
+    EXPECT_EQ(ask("GET", "/v2/models/other").status, 404);
+    models_.set_ready(false);
+    EXPECT_EQ(ask("GET", "/v2/health/ready").status, 503);
+    EXPECT_EQ(set(R"({"log_info":null})"), 200);
+    EXPECT_EQ(ask("GET", "/v2/health/live").status, 200);
+    std::string told;
+    for (const json::Object& line : lines(7)) {
+        told +=
+            fmt::format("{} {}\n", Collector::text_of(line, "path"), json::get_int(line, "status"));
+    }
+    EXPECT_EQ(told,
+              "/v2/logging 200\n/v2/logging 200\n/v2/models/other 404\n/v2/logging 400\n"
+              "/v2/logging 400\n/v2/health/ready 503\n/v2/health/live 200\n");
+}
+
+TEST_F(ObserverTest, NoPageInABrowserChangesWhatIsLogged) {
+    start(0, true, false);
+    const http::Headers page = gateway::with("Origin", "http://elsewhere");
+    EXPECT_EQ(ask("POST", "/v2/logging", "{}", page).status, 403);
+    EXPECT_EQ(ask("GET", "/v2/logging", "", page).status, 200);
+}
+
+TEST_F(ObserverTest, WithoutALogThereIsNothingToSet) {
+    start(1, false);
+    for (const char* method : {"GET", "POST"}) {
+        const http::Response response = ask(method, "/v2/logging", "{}");
+        EXPECT_EQ(response.status, 501);
+        EXPECT_NE(as_text(response.body).find("--access-log FILE"), std::string_view::npos);
+    }
+    EXPECT_EQ(as_text(ask("GET", "/v2").body).find("logging"), std::string_view::npos);
+}
+
+TEST_F(ObserverTest, CallsOfGrpcThatAreRefusedAreWarnings) {
+    start(0, true, false);
+    const auto client = std::move(*http::create_http2_client({}));
+    http::grpc::ClientCall call;
+    call.url = url() + "/inference.GRPCInferenceService/LogSettings";
+    call.message = to_bytes(std::string_view("\x0a\x0e\x0a\x08log_info\x12\x02\x08\x00", 16));
+    const Result<Bytes> changed = http::grpc::call(*client, call);
+    ASSERT_TRUE(changed.ok()) << changed.status().to_string();
+    EXPECT_NE(as_text(*changed).find(std::string("log_info\x12\x02\x08\x00", 12)),
+              std::string_view::npos);
+    call.url = url() + "/inference.GRPCInferenceService/ServerLive";
+    call.message = {};
+    EXPECT_TRUE(http::grpc::call(*client, call).ok());
+    call.url = url() + "/inference.GRPCInferenceService/ModelMetadata";
+    call.message = to_bytes("\n\x05other");
+    EXPECT_EQ(http::grpc::call(*client, call).status().code(), Code::kNotFound);
+    const std::vector<json::Object> all = lines(2);
+    EXPECT_EQ(Collector::text_of(all[0], "grpc_status"), "0") << "which switched them off";
+    EXPECT_EQ(Collector::text_of(all[1], "grpc_status"), "5");
+}
+
 TEST_F(ObserverTest, WhatAClientSendsStaysInItsText) {
     start(0, true, false);
     ask("GET", "/v2/%0a%22%7d?x=%0a");

@@ -69,7 +69,9 @@ Record::Record(RecordOptions options, const http::Request& request, World world)
 
 Record::~Record() {
     line_.duration = world_.clock.monotonic() - began_;
-    if (options_.log) options_.log->offer(write_log_line(line_));
+    if (options_.log && options_.logging.tells_of(level())) {
+        options_.log->offer(write_log_line(line_));
+    }
     if (options_.spans) options_.spans->offer(span());
 }
 
@@ -131,6 +133,12 @@ Span Record::span() const {
     span.attributes = attributes();
     span.failed = has_failed();
     return span;
+}
+
+LogLevel Record::level() const {
+    if (has_failed()) return LogLevel::kError;
+    const bool refused = line_.grpc_status.empty() ? line_.status >= 400 : line_.grpc_status != "0";
+    return refused ? LogLevel::kWarning : LogLevel::kInfo;
 }
 
 bool Record::has_failed() const {

@@ -11,6 +11,7 @@
 #include "env/clock.h"
 #include "http/trace_context.h"
 #include "serve/account.h"
+#include "serve/log_settings.h"
 #include "serve/seen/access_log.h"
 #include "serve/seen/log_line.h"
 #include "serve/seen/span_exporter.h"
@@ -20,6 +21,7 @@ namespace hf::serve::seen {
 struct RecordOptions {
     SpanExporter* spans = nullptr;  // null: no spans of this request
     AccessLog* log = nullptr;       // null: no line
+    LogSettings logging = {};       // when the request came
     http::TraceContext own;         // with the request's own span
     http::SpanId parent{};          // zeros: none
 };
@@ -44,6 +46,7 @@ private:
     void add_child(std::string_view name, Instant start, Duration took);
     Span span() const;
     bool has_failed() const;
+    LogLevel level() const;
     std::vector<Attribute> attributes() const;
 
     const RecordOptions options_;
