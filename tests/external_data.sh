@@ -160,6 +160,15 @@ expect 'big.bin.*\[400\]' -d '' "$url/v2/repository/models/sum/load"
 cp "$work/sum.first/big.bin" "$served/big.bin"
 load
 want "\\[115\\.0\\] $first\$" 'whole again'
+body=${body/data\":\[5\]/data\":[6]}
+falls_asleep 'once more'
+: >"$served/model.onnx"
+want 'slept, and its file .*model.onnx has been written to meanwhile' 'the model itself, cut'
+kill -0 "$server" || fail 'a model that was cut ends the server'
+cp "$work/sum.first/model.onnx" "$served/model.onnx"
+load
+want "\\[116\\.0\\] $first\$" 'whole once more'
+body=${body/data\":\[6\]/data\":[5]}
 stop
 
 # --- A guard is bound to the weights that it was fitted on. ---

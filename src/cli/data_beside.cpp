@@ -19,7 +19,7 @@ std::string folder_of(const std::string& path) {
 
 // The digest of a file's bytes; they go to `to`, one piece behind the other, or, where it is null,
 // nowhere.
-Result<Digest> digest_of(const env::MappedFile& map, std::uint8_t* to) {
+Result<Digest> read_in_pieces(const env::MappedFile& map, std::uint8_t* to) {
     const std::size_t size = map.bytes().size();
     Bytes piece(to ? 0 : std::min(size, kPieceBytes));
     crypto::Sha256 hash;
@@ -34,6 +34,10 @@ Result<Digest> digest_of(const env::MappedFile& map, std::uint8_t* to) {
 }
 
 }  // namespace
+
+Result<Digest> digest_of(const env::MappedFile& file) {
+    return read_in_pieces(file, nullptr);
+}
 
 DataBeside::DataBeside(env::Files& files, const std::string& model_path, Digests digests)
     : disk_(files), folder_(folder_of(model_path)), wanted_(digests) {}
@@ -84,7 +88,7 @@ Result<graph::ExternalBytes> DataBeside::read(std::string_view name) {
         // Aligned as the allocator aligns, which is enough for every type of elements.
         std::shared_ptr<std::uint8_t[]> bytes =
             std::make_unique_for_overwrite<std::uint8_t[]>(size);
-        const Result<Digest> digest = digest_of(*file.map, bytes.get());
+        const Result<Digest> digest = read_in_pieces(*file.map, bytes.get());
         if (!digest.ok()) {
             changed_ = file.path;
             return digest.status().context("{}", file.path);
@@ -99,7 +103,7 @@ Status DataBeside::look_at(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         File& file = *HF_TRY(find(name));
         if (file.digest) continue;
-        file.digest = HF_TRY(digest_of(*file.map, nullptr).context("{}", file.path));
+        file.digest = HF_TRY(digest_of(*file.map).context("{}", file.path));
     }
     return {};
 }

@@ -27,6 +27,10 @@
 
 namespace hf::cli {
 
+// In pieces, and without an access that would end the process where the file has been cut since it
+// was mapped: DATA_LOSS then. No pages of it stay in memory.
+Result<Digest> digest_of(const env::MappedFile& file);
+
 class DataBeside final {
 public:
     enum class Digests : unsigned char { kNone, kTaken };

@@ -15,13 +15,19 @@ namespace {
 
 using ModelPtr = std::shared_ptr<const runtime::CompiledModel>;
 
+// A file as it was when it was mapped.
+struct Known {
+    Digest digest;
+    bool is_plan = false;
+};
+
 // Whoever writes into a file meanwhile, instead of putting another in its place, must not have half
 // of it served under the digest of what was there. A plan is used where it lies, and goes on being
 // what is written there.
-Status check_unchanged(const ModelFile& file, const Digest& digest) {
-    const ByteView bytes = file.file->bytes();
-    if (runtime::is_plan(bytes)) return {};
-    if (crypto::sha256(bytes) == digest) return {};
+Status check_unchanged(const ModelFile& file, const Known& known) {
+    if (known.is_plan) return {};
+    const Result<Digest> digest = digest_of(*file.file);
+    if (digest.ok() && *digest == known.digest) return {};
     return aborted("{}: the file changed while it was read; load it again", file.path);
 }
 
@@ -45,18 +51,18 @@ ModelPtr returning_memory(ModelPtr model, std::shared_ptr<env::MappedFile> file)
 // The same model again, of the files that stayed mapped: what has come in their place meanwhile is
 // for a load to take.
 Result<ModelPtr> make_again(World& world, const Arguments& arguments, const ModelFile& file,
-                            const Digest& digest) {
+                            const Known& known) {
     const auto written_to = [](const std::string& path) {
         return unavailable(
             "the model slept, and its file {} has been written to meanwhile; load it "
             "(POST /v2/repository/models/NAME/load)",
             path);
     };
-    if (!check_unchanged(file, digest).ok()) return written_to(file.path);
+    if (!check_unchanged(file, known).ok()) return written_to(file.path);
     Result<LoadedModel> loaded = load_model(world, file, arguments);
     if (!file.data->changed().empty()) return written_to(file.data->changed());
     HF_TRY(loaded.status());
-    HF_TRY(check_unchanged(file, digest));
+    HF_TRY(check_unchanged(file, known));
     return returning_memory(std::move(loaded->model), file.file);
 }
 
@@ -80,24 +86,26 @@ Result<std::shared_ptr<serve::ModelHost>> ServedFile::make_host(const serve::Mod
     ModelFile file = HF_TRY(map_model(world_, path_));
     file.data = std::make_shared<DataBeside>(world_.files, path_, DataBeside::Digests::kTaken);
     serve::ModelHost::Identity identity = HF_TRY(identify(file));
-    const Digest own = crypto::sha256(file.file->bytes());
+    const ByteView bytes = file.file->bytes();
+    const Known known{crypto::sha256(bytes), runtime::is_plan(bytes)};
     const Companions companions = HF_TRY(companions_beside(world_, path_));
     companions.describe_in(identity);
-    if (now && is_that(*now, file, own, identity)) return std::shared_ptr<serve::ModelHost>();
+    if (now && is_that(*now, file, known.digest, identity))
+        return std::shared_ptr<serve::ModelHost>();
     file.layer = companions.hidden_layer();
     const LoadedModel loaded = HF_TRY(load_model(world_, file, arguments_));
-    HF_TRY(check_unchanged(file, own));
+    HF_TRY(check_unchanged(file, known));
     const std::map<std::string, Digest> data = file.data->digests();
-    identity.model_digest = trust::model_digest(own, data).to_string();
-    last_.emplace(Last{own, {}});
+    identity.model_digest = trust::model_digest(known.digest, data).to_string();
+    last_.emplace(Last{known.digest, {}});
     for (const auto& [name, digest] : data) last_->data.push_back(name);
     CompiledParts parts{loaded.model, loaded.own_outputs, identity.model_digest, options_.crew};
     std::shared_ptr<serve::sleep::SleepingModel> sleeping;
     if (options_.may_sleep) {
         sleeping = std::make_shared<serve::sleep::SleepingModel>(
             returning_memory(std::move(parts.model), file.file),
-            [&world = world_, &arguments = arguments_, file, own] {
-                return make_again(world, arguments, file, own);
+            [&world = world_, &arguments = arguments_, file, known] {
+                return make_again(world, arguments, file, known);
             },
             world_.clock);
         parts.model = sleeping;
