@@ -150,7 +150,7 @@ protected:
 
     // What the last of these steps says, where those before it went well.
     Status run(const std::string& digest, MembersOf members, std::initializer_list<Step> all) {
-        Steps::World world{*vault_, host_, clock_};
+        Steps::World world{*vault_, host_, clock_, nullptr, ""};
         world.members_of = members;
         Steps steps(world);
         Action action;
