@@ -107,6 +107,18 @@ expect 0 422 curl -s -m 10 -o /dev/null -w '%{http_code}' --data-binary @questio
 expect 0 'holdfast_guard_verdicts_total\{model="guarded/small",version="1",verdict="refused",reason="range"\} 1' curl -s "$url_one/metrics"
 hf delete service/edge >log && hf delete service/guarded >log || fail 'services that go'
 
+# A member's weights in a file of their own go along.
+mkdir -p parts/data
+PYTHONPATH=$here python3 -c 'import onnx_file as o; open("parts/add.onnx", "wb").write(o.adder(o.FLOAT, 2))'
+printf '\0\0\200\77\0\0\0\100' >parts/data/weights
+echo '{"inputs": ["x"], "steps": [{"model": "add", "inputs": {"x": "x"}, "outputs": {"y": "once"}},
+    {"model": "add", "inputs": {"x": "once"}, "outputs": {"y": "twice"}}], "outputs": {"y": "twice"}}' >parts/twice.ensemble.json
+push 0 sha256 parts/twice.ensemble.json twice:1
+service twice:1 twice
+until_says 'twice +twice:1 +True +Serving +1' hf get services
+expect 0 '"data":\[3.0,6.0\]' curl -s -m 10 -d '{"inputs":[{"name":"x","shape":[2],"datatype":"FP32","data":[1,2]}]}' "$url_one/v2/models/twice/infer"
+hf delete service/twice >log || fail 'a service that goes'
+
 # What is no ensemble is not pushed, each with its place.
 mkdir bad
 cp made/cascade.ensemble.json made/small.onnx bad/
