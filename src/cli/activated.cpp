@@ -103,16 +103,21 @@ private:
                 ? "ensemble"
                 : serve::platform_name(graph::format_name(graph::detect_format(bytes)));
         identity.signer = artifact.signer;
-        identity.model_digest = crypto::sha256(bytes).to_string();
+        identity.model_digest =
+            part.declaration ? crypto::sha256(bytes).to_string() : digest_of(compiled(part));
         return identity;
     }
 
-    Result<Host> make_model(Identity identity, const Part& part) const {
+    const node::CompiledFile& compiled(const Part& part) const {
         const auto& models = activation_.models;
         const auto file = std::find_if(models.begin(), models.end(),
                                        [&](const auto& each) { return each.path == part.file; });
         HF_CHECK(file != models.end(), "a member that was not compiled");
-        return make_model_host(std::move(identity), *file, activation_.files, clock_);
+        return *file;
+    }
+
+    Result<Host> make_model(Identity identity, const Part& part) const {
+        return make_model_host(std::move(identity), compiled(part), activation_.files, clock_);
     }
 
     Result<Host> make_ensemble(Identity identity, const Part& part) const {

@@ -9,6 +9,7 @@
 #include "serve/ensemble/graph.h"
 #include "serve/sleep/resting.h"
 #include "testing/manual_clock.h"
+#include "trust/model_digest.h"
 
 namespace hf::cli {
 namespace {
@@ -131,6 +132,18 @@ TEST_F(ActivatedTest, ItIsTheArtifactAndItsMembersAreItsFiles) {
     Artifact other;
     other.files["five.onnx"] = node::scaling_model(6, kRows);
     EXPECT_NE(make(other).value()->identity().members_digest, host->identity().members_digest);
+}
+
+TEST_F(ActivatedTest, AMembersDigestCoversItsWeightsInFilesOfTheirOwn) {
+    node::Activation activation = Artifact().activation();
+    const Digest weights = crypto::sha256(as_bytes("weights"));
+    for (node::CompiledFile& file : activation.models) file.data.push_back({"w", weights});
+    const auto host = make_activated_host({}, activation, clock_).value();
+    for (const auto& member : host->members()) {
+        const Bytes bytes = Artifact().files.at(member->identity().name + ".onnx");
+        EXPECT_EQ(member->identity().model_digest,
+                  trust::model_digest(crypto::sha256(bytes), {{"w", weights}}).to_string());
+    }
 }
 
 TEST_F(ActivatedTest, EnsemblesMayBeMembers) {

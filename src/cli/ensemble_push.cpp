@@ -31,14 +31,17 @@ std::vector<std::string> named_in(const trust::FileToScan& declaration) {
     return read.ok() ? read->models() : std::vector<std::string>();
 }
 
-// `read` becomes what the model has beside it; null: nobody wants to know.
+// `read` becomes what the model has beside it, each once; null: nobody wants to know.
 Result<graph::Graph> load_file(const vault::OpenModel& files, const std::string& path,
                                std::vector<node::DataFile>* read) {
     const auto file = files.find(path);
     const graph::ExternalData data = [&](std::string_view named) -> Result<graph::ExternalBytes> {
         const auto map = files.find(named);
         if (!map) return not_found("external data '{}'", named);
-        if (read) read->push_back({std::string(named), crypto::sha256(map->bytes())});
+        const auto same = [&](const node::DataFile& known) { return known.name == named; };
+        if (read && std::none_of(read->begin(), read->end(), same)) {
+            read->push_back({std::string(named), crypto::sha256(map->bytes())});
+        }
         return graph::ExternalBytes{map->bytes(), map};
     };
     return graph::load(file->bytes(), data, file).context("{}", path);
