@@ -32,7 +32,6 @@ using Clock = asio::steady_timer::clock_type;
 using Kind = Http2Event::Kind;
 
 constexpr auto kAwait = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kReadBytes = 16u << 10;
 constexpr std::size_t kUnsentBytes = 256u << 10;  // a stream with more waits until they are sent
 constexpr Duration kTick = std::chrono::seconds(1);
 
@@ -76,17 +75,21 @@ public:
         asio::co_spawn(host_.loop(), write(), asio::detached);
         asio::co_spawn(host_.loop(), tick(), asio::detached);
         take(std::exchange(begun_, {}));
-        Bytes buffer;
-        while (!ended_) {
+        ErrorCode waited;
+        while (!ended_ && !waited) {
             transport_.expires_never();
-            const ErrorCode waited = co_await transport_.wait_readable();
+            waited = co_await transport_.wait_readable();
             if (waited) break;
-            buffer.resize(kReadBytes);
-            const asio::mutable_buffer space = asio::buffer(buffer);
-            const IoResult came = co_await transport_.read_some(space);
-            if (came.error) break;
-            take(ByteView(buffer).first(came.bytes));
-            if (came.bytes < kReadBytes) buffer = Bytes();  // who only waits holds nothing
+            // Who only waits holds no space to read into.
+            const std::span<std::uint8_t> space = host_.scratch();
+            const IoResult came = transport_.try_read(asio::buffer(space.data(), space.size()));
+            if (came.error == asio::error::would_block) {
+                waited = co_await transport_.wait_ready();
+            } else if (came.error) {
+                break;
+            } else {
+                take(ByteView(space).first(came.bytes));
+            }
         }
         end();
     }

@@ -48,7 +48,9 @@ Result<Request> request_of(HeaderList list) {
 }
 
 HeaderList list_of(const Response& response, BodyForm form) {
-    HeaderList list{{":status", fmt::format("{}", response.status)}};
+    HeaderList list;
+    list.reserve(response.headers.all().size() + 2);
+    list.emplace_back(":status", fmt::format("{}", response.status));
     for (const auto& [name, value] : response.headers.all()) {
         std::string lower = to_lower(name);
         if (!is_ours(lower)) list.emplace_back(std::move(lower), trim(value));

@@ -15,6 +15,7 @@ constexpr std::int32_t kConnectionWindow = 8 << 20;
 constexpr Duration kLinger = std::chrono::seconds(2);  // of a request whose answer is complete
 constexpr std::size_t kFieldOverhead = 32;             // RFC 9113 section 6.5.2
 constexpr std::size_t kHeaderTimesMax = 4;
+constexpr std::size_t kUsualFields = 12;  // of a request
 constexpr std::size_t kHeaderPartsMax = 8;
 
 bool expects_continue(const Request& request) {
@@ -180,7 +181,9 @@ void Http2Session::add_header(Stream& stream, std::string name, std::string valu
     stream.too_large = stream.header_bytes > options_.limits.header_bytes;
     // Fields after the body count as little as they do in HTTP/1.1.
     const bool counts = !stream.headed && !stream.too_large;
-    if (counts) stream.list.emplace_back(std::move(name), std::move(value));
+    if (!counts) return;
+    if (stream.list.empty()) stream.list.reserve(kUsualFields);
+    stream.list.emplace_back(std::move(name), std::move(value));
 }
 
 void Http2Session::finish_head(StreamId id, Stream& stream) {

@@ -136,6 +136,14 @@ void Router::add(std::string_view method, std::string_view pattern, Handler hand
     for (std::size_t i = 0; i + 1 < parts.size(); ++i) {
         HF_CHECK(!is_rest(parts[i]), "{}: only the last part may end in '...'", pattern);
     }
+    const std::size_t size = parts.size();
+    const std::size_t at = routes_.size();
+    if (ends_in_rest(parts)) {
+        of_any_size_.push_back(at);
+    } else {
+        if (of_size_.size() <= size) of_size_.resize(size + 1);
+        of_size_[size].push_back(at);
+    }
     routes_.push_back(
         {std::string(method), std::string(pattern), std::move(parts), std::move(handler), {}, {}});
 }
@@ -165,13 +173,18 @@ Router::Match Router::match(std::string_view method, std::string_view path) cons
     Match best;
     const Route* chosen = nullptr;
     Fit closest;
-    for (const Route& route : routes_) {
-        if (route.method != wanted) continue;
-        const std::optional<Fit> close = fit(route.parts, parts);
-        if (!close || (chosen && *close <= closest)) continue;
-        chosen = &route;
-        closest = *close;
-    }
+    const auto look = [&](const std::vector<std::size_t>& routes) {
+        for (const std::size_t at : routes) {
+            const Route& route = routes_[at];
+            if (route.method != wanted) continue;
+            const std::optional<Fit> close = fit(route.parts, parts);
+            if (!close || (chosen && *close <= closest)) continue;
+            chosen = &route;
+            closest = *close;
+        }
+    };
+    if (parts.size() < of_size_.size()) look(of_size_[parts.size()]);
+    look(of_any_size_);
     if (!chosen) {
         best.allow = methods_at(parts);
         return best;

@@ -78,6 +78,8 @@ private:
     std::vector<std::string> methods_at(const std::vector<std::string_view>& parts) const;
 
     std::vector<Route> routes_;
+    std::vector<std::vector<std::size_t>> of_size_;  // routes by the number of their parts
+    std::vector<std::size_t> of_any_size_;           // those that end in "{rest...}"
     std::vector<std::string> duplex_paths_;
 };
 

@@ -165,7 +165,7 @@ void infer(const Services& services, const std::shared_ptr<const Call>& call,
         return answered(request.status());
     }
     asked->request = std::move(*request);
-    asked->headers = with_deadline(*call);
+    if (services.with.cascades) asked->headers = with_deadline(*call);
     asked->start_by = call->deadline;
     run_inference(services, std::move(asked),
                   [services, call, said, answered](const std::shared_ptr<Asked>& of,
