@@ -134,6 +134,10 @@ case $target in
             >"$folder/rows"
         printf '{"inputs":[{"name":"i","datatype":"FP32","shape":[-1,4]},"j"],"steps":[{"model":"c","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"c","inputs":{"x":"i"},"outputs":{"y":"q"},"when":{"value":"p","confidence_at_least":0.5,"by":"request"}},{"model":"d","inputs":{"x":"j"},"outputs":{"y":"t"}}],"outputs":{"y":["q","p"],"t":"t","i":"i"}}' \
             >"$folder/request" ;;
+    ensemble_contents)
+        step='{"inputs":["i"],"steps":[{"model":"%s","inputs":{"x":"i"},"outputs":{"y":"p"}},{"model":"%s","inputs":{"x":"i"},"outputs":{"y":"q"}}],"outputs":{"y":["p"],"z":["q"]}}'
+        printf "b.ensemble.json\nb.ensemble.json\n$step\0c.onnx\nc\0d.tflite\nd\0c.onnx.guard.json\n{}" c d >"$folder/both"
+        printf "o.ensemble.json\no.ensemble.json\n$step\0b.ensemble.json\n$step\0c.onnx\nc\0d.onnx\nd\0w.bin\nw" b c c d >"$folder/nested" ;;
     sound) make_sounds ;;
     guard_file)
         printf '{"type":"holdfast.dev/guard/v1","mode":"flag","inputs":[{"name":"x","least":[0,0,0,0],"most":[1,1,1,1]}],"energy":{"output":"y","threshold":1},"mahalanobis":{"layer":"z","width":2,"classes":1,"mean":"AAAAAAAAAAA=","whitening":"AACAPwAAAAAAAIA/","centres":"AACAPwAAgD8=","threshold":9}}' >"$folder/all"

@@ -4,12 +4,18 @@ models FOLDER       writes small.onnx, large.onnx and mean.onnx, of which each t
                     lr_mnist_scikit.onnx and of mnist_cnn.onnx, and the mean of two classifiers' scores; other.onnx is
                     small.onnx with scores ten times as large, flat.onnx reads 784 pixels
 check URL           asks ensembles of them, and does what they do with their members' answers itself
+same URL MODEL URL MODEL [STEPS]
+                    asks the one and the other, which answer alike; and by the same steps, or the other by those
+forge VAULT TAG NEW EDIT
+                    tags a manifest that is another's with an edit, and its signature: "small" exchanges two members, "entry"
+                    marks a member as what is to run, "leave" leaves one out
 digit URL           writes digit.png and its label: one that the small model is unsure of, and the large one reads right
 reload URL FOLDER   loads small.onnx again and again, another each time, while threads ask the ensembles
 
 HF_DATA is the folder with mnist/ and models/.
 """
 
+import hashlib
 import json
 import math
 import os
@@ -146,6 +152,40 @@ def check(url):
     expect(right(few) < right(want), "the cascade gains nothing")
 
 
+def same(one, model, other, other_model, steps=None):
+    rows = [struct.unpack(f"<{PIXELS}f", pixels) for pixels, _ in digits(0, 256)]
+    answers = [ask(url, name, [image("image", rows)]) for url, name in ((one, model), (other, other_model))]
+    (want, wanted), (got, headers) = answers
+    expect(got == want, "other answers")
+    expect(headers["holdfast-steps"] == (steps or wanted["holdfast-steps"]), headers["holdfast-steps"])
+    print(f"256 answers alike, {headers['holdfast-steps']}")
+
+
+def forge(vault, tag, new, edit):
+    index = json.load(open(vault + "/index.json"))
+    named = "org.opencontainers.image.ref.name"
+    entry = next(each for each in index["manifests"] if each["annotations"][named] == tag)
+
+    def path(digest):
+        return vault + "/blobs/sha256/" + digest.removeprefix("sha256:")
+
+    manifest = json.load(open(path(entry["digest"])))
+    layers = {each.get("annotations", {}).get("org.cncf.model.filepath"): each for each in manifest["layers"]}
+    small, large, own = (layers[each] for each in ("small.onnx", "large.onnx", "cascade.ensemble.json"))
+    mark = "dev.holdfast.model.entry"
+    if edit == "small":
+        small["annotations"], large["annotations"] = large["annotations"], small["annotations"]
+    elif edit == "entry":
+        small["annotations"][mark] = own["annotations"].pop(mark)
+    else:
+        manifest["layers"].remove(large)
+    body = json.dumps(manifest).encode()
+    digest = "sha256:" + hashlib.sha256(body).hexdigest()
+    open(path(digest), "wb").write(body)
+    index["manifests"].append({**entry, "digest": digest, "size": len(body), "annotations": {named: new}})
+    json.dump(index, open(vault + "/index.json", "w"))
+
+
 def digit(url):
     for pixels, label in digits(0, 256):
         row = struct.unpack(f"<{PIXELS}f", pixels)
@@ -222,6 +262,10 @@ if __name__ == "__main__":
         models(sys.argv[2])
     elif sys.argv[1] == "check":
         check(sys.argv[2])
+    elif sys.argv[1] == "same":
+        same(*sys.argv[2:])
+    elif sys.argv[1] == "forge":
+        forge(*sys.argv[2:])
     elif sys.argv[1] == "digit":
         digit(sys.argv[2])
     else:

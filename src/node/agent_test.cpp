@@ -8,19 +8,17 @@
 #include "api/kinds.h"
 #include "base/mutex.h"
 #include "base/rng.h"
-#include "graph/onnx/export.h"
 #include "node/desired.h"
 #include "node/local_control_plane.h"
 #include "node/published_test.h"
 #include "node/recording_host_test.h"
+#include "node/scaling_model_test.h"
 #include "store/memory.h"
 #include "testing/manual_clock.h"
 #include "testing/memory_files.h"
 #include "testing/script.h"
 #include "testing/seeded_entropy.h"
 #include "trust/tuf/fake_repository_test.h"
-#include "vault/golden.h"
-
 namespace hf::node {
 namespace {
 
@@ -49,34 +47,6 @@ private:
     ConditionVariable changed_;
     std::string last_ HF_GUARDED_BY(mutex_);
 };
-
-// y = x * factor.
-Bytes scaling_model(float factor) {
-    graph::Graph g;
-    g.name = "scale";
-    const Shape shape{2};
-    const auto x = g.add_value({graph::ValueKind::kTensor, "x", DType::kF32, shape, {}, {}});
-    const auto f = g.add_constant("f", Tensor::of<float>(DType::kF32, Shape{1}, {{factor}}));
-    const auto y = g.add_value({graph::ValueKind::kTensor, "y", DType::kF32, shape, {}, {}});
-    graph::Node node;
-    node.name = "mul";
-    node.op = "Mul";
-    node.opset = 13;
-    node.inputs = {x, f};
-    node.outputs = {y};
-    g.nodes = {node};
-    g.inputs = {x};
-    g.outputs = {y};
-    return graph::onnx::export_model(g).value();
-}
-
-vault::Golden golden_for(float factor) {
-    const std::array<float, 2> in{1, 2}, out{factor, 2 * factor};
-    vault::GoldenSample sample;
-    sample.inputs.push_back({"x", Tensor::of<float>(DType::kF32, Shape{2}, in)});
-    sample.outputs.push_back({"y", Tensor::of<float>(DType::kF32, Shape{2}, out), {1e-3, 1e-6}});
-    return {"ref", 1, {sample}};
-}
 
 class AgentTest : public ::testing::Test {
 protected:
@@ -110,9 +80,9 @@ protected:
         packed.format = "onnx";
         packed.entry = "model.onnx";
         packed.files.push_back({"model.onnx", model.media_type, model.digest, model.size_bytes});
+        const vault::Golden samples{"ref", 1, {golden_sample_of(golden)}};
         packed.golden =
-            push->put(as_bytes(vault::write_golden(golden_for(golden)).value()), vault::kGoldenType)
-                .value();
+            push->put(as_bytes(vault::write_golden(samples).value()), vault::kGoldenType).value();
         if (key) {
             const trust::ModelToSign signing{"scale", {{"model.onnx", model.digest}}, {}};
             packed.signature =
@@ -228,9 +198,11 @@ TEST_F(AgentTest, BringsUpWhatIsSignedAndReproduced) {
     EXPECT_EQ(until("scale", "Active", api::Truth::kTrue), digest);
     const auto active = host_.active("default/scale");
     ASSERT_TRUE(active);
-    const auto again = active->again();
+    ASSERT_EQ(active->models.size(), 1u);
+    const auto again = active->models[0].again();
     ASSERT_TRUE(again.ok()) << again.status().to_string();
-    EXPECT_EQ((*again)->signature().inputs.size(), active->model->signature().inputs.size());
+    EXPECT_EQ((*again)->signature().inputs.size(),
+              active->models[0].model->signature().inputs.size());
     EXPECT_EQ(active->digest.to_string(), digest);
     EXPECT_EQ(active->version, "1");
     EXPECT_NE(active->signer.find("sha256:"), std::string::npos);

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,11 +11,11 @@
 
 #include "base/digest.h"
 #include "base/status.h"
-#include "env/files.h"
 #include "node/cascade.h"
 #include "node/lifecycle.h"
 #include "node/load.h"
 #include "runtime/model.h"
+#include "vault/model_pack.h"
 
 namespace hf::node {
 
@@ -26,23 +25,28 @@ struct DataFile {
     Digest digest;
 };
 
-struct Activation {
-    std::string service;  // "namespace/name"
-    std::string version;  // the tag, or the digest's beginning
-    std::string format;   // "onnx", "tflite"
-    Digest digest;        // of the model's manifest
-    std::string signer;   // empty when the policy did not ask for a signature
-    std::shared_ptr<const runtime::CompiledModel> model;
-    std::string file;            // the model's, in the artifact
-    Digest file_digest;          // of that
+// A model's file in an artifact, compiled.
+struct CompiledFile {
+    std::string name;  // by which the artifact's ensemble names it; empty where there is none
+    std::string path;
+    Digest digest;               // of that file
     std::vector<DataFile> data;  // each once
-
-    // What lies beside that file under its name, by what follows the name: ".task.json".
-    std::map<std::string, std::shared_ptr<const env::MappedFile>, std::less<>> beside = {};
+    std::shared_ptr<const runtime::CompiledModel> model;
 
     // Makes the model again from the files that were verified, to the same bits: for a host that
     // lets it go meanwhile. DATA_LOSS when they are not what they were. On any thread.
     std::function<Result<std::shared_ptr<const runtime::CompiledModel>>()> again = {};
+};
+
+struct Activation {
+    std::string service;  // "namespace/name"
+    std::string version;  // the tag, or the digest's beginning
+    std::string format;   // "onnx", "tflite", "ensemble"
+    Digest digest;        // of the artifact's manifest
+    std::string signer;   // empty when the policy did not ask for a signature
+    std::string entry;    // the file that is served: a model's, or an ensemble's declaration
+    std::vector<CompiledFile> models;  // that one; or the ensemble's members
+    vault::OpenModel files;            // all that the artifact holds
 };
 
 // Called from one thread at a time.

@@ -16,15 +16,21 @@ std::string folder_of(const std::string& entry) {
     return slash == std::string::npos ? std::string() : entry.substr(0, slash + 1);
 }
 
+// A model's file among those of its artifact.
+struct ModelFile {
+    const vault::OpenModel& files;
+    const std::vector<vault::PackedFile>& packed;  // with all that it reads
+    const std::string& path;
+};
+
 // External data of an ONNX model comes from the same manifest, and from nowhere else. `read`
 // becomes what was asked for; null: nobody wants to know.
-graph::ExternalData data_from(const vault::OpenModel& model, const vault::PackedModel& packed,
-                              std::vector<DataFile>* read) {
-    return [&model, &packed, read](std::string_view name) -> Result<graph::ExternalBytes> {
-        const std::string path = folder_of(packed.entry) + std::string(name);
-        const auto map = model.find(path);
+graph::ExternalData data_from(const ModelFile& model, std::vector<DataFile>* read) {
+    return [model, read](std::string_view name) -> Result<graph::ExternalBytes> {
+        const std::string path = folder_of(model.path) + std::string(name);
+        const auto map = model.files.find(path);
         if (!map) return not_found("external data '{}' is not among the model's files", path);
-        for (const vault::PackedFile& file : packed.files) {
+        for (const vault::PackedFile& file : model.packed) {
             if (!read || file.path != path) continue;
             const auto same = [&](const DataFile& known) { return known.name == name; };
             if (std::any_of(read->begin(), read->end(), same)) break;
@@ -72,13 +78,18 @@ Status check_sample(runtime::Session& session, const runtime::Signature& signatu
 
 }  // namespace
 
-Status check_golden(const runtime::CompiledModel& model, ByteView golden) {
+Status check_golden(std::span<const CompiledFile> models, ByteView golden) {
     const vault::Golden parsed = HF_TRY(vault::parse_golden(golden));
-    if (parsed.samples.empty()) return failed_precondition("there are no golden samples");
-    const std::unique_ptr<runtime::Session> session = HF_TRY(model.new_session());
-    for (std::size_t i = 0; i < parsed.samples.size(); ++i) {
-        HF_TRY(check_sample(*session, model.signature(), parsed.samples[i])
-                   .context("golden sample {}", i));
+    for (const CompiledFile& file : models) {
+        const std::unique_ptr<runtime::Session> session = HF_TRY(file.model->new_session());
+        bool any = false;
+        for (std::size_t i = 0; i < parsed.samples.size(); ++i) {
+            if (parsed.samples[i].model != file.name) continue;
+            any = true;
+            HF_TRY(check_sample(*session, file.model->signature(), parsed.samples[i])
+                       .context("{}: golden sample {}", file.path, i));
+        }
+        if (!any) return failed_precondition("there are no golden samples of {}", file.path);
     }
     return {};
 }
@@ -196,16 +207,26 @@ namespace {
 
 using Compiled = std::shared_ptr<const runtime::CompiledModel>;
 
-// REQUIRES: the entry is among the files.
-Result<Compiled> compile_entry(const vault::OpenModel& files, const vault::PackedModel& packed,
-                               const std::string& device, std::vector<DataFile>* read) {
-    const std::string& entry = packed.entry;
-    const auto file = files.find(entry);
-    const graph::ExternalData data = data_from(files, packed, read);
-    graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", entry));
+// REQUIRES: it is among the files.
+Result<Compiled> compile_file(const ModelFile& model, const std::string& device,
+                              std::vector<DataFile>* read) {
+    const auto file = model.files.find(model.path);
+    const graph::ExternalData data = data_from(model, read);
+    graph::Graph graph = HF_TRY(graph::load(file->bytes(), data, file).context("{}", model.path));
     runtime::CompileOptions options;
     options.device = device.empty() ? "auto" : device;
     return runtime::compile(std::move(graph), options, nullptr);
+}
+
+// What a model of an artifact may be made of: all files but the other models.
+std::vector<vault::PackedFile> files_of(const Member& model, const std::vector<Member>& models,
+                                        std::vector<vault::PackedFile> packed) {
+    std::erase_if(packed, [&](const vault::PackedFile& file) {
+        return file.path != model.path &&
+               std::any_of(models.begin(), models.end(),
+                           [&](const Member& other) { return other.path == file.path; });
+    });
+    return packed;
 }
 
 // A vault's files are not written to, but they lie on a disk.
@@ -220,16 +241,51 @@ Status check_unchanged(const vault::OpenModel& files, const std::vector<vault::P
 
 }  // namespace
 
-Status Steps::compile(const Wish& wish, Candidate& candidate) const {
-    if (!candidate.files.find(candidate.packed.entry)) {
+Result<std::vector<Member>> Steps::models_of(const Candidate& candidate) const {
+    const std::string& entry = candidate.packed.entry;
+    if (!candidate.files.find(entry)) {
         return invalid_argument(
             "the manifest does not tell which file to load; push the model "
             "with `holdfast push`");
     }
-    candidate.data.clear();
-    candidate.model =
-        HF_TRY(compile_entry(candidate.files, candidate.packed, wish.device, &candidate.data));
-    candidate.device = candidate.model->device();
+    // Also where another file is marked as the entry: marks are not signed.
+    const bool ensemble = std::any_of(
+        candidate.files.files.begin(), candidate.files.files.end(),
+        [](const vault::OpenFile& file) { return file.path.ends_with(kEnsembleEnding); });
+    if (!ensemble) return std::vector<Member>{{"", entry}};
+    if (world_.members_of) return world_.members_of(candidate.files, entry);
+    return unimplemented(
+        "the model is an ensemble, which this program does not serve; run `holdfast agent` instead "
+        "of holdfast-agent");
+}
+
+Status Steps::compile(const Wish& wish, Candidate& candidate) const {
+    const vault::OpenModel& files = candidate.files;
+    const std::vector<Member> members = HF_TRY(models_of(candidate));
+    std::vector<CompiledFile> models;
+    std::string devices;
+    for (const Member& member : members) {
+        CompiledFile file;
+        file.name = member.name;
+        file.path = member.path;
+        std::vector<vault::PackedFile> made_of = files_of(member, members, candidate.packed.files);
+        file.model = HF_TRY(compile_file({files, made_of, member.path}, wish.device, &file.data));
+        file.digest = std::find_if(made_of.begin(), made_of.end(), [&](const auto& each) {
+                          return each.path == member.path;
+                      })->digest;
+        file.again = [files, made_of = std::move(made_of), path = member.path,
+                      device = wish.device]() -> Result<Compiled> {
+            HF_TRY(check_unchanged(files, made_of));
+            return compile_file({files, made_of, path}, device, nullptr);
+        };
+        const std::string device(file.model->device());
+        if (devices.find(device) == std::string::npos) {
+            devices.append(devices.empty() ? "" : "+").append(device);
+        }
+        models.push_back(std::move(file));
+    }
+    candidate.models = std::move(models);
+    candidate.device = std::move(devices);
     return {};
 }
 
@@ -240,7 +296,7 @@ Status Steps::reproduce(const Candidate& candidate) const {
             "`holdfast push`, which makes them");
     }
     const auto golden = HF_TRY(world_.vault.open_blob(*candidate.packed.golden, "golden samples"));
-    return check_golden(*candidate.model, golden->bytes());
+    return check_golden(candidate.models, golden->bytes());
 }
 
 Status Steps::activate(const Wish& wish, Candidate& candidate) const {
@@ -250,23 +306,12 @@ Status Steps::activate(const Wish& wish, Candidate& candidate) const {
     activation.format = candidate.packed.format;
     activation.digest = candidate.packed.manifest;
     activation.signer = candidate.signer;
-    if (!candidate.model) HF_TRY(compile(wish, candidate));
-    activation.model = candidate.model;
-    activation.again = [files = candidate.files, packed = candidate.packed,
-                        device = wish.device]() -> Result<Compiled> {
-        HF_TRY(check_unchanged(files, packed.files));
-        return compile_entry(files, packed, device, nullptr);
-    };
-    activation.file = candidate.packed.entry;
-    activation.data = candidate.data;
-    for (const vault::PackedFile& file : candidate.packed.files) {
-        if (file.path == candidate.packed.entry) activation.file_digest = file.digest;
-        if (!file.path.starts_with(candidate.packed.entry + ".")) continue;
-        activation.beside.emplace(file.path.substr(candidate.packed.entry.size()),
-                                  candidate.files.find(file.path));
-    }
+    if (candidate.models.empty()) HF_TRY(compile(wish, candidate));
+    activation.entry = candidate.packed.entry;
+    activation.models = candidate.models;
+    activation.files = candidate.files;
     candidate.url = HF_TRY(world_.host.activate(activation));
-    candidate.model = nullptr;  // the host has it, and may let it go
+    candidate.models.clear();  // the host has them, and may let them go
     if (world_.updates)
         world_.updates->note_active(activation.service, candidate.packed.manifest.to_string());
     return {};

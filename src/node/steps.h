@@ -9,7 +9,10 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "env/clock.h"
 #include "node/lifecycle.h"
@@ -25,6 +28,20 @@ namespace hf::node {
 
 inline constexpr std::uint64_t kMaxBundleFileBytes = trust::kMaxBundleBytes;
 
+// What the declaration of an ensemble is named.
+inline constexpr std::string_view kEnsembleEnding = ".ensemble.json";
+
+// A model that an artifact's ensemble is made of.
+struct Member {
+    std::string name;  // by which its declaration names it
+    std::string path;  // of its file
+};
+
+// The models of the ensemble that is declared in the file `entry`, each once and one of the files;
+// INVALID_ARGUMENT says what does not fit together.
+using MembersOf = Result<std::vector<Member>> (*)(const vault::OpenModel& files,
+                                                  const std::string& entry);
+
 class Steps final {
 public:
     struct World {
@@ -35,6 +52,7 @@ public:
         std::string jurisdiction;               // whose law holds here; empty: unknown
         const TimeFloor* time_floor = nullptr;  // signers are judged by it; null: by the clock
         UpdateGate* updates = nullptr;          // null: a policy that names a repository is not met
+        MembersOf members_of = nullptr;         // null: the host serves no ensembles
     };
 
     explicit Steps(World world) : world_(world) {}
@@ -54,10 +72,9 @@ public:
         vault::PackedModel packed;
         vault::OpenModel files;
         std::string signer;
-        std::string device;                                   // that it was compiled for
-        std::shared_ptr<const runtime::CompiledModel> model;  // until it is active
-        std::vector<DataFile> data;                           // what it read in compiling
-        std::string url;                                      // from then on
+        std::string device;                // that it was compiled for; of several, "cpu+ref"
+        std::vector<CompiledFile> models;  // until it is active
+        std::string url;                   // from then on
     };
     const Candidate* candidate(const std::string& service) const;
 
@@ -66,6 +83,7 @@ private:
     Result<std::string> meant_by(const Wish& wish) const;
     Status pull(const Action& action);
     Status verify(const Wish& wish, Candidate& candidate) const;
+    Result<std::vector<Member>> models_of(const Candidate& candidate) const;
     Status compile(const Wish& wish, Candidate& candidate) const;
     Status reproduce(const Candidate& candidate) const;
     Status activate(const Wish& wish, Candidate& candidate) const;
@@ -74,8 +92,8 @@ private:
     std::map<std::string, Candidate> candidates_;  // by service
 };
 
-// OK when `model` answers the stored samples within their tolerances. FAILED_PRECONDITION names the
-// sample and output that differs.
-Status check_golden(const runtime::CompiledModel& model, ByteView golden);
+// OK when each of the models answers the samples that are stored of it within their tolerances, and
+// there are some. FAILED_PRECONDITION names the sample and output that differs.
+Status check_golden(std::span<const CompiledFile> models, ByteView golden);
 
 }  // namespace hf::node

@@ -91,22 +91,31 @@ void sleeping(std::string& text, const std::vector<Row>& rows) {
     }
 }
 
+Row row_of(const ModelHost& host, const std::string& name) {
+    Row row{fmt::format("model=\"{}\",version=\"{}\"", metric_label(name),
+                        metric_label(host.identity().version)),
+            host.counts(), host.statistics().executions, host.waiting()};
+    row.guarded = host.guard() != nullptr;
+    if (const sleep::Resting* const resting = host.resting()) {
+        row.may_sleep = true;
+        row.asleep = resting->asleep();
+        row.wakes = resting->wakes();
+    }
+    if (const sequence::Sequences* const sequences = host.sequences()) {
+        row.keeps_state = true;
+        row.sequences = sequences->size();
+    }
+    return row;
+}
+
+// Members that are only one model's are told of below its name, which is nobody's name: "a/b".
 std::vector<Row> rows_of(const Models& models) {
     std::vector<Row> rows;
     for (const std::shared_ptr<ModelHost>& host : models.all()) {
-        const ModelHost::Identity& identity = host->identity();
-        rows.push_back({fmt::format("model=\"{}\",version=\"{}\"", metric_label(identity.name),
-                                    metric_label(identity.version)),
-                        host->counts(), host->statistics().executions, host->waiting()});
-        rows.back().guarded = host->guard() != nullptr;
-        if (const sleep::Resting* const resting = host->resting()) {
-            rows.back().may_sleep = true;
-            rows.back().asleep = resting->asleep();
-            rows.back().wakes = resting->wakes();
-        }
-        if (const sequence::Sequences* const sequences = host->sequences()) {
-            rows.back().keeps_state = true;
-            rows.back().sequences = sequences->size();
+        const std::string& name = host->identity().name;
+        rows.push_back(row_of(*host, name));
+        for (const std::shared_ptr<ModelHost>& member : host->members()) {
+            rows.push_back(row_of(*member, fmt::format("{}/{}", name, member->identity().name)));
         }
     }
     return rows;

@@ -104,6 +104,13 @@ public:
         composite_ = std::move(composite);
     }
 
+    // Of a composite whose members nobody else has: they, so that they are told of with it. None of
+    // another, and of one whose members are models of the server.
+    const std::vector<std::shared_ptr<ModelHost>>& members() const { return members_; }
+    void set_members(std::vector<std::shared_ptr<ModelHost>> members) {  // REQUIRES: the same
+        members_ = std::move(members);
+    }
+
     // What is held against its requests; null where nothing is. With a layer that is hidden, all
     // inferences have one output more than the signature, behind the others.
     const std::shared_ptr<const guard::Guard>& guard() const { return guard_; }
@@ -251,6 +258,7 @@ private:
     std::shared_ptr<const tasks::Task> task_;
     std::shared_ptr<sequence::Sequences> sequences_;
     std::shared_ptr<const Composite> composite_;
+    std::vector<std::shared_ptr<ModelHost>> members_;
     bool may_be_cached_ = false;
     std::shared_ptr<const guard::Guard> guard_;
     std::shared_ptr<sleep::Resting> resting_;

@@ -82,6 +82,7 @@ Result<double> need_tolerance(const json::Value& value, std::string_view key) {
 
 Result<GoldenSample> parse_sample(const json::Value& value) {
     GoldenSample sample;
+    sample.model = json::get_string(value, "model");
     const json::Array* inputs = json::find_array(value, "inputs");
     const json::Array* outputs = json::find_array(value, "outputs");
     if (!inputs || !outputs) return invalid_argument("want the lists 'inputs' and 'outputs'");
@@ -176,13 +177,14 @@ Result<std::string> write_golden(const Golden& golden) {
             inputs.push_back(write_tensor(input.name, input.tensor));
         }
         for (const GoldenOutput& output : sample.outputs) {
-            json::Object object = write_tensor(output.name, output.tensor);
-            object["rtol"] = output.tolerance.rtol;
-            object["atol"] = output.tolerance.atol;
-            outputs.push_back(std::move(object));
+            json::Object tensor = write_tensor(output.name, output.tensor);
+            tensor["rtol"] = output.tolerance.rtol;
+            tensor["atol"] = output.tolerance.atol;
+            outputs.push_back(std::move(tensor));
         }
-        samples.push_back(
-            json::Object{{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}});
+        json::Object object{{"inputs", std::move(inputs)}, {"outputs", std::move(outputs)}};
+        if (!sample.model.empty()) object["model"] = sample.model;
+        samples.push_back(std::move(object));
     }
     std::string text = json::write(json::Object{{"format", kFormat},
                                                 {"device", golden.device},

@@ -4,12 +4,14 @@
 // Format, `application/vnd.holdfast.golden.v1+json`:
 //
 //     {"format": "holdfast.golden.v1", "device": "ref", "seed": 7, "samples": [
-//       {"inputs":  [{"name", "dtype", "shape", "data"}],
+//       {"model": "small",
+//        "inputs":  [{"name", "dtype", "shape", "data"}],
 //        "outputs": [{"name", "dtype", "shape", "data", "rtol", "atol"}]}]}
 //
-// `data` is the base64 of the little-endian elements, row-major; of strings a list of base64 texts.
-// An output is reproduced when |got - want| <= atol + rtol * |want| for every element; NaN equals
-// NaN, and an infinity only itself.
+// `model` is the member of the artifact's ensemble that answered; left out where it holds one
+// model. `data` is the base64 of the little-endian elements, row-major; of strings a list of base64
+// texts. An output is reproduced when |got - want| <= atol + rtol * |want| for every element; NaN
+// equals NaN, and an infinity only itself.
 //
 // Pure; values.
 
@@ -48,6 +50,7 @@ struct GoldenOutput {
 struct GoldenSample {
     std::vector<GoldenInput> inputs;    // in the signature's order
     std::vector<GoldenOutput> outputs;  // likewise
+    std::string model = {};             // an ensemble's member, by its name; else empty
 };
 
 struct Golden {

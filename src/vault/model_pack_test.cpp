@@ -147,6 +147,14 @@ TEST(Golden, RoundTrips) {
     }
 }
 
+TEST(Golden, ASampleOfAnEnsemblesMemberNamesIt) {
+    Golden golden = golden_sample();
+    EXPECT_EQ(write_golden(golden).value().find("model"), std::string::npos);
+    golden.samples[0].model = "small";
+    const std::string text = write_golden(golden).value();
+    EXPECT_EQ(parse_golden(as_bytes(text)).value().samples[0].model, "small");
+}
+
 TEST(Golden, RefusesTensorsThatLie) {
     const std::string good = write_golden(golden_sample()).value();
     const std::vector<std::pair<std::string, std::string>> changes{

@@ -17,7 +17,8 @@ const Kind& model_version_kind() {
                  text("digest", "Digest of its ModelPack manifest.").needed().as(Format::kDigest),
                  text("reference", "Under which tag it was pushed, as in 'pump:v1'.")
                      .as(Format::kModelReference),
-                 text("format", "The format of the model file.").choices({"onnx", "tflite"}),
+                 text("format", "The format of the model file; 'ensemble' of several models.")
+                     .choices({"onnx", "tflite", "ensemble"}),
                  integer("size", "Bytes of all its files.").between(0, std::int64_t{1} << 50),
                  text("signer", "Who signed it, by the fingerprint of the key.")})
              .needed()

@@ -4,6 +4,8 @@
 #include "base/text.h"
 #include "cli/commands.h"
 #include "cli/companions.h"
+#include "cli/ensemble_file.h"
+#include "cli/ensemble_push.h"
 #include "cli/golden.h"
 #include "cli/model_folder.h"
 #include "cli/model_scan.h"
@@ -22,6 +24,12 @@ struct Candidate {
     ModelFiles model;
     trust::ScanResult scan;
     std::size_t entry = 0;  // the index of the file to load
+
+    const std::string& entry_path() const { return scan.files[entry].path; }
+    bool holds_ensemble() const {
+        return std::any_of(scan.files.begin(), scan.files.end(),
+                           [](const trust::ScannedFile& file) { return is_ensemble(file.path); });
+    }
 };
 
 bool is_runnable(trust::FileFormat format) {
@@ -32,7 +40,7 @@ bool is_model(trust::FileFormat format) {
     return is_runnable(format) || format == trust::FileFormat::kSafetensors;
 }
 
-// The one file to load: --entry, or the only one that can be.
+// The one file to load: --entry, or the only ensemble, or the only model.
 Result<std::size_t> find_entry(const trust::ScanResult& scan, const std::string& wanted) {
     std::vector<std::size_t> found;
     const auto take = [&](auto matches) {
@@ -41,22 +49,31 @@ Result<std::size_t> find_entry(const trust::ScanResult& scan, const std::string&
         }
     };
     if (!wanted.empty()) {
-        take([&](const trust::ScannedFile& f) { return f.path == wanted && is_model(f.format); });
+        take([&](const trust::ScannedFile& f) {
+            return f.path == wanted && (is_model(f.format) || is_ensemble(f.path));
+        });
         if (found.empty()) return not_found("--entry: '{}' is no model in there", wanted);
         return found.front();
     }
-    take([](const trust::ScannedFile& f) { return is_runnable(f.format); });
+    take([](const trust::ScannedFile& f) { return is_ensemble(f.path); });
+    if (found.empty()) take([](const trust::ScannedFile& f) { return is_runnable(f.format); });
     if (found.empty()) take([](const trust::ScannedFile& f) { return is_model(f.format); });
     if (found.size() == 1) return found.front();
     return invalid_argument(
-        "{} files are models; say which one is to run with --entry, as in "
-        "--entry {}",
-        found.size(), scan.files[found.front()].path);
+        "{} files are {}; say which one is to run with --entry, as in --entry {}", found.size(),
+        is_ensemble(scan.files[found.front()].path) ? "ensembles" : "models",
+        scan.files[found.front()].path);
 }
 
 // A bundle that was made of one file says nothing of what lies beside it.
 Status check_alone(const ModelFiles& model, const std::string& path) {
     const std::string name = path.substr(path.rfind('/') + 1);
+    if (is_ensemble(name)) {
+        return invalid_argument(
+            "--signature of {} says nothing of its members; sign and push their folder, or sign "
+            "with --key",
+            name);
+    }
     for (const trust::FileToScan& file : model.files) {
         for (const std::string_view ending : kCompanionEndings) {
             if (file.path != name + std::string(ending)) continue;
@@ -80,11 +97,18 @@ Result<Candidate> read_candidate(World& world, const Arguments& arguments) {
     std::vector<std::string> ignored = default_ignored_paths();
     const std::string own = path_below(path, arguments.get("signature"));
     if (!own.empty()) ignored.push_back(own);
-    candidate.model = HF_TRY(open_model_files(world, path, ignored, kCompanionEndings));
+    candidate.model = is_ensemble(path)
+                          ? HF_TRY(open_ensemble_files(world, path))
+                          : HF_TRY(open_model_files(world, path, ignored, kCompanionEndings));
     if (arguments.has("signature")) HF_TRY(check_alone(candidate.model, path));
     candidate.scan = trust::scan_model(candidate.model.files, {});
     HF_TRY(candidate.scan.status().context("{} is not pushed", path));
     candidate.entry = HF_TRY(find_entry(candidate.scan, arguments.get("entry")));
+    if (candidate.holds_ensemble()) {
+        const vault::OpenModel files = as_opened(candidate.model);
+        HF_TRY(
+            check_ensemble(world, files, candidate.entry_path()).context("{} is not pushed", path));
+    }
     return candidate;
 }
 
@@ -139,6 +163,13 @@ Result<std::string> golden_text(const Candidate& candidate, const Arguments& arg
     const std::int64_t samples = HF_TRY(arguments.integer("golden", 0, vault::kMaxGoldenSamples));
     const std::int64_t seed =
         HF_TRY(arguments.integer("seed", 0, std::numeric_limits<std::int64_t>::max()));
+    if (samples > 0 && candidate.holds_ensemble()) {
+        const GoldenChoice choice{static_cast<std::size_t>(samples),
+                                  static_cast<std::uint64_t>(seed)};
+        const vault::OpenModel files = as_opened(candidate.model);
+        return vault::write_golden(
+            HF_TRY(make_ensemble_golden(files, candidate.entry_path(), choice)));
+    }
     if (samples == 0 || !is_runnable(candidate.scan.files[candidate.entry].format)) {
         return std::string();
     }
@@ -158,8 +189,10 @@ Result<vault::Descriptor> store(World& world, const Arguments& arguments, vault:
     const std::unique_ptr<vault::Push> push = HF_TRY(vault.begin_push());
     vault::PackedModel packed;
     packed.name = candidate.reference.name;
-    packed.entry = candidate.scan.files[candidate.entry].path;
-    packed.format = trust::format_name(candidate.scan.files[candidate.entry].format);
+    packed.entry = candidate.entry_path();
+    packed.format = candidate.holds_ensemble()
+                        ? "ensemble"
+                        : trust::format_name(candidate.scan.files[candidate.entry].format);
     for (std::size_t i = 0; i < candidate.model.files.size(); ++i) {
         const trust::FileToScan& file = candidate.model.files[i];
         const vault::Descriptor blob =
@@ -214,22 +247,25 @@ Status run(World& world, const Arguments& arguments) {
 }  // namespace
 
 Command push_command() {
-    return {"push",
-            "Scans, packs and stores a model, with golden outputs and a signature",
-            {{"MODEL", "the file or folder"},
-             {"REF", "NAME:TAG in the vault, or HOST[:PORT]/NAME:TAG in a registry"}},
-            {{"--key", "sign with this private key", "FILE"},
-             {"--signature", "store this bundle, from `holdfast sign` or model-signing", "FILE"},
-             {"--to", "an OCI layout folder instead of the vault", "DIR"},
-             {"--entry", "which file to run, where several are models", "PATH"},
-             {"--golden", "how many golden samples", "N", "1"},
-             {"--seed", "of the golden inputs", "N", std::to_string(kGoldenSeed)},
-             {"--plain-http", "no TLS, also to other machines than this one", ""},
-             data_option(),
-             {"--json", "as JSON", ""}},
-            {"holdfast push model.onnx pump:1 --key release.key",
-             "holdfast push models/pump localhost:5000/pumps/pump:1"},
-            run};
+    return {
+        "push",
+        "Scans, packs and stores a model, with golden outputs and a signature",
+        {{"MODEL",
+          "the file or folder; NAME.ensemble.json goes with the models beside it that it names"},
+         {"REF", "NAME:TAG in the vault, or HOST[:PORT]/NAME:TAG in a registry"}},
+        {{"--key", "sign with this private key", "FILE"},
+         {"--signature", "store this bundle, from `holdfast sign` or model-signing", "FILE"},
+         {"--to", "an OCI layout folder instead of the vault", "DIR"},
+         {"--entry", "which file to run, where several are models", "PATH"},
+         {"--golden", "how many golden samples, of each model of an ensemble", "N", "1"},
+         {"--seed", "of the golden inputs", "N", std::to_string(kGoldenSeed)},
+         {"--plain-http", "no TLS, also to other machines than this one", ""},
+         data_option(),
+         {"--json", "as JSON", ""}},
+        {"holdfast push model.onnx pump:1 --key release.key",
+         "holdfast push models/pump localhost:5000/pumps/pump:1",
+         "holdfast push models/cascade.ensemble.json digits:1 --key release.key"},
+        run};
 }
 
 }  // namespace hf::cli

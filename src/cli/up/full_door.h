@@ -1,5 +1,5 @@
-// The inference door of the program that has everything: gRPC, tasks, and models with what lies
-// beside them (cli/companions.h).
+// The inference door of the program that has everything: gRPC, tasks, models with what lies beside
+// them (cli/companions.h), and ensembles (cli/activated.h).
 
 #pragma once
 

@@ -40,8 +40,12 @@ public:
         receipts_ = HF_TRY(serve::Receipts::open({world_.files, world_.clock, world_.entropy},
                                                  std::move(receipts)));
         http::Router router;
-        const serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
-                                      nullptr,         options_.observer, &scheduler_};
+        serve::OipExtras extras{receipts_.get(), &cascades_,        nullptr,
+                                nullptr,         options_.observer, &scheduler_};
+        if (options_.door_extras) {
+            helpers_ = options_.door_extras->make_helpers(scheduler_, options_.inference.workers);
+            extras.helpers = helpers_.get();
+        }
         serve::add_basic_routes(router, models_, extras);
         http::ServerOptions door = options_.inference;
         ++door.workers;  // one that reads what comes while all places of the schedule are taken
@@ -112,9 +116,12 @@ private:
         updates.time_floor = parts_.time_floor;
         updates_ =
             std::make_unique<node::UpdateGate>(world_.files, world_.clock, std::move(updates));
+        const DoorExtras* const extras = options_.door_extras;
         const node::Steps::World steps{
-            parts_.vault,      host_,         world_.clock, parts_.source, options_.jurisdiction,
-            parts_.time_floor, updates_.get()};
+            parts_.vault,          host_,
+            world_.clock,          parts_.source,
+            options_.jurisdiction, parts_.time_floor,
+            updates_.get(),        extras ? extras->members_of : nullptr};
         agent_ = HF_TRY(
             node::Agent::start({steps, world_.files, parts_.control_plane}, std::move(agent)));
         return {};
@@ -136,6 +143,7 @@ private:
     serve::Models models_;
     serve::cascade::Cascades cascades_;
     serve::Scheduler scheduler_;
+    std::shared_ptr<serve::ensemble::Helpers> helpers_;
     ServingHost host_{models_, cascades_, world_.clock,
                       options_.door_extras ? options_.door_extras->make_host : nullptr};
     std::unique_ptr<serve::Receipts> receipts_;

@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "node/control_plane.h"
 #include "node/model_source.h"
+#include "node/steps.h"
 #include "node/time_floor.h"
 #include "node/update_gate.h"
 #include "serve/gateway/client_pool.h"
@@ -29,12 +30,18 @@
 
 namespace hf::cli {
 
-// What the inference door has beside tensors over REST: gRPC, tasks, and what lies beside models. A
-// program that does not name it (full_door.h) is without, and without HTTP/2.
+// What the inference door has beside tensors over REST: gRPC, tasks, what lies beside models, and
+// ensembles. A program that does not name it (full_door.h) is without, and without HTTP/2.
 struct DoorExtras {
     void (*add_routes)(http::Router& router, http::ServerOptions& door,
                        const serve::Services& services, const env::Clock& clock);
     MakeHost make_host;
+    node::MembersOf members_of;
+
+    // Threads beside those of the requests, for ensembles; null where no two inferences run at a
+    // time. REQUIRES: the scheduler outlives them.
+    std::shared_ptr<serve::ensemble::Helpers> (*make_helpers)(serve::Scheduler& scheduler,
+                                                              std::size_t places);
 };
 
 struct NodeOptions {

@@ -39,7 +39,7 @@ std::optional<serve::gateway::Replica> usable_replica(const node::Cascade& casca
 // What this program leaves out must not be what its owner counts on.
 Status check_plain(const node::Activation& activation) {
     for (const char* const ending : {".guard.json", ".sequence.json"}) {
-        if (!activation.beside.contains(ending)) continue;
+        if (!activation.files.find(activation.entry + ending)) continue;
         return unimplemented(
             "the model has a {}, which this program does not know; run `holdfast agent` instead of "
             "holdfast-agent",
@@ -68,9 +68,9 @@ Result<std::string> ServingHost::activate(const node::Activation& activation) {
     const std::string url = base_url_ + "/v2/models/" + identity.name;
     if (!make_host_) HF_TRY(check_plain(activation));
     std::shared_ptr<serve::ModelHost> host =
-        make_host_
-            ? HF_TRY(make_host_(std::move(identity), activation, clock_))
-            : std::make_shared<serve::ModelHost>(std::move(identity), activation.model, clock_);
+        make_host_ ? HF_TRY(make_host_(std::move(identity), activation, clock_))
+                   : std::make_shared<serve::ModelHost>(std::move(identity),
+                                                        activation.models.front().model, clock_);
     HF_TRY(models_.activate(std::move(host)));
     return url;
 }

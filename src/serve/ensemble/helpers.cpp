@@ -6,25 +6,24 @@
 
 namespace hf::serve::ensemble {
 
-Helpers::Helpers(Scheduler& scheduler, std::size_t threads) : scheduler_(scheduler) {
-    for (std::size_t i = 0; i < threads; ++i) {
-        threads_.emplace_back([this] { work_until_stopped(); });
-    }
-}
-
 Helpers::~Helpers() {
+    std::vector<std::thread> threads;
     {
         const MutexLock lock(mutex_);
         stopping_ = true;
+        threads.swap(threads_);
     }
     news_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
+    for (std::thread& thread : threads) thread.join();
 }
 
 void Helpers::call(std::size_t count) {
     {
         const MutexLock lock(mutex_);
-        called_ = std::min(called_ + count, threads_.size());
+        called_ = std::min(called_ + count, threads_most_);
+        while (!stopping_ && threads_.size() < threads_most_) {
+            threads_.emplace_back([this] { work_until_stopped(); });
+        }
     }
     news_.notify_all();
 }
