@@ -71,6 +71,7 @@ Result<std::string> ServingHost::activate(const node::Activation& activation) {
         make_host_ ? HF_TRY(make_host_(std::move(identity), activation, clock_))
                    : std::make_shared<serve::ModelHost>(std::move(identity),
                                                         activation.models.front().model, clock_);
+    HF_TRY(host->warm().context("{}", activation.service));  // before the first request
     HF_TRY(models_.activate(std::move(host)));
     return url;
 }

@@ -138,7 +138,8 @@ Result<Reply> health(Gateway& gateway, const GrpcCall& call) {
     const std::string name = HF_TRY(grpc::read_text_at(call.message, 1));
     const bool own = name.empty() || grpc::is_service(name);
     const bool ready = own ? gateway.ready() : HF_TRY(is_ready(gateway, call, {name, ""}));
-    return Reply{grpc::write_health(ready)};
+    const auto said = ready ? grpc::Health::kServing : grpc::Health::kNotServing;
+    return Reply{grpc::write_health(static_cast<std::int32_t>(said))};
 }
 
 }  // namespace
