@@ -4,6 +4,7 @@
 #include "http/http2.h"
 #include "serve/gateway/service_index.h"
 #include "serve/grpc/call.h"
+#include "serve/grpc/health_watch.h"
 #include "serve/grpc/over_rest.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/repository_message.h"
