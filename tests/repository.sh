@@ -9,50 +9,13 @@ relu=$nodes/test_relu/model.onnx sigmoid=$nodes/test_sigmoid/model.onnx
 [ -f "$relu" ] || { echo 'skipped: the ONNX test models are not installed (libonnx-testdata)'; exit 77; }
 [ -d "$models" ] || { echo "skipped: needs $models"; exit 77; }
 command -v h2load >/dev/null || { echo "skipped: needs h2load (Debian's nghttp2-client)"; exit 77; }
-work=$(mktemp -d)
-server= url=
-trap '[ -z "$server" ] || kill -9 "$server" 2>/dev/null; rm -rf "$work"' EXIT
-failures=0
-fail() {
-    printf 'FAILED: %s\n' "$*"
-    failures=$((failures + 1))
-}
-pause() { read -rt "$1" <> <(:) || true; }
-# until_true SECONDS COMMAND...
-until_true() {
-    local tries=$(($1 * 20))
-    shift
-    for _ in $(seq $tries); do "$@" && return; pause 0.05; done
-    return 1
-}
-stop() {
-    kill -TERM "$server"
-    wait "$server" || fail "exit status $?: $(tail -3 "$work/log")"
-    server=
-}
-is_up() { grep -q '^serving ' "$work/log" || ! kill -0 "$server" 2>/dev/null; }
-start() {
-    : >"$work/log"
-    "$holdfast" serve "$@" --listen 127.0.0.1:0 >"$work/log" 2>&1 &
-    server=$!
-    until_true 60 is_up
-    url=$(grep -oE 'http://[0-9.:]+' "$work/log" | head -1)
-    [ -n "$url" ] || { cat "$work/log"; exit 1; }
-}
-answer() { curl -s -m 20 -w ' [%{http_code}]' "$@" | tr '\n' ' '; }
-expect() {
-    local pattern=$1
-    shift
-    local got
-    got=$(answer "$@")
-    grep -qE -- "$pattern" <<<"$got" || fail "$*: want $pattern, got $got"
-}
+# shellcheck source=tests/served.sh
+source "$(dirname "$(readlink -f "$0")")/served.sh"
 says() { grep -qE -- "$1" "$work/log" || fail "the server should say '$1': $(cat "$work/log")"; }
 load() { answer -d '' "$url/v2/repository/models/$1/load"; }
 index() { curl -s -m 20 -d '' "$url/v2/repository/index" | grep -oE '"name":"[^"]*","version":"[^"]*","state":"[A-Z]*"' | tr -d '"' | sed -E 's/name:|version:|state://g' | tr '\n' ' '; }
 index_is() { [ "$(index)" = "$1 " ] || [ "$(index)" = "$1" ]; }
 want_index() { index_is "$1" || fail "index: want $1, got $(index)"; }
-metric() { curl -s -m 20 "$url/metrics" | awk -v name="$1" 'index($0, name) == 1 {print $NF}'; }
 resident() { awk '/^VmRSS/ {print $2}' "/proc/$server/status"; }
 # put FOLDER FILE: a version that is complete when its name is there.
 put() {

@@ -75,21 +75,16 @@ public:
         asio::co_spawn(host_.loop(), write(), asio::detached);
         asio::co_spawn(host_.loop(), tick(), asio::detached);
         take(std::exchange(begun_, {}));
-        ErrorCode waited;
-        while (!ended_ && !waited) {
+        while (!ended_) {
             transport_.expires_never();
-            waited = co_await transport_.wait_readable();
-            if (waited) break;
             // Who only waits holds no space to read into.
+            const ErrorCode waited = co_await transport_.wait_readable();
+            if (waited) break;
             const std::span<std::uint8_t> space = host_.scratch();
-            const IoResult came = transport_.try_read(asio::buffer(space.data(), space.size()));
-            if (came.error == asio::error::would_block) {
-                waited = co_await transport_.wait_ready();
-            } else if (came.error) {
-                break;
-            } else {
-                take(ByteView(space).first(came.bytes));
-            }
+            const asio::mutable_buffer buffer(space.data(), space.size());
+            const IoResult came = co_await transport_.read_some(buffer);
+            if (came.error) break;
+            take(ByteView(space).first(came.bytes));
         }
         end();
     }
