@@ -6,12 +6,19 @@
 namespace hf::serve {
 namespace {
 
-Result<LogValue> read_value(std::string_view key, const json::Value& value) {
-    if (value.is_null()) return LogValue();
-    if (value.is_bool()) return LogValue(value.get_bool());
-    if (value.is_int64()) return LogValue(value.get_int64());
-    if (value.is_string()) return LogValue(std::string(json::as_view(value.get_string())));
-    return invalid_argument("/{}: must be true, false, a whole number, a string or null", key);
+// `to`: null before.
+Status read_value(std::string_view key, const json::Value& value, LogValue& to) {
+    if (value.is_null()) return {};
+    if (value.is_bool()) {
+        to = value.get_bool();
+    } else if (value.is_int64()) {
+        to = value.get_int64();
+    } else if (value.is_string()) {
+        to = std::string(json::as_view(value.get_string()));
+    } else {
+        return invalid_argument("/{}: must be true, false, a whole number, a string or null", key);
+    }
+    return {};
 }
 
 Result<LogChange> read_change(const http::Request& request) {
@@ -21,8 +28,7 @@ Result<LogChange> read_change(const http::Request& request) {
     LogChange change;
     for (const auto& [name, value] : *object) {
         const std::string key(name.data(), name.size());
-        LogValue read = HF_TRY(read_value(key, value));
-        change.emplace(key, std::move(read));
+        HF_TRY(read_value(key, value, change[key]));
     }
     return change;
 }
