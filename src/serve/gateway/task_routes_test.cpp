@@ -1,5 +1,7 @@
 #include "serve/gateway/task_routes.h"
 
+#include <atomic>
+
 #include <gtest/gtest.h>
 
 #include "base/json.h"
@@ -104,10 +106,12 @@ TEST(GatewayTasks, ATaskThatIsNotDeclaredIsAskedForOnce) {
 
 // Of two machines one has the small program, which takes tensors and nothing else.
 TEST(GatewayTasks, AMachineWithoutTasksIsAsGoodAsEverForTensors) {
+    std::atomic<int> asked_for_tasks = 0;  // outlives who counts it
     TestReplica full("full");
     TestReplica small("small");
-    small.answer_with([](const http::Request& request) {
+    small.answer_with([&asked_for_tasks](const http::Request& request) {
         const bool task = request.path.starts_with("/v1/");
+        if (task) ++asked_for_tasks;
         return task ? http::Response::error(404, "no such path") : http::Response();
     });
     GatewayOptions options;
@@ -116,14 +120,16 @@ TEST(GatewayTasks, AMachineWithoutTasksIsAsGoodAsEverForTensors) {
     Replica near = small.replica();
     near.site = "here";
     door.set({near, full.replica()});
+    int near_by = 0;
     for (int i = 0; i < 200; ++i) {
         const http::Response response = door.ask("POST", "/v1/tasks/s", to_bytes("x"));
         EXPECT_EQ(response.status, 200) << body_of(response);
         EXPECT_EQ(header_of(response, kNodeHeader), "full");
-        EXPECT_EQ(header_of(door.infer(), kNodeHeader), "small");
+        near_by += header_of(door.infer(), kNodeHeader) == "small";
     }
+    EXPECT_GE(near_by, 100) << "the own site comes first, until it is much slower for a moment";
     EXPECT_EQ(door.gateway->view()[0].retries, 0u) << "the budget is for what fails";
-    EXPECT_LE(small.requests(), 200u + 1u) << "it has said once that it knows no tasks";
+    EXPECT_LE(asked_for_tasks, 3) << "it has said once that it knows none; hedges may ask again";
 }
 
 TEST(GatewayTasks, WhereNobodyKnowsTasksOneSaysSo) {
@@ -137,7 +143,9 @@ TEST(GatewayTasks, WhereNobodyKnowsTasksOneSaysSo) {
             [](const http::Request&) { return http::Response::error(404, "no such path"); });
     }
     for (int i = 0; i < 100; ++i) EXPECT_EQ(door.ask("POST", "/v1/tasks/s").status, 404);
-    EXPECT_EQ(a.requests() + b.requests() + c.requests(), 3u + 99u);
+    const std::uint64_t asked = a.requests() + b.requests() + c.requests();
+    EXPECT_GE(asked, 3u + 99u);
+    EXPECT_LE(asked, 3u + 99u + 40u) << "each says it once; hedges come besides";
     EXPECT_EQ(door.gateway->view()[0].retries, 0u);
     EXPECT_EQ(door.of("a").health, Health::kServing);
 }
