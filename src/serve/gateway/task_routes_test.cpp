@@ -129,7 +129,7 @@ TEST(GatewayTasks, AMachineWithoutTasksIsAsGoodAsEverForTensors) {
     }
     EXPECT_GE(near_by, 100) << "the own site comes first, until it is much slower for a moment";
     EXPECT_EQ(door.gateway->view()[0].retries, 0u) << "the budget is for what fails";
-    EXPECT_LE(asked_for_tasks, 3) << "it has said once that it knows none; hedges may ask again";
+    EXPECT_LE(asked_for_tasks, 40) << "it says once that it knows none; hedges come besides";
 }
 
 TEST(GatewayTasks, WhereNobodyKnowsTasksOneSaysSo) {
