@@ -4,7 +4,6 @@
 #include "http/http2.h"
 #include "serve/gateway/service_index.h"
 #include "serve/grpc/call.h"
-#include "serve/grpc/health_watch.h"
 #include "serve/grpc/over_rest.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/repository_message.h"
@@ -139,8 +138,7 @@ Result<Reply> health(Gateway& gateway, const GrpcCall& call) {
     const std::string name = HF_TRY(grpc::read_text_at(call.message, 1));
     const bool own = name.empty() || grpc::is_service(name);
     const bool ready = own ? gateway.ready() : HF_TRY(is_ready(gateway, call, {name, ""}));
-    const auto said = ready ? grpc::Health::kServing : grpc::Health::kNotServing;
-    return Reply{grpc::write_health(static_cast<std::int32_t>(said))};
+    return Reply{grpc::write_health(ready ? grpc::Health::kServing : grpc::Health::kNotServing)};
 }
 
 }  // namespace

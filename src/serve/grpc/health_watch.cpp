@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "serve/grpc/messages.h"
 #include "serve/grpc/reflection.h"
 
 namespace hf::serve::grpc {
@@ -57,7 +56,7 @@ public:
         told_ = now;
         const MutexLock lock(of_->mutex_);
         watched_->told = now;
-        return write_health(static_cast<std::int32_t>(now));
+        return write_health(now);
     }
 
 private:

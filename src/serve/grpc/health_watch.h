@@ -20,12 +20,10 @@
 
 #include "base/mutex.h"
 #include "serve/grpc/answers.h"
+#include "serve/grpc/messages.h"
 #include "serve/inference.h"
 
 namespace hf::serve::grpc {
-
-// As HealthCheckResponse.ServingStatus has it.
-enum class Health : unsigned char { kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
 
 // `headers`: of the call, for whether the caller may know of a model.
 Health health_of(const Services& services, const http::Headers& headers, std::string_view service);

@@ -87,9 +87,9 @@ Bytes write_truth(bool truth) {
     return take(message);
 }
 
-Bytes write_health(std::int32_t status) {
+Bytes write_health(Health health) {
     std::string message;
-    Writer(message).add_enum(1, status);
+    Writer(message).add_enum(1, static_cast<std::int32_t>(health));
     return take(message);
 }
 

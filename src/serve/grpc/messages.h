@@ -46,8 +46,13 @@ struct ModelName {
 };
 Result<ModelName> read_model_name(ByteView message);  // fields 1 and 2
 
-Bytes write_truth(bool truth);            // field 1: of live and ready
-Bytes write_health(std::int32_t status);  // grpc.health.v1.HealthCheckResponse
+Bytes write_truth(bool truth);  // field 1: of live and ready
+
+// As HealthCheckResponse.ServingStatus has it.
+enum class Health : unsigned char { kServing = 1, kNotServing = 2, kServiceUnknown = 3 };
+
+Bytes write_health(Health health);  // grpc.health.v1.HealthCheckResponse
+
 Bytes write_stream_error(std::string_view text);
 
 struct ServerMetadata {

@@ -200,7 +200,7 @@ Result<Reply> health(const Services& services, const Call& call) {
     if (health == Health::kServiceUnknown) {
         return not_found("there is no service or model '{}' here", service);
     }
-    return Reply{write_health(static_cast<std::int32_t>(health))};
+    return Reply{write_health(health)};
 }
 
 }  // namespace
