@@ -17,7 +17,8 @@ import tritonclient.grpc as triton
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tritonclient.grpc import service_pb2
-from tritonclient.utils import InferenceServerException
+
+from grpc_refusal import refused
 
 mode, address = sys.argv[1], sys.argv[-1]
 values = np.linspace(-3, 3, 60, dtype=np.float32).reshape(3, 4, 5)
@@ -28,18 +29,6 @@ def tensor_of(array=values):
     tensor = triton.InferInput('x', list(array.shape), 'FP32')
     tensor.set_data_from_numpy(array)
     return tensor
-
-
-def refused(code, call):
-    try:
-        call()
-    except InferenceServerException as error:
-        assert error.status() == f'StatusCode.{code}', (error.status(), error.message())
-        return error.message()
-    except grpc.RpcError as error:
-        assert error.code().name == code, error
-        return error.details()
-    raise AssertionError('was not refused')
 
 
 def method(channel, name='ModelInfer'):

@@ -16,7 +16,8 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 from tritonclient.grpc import service_pb2
-from tritonclient.utils import InferenceServerException
+
+from grpc_refusal import refused
 
 address = sys.argv[1]
 client = triton.InferenceServerClient(address)
@@ -33,18 +34,6 @@ def tensor_of(array=values):
 def infer(name='y', array=values, **options):
     wanted = None if name is None else [triton.InferRequestedOutput(name)]
     return client.infer('relu', [tensor_of(array)], outputs=wanted, **options)
-
-
-def refused(code, call):
-    try:
-        call()
-    except InferenceServerException as error:
-        assert error.status() == f'StatusCode.{code}', (error.status(), error.message())
-        return error.message()
-    except grpc.RpcError as error:
-        assert error.code().name == code, error
-        return error.details()
-    raise AssertionError('was not refused')
 
 
 def open_stream():
