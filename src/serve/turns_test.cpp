@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/protobuf.h"
 #include "http/http2.h"
+#include "serve/grpc/infer_message_test.h"
 #include "serve/grpc/routes.h"
 #include "serve/grpc/wire.h"
 #include "serve/inference.h"
@@ -89,18 +89,7 @@ protected:
     Answer ask_task() { return ask(post("/v1/tasks/m", "[[7]]")); }
 
     static Bytes stream_message() {
-        std::string message;
-        protozero::pbf_writer writer(message);
-        writer.add_string(1, "m");
-        {
-            protozero::pbf_writer tensor(writer, 5);
-            tensor.add_string(1, "x");
-            tensor.add_string(2, "FP32");
-            const std::int64_t shape[] = {1, 1};
-            tensor.add_packed_int64(3, std::begin(shape), std::end(shape));
-        }
-        const float x = 7;
-        writer.add_bytes(7, reinterpret_cast<const char*>(&x), sizeof x);
+        const std::string message = grpc::write_infer_message({.x = 7, .shape = {1, 1}});
         return grpc::pack(as_bytes(message), grpc::Encoding::kIdentity);
     }
 

@@ -10,6 +10,7 @@
 #include "http/http2_client.h"
 #include "serve/fake_model_test.h"
 #include "serve/gateway/door_test.h"
+#include "serve/grpc/infer_message_test.h"
 #include "serve/grpc/typed_contents.h"
 #include "serve/grpc/wire.h"
 #include "serve/oip.h"
@@ -21,25 +22,8 @@ using namespace std::chrono_literals;
 using Reader = protozero::pbf_reader;
 using Writer = protozero::pbf_writer;
 
-// One float for the input x, "raw" or typed.
 std::string infer_message(float x, bool raw = true, std::string_view service = "s") {
-    std::string message;
-    Writer writer(message);
-    writer.add_string(1, std::string(service));
-    writer.add_string(3, "r7");
-    {
-        Writer tensor(writer, 5);
-        tensor.add_string(1, "x");
-        tensor.add_string(2, "FP32");
-        const std::int64_t shape[] = {1};
-        tensor.add_packed_int64(3, std::begin(shape), std::end(shape));
-        const std::vector<float> values{x};
-        if (!raw) {
-            tensor.add_message(5, grpc::write_typed(Tensor::of<float>(DType::kF32, {1}, values)));
-        }
-    }
-    if (raw) writer.add_bytes(7, reinterpret_cast<const char*>(&x), sizeof x);
-    return message;
+    return grpc::write_infer_message({.model = service, .x = x, .raw = raw});
 }
 
 // The raw output of an answer.

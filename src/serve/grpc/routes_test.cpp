@@ -8,6 +8,7 @@
 #include "serve/fake_model_test.h"
 #include "serve/grpc/call.h"
 #include "serve/grpc/descriptors.h"
+#include "serve/grpc/infer_message_test.h"
 #include "serve/grpc/reflection.h"
 #include "serve/grpc/wire.h"
 #include "testing/manual_clock.h"
@@ -76,19 +77,7 @@ protected:
     }
 
     static std::string infer_message(float x, std::string_view model = "m") {
-        std::string message;
-        Writer writer(message);
-        writer.add_string(1, std::string(model));
-        writer.add_string(3, "r7");
-        {
-            Writer tensor(writer, 5);
-            tensor.add_string(1, "x");
-            tensor.add_string(2, "FP32");
-            const std::int64_t shape[] = {1};
-            tensor.add_packed_int64(3, std::begin(shape), std::end(shape));
-        }
-        writer.add_bytes(7, reinterpret_cast<const char*>(&x), sizeof x);
-        return message;
+        return write_infer_message({.model = model, .x = x});
     }
 
     // Of a stream whose model answers at once.
